@@ -1,0 +1,27 @@
+"""How many calls a run still has: exactly N, whatever the number of users."""
+
+from collections.abc import Callable
+
+
+class Budget:
+    """Gives out the numbers 1 to `calls`, each once; `None` is a budget without end.
+
+    `on_spent` is called once, when the last of them has ended.
+    """
+
+    def __init__(self, calls: int | None, on_spent: Callable[[], None]) -> None:
+        self._calls, self._on_spent = calls, on_spent
+        self._begun = self._ended = 0
+
+    def take(self) -> int | None:
+        """Return the number of the next call, `None` when there is none left."""
+        if self._begun == self._calls:
+            return None
+        self._begun += 1
+        return self._begun
+
+    def end(self) -> None:
+        """A call that was taken has ended, in whatever way."""
+        self._ended += 1
+        if self._ended == self._calls:
+            self._on_spent()

@@ -1,0 +1,181 @@
+"""Between Locust's events and a run: what happens when Locust starts, when a test starts and stops, at the end."""
+
+import logging
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import gevent
+from locust.env import Environment
+
+from harness import menus, models, options, preflight, quiet, web
+from harness.budget import Budget
+from harness.errors import BAD_USAGE, INTERNAL, CannotStart, UsageError
+from harness.exit_code import ExitCode
+from harness.locust_csv import refine_buckets
+from harness.plan import Plan, plan_of, provider_of
+from harness.run import Run
+from harness.secrets import Secrets
+from harness.session import NoSession, RunSession
+from providers.user import LLMUser, Session
+from summary.figures import Summary
+from summary.render import RENDERERS, as_table
+
+_log = logging.getLogger("llm")
+
+DEFAULT_MODELS_FILE = Path("models.json")
+
+
+class Harness:
+    """One process's harness. `plan` is what the next test will do, `run` the test that is on."""
+
+    def __init__(self, user_classes: Iterable[type[LLMUser]]) -> None:
+        self.classes = {user_class.provider: user_class for user_class in user_classes}
+        self.secrets = Secrets()
+        self.exit_code = ExitCode()
+        self.plan: Plan | None = None
+        self.run: Run | None = None
+        self._models_file = DEFAULT_MODELS_FILE
+        self._secret_options: dict[str, Any] = {}
+        self._stdout = sys.stdout
+
+    def add_arguments(self, parser: Any, **_: Any) -> None:
+        """Listen to `init_command_line_parser`, which fires again for each view of the web UI's form."""
+        offered = models.read(self._models_file) if self._models_file.is_file() else dict.fromkeys(self.classes, [])
+        options.add_arguments(parser, offered, (user_class.__name__ for user_class in self.classes.values()))
+
+    def begin(self, environment: Environment, runner: Any, web_ui: Any, **_: Any) -> None:
+        """Listen to `init`: check everything that can be checked before the first call, or leave with one line."""
+        try:
+            self._begin(environment, runner, web_ui)
+        except CannotStart as error:
+            sys.stderr.write(f"locust: error: {self.secrets.redact(str(error))}\n")
+            sys.exit(error.exit_code)
+        except Exception:
+            _log.exception("an error of our own")
+            sys.exit(INTERNAL)
+
+    def _begin(self, environment: Environment, runner: Any, web_ui: Any) -> None:
+        given = environment.parsed_options
+        self._stdout, sys.stdout = sys.stdout, sys.stderr
+        self._models_file = Path(given.models_file)
+        self._take_secrets(given)
+        quiet.calm(given)
+        refine_buckets()
+        self.exit_code.watch_signals()
+        _refuse_workers_with_a_count(given)
+        if given.output_format not in RENDERERS:
+            raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
+        if given.headless or given.autostart:
+            self._begin_unattended(environment)
+        else:
+            self._begin_attended(environment)
+        if web_ui:
+            web.attach(web_ui, environment, self)
+
+    def _begin_unattended(self, environment: Environment) -> None:
+        given = environment.parsed_options
+        if given.headless and not given.iterations and not given.run_time:
+            given.iterations = "1"
+        menus.ask_for_missing(given, self.classes)
+        self.prepare(environment, vars(given))
+
+    def _begin_attended(self, environment: Environment) -> None:
+        """In the web UI the rest is asked for in the form; nothing is sent before a provider is chosen."""
+        given = vars(environment.parsed_options)
+        if given["provider"] or given["user_classes"] or given["mock"]:
+            environment.user_classes = [self.classes[provider_of(given, self.classes)]]
+        else:
+            environment.user_classes = []
+
+    def prepare(self, environment: Environment, given: Mapping[str, Any]) -> None:
+        """Decide what the next test will do. Raises `CannotStart`; then the test must not start."""
+        self.plan = None
+        plan = plan_of({**given, **self._secret_options}, self.classes)
+        preflight.check(plan.settings)
+        environment.user_classes = [self.classes[plan.settings.provider]]
+        self.plan = plan
+
+    def start_run(self, environment: Environment, **_: Any) -> None:
+        """Listen to `test_start`: open the run's files and hand the users their session."""
+        try:
+            self._start_run(environment)
+        except CannotStart as error:
+            self._refuse_run(environment, str(error), error.exit_code)
+        except Exception as error:
+            _log.exception("an error of our own")
+            self._refuse_run(environment, f"the run can't start: {error}", INTERNAL)
+
+    def _start_run(self, environment: Environment) -> None:
+        given = environment.parsed_options
+        if self.plan is None:
+            self.prepare(environment, vars(given))
+        plan = cast(Plan, self.plan)
+        user_class = self.classes[plan.settings.provider]
+        environment.user_classes = [user_class]
+        if given.stop_timeout == options.STOP_TIMEOUT_OF_THE_RUN:
+            environment.stop_timeout = plan.settings.timeout_s + 1
+        self.run = run = Run(plan, environment, given.results_prefix, given.full_history)
+        budget = Budget(plan.calls, lambda: self._end_run(environment))
+        session = RunSession(plan, user_class, run.run_id, self.secrets, budget, run.keep)
+        session.alone = given.num_users in (None, 1)
+        LLMUser.session = session
+
+    def _refuse_run(self, environment: Environment, reason: str, code: int) -> None:
+        _log.error("%s", self.secrets.redact(reason))
+        self.exit_code.note(code)
+        LLMUser.session = cast(Session, NoSession())
+        self._end_run(environment)
+
+    def _end_run(self, environment: Environment) -> None:
+        """Stop the test, and a headless Locust with it; in a greenlet of its own, since a user may be asking."""
+        runner = environment.runner
+        gevent.spawn(runner.quit if environment.parsed_options.headless else runner.stop)
+
+    def finish_run(self, environment: Environment, **_: Any) -> None:
+        """Listen to `test_stop`, which fires when the last user has stopped, and may fire again."""
+        run, self.run, self.plan = self.run, None, None
+        if run is None:
+            return
+        try:
+            summary = run.finish()
+            self._tell(summary, environment.parsed_options)
+        except Exception:
+            _log.exception("an error of our own")
+            self.exit_code.note(INTERNAL)
+        if run.broken:
+            self.exit_code.note(INTERNAL)
+
+    def _tell(self, summary: Summary, given: Any) -> None:
+        render = RENDERERS[given.output_format]
+        in_colour = given.output_format == "table" and self._stdout.isatty()
+        self._stdout.write(as_table(summary, colour=True) if in_colour else render(summary))
+        self._stdout.flush()
+        if given.logfile:
+            _log.info("%s", as_table(summary))
+
+    def end(self, environment: Environment, **_: Any) -> None:
+        """Listen to `quitting`: stop a test that is still on, however impatient the user, and set the exit code."""
+        runner = environment.runner
+        try:
+            runner.stop()
+        except KeyboardInterrupt:
+            runner.user_greenlets.kill()
+        self.finish_run(environment)
+        environment.process_exit_code = self.exit_code.decide(environment)
+
+    def _take_secrets(self, given: Any) -> None:
+        """Move the secret options out of Locust's hands: it shows and sends whatever is in its options."""
+        for name in options.SECRET:
+            self._secret_options[name] = getattr(given, name)
+            delattr(given, name)
+        self.secrets.add(self._secret_options["api_key"])
+        for header in self._secret_options["header"]:
+            self.secrets.add(header.partition(":")[2])
+        self.secrets.guard_logs()
+
+
+def _refuse_workers_with_a_count(given: Any) -> None:
+    if given.iterations and (given.processes or given.master):
+        raise UsageError("-i does not work with --processes or --master yet: use -t")

@@ -1,0 +1,43 @@
+"""Where a provider's key comes from."""
+
+import os
+
+from harness.errors import UsageError
+from providers.bedrock import aws_session
+from providers.settings import Settings
+from providers.vertex_ai import on_vertex
+
+VARIABLES = {
+    "openai": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "azure-openai": "AZURE_OPENAI_API_KEY",
+    "vertex-ai": "GOOGLE_API_KEY",
+    "deepseek": "DEEPSEEK_API_KEY",
+}
+MOCK_KEY = "mock-key"
+
+
+def find(provider: str, given: str | None, mock: bool) -> str | None:
+    """Return the key of a run: the given one, else the provider's variable. Raises `UsageError`.
+
+    `None` is an answer too: then the SDK's own credentials sign (AWS), or Google's defaults do (Vertex AI).
+    """
+    key = given or os.environ.get(VARIABLES.get(provider, ""))
+    if mock:
+        return key or MOCK_KEY
+    if key or (provider == "vertex-ai" and on_vertex()):
+        return key
+    if provider == "aws-bedrock":
+        return _aws_credentials_suffice()
+    raise UsageError(f"no API key for {provider}: set {VARIABLES[provider]}, LLM_API_KEY or -k")
+
+
+def _aws_credentials_suffice() -> None:
+    if aws_session().get_credentials() is None:
+        raise UsageError("no AWS credentials for aws-bedrock: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or -k")
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Return what must never be seen of a run's settings."""
+    values = [value for _, value in settings.headers]
+    return [settings.api_key, *values] if settings.api_key else values

@@ -1,0 +1,38 @@
+"""models.json: which models each provider has."""
+
+import difflib
+import json
+from pathlib import Path
+
+from harness.errors import UsageError
+
+Models = dict[str, list[str]]
+
+
+def read(path: Path) -> Models:
+    """Return provider -> its models, in the file's order. Raises `UsageError`."""
+    try:
+        models = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"models file {path}: {(error.strerror or str(error)).lower()}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"models file {path}: not JSON ({error})") from error
+    if not _is_well_formed(models):
+        raise UsageError(f'models file {path}: expected {{"provider": ["model", …], …}}')
+    return dict(models)
+
+
+def check(models: Models, provider: str, model: str) -> None:
+    """Refuse a model that does not stand under its provider, naming those that do and the nearest."""
+    known = models.get(provider, [])
+    if model in known:
+        return
+    nearest = difflib.get_close_matches(model, known, n=1, cutoff=0.4)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    raise UsageError(f"unknown model {model!r} for {provider}: models.json has {', '.join(known) or 'none'}{hint}")
+
+
+def _is_well_formed(models: object) -> bool:
+    return isinstance(models, dict) and all(
+        isinstance(names, list) and all(isinstance(name, str) and name for name in names) for names in models.values()
+    )

@@ -1,0 +1,45 @@
+"""Numbers out of option texts. Each function raises `UsageError` with the option's name."""
+
+import math
+
+from harness.errors import UsageError
+
+
+def count(option: str, text: str | int | None) -> int | None:
+    """Return a whole number from 1; `None` for no text."""
+    if text in ("", None):
+        return None
+    try:
+        value = int(str(text))
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise UsageError(f"{option} must be a whole number from 1, not {text!r}")
+    return value
+
+
+def number(option: str, text: str | float) -> float:
+    """Return a number from 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise UsageError(f"{option} must be a number from 0, not {text!r}")
+    return value
+
+
+def seconds(option: str, text: str | float) -> float:
+    """Return a number of seconds above 0."""
+    value = number(option, text)
+    if value == 0:
+        raise UsageError(f"{option} must be a number of seconds above 0, not {text!r}")
+    return value
+
+
+def rate(option: str, text: str | float) -> float:
+    """Return a share from 0 to 1."""
+    value = number(option, text)
+    if value > 1:
+        raise UsageError(f"{option} must be from 0 to 1, not {text!r}")
+    return value

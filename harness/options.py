@@ -1,0 +1,138 @@
+"""The options that this project adds to Locust's. All are texts here: `harness.plan` checks them, once for
+the command line, the environment, config files and the web UI's form alike."""
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+from harness.models import Models
+
+SECRET = ("api_key", "header")
+"""Options whose values never leave the process: not into the page, a file, a log or a message to a worker."""
+
+DEFAULT_HOST = "http://localhost:8000"
+STOP_TIMEOUT_OF_THE_RUN = -1
+"""Stands for: as long as a call may take."""
+
+
+class Offered(list[str]):
+    """Choices that the web UI's form offers but argparse doesn't check: our own check says more."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+def add_arguments(parser: Any, models: Models, user_classes: Iterable[str]) -> None:
+    """Add every option, and Locust's own under the names and with the defaults of this project."""
+    parser.set_defaults(host=DEFAULT_HOST, exit_code_on_error=0, stop_timeout=STOP_TIMEOUT_OF_THE_RUN)
+    _add_target(parser, models)
+    _add_request(parser)
+    _add_load(parser)
+    _add_mock(parser)
+    _add_output(parser)
+    _take_over_csv(parser)
+    _refuse_unknown_classes(parser, sorted(user_classes))
+
+
+def _add_target(parser: Any, models: Models) -> None:
+    every_model = sorted({model for of_provider in models.values() for model in of_provider})
+    parser.add_argument(
+        "-p", "--provider", default="", env_var="LLM_PROVIDER", choices=Offered(["", *models]),
+        help="which provider's SDK sends the requests",
+    )  # fmt: skip
+    parser.add_argument(
+        "-m", "--model", default="", env_var="LLM_MODEL_NAME", choices=Offered(["", *every_model]),
+        help="a model of the provider's in models.json",
+    )  # fmt: skip
+    parser.add_argument(
+        "--proxy-url", dest="host", default=argparse.SUPPRESS, env_var="LLM_ENDPOINT_URL", include_in_web_ui=False,
+        help="same as --host",
+    )  # fmt: skip
+    parser.add_argument(
+        "-k", "--api-key", default="", env_var="LLM_API_KEY", include_in_web_ui=False,
+        help="the API key; better given by the environment, where no process list shows it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--header", action="append", default=[], metavar="NAME:VALUE", include_in_web_ui=False,
+        help="a header for every request; repeatable",
+    )  # fmt: skip
+    parser.add_argument("--api-version", default="", help="Azure's or Gemini's API version")
+    parser.add_argument("--region", default="us-east-1", env_var="AWS_REGION", help="AWS region, for aws-bedrock")
+    parser.add_argument(
+        "--models-file", default="./models.json", include_in_web_ui=False, help="provider -> [model, …], as JSON"
+    )
+
+
+def _add_request(parser: Any) -> None:
+    parser.add_argument(
+        "--api", default="chat", choices=Offered(["chat", "completions", "responses"]), help="which API to call"
+    )
+    parser.add_argument("--timeout", default="30", help="seconds: the total deadline of one call")
+    parser.add_argument("--temperature", default="0", help="sampling temperature; 'none' leaves it out")
+    parser.add_argument("--max-tokens", default="", help="limit of output tokens")
+
+
+def _add_load(parser: Any) -> None:
+    parser.add_argument(
+        "-i", "--iterations", "-n", "--num-requests", default="", help="exactly this many calls in total"
+    )
+    parser.add_argument("-d", "--data-dir", default="./unstructured_data", help="folder of seed files")
+    parser.add_argument(
+        "--selection-mode", default="single-file", choices=Offered(["single-file", "all-files"]),
+        help="one seed file for the run, or a random one each call",
+    )  # fmt: skip
+    parser.add_argument("--seed", default="", help="makes the sequence of prompts reproducible")
+    parser.add_argument(
+        "--cache-bust", action="store_true", default=False, help="end each payload in a line of its own"
+    )
+
+
+def _add_mock(parser: Any) -> None:
+    parser.add_argument("--mock", action="store_true", default=False, help="answer in-process: no network, no key")
+    parser.add_argument("--mock-latency", default="0.7", help="seconds: the mock's median latency")
+    parser.add_argument("--mock-tokens", default="64", help="the mock's median number of output tokens")
+    parser.add_argument("--mock-error-rate", default="0", help="share of the mock's answers that are errors, 0 to 1")
+    parser.add_argument("--mock-error-status", default="500", help="HTTP status of the mock's errors")
+
+
+def _add_output(parser: Any) -> None:
+    parser.add_argument(
+        "-o", "--output-format", default="table", choices=Offered(["table", "json", "csv"]), include_in_web_ui=False,
+        help="the summary on stdout: table, json or csv",
+    )  # fmt: skip
+    parser.add_argument(
+        "-j", "--json-response", action="store_true", default=False, include_in_web_ui=False,
+        help="log each raw response as one JSON line",
+    )  # fmt: skip
+    parser.add_argument(
+        "--log-file", dest="logfile", default=argparse.SUPPRESS, include_in_web_ui=False, help="same as --logfile"
+    )
+    parser.add_argument(
+        "--interactive", action="store_true", default=None, include_in_web_ui=False,
+        help="ask for a missing provider or model in menus (default: on a terminal)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-interactive", dest="interactive", action="store_false", default=argparse.SUPPRESS,
+        include_in_web_ui=False, help="never ask",
+    )  # fmt: skip
+
+
+def _take_over_csv(parser: Any) -> None:
+    """Keep `--csv` from Locust, which would truncate an earlier run's files before any listener is asked."""
+    for action in parser._actions:
+        action.dest = {"csv_prefix": "results_prefix", "stats_history_enabled": "full_history"}.get(
+            action.dest, action.dest
+        )
+    parser.set_defaults(csv_prefix=None, stats_history_enabled=False)
+
+
+def _refuse_unknown_classes(parser: Any, known: list[str]) -> None:
+    """Locust itself ends with 1, the code of an unreachable host, when a User class does not exist."""
+
+    def user_class(name: str) -> str:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"unknown User class {name!r}: there are {', '.join(known)}")
+        return name
+
+    positional = next(action for action in parser._actions if action.dest == "user_classes")
+    positional.type = user_class

@@ -1,0 +1,174 @@
+"""What a run is to do: every option checked and given its type, or one line that says which is wrong."""
+
+import os
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import urlsplit
+
+import seeds
+from harness import keys, models
+from harness.errors import UsageError
+from harness.numbers import count, number, rate, seconds
+from harness.options import SECRET
+from providers.settings import API, Settings
+from providers.user import LLMUser
+
+ProviderClasses = Mapping[str, type[LLMUser]]
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MockPlan:
+    """How the in-process mock answers."""
+
+    median_latency_s: float
+    tokens: int
+    error_rate: float
+    error_status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One run, decided. `calls` is `None` for a run without a count; `options` are all given ones but the secrets."""
+
+    settings: Settings
+    calls: int | None
+    files: list[seeds.SeedFile]
+    selection_mode: seeds.SelectionMode
+    seed: int
+    cache_bust: bool
+    log_bodies: bool
+    mock: MockPlan
+    options: dict[str, Any]
+
+
+def plan_of(options: Options, classes: ProviderClasses) -> Plan:
+    """Return the plan that the options ask for. Raises `UsageError` for the first that can't be met."""
+    settings = _settings(options, classes)
+    try:
+        files = seeds.read_folder(Path(options["data_dir"]))
+    except seeds.SeedError as error:
+        raise UsageError(str(error)) from error
+    return Plan(
+        settings=settings,
+        calls=count("--iterations", options["iterations"]),
+        files=files,
+        selection_mode=_one_of("--selection-mode", options["selection_mode"], get_args(seeds.SelectionMode)),
+        seed=_seed(options["seed"]),
+        cache_bust=bool(options["cache_bust"]),
+        log_bodies=bool(options["json_response"]),
+        mock=_mock(options),
+        options={name: value for name, value in options.items() if name not in SECRET},
+    )
+
+
+def provider_of(options: Options, classes: ProviderClasses) -> str:
+    """Return the provider that the options name, or imply. Raises `UsageError`."""
+    implied = "openai" if options["mock"] or os.environ.get("LLM_ENDPOINT_URL") else ""
+    named = options["provider"] or _provider_of_class(options, classes) or implied
+    if not named:
+        raise UsageError(f"no provider: give -p with one of {', '.join(classes)}")
+    if named not in classes:
+        raise UsageError(f"unknown provider {named!r}: there are {', '.join(classes)}")
+    chosen = _provider_of_class(options, classes)
+    if chosen and chosen != named:
+        raise UsageError(f"the class {options['user_classes'][0]} is {chosen}'s, but the provider is {named}")
+    return str(named)
+
+
+def _provider_of_class(options: Options, classes: ProviderClasses) -> str | None:
+    chosen = options.get("user_classes") or []
+    if len(chosen) > 1:
+        raise UsageError(f"one User class a run, not {len(chosen)}: {', '.join(chosen)}")
+    return next((name for name, user_class in classes.items() if user_class.__name__ in chosen), None)
+
+
+def _settings(options: Options, classes: ProviderClasses) -> Settings:
+    provider = provider_of(options, classes)
+    mock = bool(options["mock"])
+    api = _one_of("--api", options["api"], get_args(API))
+    if api not in classes[provider].apis:
+        raise UsageError(f"{provider} has no API {api!r}: it has {', '.join(classes[provider].apis)}")
+    return Settings(
+        provider=provider,
+        model=_model(options, provider, mock),
+        api=api,
+        host=_host(options["host"]),
+        timeout_s=seconds("--timeout", options["timeout"]),
+        temperature=None if options["temperature"] == "none" else number("--temperature", options["temperature"]),
+        max_tokens=count("--max-tokens", options["max_tokens"]),
+        api_version=options["api_version"] or None,
+        region=options["region"],
+        api_key=keys.find(provider, options["api_key"], mock),
+        headers=tuple(_header(text) for text in options["header"]),
+        mock=mock,
+    )
+
+
+def _model(options: Options, provider: str, mock: bool) -> str:
+    known = models.read(Path(options["models_file"]))
+    model = str(options["model"]) or (known.get(provider, [""])[0] if mock else "")
+    if not model:
+        raise UsageError(f"no model: give -m with one of {', '.join(known.get(provider, []))}")
+    if not _is_any_endpoints(model):
+        models.check(known, provider, model)
+    return model
+
+
+def _is_any_endpoints(model: str) -> bool:
+    """Tell whether the environment describes an endpoint whose models we can't know."""
+    return bool(os.environ.get("LLM_ENDPOINT_URL")) and os.environ.get("LLM_MODEL_NAME") == model
+
+
+def _host(host: str) -> str:
+    try:
+        url = urlsplit(host)
+        usable = url.scheme in ("http", "https") and bool(url.hostname) and (url.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"--host must look like http://localhost:8000, not {host!r}")
+    if url.username or url.password:
+        raise UsageError("--host must not hold a user or a password: give them with --header Authorization:…")
+    return host
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip() or not name.isascii() or "\n" in text or "\r" in text:
+        raise UsageError("--header must look like NAME:VALUE, on one line")
+    return name.strip(), value.strip()
+
+
+def _seed(text: str) -> int:
+    if not text:
+        return random.SystemRandom().getrandbits(32)
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--seed must be a whole number, not {text!r}") from None
+
+
+def _mock(options: Options) -> MockPlan:
+    return MockPlan(
+        median_latency_s=number("--mock-latency", options["mock_latency"]),
+        tokens=count("--mock-tokens", options["mock_tokens"]) or 1,
+        error_rate=rate("--mock-error-rate", options["mock_error_rate"]),
+        error_status=_error_status(options["mock_error_status"]),
+    )
+
+
+def _error_status(text: str) -> int:
+    status = count("--mock-error-status", text) or 0
+    if not 400 <= status <= 599:
+        raise UsageError(f"--mock-error-status must be from 400 to 599, not {text!r}")
+    return status
+
+
+def _one_of(option: str, value: str, choices: tuple[Any, ...]) -> Any:
+    if value not in choices:
+        raise UsageError(f"{option} must be one of {', '.join(choices)}, not {value!r}")
+    return value

@@ -1,0 +1,23 @@
+"""The question before the first call: does the host accept a connection, TLS included?"""
+
+from urllib.parse import urlsplit
+
+import gevent
+
+from harness.errors import Unreachable
+from providers.settings import Settings
+from wire.connection import connect
+from wire.exchange import ConnectTimedOut, Origin, WireError
+
+
+def check(settings: Settings) -> None:
+    """Connect to the host once and hang up. Raises `Unreachable`. The mock needs no host."""
+    if settings.mock:
+        return
+    url = urlsplit(settings.host)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        with gevent.Timeout(settings.timeout_s, ConnectTimedOut(f"no connection within {settings.timeout_s:g} s")):
+            connect(Origin(url.scheme, url.hostname or "", port)).close()
+    except WireError as error:
+        raise Unreachable(f"{settings.host} can't be reached: {error}") from error

@@ -1,0 +1,16 @@
+"""Which log lines and tables a run doesn't need."""
+
+import logging
+from typing import Any
+
+CHATTY = ("httpx2", "httpcore2", "openai", "anthropic", "google_genai", "botocore", "boto3", "urllib3", "google.auth")
+"""SDKs that log a line a call at INFO (6 % of its cost), and whole requests, keys included, at DEBUG."""
+
+
+def calm(options: Any) -> None:
+    """Quieten the SDKs, and Locust's tables, which say less than the summary and are there with `--print-stats`."""
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if options.headless and not options.print_stats:
+        options.only_summary = True
+        logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)

@@ -1,0 +1,58 @@
+"""PREFIX_requests.csv: a row a call, on disk as soon as the call has ended.
+
+run_id, request (1, 2, …), provider, model, api, mode (mock or real), prompt_id, prompt, timestamp (when it was sent;
+UTC, ISO 8601, ms), start_s (from the run's start), latency_s, response_bytes, status (HTTP), outcome (ok, failed,
+aborted), error, finish_reason, input_tokens, output_tokens, connection (new or reused). Not observed: an empty cell.
+"""
+
+import csv
+import io
+import os
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from providers.call import Call
+
+COLUMNS = tuple(field.name for field in fields(Call))
+
+
+class Records:
+    """The file of rows. A row goes to the file in one write, so that a killed process leaves whole rows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        self._size_bytes = 0
+        self._append(COLUMNS)
+
+    def append(self, call: Call) -> None:
+        """Write a call's row. A disk that takes only a part of it gets none: `OSError`, and the file stays whole."""
+        self._append([_cell(getattr(call, column)) for column in COLUMNS])
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _append(self, cells: Any) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(cells)
+        data = line.getvalue().encode("utf-8", "replace")
+        try:
+            self._write(data)
+        except OSError:
+            os.ftruncate(self._file, self._size_bytes)
+            os.lseek(self._file, self._size_bytes, os.SEEK_SET)
+            raise
+        self._size_bytes += len(data)
+
+    def _write(self, data: bytes) -> None:
+        written = 0
+        while written < len(data):
+            written += os.write(self._file, data[written:])
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value

@@ -1,0 +1,71 @@
+"""Where a run's files stand: a folder of its own, or the user's prefix; nothing measured is ever overwritten."""
+
+import contextlib
+import itertools
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+
+FOLDER = Path("results")
+LATEST = FOLDER / "latest"
+_MARKS = ("requests.csv", "run.json", "summary.json", "stats.csv")
+
+
+class Results:
+    """The files of one run, all named `PREFIX_…`."""
+
+    def __init__(self, run_id: str, given_prefix: str | None) -> None:
+        """Choose the prefix and make its folder. Raises `UsageError` if it can't be written to."""
+        with writable():
+            self.prefix = _unused(Path(given_prefix)) if given_prefix else _folder_of(run_id) / "metrics"
+            self.prefix.parent.mkdir(parents=True, exist_ok=True)
+
+    def path(self, name: str) -> Path:
+        return self.prefix.with_name(f"{self.prefix.name}_{name}")
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON file in one piece: a reader finds it whole or not at all."""
+        path = self.path(name)
+        draft = path.with_name(path.name + ".part")
+        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        draft.replace(path)
+
+
+@contextlib.contextmanager
+def writable() -> Iterator[None]:
+    """Turn a file that can't be made into a `UsageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"can't write results: {error.filename}: {(error.strerror or '').lower()}") from error
+
+
+def new_run_id() -> str:
+    """Return a name that sorts by time and is unique also among runs of the same second."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def _folder_of(run_id: str) -> Path:
+    folder = FOLDER / run_id
+    folder.mkdir(parents=True)
+    link = FOLDER / f".latest-{run_id}"
+    with contextlib.suppress(OSError):
+        link.symlink_to(run_id, target_is_directory=True)
+        os.replace(link, LATEST)
+    return folder
+
+
+def _unused(prefix: Path) -> Path:
+    """Return the prefix, or the first of PREFIX-2, PREFIX-3, … under which no run has written."""
+    numbered = (prefix.with_name(f"{prefix.name}-{number}") for number in itertools.count(2))
+    return next(name for name in itertools.chain([prefix], numbered) if not _is_used(name))
+
+
+def _is_used(prefix: Path) -> bool:
+    return any(prefix.with_name(f"{prefix.name}_{name}").exists() for name in _MARKS)

@@ -1,0 +1,96 @@
+"""One run's files, from its first line to its summary."""
+
+import logging
+from datetime import UTC, datetime
+from importlib.metadata import version
+from platform import platform, python_version
+from typing import Any
+
+from locust.env import Environment
+
+from harness.locust_csv import LocustCSV
+from harness.plan import Plan
+from harness.records import COLUMNS, Records
+from harness.results import Results, new_run_id, writable
+from providers.call import Call
+from summary import rows
+from summary.figures import Summary, summarise
+
+PACKAGES = ("locust", "openai", "anthropic", "boto3", "google-genai", "httpx2", "gevent", "pandas")
+
+_log = logging.getLogger("llm")
+
+
+class Run:
+    """Keeps a run's calls on disk as they end, and makes its summary from the rows when the last has ended.
+
+    A disk that takes no more costs no call: what could not be written is counted in the summary all the same,
+    and `broken` says that the files are not complete.
+    """
+
+    def __init__(self, plan: Plan, environment: Environment, given_prefix: str | None, full_history: bool) -> None:
+        """Open the run's files. Raises `UsageError` if the folder can't be written to."""
+        self.run_id = new_run_id()
+        self.broken = False
+        self._plan = plan
+        self._results = Results(self.run_id, given_prefix)
+        self._facts = _facts(self.run_id, plan)
+        with writable():
+            self._records = Records(self._results.path("requests.csv"))
+            self._results.write_json("run.json", self._facts)
+            self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)
+        self._unwritten: list[Call] = []
+
+    def keep(self, call: Call) -> None:
+        """Write a call's row."""
+        try:
+            if not self.broken:
+                self._records.append(call)
+                return
+        except OSError as error:
+            self._give_up_writing(self._records.path, error)
+        self._unwritten.append(call)
+
+    def finish(self) -> Summary:
+        """Close the files and return the summary, which also stands in PREFIX_summary.json."""
+        self._records.close()
+        summary = self._summary()
+        for write in (self._locust_csv.finish, lambda: self._results.write_json("summary.json", summary)):
+            try:
+                write()
+            except OSError as error:
+                self._give_up_writing(self._results.prefix, error)
+        return summary
+
+    def _summary(self) -> Summary:
+        table = rows.read(self._records.path)
+        if self._unwritten:
+            lost = rows.frame(COLUMNS, [[getattr(call, name) for name in COLUMNS] for call in self._unwritten])
+            table = rows.concat(table, lost)
+        return summarise(table, self._facts)
+
+    def _give_up_writing(self, path: Any, error: OSError) -> None:
+        if not self.broken:
+            _log.error("can't write %s: %s; the run's files end here", path, (error.strerror or "").lower())
+        self.broken = True
+
+
+def _facts(run_id: str, plan: Plan) -> dict[str, Any]:
+    """Return what PREFIX_run.json tells of a run from its start, so that a killed run can be reported."""
+    settings = plan.settings
+    return {
+        "run_id": run_id,
+        "provider": settings.provider,
+        "model": settings.model,
+        "api": settings.api,
+        "mode": "mock" if settings.mock else "real",
+        "host": None if settings.mock else settings.host,
+        "start": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "seed": plan.seed,
+        "options": plan.options,
+        "versions": {
+            "python": python_version(),
+            "platform": platform(),
+            **{package: version(package) for package in PACKAGES},
+        },
+    }

@@ -1,0 +1,102 @@
+"""One run as its users see it: permits and prompts to take, a client to ask with, a place for ended calls."""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+
+import seeds
+from harness.budget import Budget
+from harness.plan import Plan
+from harness.secrets import Secrets
+from mock.inprocess import InProcessWire
+from mock.pace import Pace
+from mock.service import Service
+from providers.call import Call
+from providers.user import LLMUser
+from wire.exchange import Exchange, Wire, now
+from wire.extra_headers import WithHeaders
+from wire.network import NetworkWire
+
+_log = logging.getLogger("llm")
+
+
+class RunSession:
+    """What `providers.user.Session` promises, for one plan.
+
+    keep     takes each ended call, before Locust is told of it
+    alone    there is one user: each call's end is worth a line in the log
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        user_class: type[LLMUser],
+        run_id: str,
+        secrets: Secrets,
+        budget: Budget,
+        keep: Callable[[Call], None],
+    ) -> None:
+        self.run_id = run_id
+        self.settings = plan.settings
+        self.keep_bodies = plan.log_bodies
+        self.client = user_class.connect(plan.settings, _wire(plan))
+        self.take_permit = budget.take
+        self.redact = secrets.redact
+        self.alone = False
+        self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust)
+        self._budget, self._keep = budget, keep
+        self.started_at = now()
+
+    def next_prompt(self) -> seeds.Prompt:
+        return next(self._prompts)
+
+    def record(self, call: Call, exchange: Exchange) -> None:
+        """Keep an ended call, say so, and count it: the run may end with it."""
+        self._keep(call)
+        _log.log(logging.INFO if self.alone else logging.DEBUG, "%s", _line(call))
+        if self.keep_bodies and exchange.status is not None:
+            _log.info("%s", _body_line(exchange))
+        self._budget.end()
+
+
+class NoSession:
+    """The session of a run that was refused: it has no permits, so nothing is ever sent."""
+
+    settings: Any = type("NoSettings", (), {"api": "ask"})
+    client = None
+
+    def take_permit(self) -> None:
+        return None
+
+
+def _wire(plan: Plan) -> Wire:
+    wire = _mock_wire(plan) if plan.settings.mock else NetworkWire()
+    return WithHeaders(wire, plan.settings.headers) if plan.settings.headers else wire
+
+
+def _mock_wire(plan: Plan) -> Wire:
+    mock = plan.mock
+    pace = Pace(mock.median_latency_s, seed=plan.seed)
+    return InProcessWire(Service(pace, plan.seed, mock.tokens, mock.error_rate, mock.error_status))
+
+
+def _line(call: Call) -> str:
+    latency = "" if call.latency_s is None else f"{call.latency_s:.3f}s"
+    if call.outcome == "ok":
+        return f"[{call.request}] Latency: {latency}"
+    if call.outcome == "aborted":
+        return f"[{call.request}] Aborted by the end of the run"
+    status = f"HTTP {call.status}, " if call.status else ""
+    return f"[{call.request}] Failed after {latency}: {status}{call.error}"
+
+
+def _body_line(exchange: Exchange) -> str:
+    """Return the answer's body, decompressed, as one line of JSON."""
+    body = httpx2.Response(200, headers=exchange.headers, content=bytes(exchange.body)).text
+    try:
+        return json.dumps(json.loads(body), ensure_ascii=False)
+    except ValueError:
+        return json.dumps(body, ensure_ascii=False)

@@ -1,0 +1,48 @@
+"""The web UI: a start form that is checked before anything starts."""
+
+from typing import TYPE_CHECKING, Any
+
+from flask import jsonify, request
+from locust.env import Environment
+from locust.runners import STATE_RUNNING, STATE_SPAWNING
+
+from harness.errors import CannotStart
+
+if TYPE_CHECKING:
+    from harness.harness import Harness
+
+
+def attach(web_ui: Any, environment: Environment, harness: "Harness") -> None:
+    """Check the form of each start. A run that can't begin is refused with its reason, which the page shows."""
+
+    @web_ui.app.before_request
+    def check_start() -> Any:
+        if request.method != "POST" or not request.path.endswith("/swarm") or _is_on(environment):
+            return None
+        try:
+            harness.prepare(environment, _options(environment))
+        except CannotStart as error:
+            reason = harness.secrets.redact(str(error))
+            return jsonify(success=False, message=reason, host=environment.host)
+        return None
+
+
+def _is_on(environment: Environment) -> bool:
+    """During a test the form only changes the number of users."""
+    return environment.runner is not None and environment.runner.state in (STATE_RUNNING, STATE_SPAWNING)
+
+
+def _options(environment: Environment) -> dict[str, Any]:
+    """Return the options as the form changes them."""
+    options = dict(vars(environment.parsed_options))
+    for name, value in request.form.items():
+        if name in options and name != "user_classes":
+            options[name] = value == "true" if isinstance(options[name], bool) else value
+    options["user_classes"] = _ticked(options)
+    return options
+
+
+def _ticked(options: dict[str, Any]) -> list[str]:
+    """Return the classes chosen in the class picker, whose page posts all of them unless the user unticks some."""
+    ticked = request.form.getlist("user_classes") or list(options["user_classes"])
+    return [] if options["provider"] and len(ticked) > 1 else ticked

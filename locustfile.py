@@ -1,0 +1,19 @@
+"""What Locust loads: the User classes of the six providers, and the harness around them."""
+
+from locust import events
+
+from harness.harness import Harness
+from providers.anthropic import AnthropicUser
+from providers.azure_openai import AzureOpenAIUser
+from providers.bedrock import BedrockUser
+from providers.deepseek import DeepSeekUser
+from providers.openai import OpenAIUser
+from providers.vertex_ai import VertexAIUser
+
+harness = Harness([OpenAIUser, AnthropicUser, AzureOpenAIUser, BedrockUser, VertexAIUser, DeepSeekUser])
+
+events.init_command_line_parser.add_listener(harness.add_arguments)
+events.init.add_listener(harness.begin)
+events.test_start.add_listener(harness.start_run)
+events.test_stop.add_listener(harness.finish_run)
+events.quitting.add_listener(harness.end)

@@ -1,0 +1,1 @@
+"""What a provider would answer: six wire formats, plain and streaming, and when each piece is due."""

@@ -1,0 +1,111 @@
+"""`python -m mock`: the mock server's options."""
+
+import argparse
+import ssl
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from mock.pace import Pace
+from mock.server import serve
+from mock.service import Service
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"mock: {message}\n")
+
+
+def between(low: float, high: float, unit: str) -> Callable[[str], float]:
+    """A number within limits."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {unit} within {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number within limits."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number within {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def parser() -> Parser:
+    seconds = between(0, 86_400, "a number of seconds")
+    options = Parser(prog="python -m mock", description="Answers like six LLM providers, at no cost.")
+    add = options.add_argument
+    add("--host", default="127.0.0.1")
+    add("--port", type=whole(0, 65_535), default=8000, help="0 picks a free one")
+    add(
+        "--latency",
+        type=seconds,
+        default=0.7,
+        help="median of a whole answer, seconds (%(default)s)",
+    )
+    add("--ttft", type=seconds, help="exact time to the first token, seconds")
+    add("--itl", type=seconds, help="exact time between two tokens, seconds")
+    add("--tokens", type=whole(1, 1_000_000), default=64, help="median output tokens (%(default)s)")
+    add("--exact-tokens", action="store_true", help="every answer has just --tokens")
+    add("--error-rate", type=between(0, 1, "a rate"), default=0.0, help="share of requests that fail, 0 to 1")
+    add("--error-status", type=whole(300, 599), default=500, help="what they fail with (%(default)s)")
+    add("--seed", type=int, help="draw the same times, lengths and errors again")
+    add("--merge", action="store_true", help="send parts that are due together as one")
+    add("--tls-cert", metavar="FILE", help="serve HTTPS with this certificate (PEM)")
+    add("--tls-key", metavar="FILE", help="its key, when not in the same file")
+    return options
+
+
+def tls_context(options: argparse.Namespace, error: Callable[[str], NoReturn]) -> ssl.SSLContext | None:
+    if options.tls_cert is None:
+        return error("--tls-key needs --tls-cert") if options.tls_key else None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(options.tls_cert, options.tls_key)
+    except OSError as reason:
+        error(f"--tls-cert {options.tls_cert}: {reason.strerror or reason}")
+    return context
+
+
+def service(options: argparse.Namespace) -> Service:
+    pace = Pace(options.latency, options.ttft, options.itl, options.seed)
+    return Service(
+        pace,
+        seed=options.seed,
+        tokens=options.tokens,
+        error_rate=options.error_rate,
+        error_status=options.error_status,
+        exact_tokens=options.exact_tokens,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    command_line = parser()
+    options = command_line.parse_args(arguments)
+    tls = tls_context(options, command_line.error)
+    try:
+        serve(service(options), options.host, options.port, tls, options.merge)
+    except OSError as reason:
+        print(f"mock: cannot listen on {options.host}:{options.port}: {reason.strerror}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""What a request asks of the model: the same few things, wherever each API puts them in its body."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mock.message import Json
+
+PROMPT_FIELDS = (
+    "system", "systemInstruction", "instructions", "messages", "message", "contents", "content", "parts",
+    "text", "prompt", "input", "inputText",
+)  # fmt: skip
+SETTINGS = ("inferenceConfig", "generationConfig", "textGenerationConfig")
+LIMIT_FIELDS = (
+    "max_completion_tokens", "max_output_tokens", "max_tokens", "max_tokens_to_sample", "max_gen_len",
+    "maxTokens", "max_new_tokens", "maxOutputTokens", "maxTokenCount",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request's model, prompt and limits."""
+
+    model: str
+    body: Json
+    stream: bool
+    path: str
+    cached_tokens: int = 0
+    """How much of the prompt the provider is to call cached."""
+
+    @property
+    def input_tokens(self) -> int:
+        """The prompt's size: a quarter of its characters, plus one."""
+        return len(prompt_text(self.body)) // 4 + 1
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The most tokens the answer may have; None when the request does not say."""
+        places = [self.body, *(self.body.get(name) for name in SETTINGS)]
+        limits = (place.get(field) for place in places if isinstance(place, dict) for field in LIMIT_FIELDS)
+        return next((limit for limit in limits if isinstance(limit, int)), None)
+
+
+def prompt_text(value: Any) -> str:
+    """Every piece of prose in a body, joined: roles, names and settings are not prose."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(map(prompt_text, value))
+    if isinstance(value, dict):
+        return "".join(prompt_text(value[field]) for field in PROMPT_FIELDS if field in value)
+    return ""

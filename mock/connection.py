@@ -1,0 +1,186 @@
+"""One client connection of the server: HTTP/1.1 in, timed parts out."""
+
+import asyncio
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+from http import HTTPStatus
+from os import dup
+from time import monotonic
+from typing import cast
+
+import httptools
+
+from mock.message import Answer, Request
+
+KEEP_ALIVE_S = 75
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER, on, for 0 s: closing is then resetting."""
+REASONS = {status.value: status.phrase for status in HTTPStatus}
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+Sent = Callable[[int], None]
+Answerer = Callable[[Request, bool], tuple[Answer, Sent]]
+"""From a request, and whether it is its connection's first, to the answer and who counts its bytes."""
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests and answers them one after another, in their order."""
+
+    def __init__(self, answerer: Answerer, merge: bool, connections: set["Connection"]) -> None:
+        self._answerer = answerer
+        self._merge = merge
+        self._connections = connections
+        self._waiting: deque[Delivery] = deque()
+        self._first = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._connections.add(self)
+        self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        self._idle.cancel()
+        if self._waiting:
+            self._waiting[0].cancel()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._transport.write(BAD_REQUEST)
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Drops the connection, whatever is under way."""
+        self._transport.abort()
+
+    # httptools calls these as it parses.
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        self._idle.cancel()
+        method = self._parser.get_method().decode("latin-1")
+        request = Request(method, self._target.decode("latin-1"), self._headers, bytes(self._body))
+        answer, sent = self._answerer(request, self._first)
+        self._first = False
+        keep_alive = self._parser.should_keep_alive()
+        delivery = Delivery(answer, self._transport, keep_alive, self._merge, sent, self._delivered)
+        self._waiting.append(delivery)
+        if len(self._waiting) == 1:
+            delivery.start()
+
+    def _delivered(self, keep_alive: bool) -> None:
+        self._waiting.popleft()
+        if not keep_alive:
+            self._transport.close()
+        elif self._waiting:
+            self._waiting[0].start()
+        else:
+            self._await_request()
+
+    def _await_request(self) -> None:
+        self._idle = self._loop.call_later(KEEP_ALIVE_S, self._transport.close)
+
+
+class Delivery:
+    """One answer on its way out; `merge` sends whatever is due in one go, else each part goes alone."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        transport: asyncio.Transport,
+        keep_alive: bool,
+        merge: bool,
+        sent: Sent,
+        done: Callable[[bool], None],
+    ) -> None:
+        self._received_s = monotonic()
+        self._answer = answer
+        self._transport = transport
+        self._keep_alive = keep_alive
+        self._merge = merge
+        self._sent = sent
+        self._done = done
+        self._chunked = all(name != "content-length" for name, _ in answer.headers)
+        self._next = 0
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.Handle | None = None
+
+    def start(self) -> None:
+        self._send_due()
+
+    def cancel(self) -> None:
+        """The client is gone."""
+        if self._timer:
+            self._timer.cancel()
+
+    def _send_due(self) -> None:
+        """Due times are absolute, so that a late part does not delay those after it."""
+        parts = self._answer.parts
+        while self._next < len(parts):
+            wait_s = self._received_s + parts[self._next].at_s - monotonic()
+            if wait_s > 0:
+                self._timer = self._loop.call_later(wait_s, self._send_due)
+                return
+            self._send(parts[self._next].data)
+            # uvloop joins the writes of one turn of its loop: only a turn in between keeps parts apart.
+            if self._next < len(parts) and not self._merge:
+                self._timer = self._loop.call_soon(self._send_due)
+                return
+        self._end()
+
+    def _send(self, data: bytes) -> None:
+        head = head_bytes(self._answer, self._chunked, self._keep_alive) if self._next == 0 else b""
+        framed = b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data
+        self._transport.write(head + framed)
+        self._sent(len(data))
+        self._next += 1
+
+    def _end(self) -> None:
+        match self._answer.end:
+            case "complete":
+                if self._chunked:
+                    self._transport.write(b"0\r\n\r\n")
+                self._done(self._keep_alive)
+            case "close":
+                self._transport.close()
+            case "reset":
+                reset(self._transport)
+            case "stall":
+                pass
+
+
+def head_bytes(answer: Answer, chunked: bool, keep_alive: bool) -> bytes:
+    """The status line and the headers."""
+    lines = [f"HTTP/1.1 {answer.status} {REASONS.get(answer.status, 'Unknown')}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers]
+    if chunked:
+        lines.append("transfer-encoding: chunked")
+    if not keep_alive:
+        lines.append("connection: close")
+    return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Ends the connection with RST: the option is set through a second descriptor of the same socket."""
+    with socket.socket(fileno=dup(transport.get_extra_info("socket").fileno())) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    transport.abort()

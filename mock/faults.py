@@ -1,0 +1,84 @@
+"""What can go wrong with an answer: each fault turns a good one into a bad one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from mock.eventstream import with_bad_crc
+from mock.message import Answer, Headers, Part
+
+GARBAGE = b"<html><body>Welcome to the coffee shop's network</body></html>"
+
+
+def reset(answer: Answer, stream_error: bytes) -> Answer:
+    """The connection is reset before any answer."""
+    return Answer(0, [], [], "reset")
+
+
+def close(answer: Answer, stream_error: bytes) -> Answer:
+    """The connection is closed before any answer."""
+    return Answer(0, [], [], "close")
+
+
+def hang(answer: Answer, stream_error: bytes) -> Answer:
+    """No answer ever comes."""
+    return Answer(0, [], [], "stall")
+
+
+def garbage(answer: Answer, stream_error: bytes) -> Answer:
+    """A good status and headers, a body that is no JSON and no event stream."""
+    return replace(answer, parts=[Part(0.0, GARBAGE)], headers=with_length(answer.headers, len(GARBAGE)))
+
+
+def cut(answer: Answer, stream_error: bytes) -> Answer:
+    """The body stops in the middle and the connection closes."""
+    return replace(answer, parts=first_half(answer.parts), end="close")
+
+
+def stall(answer: Answer, stream_error: bytes) -> Answer:
+    """The body stops in the middle and nothing more comes."""
+    return replace(answer, parts=first_half(answer.parts), end="stall")
+
+
+def early_end(answer: Answer, stream_error: bytes) -> Answer:
+    """The body stops in the middle, before any finish marker, yet ends as if it were whole."""
+    parts = first_half(answer.parts)
+    return replace(answer, parts=parts, headers=with_length(answer.headers, len(parts[0].data)))
+
+
+def error_in_stream(answer: Answer, stream_error: bytes) -> Answer:
+    """The provider's own error event comes in the middle of the stream, and ends it."""
+    *parts, last = first_half(answer.parts)
+    return replace(answer, parts=[*parts, last, Part(last.at_s, stream_error)])
+
+
+def bad_crc(answer: Answer, stream_error: bytes) -> Answer:
+    """One frame in the middle does not match its CRC."""
+    parts = list(answer.parts)
+    middle = parts[len(parts) // 2]
+    parts[len(parts) // 2] = replace(middle, data=with_bad_crc(middle.data))
+    return replace(answer, parts=parts)
+
+
+def first_half(parts: Sequence[Part]) -> list[Part]:
+    """Half the parts, or half the bytes of the only one."""
+    if len(parts) > 1:
+        return list(parts[: len(parts) // 2])
+    return [replace(parts[0], data=parts[0].data[: len(parts[0].data) // 2])]
+
+
+def with_length(headers: Headers, size_bytes: int) -> Headers:
+    """The headers with another content-length, where they have one."""
+    return [(name, str(size_bytes) if name == "content-length" else value) for name, value in headers]
+
+
+FAULTS: dict[str, Callable[[Answer, bytes], Answer]] = {
+    "reset": reset,
+    "close": close,
+    "hang": hang,
+    "garbage": garbage,
+    "cut": cut,
+    "stall": stall,
+    "early-end": early_end,
+    "error-in-stream": error_in_stream,
+    "bad-crc": bad_crc,
+}

@@ -1,0 +1,67 @@
+"""The mock behind the wire's seam: no socket, and the same answers at the same times as the server gives."""
+
+import gevent
+from gevent.event import Event
+
+from mock.message import Answer, Part
+from mock.message import Request as MockRequest
+from mock.service import Service
+from wire.exchange import ConnectionBroken, Exchange, Request, current, now
+
+
+class InProcessWire:
+    """Carries requests to a mock in this process."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def send(self, request: Request) -> "InProcessReply":
+        """Ask the mock; the answer's parts arrive when they are due."""
+        exchange = current()
+        exchange.begin()
+        headers = {name.lower(): value for name, value in request.headers}
+        exchange.sent_at = now()
+        answer = self._service.answer(MockRequest(request.method, request.target, headers, request.body))
+        if not answer.status:
+            _end_badly(answer)
+        return InProcessReply(self._service, answer, exchange)
+
+
+class InProcessReply:
+    """An answer that is already known, and handed out in time."""
+
+    def __init__(self, service: Service, answer: Answer, exchange: Exchange) -> None:
+        self._service, self._answer, self._exchange = service, answer, exchange
+        self._started_at = exchange.sent_at or now()
+        self._parts = iter(answer.parts)
+        self.status, self.headers = answer.status, answer.headers
+        self._await(answer.parts[0])
+        exchange.answered(self.status, self.headers, now())
+
+    def read(self) -> bytes:
+        """Return the next part when it is due, b"" after the last."""
+        part = next(self._parts, None)
+        if part is None:
+            _end_badly(self._answer)
+            self._exchange.complete = True
+            return b""
+        self._await(part)
+        self._service.stats.sent(part.data)
+        self._exchange.received(part.data, now())
+        return part.data
+
+    def close(self) -> None:
+        """There is no connection to give back."""
+
+    def _await(self, part: Part) -> None:
+        left_s = self._started_at + part.at_s - now()
+        if left_s > 0:
+            gevent.sleep(left_s)
+
+
+def _end_badly(answer: Answer) -> None:
+    """Do what a spoilt answer ends with: hang until the call's deadline, or break off."""
+    if answer.end == "stall":
+        Event().wait()
+    if answer.end != "complete":
+        raise ConnectionBroken("the peer closed the connection before the answer was complete")

@@ -1,0 +1,1 @@
+"""The six providers: one file and one User class each, around the official SDK."""

@@ -1,0 +1,72 @@
+"""Anthropic. https://docs.anthropic.com/en/api/messages and https://docs.anthropic.com/en/api/complete"""
+
+import anthropic
+import httpx2
+import orjson
+
+from providers.call import Answer, Delta, Finish, Usage
+from providers.settings import Settings
+from providers.user import LLMUser
+from wire.exchange import Wire
+from wire.httpx2_plug import client
+
+DEMANDED_MAX_TOKENS = 1024
+"""Both APIs refuse a request without a limit."""
+
+
+class AnthropicUser(LLMUser):
+    """Asks through anthropic's own client; the answers are read raw."""
+
+    provider = "anthropic"
+    apis = ("chat", "completions")
+
+    @staticmethod
+    def connect(settings: Settings, wire: Wire) -> anthropic.Anthropic:
+        return anthropic.Anthropic(
+            base_url=settings.host,
+            api_key=settings.api_key,
+            max_retries=0,
+            timeout=None,
+            http_client=client(wire),
+            open_telemetry=False,
+        )
+
+    def on_start(self) -> None:
+        super().on_start()
+        temperature = self.settings.temperature
+        self.options = {} if temperature is None else {"temperature": temperature}
+        self.max_tokens = self.settings.max_tokens or DEMANDED_MAX_TOKENS
+
+    def chat(self, payload: str) -> Answer:
+        answer = self.client.messages.with_raw_response.create(
+            model=self.settings.model,
+            max_tokens=self.max_tokens,
+            messages=[{"role": "user", "content": payload}],
+            extra_body=self.options,
+            timeout=None,
+        )
+        body = orjson.loads(answer.content)
+        for block in body["content"]:
+            if block["type"] == "thinking":
+                yield Delta(block["thinking"], reasoning=True)
+            else:
+                yield Delta(block.get("text", ""))
+        usage = body.get("usage") or {}
+        yield Usage(usage.get("input_tokens"), usage.get("output_tokens"))
+        yield Finish(body["stop_reason"])
+
+    def completions(self, payload: str) -> Answer:
+        """Ask the Text Completions API, which the SDK has no method for any more: through its public `post`."""
+        answer = self.client.post(
+            "/v1/complete",
+            cast_to=httpx2.Response,
+            body={
+                "model": self.settings.model,
+                "prompt": f"\n\nHuman: {payload}\n\nAssistant:",
+                "max_tokens_to_sample": self.max_tokens,
+                **self.options,
+            },
+        )
+        body = orjson.loads(answer.content)
+        yield Delta(body["completion"])
+        yield Finish(body["stop_reason"])

@@ -1,0 +1,28 @@
+"""What a run asks of a provider: one frozen record, already checked by whoever made it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+API = Literal["chat", "completions", "responses"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The checked options of one run, as far as the calls depend on them.
+
+    `temperature` and `max_tokens` are `None` when the request shall not carry them; `host` is handed to the SDK
+    as its base address. `api_key` and `headers` are secret: they stay out of `repr`, logs and files.
+    """
+
+    provider: str
+    model: str
+    api: API
+    host: str
+    timeout_s: float
+    temperature: float | None = 0.0
+    max_tokens: int | None = None
+    api_version: str | None = None
+    region: str = "us-east-1"
+    api_key: str | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    mock: bool = False

@@ -1,0 +1,148 @@
+"""The user that asks: the only task, the only clock, the only `except` and the only event of the project."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal, Protocol
+
+import gevent
+from locust import User, task
+from locust.exception import StopUser
+
+from providers.call import Answer, Call, Finish, IncompleteAnswer
+from providers.settings import API, Settings
+from wire.exchange import DeadlineExceeded, Exchange, Wire, exchange, now
+
+
+class CallFailed(Exception):
+    """What Locust is told of a failed call: the SDK's exception class and the HTTP status, alike for like failures.
+
+    The SDK's own exception is its `__cause__`.
+    """
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Prompt(Protocol):
+    """One text to ask with, and where it came from."""
+
+    @property
+    def prompt_id(self) -> str: ...
+    @property
+    def payload(self) -> str: ...
+
+
+class Session(Protocol):
+    """One run, as its users see it."""
+
+    run_id: str
+    started_at: float
+    settings: Settings
+    client: Any
+    keep_bodies: bool
+
+    def take_permit(self) -> int | None:
+        """Return the number of the next call, counted from 1; `None` when the run has had all its calls."""
+
+    def next_prompt(self) -> Prompt: ...
+
+    def redact(self, text: str) -> str:
+        """Return the text without any secret of the run."""
+
+    def record(self, call: Call, exchange: Exchange) -> None:
+        """Keep an ended call. Never raises."""
+
+
+class LLMUser(User):
+    """Asks one prompt after the other. A provider's file adds how: a client, and a generator for each API it has."""
+
+    abstract = True
+    provider: ClassVar[str]
+    apis: ClassVar[tuple[API, ...]]
+    session: ClassVar[Session]
+
+    @staticmethod
+    def connect(settings: Settings, wire: Wire) -> Any:
+        """Return the SDK's client for a run: on the wire, without retries, without timeouts of its own."""
+        raise NotImplementedError
+
+    def on_start(self) -> None:
+        self.settings = self.session.settings
+        self.client = self.session.client
+        self.answer = getattr(self, self.settings.api)
+
+    @task
+    def ask(self) -> None:
+        """Make one call, from its permit to its record; a user without a permit is done."""
+        number = self.session.take_permit()
+        if number is None:
+            raise StopUser
+        prompt = self.session.next_prompt()
+        with exchange(self.session.keep_bodies) as wired:
+            call, started_at = self._begin(number, prompt)
+            error: Exception | None = None
+            try:
+                error = self._measure(call, prompt.payload)
+            finally:
+                _conclude(call, wired, started_at)
+                self.session.record(call, wired)
+        self._tell_locust(call, error)
+
+    def _begin(self, number: int, prompt: Prompt) -> tuple[Call, float]:
+        session, settings = self.session, self.settings
+        mode: Literal["mock", "real"] = "mock" if settings.mock else "real"
+        started_at = now()
+        call = Call(
+            session.run_id, number, settings.provider, settings.model, settings.api, mode,
+            prompt.prompt_id, prompt.payload, datetime.now(UTC), started_at - session.started_at,
+        )  # fmt: skip
+        return call, started_at
+
+    def _measure(self, call: Call, payload: str) -> Exception | None:
+        """Take the answer to its end, or to the deadline, and return the exception that spoilt it.
+
+        A killed greenlet leaves through here with `GreenletExit`: the call stays as it began, aborted.
+        """
+        timeout_s = self.settings.timeout_s
+        deadline = gevent.Timeout.start_new(timeout_s, DeadlineExceeded(f"no complete answer within {timeout_s:g} s"))
+        try:
+            _take_all(call, self.answer(payload))
+        except Exception as error:
+            call.outcome = "failed"
+            call.error = self.session.redact(f"{type(error).__name__}: {' '.join(str(error).split())}")
+            return error
+        finally:
+            deadline.close()
+        call.outcome = "ok"
+        return None
+
+    def _tell_locust(self, call: Call, error: Exception | None) -> None:
+        failure = None
+        if error is not None:
+            failure = CallFailed(type(error).__name__ + (f" {call.status}" if call.status else ""))
+            failure.__cause__ = error
+        self.environment.events.request.fire(
+            request_type=call.provider,
+            name=f"{call.api} {call.model}",
+            response_time=(call.latency_s or 0.0) * 1000,
+            response_length=call.response_bytes or 0,
+            exception=failure,
+            context=self.context(),
+            call=call,
+        )
+
+
+def _take_all(call: Call, answer: Answer) -> None:
+    finished = False
+    for part in answer:
+        call.take(part)
+        finished = finished or isinstance(part, Finish)
+    if not finished:
+        raise IncompleteAnswer("the answer ended without the provider's finish marker")
+
+
+def _conclude(call: Call, wired: Exchange, started_at: float) -> None:
+    """Add what the wire saw. The latency ends at the answer's last byte; without one, at the failure."""
+    call.status, call.response_bytes, call.connection = wired.status, wired.body_bytes, wired.connection
+    if call.outcome != "aborted":
+        ended_at = wired.last_byte_at if wired.complete and wired.last_byte_at else now()
+        call.latency_s = ended_at - started_at

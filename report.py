@@ -1,0 +1,79 @@
+"""The summary of a finished (or killed) run, offline: python report.py [PATH] [-o table|json|csv] [--out FILE]."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from summary import locust_stats, rows
+from summary.figures import Summary, summarise
+from summary.render import RENDERERS
+from summary.rows import UnreadableRows
+
+REQUESTS, RUN, STATS = "_requests.csv", "_run.json", "_stats.csv"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the summary of a run; 0, or 2 with one line on stderr if there is none to make."""
+    options = _parser().parse_args(arguments)
+    try:
+        text = RENDERERS[options.output_format](summary_of(Path(options.path)))
+        if options.out:
+            Path(options.out).write_text(text, encoding="utf-8")
+        else:
+            sys.stdout.write(text)
+    except UnreadableRows as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{error.filename or options.out}: {(error.strerror or str(error)).lower()}")
+    return 0
+
+
+def summary_of(path: Path) -> Summary:
+    """Return the summary of a run's folder, prefix, `_requests.csv`, or of any Locust project's `_stats.csv`."""
+    file = find(path)
+    if not file.name.endswith(REQUESTS):
+        return locust_stats.read(file)
+    return summarise(rows.read(file), read_run(file.with_name(file.name.removesuffix(REQUESTS) + RUN)))
+
+
+def find(path: Path) -> Path:
+    """Return the file that a path means: itself, or the one of that prefix or folder. Rows come before statistics."""
+    if path.is_file():
+        return path
+    for ending in (REQUESTS, STATS):
+        found = sorted(path.glob(f"*{ending}")) if path.is_dir() else [path.with_name(path.name + ending)]
+        if len(found) > 1:
+            raise UnreadableRows(f"{path}: holds several runs, name one: {', '.join(file.name for file in found)}")
+        if found and found[0].is_file():
+            return found[0]
+    raise UnreadableRows(f"{path}: no run there (looked for *{REQUESTS} and *{STATS})")
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Return what PREFIX_run.json says of the run; {} if the file is not there."""
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise UnreadableRows(f"{path}: not JSON ({error})") from error
+    return dict(run) if isinstance(run, dict) else {}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="report.py", description=__doc__)
+    parser.add_argument("path", nargs="?", default="results/latest", help="a run's folder or prefix, or a CSV file")
+    parser.add_argument("-o", "--output-format", choices=tuple(RENDERERS), default="table")
+    parser.add_argument("--out", metavar="FILE", help="write there instead of to stdout")
+    return parser
+
+
+def _refuse(reason: str) -> int:
+    sys.stderr.write(f"report.py: error: {reason}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

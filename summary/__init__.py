@@ -1,0 +1,1 @@
+"""From rows to figures: what a run measured, computed late and exactly. No Locust, no SDK."""

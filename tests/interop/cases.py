@@ -1,0 +1,44 @@
+"""What is tried: each case is one load test, and whether its calls must all succeed or all fail."""
+
+from dataclasses import dataclass
+
+CALLS = 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """`target` is a server's name, with the path below which it serves this provider."""
+
+    provider: str
+    model: str
+    target: str
+    api: str = "chat"
+    stream: bool = False
+    api_version: str | None = None
+    fails: bool = False
+
+    def host(self, addresses: dict[str, str]) -> str:
+        server, slash, path = self.target.partition("/")
+        return addresses[server] + slash + path
+
+
+AZURE_VERSION = "2024-10-21"
+CLAUDE_ON_BEDROCK = "anthropic.claude-3-haiku-20240307-v1:0"
+
+PLAIN = [
+    Case("openai", "gpt-4o", "litellm/v1"),
+    Case("openai", "gpt-35-turbo", "litellm/v1", api="completions"),
+    Case("azure-openai", "gpt-4o", "litellm", api_version=AZURE_VERSION),
+    Case("deepseek", "deepseek-chat", "litellm"),
+    Case("anthropic", "claude-3-opus-20240229", "litellm"),
+    Case("vertex-ai", "gemini-1.0-pro", "litellm", api_version="v1beta"),
+    Case("openai", "gpt-4o", "aimock/v1"),
+    Case("aws-bedrock", CLAUDE_ON_BEDROCK, "aimock"),
+]
+
+FAILING = [
+    Case("openai", "rate-limited", "litellm/v1", fails=True),
+    Case("openai", "dead-upstream", "litellm/v1", fails=True),
+]
+
+CASES = [*PLAIN, *FAILING]

@@ -1,0 +1,86 @@
+"""The wire under boto3: a botocore `before-send` handler. https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore import exceptions as botocore
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+from wire import exchange as wire
+from wire.exchange import Reply, Request, Wire
+
+
+def plug(client: Any, through: Wire, service: str) -> None:
+    """Make a boto3 client of `service` send its requests, signed as ever, over a wire."""
+
+    def before_send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        with _botocore_errors(request.url):
+            reply = through.send(_request(request))
+        return AWSResponse(request.url, reply.status, dict(reply.headers), _Raw(reply, request.url))
+
+    client.meta.events.register(f"before-send.{service}", before_send)
+
+
+class _Raw:
+    """The body as botocore wants to read it."""
+
+    def __init__(self, reply: Reply, url: str) -> None:
+        self._reply, self._url = reply, url
+
+    def stream(self, amt: int = 0, decode_content: bool | None = None) -> Iterator[bytes]:
+        with _botocore_errors(self._url):
+            while piece := self._reply.read():
+                yield piece
+
+    def read(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
+        return b"".join(self.stream())
+
+    def close(self) -> None:
+        with _botocore_errors(self._url):
+            self._reply.close()
+
+
+def _request(request: AWSPreparedRequest) -> Request:
+    url = urlsplit(request.url)
+    default_port = 443 if url.scheme == "https" else 80
+    host, port = url.hostname or "", url.port or default_port
+    body = request.body or b""
+    return Request(
+        method=request.method,
+        scheme=url.scheme,
+        host=host,
+        port=port,
+        target=(url.path or "/") + (f"?{url.query}" if url.query else ""),
+        headers=[("Host", _signed_host(host, port, default_port)), *_headers(request)],
+        body=body.encode() if isinstance(body, str) else body,
+    )
+
+
+def _signed_host(host: str, port: int, default_port: int) -> str:
+    """Return the Host header as the signature covers it: lower case, without a default port."""
+    name = f"[{host}]" if ":" in host else host
+    return name if port == default_port else f"{name}:{port}"
+
+
+def _headers(request: AWSPreparedRequest) -> list[tuple[str, str]]:
+    return [(name, _text(value)) for name, value in request.headers.items() if name.lower() != "host"]
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+@contextmanager
+def _botocore_errors(url: str) -> Iterator[None]:
+    try:
+        yield
+    except wire.ConnectTimedOut as error:
+        raise botocore.ConnectTimeoutError(endpoint_url=url, error=error) from error
+    except wire.DeadlineExceeded as error:
+        raise botocore.ReadTimeoutError(endpoint_url=url, error=error) from error
+    except wire.ConnectFailed as error:
+        raise botocore.EndpointConnectionError(endpoint_url=url, error=error) from error
+    except (wire.ConnectionBroken, wire.NotHTTP) as error:
+        raise botocore.ConnectionClosedError(endpoint_url=url, error=error) from error

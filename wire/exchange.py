@@ -1,0 +1,150 @@
+"""What one call did on the wire, and the few types that both ends of the wire agree on. Stdlib only."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+now = time.perf_counter
+"""The one clock: every stamp of the project is a reading of it, in seconds."""
+
+
+class WireError(Exception):
+    """The wire failed. Each plug turns it into its SDK's own exception."""
+
+
+class ConnectFailed(WireError):
+    """No connection came about: refused, unknown name, TLS not agreed."""
+
+
+class ConnectionBroken(WireError):
+    """The connection was lost, by reset or by an early close, before the answer was complete."""
+
+
+class NotHTTP(WireError):
+    """The peer's bytes, or the SDK's headers, are not HTTP/1.1."""
+
+
+class SecondRequest(WireError):
+    """An SDK tried to send a second request within one call: a retry or a redirect, which would spoil the figures."""
+
+
+class DeadlineExceeded(WireError):
+    """The call's total deadline passed. Raised in the call's greenlet, wherever it waits."""
+
+
+class ConnectTimedOut(DeadlineExceeded):
+    """The call's total deadline passed before there was a connection."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The stamps and counts of one call; all stamps in seconds on `now`, `None` until observed.
+
+    requests        how many the SDK sent: one, or the call is spoilt
+    sent_at         the request had been handed to the socket
+    first_byte_at   the read that brought the first byte of the body
+    last_byte_at    the read that brought the last byte of the body; of an empty body, of the head
+    body_bytes      the body as received: chunk framing removed, compression not
+    connect_s       of a new connection: start of name resolution -> end of TLS
+    """
+
+    keep_body: bool = False
+    requests: int = 0
+    sent_at: float | None = None
+    first_byte_at: float | None = None
+    last_byte_at: float | None = None
+    connect_s: float | None = None
+    connection: Literal["new", "reused"] | None = None
+    status: int | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body_bytes: int | None = None
+    complete: bool = False
+    body: bytearray = field(default_factory=bytearray)
+
+    def begin(self) -> None:
+        """Count the request. A second one is refused: one call is one request."""
+        if self.requests:
+            raise SecondRequest("the SDK tried to send a second request within one call")
+        self.requests = 1
+
+    def answered(self, status: int, headers: list[tuple[str, str]], at: float) -> None:
+        """The head of the answer arrived."""
+        self.status, self.headers, self.body_bytes = status, headers, 0
+        self.last_byte_at = at
+
+    def received(self, data: bytes, at: float) -> None:
+        """A piece of the body arrived."""
+        if self.first_byte_at is None:
+            self.first_byte_at = at
+        self.last_byte_at = at
+        self.body_bytes = (self.body_bytes or 0) + len(data)
+        if self.keep_body:
+            self.body += data
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as an SDK built it. `target` is the path with its query, as it stands on the request line."""
+
+    method: str
+    scheme: str
+    host: str
+    port: int
+    target: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def origin(self) -> "Origin":
+        return Origin(self.scheme, self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where connections go to, and what they are kept by."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class Reply(Protocol):
+    """An answer whose head has arrived and whose body is read piece by piece."""
+
+    status: int
+    headers: list[tuple[str, str]]
+
+    def read(self) -> bytes:
+        """Return the next piece of the body as it arrived, b"" after the last. Raises `WireError`."""
+
+    def close(self) -> None:
+        """Give the connection back, or up. May be called at any time and more than once."""
+
+
+class Wire(Protocol):
+    """What carries a request: the network, or the mock behind the same seam."""
+
+    def send(self, request: Request) -> Reply:
+        """Send one request and wait for the answer's head. Raises `WireError`."""
+
+
+_current: ContextVar[Exchange] = ContextVar("exchange")
+
+
+def current() -> Exchange:
+    """Return the exchange of the running greenlet's call; a throw-away one outside any call."""
+    return _current.get(Exchange())
+
+
+@contextmanager
+def exchange(keep_body: bool = False) -> Iterator[Exchange]:
+    """Open the exchange of one call for the running greenlet."""
+    opened = Exchange(keep_body=keep_body)
+    token = _current.set(opened)
+    try:
+        yield opened
+    finally:
+        _current.reset(token)

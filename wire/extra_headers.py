@@ -1,0 +1,17 @@
+"""Headers of the user's own, added to every request of every SDK at the one place that sees them all."""
+
+from dataclasses import replace
+
+from wire.exchange import Reply, Request, Wire
+
+
+class WithHeaders:
+    """A wire that sets headers on each request; one of the same name that the SDK set is replaced."""
+
+    def __init__(self, wire: Wire, headers: tuple[tuple[str, str], ...]) -> None:
+        self._wire, self._headers = wire, headers
+        self._names = {name.lower() for name, _ in headers}
+
+    def send(self, request: Request) -> Reply:
+        kept = [(name, value) for name, value in request.headers if name.lower() not in self._names]
+        return self._wire.send(replace(request, headers=[*kept, *self._headers]))

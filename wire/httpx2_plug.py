@@ -1,0 +1,79 @@
+"""The wire under openai, anthropic and google-genai: an httpx2 transport. https://www.python-httpx.org/advanced/transports/"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx2
+
+from wire import exchange as wire
+from wire.exchange import Reply, Request, Wire
+
+_ERRORS: tuple[tuple[type[wire.WireError], type[httpx2.TransportError]], ...] = (
+    (wire.ConnectTimedOut, httpx2.ConnectTimeout),
+    (wire.DeadlineExceeded, httpx2.ReadTimeout),
+    (wire.ConnectFailed, httpx2.ConnectError),
+    (wire.ConnectionBroken, httpx2.RemoteProtocolError),
+    (wire.NotHTTP, httpx2.RemoteProtocolError),
+)
+"""The wire's errors and httpx2's, the narrower class first."""
+
+
+def client(through: Wire) -> httpx2.Client:
+    """Return an httpx2 client on a wire.
+
+    It keeps no cookies (a load balancer's would pin every user to one backend), follows no redirect (that would
+    be a second request) and has no timeouts of its own: the call's deadline is one, and it is the caller's.
+    """
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return httpx2.Client(transport=WireTransport(through), cookies=no_cookies, timeout=None, trust_env=False)
+
+
+class WireTransport(httpx2.BaseTransport):
+    """Carries httpx2's requests over a wire."""
+
+    def __init__(self, through: Wire) -> None:
+        self._wire = through
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        with _httpx2_errors():
+            reply = self._wire.send(_request(request))
+        return httpx2.Response(reply.status, headers=reply.headers, stream=_Body(reply), request=request)
+
+
+class _Body(httpx2.SyncByteStream):
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _httpx2_errors():
+            while piece := self._reply.read():
+                yield piece
+
+    def close(self) -> None:
+        with _httpx2_errors():
+            self._reply.close()
+
+
+def _request(request: httpx2.Request) -> Request:
+    url = request.url
+    return Request(
+        method=request.method,
+        scheme=url.scheme,
+        host=url.host,
+        port=url.port or (443 if url.scheme == "https" else 80),
+        target=url.raw_path.decode("ascii"),
+        headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
+        body=request.read(),
+    )
+
+
+@contextmanager
+def _httpx2_errors() -> Iterator[None]:
+    try:
+        yield
+    except wire.WireError as error:
+        for ours, theirs in _ERRORS:
+            if isinstance(error, ours):
+                raise theirs(str(error)) from error
+        raise

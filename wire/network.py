@@ -1,0 +1,127 @@
+"""The wire over the network: kept connections, one request a call, every byte stamped as it is received."""
+
+from collections import defaultdict
+
+import gevent
+
+from wire.connection import Connection, connect
+from wire.exchange import Exchange, Origin, Request, WireError, current, now
+from wire.http1 import AnswerParser, encode
+
+IDLE_S = 5.0
+"""Idle connections are given up after this: uvicorn and Node close theirs then, and a race would fail the call."""
+
+LINGER_S = 0.1
+"""How long to read on for the end of an answer that the SDK has stopped reading, to keep the connection."""
+
+
+class NetworkWire:
+    """Carries requests to their origins; an idle connection is reused, the latest one first."""
+
+    def __init__(self) -> None:
+        self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)
+
+    def send(self, request: Request) -> "NetworkReply":
+        """Send one request and wait for its answer's head. Never sends twice, whatever happens."""
+        data = encode(request)
+        exchange = current()
+        exchange.begin()
+        connection = self._connection(request.origin, exchange)
+        try:
+            connection.send(data)
+            exchange.sent_at = now()
+            return NetworkReply(self, request.origin, connection, exchange)
+        except BaseException:
+            connection.close()
+            raise
+
+    def keep(self, origin: Origin, connection: Connection) -> None:
+        """Take back a connection whose answer has been read to its end."""
+        connection.idle_since = now()
+        self._idle[origin].append(connection)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
+
+    def _connection(self, origin: Origin, exchange: Exchange) -> Connection:
+        idle = self._idle[origin]
+        while idle:
+            connection = idle.pop()
+            if now() - connection.idle_since < IDLE_S and connection.is_alive():
+                exchange.connection = "reused"
+                return connection
+            connection.close()
+        exchange.connection = "new"
+        started_at = now()
+        connection = connect(origin)
+        exchange.connect_s = now() - started_at
+        return connection
+
+
+class NetworkReply:
+    """An answer on its way in. Read to its end it gives its connection back, closed before that, usually, up."""
+
+    def __init__(self, wire: NetworkWire, origin: Origin, connection: Connection, exchange: Exchange) -> None:
+        self._wire, self._origin, self._exchange = wire, origin, exchange
+        self._connection: Connection | None = connection
+        self._parser = AnswerParser()
+        self._head_at = self._read_head()
+        self.status, self.headers = self._parser.status, self._parser.headers
+        exchange.answered(self.status, self.headers, self._head_at)
+
+    def read(self) -> bytes:
+        """Return the next piece of the body as it arrived, b"" after the last."""
+        at = self._head_at
+        body = self._parser.take_body()
+        while not body and self._connection is not None:
+            at = self._receive()
+            body = self._parser.take_body()
+        if body:
+            self._exchange.received(body, at)
+        return body
+
+    def close(self) -> None:
+        """Stop reading. The connection is kept if the rest of the answer comes within `LINGER_S`."""
+        if self._connection is None:
+            return
+        try:
+            with gevent.Timeout(LINGER_S, False):
+                while self.read():
+                    pass
+        except WireError:
+            pass
+        finally:
+            self._give_up()
+
+    def _read_head(self) -> float:
+        while not self._parser.head_complete:
+            at = self._receive()
+        return at
+
+    def _receive(self) -> float:
+        assert self._connection is not None
+        try:
+            data, at = self._connection.receive()
+            self._parser.parse(data) if data else self._parser.finish()
+        except BaseException:
+            self._give_up()
+            raise
+        if self._parser.complete:
+            self._settle(self._connection)
+        return at
+
+    def _settle(self, connection: Connection) -> None:
+        self._connection = None
+        self._exchange.complete = True
+        if self._parser.reusable:
+            self._wire.keep(self._origin, connection)
+        else:
+            connection.close()
+
+    def _give_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
