@@ -12,8 +12,4 @@ from providers.vertex_ai import VertexAIUser
 
 harness = Harness([OpenAIUser, AnthropicUser, AzureOpenAIUser, BedrockUser, VertexAIUser, DeepSeekUser])
 
-events.init_command_line_parser.add_listener(harness.add_arguments)
-events.init.add_listener(harness.begin)
-events.test_start.add_listener(harness.start_run)
-events.test_stop.add_listener(harness.finish_run)
-events.quitting.add_listener(harness.end)
+harness.listen(events)

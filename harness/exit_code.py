@@ -6,7 +6,6 @@ from typing import Any
 import gevent
 import greenlet
 import locust.log
-from locust.env import Environment
 
 from harness.errors import BAD_USAGE, INTERNAL, INTERRUPTED, REACHED, TERMINATED, UNREACHABLE
 
@@ -27,9 +26,9 @@ class ExitCode:
         gevent.signal_handler(signal.SIGINT, self._interrupt, greenlet.getcurrent())
         gevent.signal_handler(signal.SIGTERM, self.note, TERMINATED)
 
-    def decide(self, environment: Environment) -> int:
+    def decide(self, environment: Any) -> int:
         """Return the code: the first of `PRECEDENCE` that was noted, else Locust's for failed calls, else 0."""
-        runner: Any = environment.runner
+        runner = environment.runner
         if locust.log.unhandled_greenlet_exception or runner.exceptions:
             self.note(INTERNAL)
         for code in PRECEDENCE:

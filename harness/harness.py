@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import gevent
-from locust.env import Environment
 
 from harness import menus, models, options, preflight, quiet, web
 from harness.budget import Budget
-from harness.errors import BAD_USAGE, INTERNAL, CannotStart, UsageError
+from harness.connect import client_of
+from harness.errors import INTERNAL, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.locust_csv import refine_buckets
 from harness.plan import Plan, plan_of, provider_of
@@ -28,24 +28,40 @@ DEFAULT_MODELS_FILE = Path("models.json")
 
 
 class Harness:
-    """One process's harness. `plan` is what the next test will do, `run` the test that is on."""
+    """One process's harness. `plan` is what the next test will do, `run` the test that is on.
+
+    Locust types its environment's runner and options as optional; in its events both are there, hence `Any`.
+    """
 
     def __init__(self, user_classes: Iterable[type[LLMUser]]) -> None:
         self.classes = {user_class.provider: user_class for user_class in user_classes}
         self.secrets = Secrets()
         self.exit_code = ExitCode()
         self.plan: Plan | None = None
+        self.client: Any = None
         self.run: Run | None = None
         self._models_file = DEFAULT_MODELS_FILE
         self._secret_options: dict[str, Any] = {}
         self._stdout = sys.stdout
 
+    def listen(self, events: Any) -> None:
+        """Take part in a Locust process, from its command line to its exit code.
+
+        As the first to listen to `quitting`, which asks its listeners in reverse, the harness has the last word.
+        """
+        events.init_command_line_parser.add_listener(self.add_arguments)
+        events.init.add_listener(self.begin)
+        events.test_start.add_listener(self.start_run)
+        events.test_stop.add_listener(self.finish_run)
+        events.quitting.add_listener(self.end)
+
     def add_arguments(self, parser: Any, **_: Any) -> None:
         """Listen to `init_command_line_parser`, which fires again for each view of the web UI's form."""
-        offered = models.read(self._models_file) if self._models_file.is_file() else dict.fromkeys(self.classes, [])
+        known = models.read(self._models_file) if self._models_file.is_file() else {}
+        offered = {provider: known.get(provider, []) for provider in self.classes}
         options.add_arguments(parser, offered, (user_class.__name__ for user_class in self.classes.values()))
 
-    def begin(self, environment: Environment, runner: Any, web_ui: Any, **_: Any) -> None:
+    def begin(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         """Listen to `init`: check everything that can be checked before the first call, or leave with one line."""
         try:
             self._begin(environment, runner, web_ui)
@@ -56,7 +72,7 @@ class Harness:
             _log.exception("an error of our own")
             sys.exit(INTERNAL)
 
-    def _begin(self, environment: Environment, runner: Any, web_ui: Any) -> None:
+    def _begin(self, environment: Any, runner: Any, web_ui: Any) -> None:
         given = environment.parsed_options
         self._stdout, sys.stdout = sys.stdout, sys.stderr
         self._models_file = Path(given.models_file)
@@ -74,14 +90,14 @@ class Harness:
         if web_ui:
             web.attach(web_ui, environment, self)
 
-    def _begin_unattended(self, environment: Environment) -> None:
+    def _begin_unattended(self, environment: Any) -> None:
         given = environment.parsed_options
         if given.headless and not given.iterations and not given.run_time:
             given.iterations = "1"
         menus.ask_for_missing(given, self.classes)
         self.prepare(environment, vars(given))
 
-    def _begin_attended(self, environment: Environment) -> None:
+    def _begin_attended(self, environment: Any) -> None:
         """In the web UI the rest is asked for in the form; nothing is sent before a provider is chosen."""
         given = vars(environment.parsed_options)
         if given["provider"] or given["user_classes"] or given["mock"]:
@@ -89,15 +105,17 @@ class Harness:
         else:
             environment.user_classes = []
 
-    def prepare(self, environment: Environment, given: Mapping[str, Any]) -> None:
+    def prepare(self, environment: Any, given: Mapping[str, Any]) -> None:
         """Decide what the next test will do. Raises `CannotStart`; then the test must not start."""
         self.plan = None
         plan = plan_of({**given, **self._secret_options}, self.classes)
         preflight.check(plan.settings)
-        environment.user_classes = [self.classes[plan.settings.provider]]
+        user_class = self.classes[plan.settings.provider]
+        self.client = client_of(plan, user_class)
+        environment.user_classes = [user_class]
         self.plan = plan
 
-    def start_run(self, environment: Environment, **_: Any) -> None:
+    def start_run(self, environment: Any, **_: Any) -> None:
         """Listen to `test_start`: open the run's files and hand the users their session."""
         try:
             self._start_run(environment)
@@ -107,33 +125,32 @@ class Harness:
             _log.exception("an error of our own")
             self._refuse_run(environment, f"the run can't start: {error}", INTERNAL)
 
-    def _start_run(self, environment: Environment) -> None:
+    def _start_run(self, environment: Any) -> None:
         given = environment.parsed_options
         if self.plan is None:
             self.prepare(environment, vars(given))
         plan = cast(Plan, self.plan)
-        user_class = self.classes[plan.settings.provider]
-        environment.user_classes = [user_class]
+        environment.user_classes = [self.classes[plan.settings.provider]]
         if given.stop_timeout == options.STOP_TIMEOUT_OF_THE_RUN:
             environment.stop_timeout = plan.settings.timeout_s + 1
         self.run = run = Run(plan, environment, given.results_prefix, given.full_history)
         budget = Budget(plan.calls, lambda: self._end_run(environment))
-        session = RunSession(plan, user_class, run.run_id, self.secrets, budget, run.keep)
+        session = RunSession(plan, self.client, run.run_id, self.secrets, budget, run.keep)
         session.alone = given.num_users in (None, 1)
         LLMUser.session = session
 
-    def _refuse_run(self, environment: Environment, reason: str, code: int) -> None:
+    def _refuse_run(self, environment: Any, reason: str, code: int) -> None:
         _log.error("%s", self.secrets.redact(reason))
         self.exit_code.note(code)
         LLMUser.session = cast(Session, NoSession())
         self._end_run(environment)
 
-    def _end_run(self, environment: Environment) -> None:
+    def _end_run(self, environment: Any) -> None:
         """Stop the test, and a headless Locust with it; in a greenlet of its own, since a user may be asking."""
         runner = environment.runner
         gevent.spawn(runner.quit if environment.parsed_options.headless else runner.stop)
 
-    def finish_run(self, environment: Environment, **_: Any) -> None:
+    def finish_run(self, environment: Any, **_: Any) -> None:
         """Listen to `test_stop`, which fires when the last user has stopped, and may fire again."""
         run, self.run, self.plan = self.run, None, None
         if run is None:
@@ -155,7 +172,7 @@ class Harness:
         if given.logfile:
             _log.info("%s", as_table(summary))
 
-    def end(self, environment: Environment, **_: Any) -> None:
+    def end(self, environment: Any, **_: Any) -> None:
         """Listen to `quitting`: stop a test that is still on, however impatient the user, and set the exit code."""
         runner = environment.runner
         try:

@@ -28,11 +28,12 @@ def find(provider: str, given: str | None, mock: bool) -> str | None:
     if key or (provider == "vertex-ai" and on_vertex()):
         return key
     if provider == "aws-bedrock":
-        return _aws_credentials_suffice()
+        _demand_aws_credentials()
+        return None
     raise UsageError(f"no API key for {provider}: set {VARIABLES[provider]}, LLM_API_KEY or -k")
 
 
-def _aws_credentials_suffice() -> None:
+def _demand_aws_credentials() -> None:
     if aws_session().get_credentials() is None:
         raise UsageError("no AWS credentials for aws-bedrock: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or -k")
 

@@ -1,4 +1,4 @@
-"""Locust's own CSV files, kept complete and precise: `_stats.csv`, `_stats_history.csv`, `_failures.csv`, `_exceptions.csv`."""
+"""Locust's own CSV files (`_stats`, `_stats_history`, `_failures`, `_exceptions`), kept complete and precise."""
 
 import csv
 import logging

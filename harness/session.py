@@ -11,14 +11,8 @@ import seeds
 from harness.budget import Budget
 from harness.plan import Plan
 from harness.secrets import Secrets
-from mock.inprocess import InProcessWire
-from mock.pace import Pace
-from mock.service import Service
 from providers.call import Call
-from providers.user import LLMUser
-from wire.exchange import Exchange, Wire, now
-from wire.extra_headers import WithHeaders
-from wire.network import NetworkWire
+from wire.exchange import Exchange, now
 
 _log = logging.getLogger("llm")
 
@@ -33,7 +27,7 @@ class RunSession:
     def __init__(
         self,
         plan: Plan,
-        user_class: type[LLMUser],
+        client: Any,
         run_id: str,
         secrets: Secrets,
         budget: Budget,
@@ -42,7 +36,7 @@ class RunSession:
         self.run_id = run_id
         self.settings = plan.settings
         self.keep_bodies = plan.log_bodies
-        self.client = user_class.connect(plan.settings, _wire(plan))
+        self.client = client
         self.take_permit = budget.take
         self.redact = secrets.redact
         self.alone = False
@@ -70,17 +64,6 @@ class NoSession:
 
     def take_permit(self) -> None:
         return None
-
-
-def _wire(plan: Plan) -> Wire:
-    wire = _mock_wire(plan) if plan.settings.mock else NetworkWire()
-    return WithHeaders(wire, plan.settings.headers) if plan.settings.headers else wire
-
-
-def _mock_wire(plan: Plan) -> Wire:
-    mock = plan.mock
-    pace = Pace(mock.median_latency_s, seed=plan.seed)
-    return InProcessWire(Service(pace, plan.seed, mock.tokens, mock.error_rate, mock.error_status))
 
 
 def _line(call: Call) -> str:

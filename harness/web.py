@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from flask import jsonify, request
-from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
 from harness.errors import CannotStart
@@ -12,10 +11,9 @@ if TYPE_CHECKING:
     from harness.harness import Harness
 
 
-def attach(web_ui: Any, environment: Environment, harness: "Harness") -> None:
+def attach(web_ui: Any, environment: Any, harness: "Harness") -> None:
     """Check the form of each start. A run that can't begin is refused with its reason, which the page shows."""
 
-    @web_ui.app.before_request
     def check_start() -> Any:
         if request.method != "POST" or not request.path.endswith("/swarm") or _is_on(environment):
             return None
@@ -26,13 +24,15 @@ def attach(web_ui: Any, environment: Environment, harness: "Harness") -> None:
             return jsonify(success=False, message=reason, host=environment.host)
         return None
 
+    web_ui.app.before_request(check_start)
 
-def _is_on(environment: Environment) -> bool:
+
+def _is_on(environment: Any) -> bool:
     """During a test the form only changes the number of users."""
-    return environment.runner is not None and environment.runner.state in (STATE_RUNNING, STATE_SPAWNING)
+    return environment.runner.state in (STATE_RUNNING, STATE_SPAWNING)
 
 
-def _options(environment: Environment) -> dict[str, Any]:
+def _options(environment: Any) -> dict[str, Any]:
     """Return the options as the form changes them."""
     options = dict(vars(environment.parsed_options))
     for name, value in request.form.items():

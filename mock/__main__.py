@@ -100,7 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         serve(service(options), options.host, options.port, tls, options.merge)
     except OSError as reason:
-        print(f"mock: cannot listen on {options.host}:{options.port}: {reason.strerror}", file=sys.stderr)
+        cause = str(reason.strerror).rpartition(": ")[2]  # uvloop repeats the address before it
+        print(f"mock: cannot listen on {options.host}:{options.port}: {cause}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         pass

@@ -6,6 +6,7 @@ import struct
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
+from itertools import count, takewhile
 from os import dup
 from time import monotonic
 from typing import cast
@@ -21,8 +22,9 @@ REASONS = {status.value: status.phrase for status in HTTPStatus}
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 Sent = Callable[[int], None]
-Answerer = Callable[[Request, bool], tuple[Answer, Sent]]
-"""From a request, and whether it is its connection's first, to the answer and who counts its bytes."""
+Answerer = Callable[[Request, int], tuple[Answer, Sent]]
+"""From a request and its connection's number to the answer and who counts its bytes."""
+NUMBERS = count(1)
 
 
 class Connection(asyncio.Protocol):
@@ -33,7 +35,7 @@ class Connection(asyncio.Protocol):
         self._merge = merge
         self._connections = connections
         self._waiting: deque[Delivery] = deque()
-        self._first = True
+        self._number = next(NUMBERS)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -76,13 +78,15 @@ class Connection(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
+        received_s = monotonic()
         self._idle.cancel()
         method = self._parser.get_method().decode("latin-1")
         request = Request(method, self._target.decode("latin-1"), self._headers, bytes(self._body))
-        answer, sent = self._answerer(request, self._first)
-        self._first = False
+        answer, sent = self._answerer(request, self._number)
         keep_alive = self._parser.should_keep_alive()
-        delivery = Delivery(answer, self._transport, keep_alive, self._merge, sent, self._delivered)
+        delivery = Delivery(
+            answer, received_s, self._transport, keep_alive, self._merge, sent, self._delivered
+        )
         self._waiting.append(delivery)
         if len(self._waiting) == 1:
             delivery.start()
@@ -106,13 +110,14 @@ class Delivery:
     def __init__(
         self,
         answer: Answer,
+        received_s: float,
         transport: asyncio.Transport,
         keep_alive: bool,
         merge: bool,
         sent: Sent,
         done: Callable[[bool], None],
     ) -> None:
-        self._received_s = monotonic()
+        self._received_s = received_s
         self._answer = answer
         self._transport = transport
         self._keep_alive = keep_alive
@@ -134,25 +139,30 @@ class Delivery:
 
     def _send_due(self) -> None:
         """Due times are absolute, so that a late part does not delay those after it."""
-        parts = self._answer.parts
-        while self._next < len(parts):
-            wait_s = self._received_s + parts[self._next].at_s - monotonic()
-            if wait_s > 0:
-                self._timer = self._loop.call_later(wait_s, self._send_due)
-                return
-            self._send(parts[self._next].data)
+        age_s = monotonic() - self._received_s
+        due = self._due(age_s)
+        if due:
+            self._send(due)
+        if self._next == len(self._answer.parts):
+            self._end()
+        elif (wait_s := self._answer.parts[self._next].at_s - age_s) > 0:
+            self._timer = self._loop.call_later(wait_s, self._send_due)
+        else:
             # uvloop joins the writes of one turn of its loop: only a turn in between keeps parts apart.
-            if self._next < len(parts) and not self._merge:
-                self._timer = self._loop.call_soon(self._send_due)
-                return
-        self._end()
+            self._timer = self._loop.call_soon(self._send_due)
 
-    def _send(self, data: bytes) -> None:
-        head = head_bytes(self._answer, self._chunked, self._keep_alive) if self._next == 0 else b""
-        framed = b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data
-        self._transport.write(head + framed)
-        self._sent(len(data))
-        self._next += 1
+    def _due(self, age_s: float) -> list[bytes]:
+        """The data of the next part if it is due; of every part that is due when they may be merged."""
+        most = len(self._answer.parts) if self._merge else 1
+        coming = self._answer.parts[self._next : self._next + most]
+        return [part.data for part in takewhile(lambda part: part.at_s <= age_s, coming)]
+
+    def _send(self, data: list[bytes]) -> None:
+        head = [] if self._next else [head_bytes(self._answer, self._chunked, self._keep_alive)]
+        framed = map(chunk, data) if self._chunked else data
+        self._transport.write(b"".join([*head, *framed]))
+        self._sent(sum(map(len, data)))
+        self._next += len(data)
 
     def _end(self) -> None:
         match self._answer.end:
@@ -166,6 +176,10 @@ class Delivery:
                 reset(self._transport)
             case "stall":
                 pass
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 def head_bytes(answer: Answer, chunked: bool, keep_alive: bool) -> bytes:

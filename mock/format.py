@@ -34,7 +34,7 @@ class Format:
     """Whether this endpoint streams; None when the body's `stream` says so."""
     media_type: str = "text/event-stream; charset=utf-8"
     comment: bytes = sse.COMMENT
-    """What keeps an idle stream alive; readers must skip it."""
+    """What keeps an idle stream alive, for readers to skip. Google sends none, and its SDK fails at one."""
     id_header: str = "x-request-id"
     headers: Callable[[Ask, Utterance], Headers] = no_headers
     """What a good answer carries beside the usual."""

@@ -107,6 +107,6 @@ FORMATS = (
         error=error,
         stream_error=STREAM_ERROR,
         streams=True,
-        comment=b": keep-alive\r\n\r\n",
+        comment=b"",
     ),
 )

@@ -46,7 +46,7 @@ class InProcessReply:
             self._exchange.complete = True
             return b""
         self._await(part)
-        self._service.stats.sent(part.data)
+        self._service.stats.sent(len(part.data))
         self._exchange.received(part.data, now())
         return part.data
 

@@ -38,8 +38,10 @@ def chat_events(ask: Ask, said: Utterance) -> Iterator[Part]:
     if ask.path.startswith(AZURE):
         yield azure_opening(said)
     yield Part(said.first_s, chunk({"role": "assistant", "content": "", "refusal": None}))
-    yield from (Part(at_s, chunk({"reasoning_content": piece})) for at_s, piece in said.thought)
-    yield from (Part(at_s, chunk({"content": piece})) for at_s, piece in said.said)
+    think = sse.template(lambda text: chunk({"reasoning_content": text}))
+    yield from (Part(at_s, think(piece)) for at_s, piece in said.thought)
+    say = sse.template(lambda text: chunk({"content": text}))
+    yield from (Part(at_s, say(piece)) for at_s, piece in said.said)
     yield Part(said.last_s, chunk({}, finish_reason(said)))
     yield from closing(ask, said, head)
 
@@ -65,8 +67,8 @@ def completion(ask: Ask, said: Utterance) -> Json:
 def completion_events(ask: Ask, said: Utterance) -> Iterator[Part]:
     """The same in pieces."""
     head = chunk_head(ask, said, "text_completion", "cmpl")
-    for at_s, piece in said.said:
-        yield Part(at_s, sse.event({**head, "choices": [completion_choice(piece)]}))
+    say = sse.template(lambda text: sse.event({**head, "choices": [completion_choice(text)]}))
+    yield from (Part(at_s, say(piece)) for at_s, piece in said.said)
     yield Part(said.last_s, sse.event({**head, "choices": [completion_choice("", finish_reason(said))]}))
     yield from closing(ask, said, head)
 

@@ -54,12 +54,11 @@ class Front:
         self._service = service
         self._stats = service.stats
 
-    def answer(self, request: Request, first: bool) -> tuple[Answer, Sent]:
+    def answer(self, request: Request, connection: int) -> tuple[Answer, Sent]:
         own = self._own(request)
         if own is not None:
             return own, uncounted
-        if first:
-            self._stats.connected()
+        self._stats.carried(connection)
         return self._service.answer(request), self._stats.sent
 
     def _own(self, request: Request) -> Answer | None:

@@ -15,7 +15,7 @@ class Stats:
         """Everything back to zero."""
         self.requests = 0
         self.response_bytes = 0
-        self.connections = 0
+        self._connections: set[int] = set()
         self.input_tokens = 0
         self.output_tokens = 0
         self.by_format: Counter[str] = Counter()
@@ -36,10 +36,16 @@ class Stats:
         """A piece of a body as it leaves, without any framing: every mount calls this for every part."""
         self.response_bytes += size_bytes
 
-    def connected(self) -> None:
-        """A connection's first request: for mounts that have connections."""
-        self.connections += 1
+    def carried(self, connection: int) -> None:
+        """A request came over the connection of this number: for mounts that have connections."""
+        self._connections.add(connection)
+
+    @property
+    def connections(self) -> int:
+        """How many connections have carried a request."""
+        return len(self._connections)
 
     def as_json(self) -> Json:
         """The totals, as `GET /stats` shows them."""
-        return dict(vars(self))
+        public = {name: count for name, count in vars(self).items() if not name.startswith("_")}
+        return {**public, "connections": self.connections}

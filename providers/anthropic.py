@@ -1,6 +1,7 @@
 """Anthropic. https://docs.anthropic.com/en/api/messages and https://docs.anthropic.com/en/api/complete"""
 
-import anthropic
+from typing import Any
+
 import httpx2
 import orjson
 
@@ -21,8 +22,10 @@ class AnthropicUser(LLMUser):
     apis = ("chat", "completions")
 
     @staticmethod
-    def connect(settings: Settings, wire: Wire) -> anthropic.Anthropic:
-        return anthropic.Anthropic(
+    def connect(settings: Settings, wire: Wire) -> Any:
+        from anthropic import Anthropic
+
+        return Anthropic(
             base_url=settings.host,
             api_key=settings.api_key,
             max_retries=0,
@@ -45,7 +48,7 @@ class AnthropicUser(LLMUser):
             extra_body=self.options,
             timeout=None,
         )
-        body = orjson.loads(answer.content)
+        body = orjson.loads(answer.read())
         for block in body["content"]:
             if block["type"] == "thinking":
                 yield Delta(block["thinking"], reasoning=True)

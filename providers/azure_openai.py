@@ -1,6 +1,6 @@
 """Azure OpenAI: openai's API behind deployments. https://learn.microsoft.com/azure/ai-services/openai/reference"""
 
-import openai
+from typing import Any
 
 from providers.openai import OpenAIUser
 from providers.settings import Settings
@@ -16,8 +16,10 @@ class AzureOpenAIUser(OpenAIUser):
     provider = "azure-openai"
 
     @staticmethod
-    def connect(settings: Settings, wire: Wire) -> openai.AzureOpenAI:
-        return openai.AzureOpenAI(
+    def connect(settings: Settings, wire: Wire) -> Any:
+        from openai import AzureOpenAI
+
+        return AzureOpenAI(
             azure_endpoint=settings.host,
             api_key=settings.api_key,
             api_version=settings.api_version or DEFAULT_API_VERSION,

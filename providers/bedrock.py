@@ -4,16 +4,12 @@ import os
 from functools import cache
 from typing import Any
 
-import boto3
 import orjson
-from botocore import UNSIGNED
-from botocore.config import Config
 
 from providers import bedrock_families as families
 from providers.call import Answer, Delta, Finish, Usage
 from providers.settings import Settings
 from providers.user import LLMUser
-from wire.botocore_plug import plug
 from wire.exchange import Wire
 from wire.extra_headers import WithHeaders
 
@@ -28,6 +24,8 @@ class BedrockUser(LLMUser):
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:
+        from wire.botocore_plug import plug
+
         if settings.api_key:
             wire = WithHeaders(wire, (("Authorization", f"Bearer {settings.api_key}"),))
         client = aws_session().client(
@@ -67,13 +65,18 @@ class BedrockUser(LLMUser):
 
 
 @cache
-def aws_session() -> boto3.Session:
+def aws_session() -> Any:
     """Return the process's one session: a new one costs 160 ms and 8 MB."""
-    return boto3.Session()
+    from boto3 import Session
+
+    return Session()
 
 
-def _config(settings: Settings) -> Config:
-    """One attempt, no checksum of an answer that is measured, and no signature where a bearer key speaks instead."""
+def _config(settings: Settings) -> Any:
+    """One attempt, and no signature where a bearer key speaks instead."""
+    from botocore import UNSIGNED
+    from botocore.config import Config
+
     return Config(
         retries={"total_max_attempts": 1},
         signature_version=UNSIGNED if settings.api_key else None,

@@ -1,12 +1,11 @@
 """OpenAI, and any endpoint that speaks its API. https://platform.openai.com/docs/api-reference"""
 
-from typing import Any
+from typing import Any, ClassVar
 
-import openai
 import orjson
 
 from providers.call import Answer, Delta, Finish, Usage
-from providers.settings import Settings
+from providers.settings import API, Settings
 from providers.user import LLMUser
 from wire.exchange import Wire
 from wire.httpx2_plug import client
@@ -16,11 +15,13 @@ class OpenAIUser(LLMUser):
     """Asks through openai's own client; the answers are read raw, which costs a third of its model objects."""
 
     provider = "openai"
-    apis = ("chat", "completions", "responses")
+    apis: ClassVar[tuple[API, ...]] = ("chat", "completions", "responses")
 
     @staticmethod
-    def connect(settings: Settings, wire: Wire) -> openai.OpenAI:
-        return openai.OpenAI(
+    def connect(settings: Settings, wire: Wire) -> Any:
+        from openai import OpenAI
+
+        return OpenAI(
             base_url=settings.host, api_key=settings.api_key, max_retries=0, timeout=None, http_client=client(wire)
         )
 

@@ -62,7 +62,10 @@ class LLMUser(User):
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:
-        """Return the SDK's client for a run: on the wire, without retries, without timeouts of its own."""
+        """Return the SDK's client for a run: on the wire, without retries, without timeouts of its own.
+
+        It imports the SDK, so that a run pays for no other: all of them take three seconds.
+        """
         raise NotImplementedError
 
     def on_start(self) -> None:

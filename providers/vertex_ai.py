@@ -4,9 +4,6 @@ import os
 from typing import Any
 
 import orjson
-from google import genai
-from google.genai import types
-from google.oauth2.credentials import Credentials
 
 from providers.call import Answer, Delta, Finish, Usage
 from providers.settings import Settings
@@ -25,14 +22,16 @@ class VertexAIUser(LLMUser):
     apis = ("chat", "completions")
 
     @staticmethod
-    def connect(settings: Settings, wire: Wire) -> genai.Client:
+    def connect(settings: Settings, wire: Wire) -> Any:
+        from google.genai import Client
+
         if on_vertex():
-            return _vertex_client(settings, wire)
-        return genai.Client(
-            vertexai=False, api_key=settings.api_key, http_options=_http_options(settings, wire, DEFAULT_API_VERSION)
-        )
+            return Client(**_vertex_access(settings), http_options=_http_options(settings, wire))
+        return Client(vertexai=False, api_key=settings.api_key, http_options=_http_options(settings, wire))
 
     def on_start(self) -> None:
+        from google.genai import types
+
         super().on_start()
         self.config = types.GenerateContentConfig(
             temperature=self.settings.temperature,
@@ -58,21 +57,24 @@ def on_vertex() -> bool:
     return os.environ.get("GOOGLE_GENAI_USE_VERTEXAI", "").lower() in ("true", "1")
 
 
-def _vertex_client(settings: Settings, wire: Wire) -> genai.Client:
-    """Return a client for Vertex AI. The run's key is an OAuth access token; without one, Google's defaults count."""
-    return genai.Client(
-        vertexai=True,
-        project=os.environ.get("GOOGLE_CLOUD_PROJECT"),
-        location=os.environ.get("GOOGLE_CLOUD_LOCATION"),
-        credentials=Credentials(token=settings.api_key) if settings.api_key else None,  # type: ignore[no-untyped-call]
-        http_options=_http_options(settings, wire, DEFAULT_VERTEX_API_VERSION),
-    )
+def _vertex_access(settings: Settings) -> dict[str, Any]:
+    """Return the client's arguments for Vertex AI. The run's key is an OAuth access token; without one, Google's
+    default credentials sign."""
+    from google.oauth2.credentials import Credentials
+
+    return {
+        "vertexai": True,
+        "project": os.environ.get("GOOGLE_CLOUD_PROJECT"),
+        "location": os.environ.get("GOOGLE_CLOUD_LOCATION"),
+        "credentials": Credentials(token=settings.api_key) if settings.api_key else None,  # type: ignore[no-untyped-call]
+    }
 
 
-def _http_options(settings: Settings, wire: Wire, default_version: str) -> types.HttpOptions:
-    return types.HttpOptions(
-        base_url=settings.host, api_version=settings.api_version or default_version, httpx_client=client(wire)
-    )
+def _http_options(settings: Settings, wire: Wire) -> Any:
+    from google.genai import types
+
+    version = settings.api_version or (DEFAULT_VERTEX_API_VERSION if on_vertex() else DEFAULT_API_VERSION)
+    return types.HttpOptions(base_url=settings.host, api_version=version, httpx_client=client(wire))
 
 
 def _usage(usage: dict[str, Any]) -> Usage:

@@ -83,10 +83,10 @@ def _failures(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Count the failures by the exception's class and the HTTP status, the most frequent first."""
     failed = rows[rows["outcome"] == "failed"]
     kinds = pd.DataFrame({"error": failed["error"].astype(str).str.split(":").str[0], "status": failed["status"]})
-    counts = kinds.value_counts(dropna=False)
+    counts = kinds.value_counts(dropna=False).reset_index(name="count")
     return [
-        {"error": error, "status": None if pd.isna(status) else int(status), "count": int(count)}
-        for (error, status), count in counts.items()
+        {"error": row["error"], "status": None if pd.isna(row["status"]) else int(row["status"]), "count": row["count"]}
+        for row in counts.to_dict("records")
     ]
 
 
@@ -98,5 +98,5 @@ def _sum(rows: pd.DataFrame, column: str) -> int | None:
 
 def _only(rows: pd.DataFrame, column: str) -> Any:
     """Return the value that all rows agree on, else `None`."""
-    values = rows[column].dropna().unique() if column in rows else []
+    values = list(rows[column].dropna().unique()) if column in rows else []
     return values[0] if len(values) == 1 else None

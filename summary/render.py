@@ -31,7 +31,7 @@ def as_csv(summary: Summary) -> str:
 
 def as_table(summary: Summary, colour: bool = False) -> str:
     """Return the table that ends a run."""
-    console = Console(file=io.StringIO(), width=TABLE_WIDTH, force_terminal=colour, no_color=not colour, highlight=False)
+    console = Console(file=io.StringIO(), width=TABLE_WIDTH, force_terminal=colour, highlight=False)
     with console.capture() as capture:
         console.print(_table(summary))
         for remark in _remarks(summary):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from botocore import exceptions as botocore
@@ -18,7 +18,7 @@ def plug(client: Any, through: Wire, service: str) -> None:
     def before_send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         with _botocore_errors(request.url):
             reply = through.send(_request(request))
-        return AWSResponse(request.url, reply.status, dict(reply.headers), _Raw(reply, request.url))
+        return AWSResponse(request.url, reply.status, cast(Any, dict(reply.headers)), _Raw(reply, request.url))
 
     client.meta.events.register(f"before-send.{service}", before_send)
 
@@ -46,7 +46,7 @@ def _request(request: AWSPreparedRequest) -> Request:
     url = urlsplit(request.url)
     default_port = 443 if url.scheme == "https" else 80
     host, port = url.hostname or "", url.port or default_port
-    body = request.body or b""
+    body = cast(str | bytes, request.body or b"")
     return Request(
         method=request.method,
         scheme=url.scheme,

@@ -88,7 +88,7 @@ class NetworkReply:
         if self._connection is None:
             return
         try:
-            with gevent.Timeout(LINGER_S, False):
+            with gevent.Timeout(LINGER_S, False):  # type: ignore[arg-type]  # gevent's own way to ask for no exception
                 while self.read():
                     pass
         except WireError:

@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from .cases import CASES
+from .command_line import write_models_file
 from .install import install_servers
 from .layout import RUN
 from .servers import running_servers
-from .trial import Verdict, try_case, write_models_file
+from .trial import Verdict, try_case
 
 
 def main() -> int:
@@ -22,7 +23,8 @@ def main() -> int:
     write_models_file()
     with running_servers() as addresses:
         verdicts = [try_case(case, number, addresses) for number, case in enumerate(CASES, 1)]
-    Console().print(_table(verdicts))
+    # Away from a terminal rich would squeeze the table into 80 columns.
+    Console(width=None if sys.stdout.isatty() else 140).print(_table(verdicts))
     return int(any(verdict.complaint for verdict in verdicts))
 
 

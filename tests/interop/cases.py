@@ -23,7 +23,6 @@ class Case:
 
 
 AZURE_VERSION = "2024-10-21"
-CLAUDE_ON_BEDROCK = "anthropic.claude-3-haiku-20240307-v1:0"
 
 PLAIN = [
     Case("openai", "gpt-4o", "litellm/v1"),
@@ -33,7 +32,7 @@ PLAIN = [
     Case("anthropic", "claude-3-opus-20240229", "litellm"),
     Case("vertex-ai", "gemini-1.0-pro", "litellm", api_version="v1beta"),
     Case("openai", "gpt-4o", "aimock/v1"),
-    Case("aws-bedrock", CLAUDE_ON_BEDROCK, "aimock"),
+    Case("aws-bedrock", "amazon.nova-lite-v1:0", "aimock"),
 ]
 
 FAILING = [
