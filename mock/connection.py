@@ -84,9 +84,7 @@ class Connection(asyncio.Protocol):
         request = Request(method, self._target.decode("latin-1"), self._headers, bytes(self._body))
         answer, sent = self._answerer(request, self._number)
         keep_alive = self._parser.should_keep_alive()
-        delivery = Delivery(
-            answer, received_s, self._transport, keep_alive, self._merge, sent, self._delivered
-        )
+        delivery = Delivery(answer, received_s, self._transport, keep_alive, self._merge, sent, self._delivered)
         self._waiting.append(delivery)
         if len(self._waiting) == 1:
             delivery.start()

@@ -55,9 +55,7 @@ def sse_frame(data: Json) -> bytes:
     return b"data: %s\r\n\r\n" % orjson.dumps(data)
 
 
-def response(
-    ask: Ask, said: Utterance, parts: list[Json], thoughts: int, tokens: int, finish: str | None
-) -> Json:
+def response(ask: Ask, said: Utterance, parts: list[Json], thoughts: int, tokens: int, finish: str | None) -> Json:
     candidate: Json = {"content": {"parts": parts, "role": "model"}, "index": 0}
     if finish:
         candidate["finishReason"] = finish

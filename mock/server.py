@@ -13,9 +13,7 @@ from mock.message import Answer, Json, Part, Request
 from mock.service import Service, plain_headers
 
 
-def serve(
-    service: Service, host: str, port: int, tls: ssl.SSLContext | None = None, merge: bool = False
-) -> None:
+def serve(service: Service, host: str, port: int, tls: ssl.SSLContext | None = None, merge: bool = False) -> None:
     """Serves until SIGINT or SIGTERM; port 0 takes a free one. Raises OSError when it can't listen."""
     uvloop.run(listen(service, host, port, tls, merge))
 

@@ -9,7 +9,7 @@ from locust.exception import StopUser
 
 from providers.call import Answer, Call, Finish, IncompleteAnswer
 from providers.settings import API, Settings
-from wire.exchange import DeadlineExceeded, Exchange, Wire, exchange, now
+from wire.exchange import DeadlineExceeded, Exchange, Wire, WireError, exchange, now
 
 
 class CallFailed(Exception):
@@ -111,7 +111,7 @@ class LLMUser(User):
             _take_all(call, self.answer(payload))
         except Exception as error:
             call.outcome = "failed"
-            call.error = self.session.redact(f"{type(error).__name__}: {' '.join(str(error).split())}")
+            call.error = self.session.redact(_in_one_line(error))
             return error
         finally:
             deadline.close()
@@ -141,6 +141,15 @@ def _take_all(call: Call, answer: Answer) -> None:
         finished = finished or isinstance(part, Finish)
     if not finished:
         raise IncompleteAnswer("the answer ended without the provider's finish marker")
+
+
+def _in_one_line(error: Exception) -> str:
+    """Return `Class: message`, and the wire's own reason where the SDK's message hides it ("Connection error.")."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    cause = error.__cause__
+    while cause is not None and not isinstance(cause, WireError):
+        cause = cause.__cause__
+    return text if cause is None or str(cause) in text else f"{text} ({cause})"
 
 
 def _conclude(call: Call, wired: Exchange, started_at: float) -> None:

@@ -63,9 +63,7 @@ def openai_client(address: str) -> openai.OpenAI:
 
 
 def ask_chat(client: openai.OpenAI, model: str = "gpt-4o", **options: Any) -> Any:
-    return client.chat.completions.create(
-        model=model, messages=[{"role": "user", "content": PROMPT}], **options
-    )
+    return client.chat.completions.create(model=model, messages=[{"role": "user", "content": PROMPT}], **options)
 
 
 def chat_text(chunks: list[Any], field: str = "content") -> str:
@@ -152,16 +150,12 @@ def test_a_response_stream_ends_with_the_whole_response(
 
 
 def test_a_token_limit_leaves_a_response_incomplete(openai_client: openai.OpenAI) -> None:
-    events = list(
-        openai_client.responses.create(model="gpt-4o", input=PROMPT, stream=True, max_output_tokens=5)
-    )
+    events = list(openai_client.responses.create(model="gpt-4o", input=PROMPT, stream=True, max_output_tokens=5))
     assert events[-1].type == "response.incomplete"
 
 
 def test_azure_deployments_answer_chats_plain_and_streaming(address: str) -> None:
-    client = openai.AzureOpenAI(
-        azure_endpoint=address, api_key="none", api_version="2024-10-21", max_retries=0
-    )
+    client = openai.AzureOpenAI(azure_endpoint=address, api_key="none", api_version="2024-10-21", max_retries=0)
     assert orjson.loads(ask_chat(client).choices[0].message.content)
     first, *chunks = ask_chat(client, stream=True)
     assert first.choices == []
@@ -169,9 +163,7 @@ def test_azure_deployments_answer_chats_plain_and_streaming(address: str) -> Non
 
 
 def test_azure_answers_responses(address: str) -> None:
-    client = openai.AzureOpenAI(
-        azure_endpoint=address, api_key="none", api_version="2025-03-01-preview", max_retries=0
-    )
+    client = openai.AzureOpenAI(azure_endpoint=address, api_key="none", api_version="2025-03-01-preview", max_retries=0)
     assert orjson.loads(client.responses.create(model="gpt-4o", input=PROMPT).output_text)
 
 
@@ -398,9 +390,7 @@ PIECES = {
     "cohere.command-r-v1:0": lambda chunk: chunk.get("text", ""),
     "ai21.jamba-1-5-mini-v1:0": lambda chunk: chunk["choices"][0]["delta"]["content"],
     "amazon.titan-text-express-v1": lambda chunk: chunk["outputText"],
-    "amazon.nova-lite-v1:0": lambda chunk: (
-        chunk.get("contentBlockDelta", {}).get("delta", {}).get("text", "")
-    ),
+    "amazon.nova-lite-v1:0": lambda chunk: chunk.get("contentBlockDelta", {}).get("delta", {}).get("text", ""),
     "us.deepseek.r1-v1:0": lambda chunk: chunk["choices"][0]["text"],
     "somebody.something": lambda chunk: chunk["text"],
 }
@@ -516,7 +506,8 @@ def frames(data: bytes) -> list[EventStreamMessage]:
 
 def test_botocore_parses_a_frame_back_into_its_headers_and_payload() -> None:
     (message,) = frames(eventstream.event("contentBlockDelta", {"delta": {"text": "ü"}}))
-    assert message.headers == {
+    headers: Any = message.headers
+    assert headers == {
         ":event-type": "contentBlockDelta",
         ":content-type": "application/json",
         ":message-type": "event",

@@ -27,9 +27,7 @@ def running_servers() -> Iterator[dict[str, str]]:
     ports = dict(zip(("aimock", "litellm"), _free_ports(2), strict=True))
     addresses = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
     aimock = running(_aimock_command(ports["aimock"]), RUN / "aimock.log", {})
-    litellm = running(
-        _litellm_command(ports["litellm"], addresses["aimock"]), RUN / "litellm.log", LITELLM_ENVIRONMENT
-    )
+    litellm = running(_litellm_command(ports["litellm"], addresses["aimock"]), RUN / "litellm.log", LITELLM_ENVIRONMENT)
     with aimock as aimock_process, litellm as litellm_process:
         await_answer(aimock_process, addresses["aimock"] + "/health")
         await_answer(litellm_process, addresses["litellm"] + "/health/liveliness")

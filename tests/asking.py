@@ -1,0 +1,80 @@
+"""One call of one provider, through the real SDK and a real wire, without a run around it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from locust.env import Environment
+
+import seeds
+from locustfile import harness
+from providers.call import Call
+from providers.settings import Settings
+from providers.user import LLMUser
+from wire.exchange import Exchange, Wire, now
+from wire.extra_headers import WithHeaders
+from wire.network import NetworkWire
+
+PROVIDERS = tuple(harness.classes)
+APIS = [(provider, api) for provider, user_class in harness.classes.items() for api in user_class.apis]
+MODELS = {
+    "openai": "gpt-4o",
+    "anthropic": "claude-3-opus-20240229",
+    "azure-openai": "gpt-4o",
+    "aws-bedrock": "anthropic.claude-v2",
+    "vertex-ai": "gemini-1.0-pro",
+    "deepseek": "deepseek-chat",
+}
+
+
+@dataclass
+class OneSession:
+    """A session that grants any number of calls with the same prompt, and keeps what they left behind."""
+
+    settings: Settings
+    client: Any
+    run_id: str = "test"
+    keep_bodies: bool = False
+    payload: str = "Say something."
+    started_at: float = field(default_factory=now)
+    calls: list[Call] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    def take_permit(self) -> int | None:
+        return len(self.calls) + 1
+
+    def next_prompt(self) -> seeds.Prompt:
+        return seeds.Prompt("test.txt#1", self.payload)
+
+    def redact(self, text: str) -> str:
+        return text
+
+    def record(self, call: Call, exchange: Exchange) -> None:
+        self.calls.append(call)
+        self.exchanges.append(exchange)
+
+
+class Asker:
+    """A user of one provider that calls when it is told to."""
+
+    def __init__(self, provider: str, host: str, wire: Wire | None = None, **options: Any) -> None:
+        user_class = harness.classes[provider]
+        settings = settings_of(provider, host, **options)
+        wire = wire or NetworkWire()
+        client = user_class.connect(settings, WithHeaders(wire, settings.headers) if settings.headers else wire)
+        self.session = OneSession(settings, client)
+        self.events: list[dict[str, Any]] = []
+        environment: Any = Environment(user_classes=[user_class])
+        environment.events.request.add_listener(lambda **event: self.events.append(event))
+        self.user: LLMUser = user_class(environment)
+        LLMUser.session = self.session
+        self.user.on_start()
+
+    def ask(self) -> Call:
+        """Make one call and return what it left behind."""
+        self.user.ask()
+        return self.session.calls[-1]
+
+
+def settings_of(provider: str, host: str, **options: Any) -> Settings:
+    defaults: dict[str, Any] = {"api": "chat", "model": MODELS[provider], "timeout_s": 10.0, "api_key": "test-key-123"}
+    return Settings(provider=provider, host=host, **{**defaults, **options})

@@ -1,0 +1,56 @@
+"""What every test has: Locust imported before anything with sockets, a scrubbed environment, a mock to ask."""
+
+import locust  # noqa: F401, I001  # patches gevent in; an SDK imported before it recurses in ssl
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.mock_server import MockServer, serving
+
+SCRUBBED = (
+    "LLM_",
+    "LOCUST_",
+    "OPENAI_",
+    "ANTHROPIC_",
+    "AZURE_",
+    "GOOGLE_",
+    "DEEPSEEK_",
+    "AWS_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+)
+
+
+@pytest.fixture(autouse=True)
+def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key, proxy or option of the developer's own reaches a test, and no test asks a cloud's metadata server."""
+    for name in os.environ:
+        if name.upper().startswith(SCRUBBED):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+
+
+@pytest.fixture(scope="session")
+def shared_mock_server() -> Iterator[MockServer]:
+    with serving("--latency", "0") as server:
+        yield server
+
+
+@pytest.fixture
+def mock_server(shared_mock_server: MockServer) -> MockServer:
+    """`python -m mock` without delays, its counts at zero."""
+    shared_mock_server.reset()
+    return shared_mock_server
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the test's own, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

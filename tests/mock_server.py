@@ -1,0 +1,39 @@
+"""`python -m mock` as a process of its own, for tests that want a true socket and counts from the other side."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+PROJECT = Path(__file__).parent.parent
+
+
+class MockServer:
+    """A mock that is listening at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def stats(self) -> dict[str, Any]:
+        """What truly arrived there since the last `reset`."""
+        with urlopen(f"{self.url}/stats", timeout=10) as answer:
+            return dict(json.load(answer))
+
+    def reset(self) -> None:
+        urlopen(Request(f"{self.url}/stats/reset", method="POST"), timeout=10).close()
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[MockServer]:
+    """Run a mock on a free port for as long as the block lasts."""
+    command = [sys.executable, "-m", "mock", "--port", "0", *options]
+    with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            yield MockServer(process.stderr.readline().split()[-1])
+        finally:
+            process.terminate()
