@@ -1,14 +1,22 @@
 """The tool as a user runs it: a process of its own, in a folder of its own."""
 
+import csv
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from gevent.pool import Pool
+
+from tests.conftest import SCRUBBED
 
 PROJECT = Path(__file__).parent.parent
 LOCUST = [sys.executable, "-m", "locust", "-f", str(PROJECT / "locustfile.py")]
@@ -44,19 +52,36 @@ class Running:
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
+    def until(self, happened: Callable[[], object], timeout_s: float = 60) -> None:
+        """Wait for something to happen while the process runs."""
+        give_up_at = time.monotonic() + timeout_s
+        while not happened():
+            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.stderr()}"
+            assert time.monotonic() < give_up_at, f"waited {timeout_s} s in vain: {self.stderr()}"
+            time.sleep(0.05)
+
     def wait(self, timeout_s: float = 60) -> Ended:
         code = self.process.wait(timeout_s)
         return Ended(code, (self._folder / "stdout").read_text(), self.stderr())
 
 
+def scrubbed() -> dict[str, str]:
+    """The environment without a setting of the developer's own: also for what is started outside of a test."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(SCRUBBED)}
+    no_files = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_CONFIG_FILE": os.devnull}
+    return {**kept, **no_files, "AWS_EC2_METADATA_DISABLED": "true", "NO_GCE_CHECK": "true"}
+
+
 @contextmanager
-def started(folder: Path, arguments: Sequence[str], **environment: str) -> Iterator[Running]:
+def started(
+    folder: Path, arguments: Sequence[str], wrapper: Sequence[str] = (), **environment: str
+) -> Iterator[Running]:
     """Start locust in `folder`, with the project's models and seeds; end it, and all it started, with the block."""
     with open(folder / "stdout", "wb") as stdout, open(folder / "stderr", "wb") as stderr:
         process = subprocess.Popen(
-            [*LOCUST, *(FILES if "--models-file" not in arguments else []), *arguments],
+            [*wrapper, *LOCUST, *(FILES if "--models-file" not in arguments else []), *arguments],
             cwd=folder, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
+            env={**scrubbed(), "PYTHONPATH": str(PROJECT), **environment},
         )  # fmt: skip
     try:
         yield Running(process, folder)
@@ -72,9 +97,53 @@ def locust(folder: Path, *arguments: str, **environment: str) -> Ended:
         return running.wait()
 
 
+@dataclass(frozen=True)
+class Command:
+    """A command line, and the environment that it is given in."""
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def locusts(folder: Path, commands: Mapping[str, Command]) -> dict[str, Ended]:
+    """Run several locusts to their ends, two at a time, each in the folder of its name."""
+
+    def run(name: str) -> Ended:
+        own = folder / name
+        own.mkdir(exist_ok=True)
+        return locust(own, *commands[name].arguments, **commands[name].environment)
+
+    return dict(zip(commands, Pool(2).map(run, commands), strict=True))
+
+
+def report(folder: Path, *arguments: str) -> Ended:
+    """Run report.py in `folder`."""
+    command = [sys.executable, str(PROJECT / "report.py"), *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 def rows_in(folder: Path, prefix: str = "run") -> list[dict[str, Any]]:
     """The rows of PREFIX_requests.csv."""
-    import csv
+    return _table(folder / f"{prefix}_requests.csv")
 
-    with open(folder / f"{prefix}_requests.csv", newline="", encoding="utf-8") as file:
+
+def stats_in(folder: Path, prefix: str = "run") -> dict[str, Any]:
+    """The row of PREFIX_stats.csv that is about all calls."""
+    return _table(folder / f"{prefix}_stats.csv")[-1]
+
+
+def summary_in(folder: Path, prefix: str = "run") -> dict[str, Any]:
+    """PREFIX_summary.json."""
+    return dict(json.loads((folder / f"{prefix}_summary.json").read_text(encoding="utf-8")))
+
+
+def _table(path: Path) -> list[dict[str, Any]]:
+    with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))

@@ -1,0 +1,49 @@
+"""A whole run in this process: Locust's own runner, the real harness, the in-process mock."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
+from locust.env import Environment
+from locust.event import Events
+
+import locustfile
+from harness.harness import Harness
+from tests.command_line import FILES
+
+MOCK = ("--headless", "--mock", "--mock-latency", "0", *FILES)
+
+
+def run(folder: Path, *arguments: str, users: int = 1, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Path]:
+    """Run to the end, and return Locust's environment and the prefix of the run's files."""
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    prefix = folder / "run"
+    environment, harness = harnessed([*MOCK, "--csv", str(prefix), *arguments])
+    start_and_wait(environment, users)
+    harness.end(environment)
+    return environment, prefix
+
+
+def harnessed(arguments: Sequence[str]) -> tuple[Any, Harness]:
+    """Return what Locust's main makes of a command line, up to the end of `init`."""
+    events = Events()
+    harness = Harness(locustfile.harness.classes.values())
+    harness.listen(events)
+    parser = get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    harness.add_arguments(parser)
+    options = parser.parse_args(list(arguments))
+    environment = Environment(events=events, parsed_options=options, host=options.host)
+    runner = environment.create_local_runner()
+    harness.begin(environment, runner, None)
+    return environment, harness
+
+
+def start_and_wait(environment: Any, users: int) -> None:
+    """Start a test as Locust's main does and wait until it has ended by itself."""
+    environment.parsed_options.num_users = users
+    environment.runner.start(users, spawn_rate=users)
+    environment.runner.greenlet.join()

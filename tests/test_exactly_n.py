@@ -1,0 +1,59 @@
+"""-i N makes N calls: for any number of users, equal latencies or not, and again in the next run."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.budget import Budget
+from tests.running import run
+
+SLOW_RUNS = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def rows_of(prefix: Path) -> list[dict[str, Any]]:
+    with open(f"{prefix}_requests.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@SLOW_RUNS
+@given(users=st.integers(1, 30), calls=st.integers(1, 40), latency=st.sampled_from(["0", "0.01"]))
+def test_n_calls_are_n_rows_and_n_requests_for_locust(
+    users: int, calls: int, latency: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    environment, prefix = run(folder, "-i", str(calls), "--mock-latency", latency, users=users, monkeypatch=monkeypatch)
+    rows = rows_of(prefix)
+    assert sorted(int(row["request"]) for row in rows) == list(range(1, calls + 1))
+    assert {row["outcome"] for row in rows} == {"ok"}
+    assert environment.stats.total.num_requests == calls
+    assert environment.process_exit_code == 0
+
+
+def test_headless_with_neither_a_count_nor_a_time_makes_one_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, prefix = run(tmp_path, users=5, monkeypatch=monkeypatch)
+    assert len(rows_of(prefix)) == 1
+
+
+@given(calls=st.integers(1, 50), asked=st.integers(0, 80))
+def test_a_budget_gives_each_number_once_and_ends_once(calls: int, asked: int) -> None:
+    spent: list[bool] = []
+    budget = Budget(calls, lambda: spent.append(True))
+    numbers = [budget.take() for _ in range(asked)]
+    given_out = [number for number in numbers if number is not None]
+    assert given_out == list(range(1, min(calls, asked) + 1))
+    for _ in given_out:
+        budget.end()
+    assert len(spent) == (1 if asked >= calls else 0)
+
+
+def test_a_budget_without_a_count_never_ends() -> None:
+    budget = Budget(None, on_spent=lambda: pytest.fail("it ended"))
+    for number in range(1, 100):
+        assert budget.take() == number
+        budget.end()

@@ -1,0 +1,141 @@
+"""The exit codes: 0 reachable, 1 not, 2 bad usage, 70 an error of our own; each with one line that says why."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import QUICK_MOCK, Command, Ended, free_port, locusts, rows_in, started
+from tests.mock_server import MockServer
+
+OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
+FAILING = [*QUICK_MOCK, "--mock-error-rate", "1", "-i", "3"]
+PROVIDERS = ("openai", "anthropic", "azure-openai", "aws-bedrock", "vertex-ai", "deepseek")
+
+BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
+    "an unknown provider": (["--headless", "-p", "opnai"], ("'opnai'", *PROVIDERS)),
+    "an unknown model": (
+        ["--headless", "-p", "openai", "-m", "gpt-4-o", "-k", "test-key-123"],
+        ("'gpt-4-o'", "gpt-4o, gpt-4o-mini, gpt-3.5-turbo-0125", "did you mean 'gpt-4o'"),
+    ),
+    "no model": (["--headless", "-p", "deepseek", "-k", "k"], ("-m", "deepseek-chat, deepseek-coder")),
+    "no key": (["--headless", "-p", "anthropic", "-m", "claude-3-opus-20240229"], ("ANTHROPIC_API_KEY", "-k")),
+    "no AWS credentials": (["--headless", "-p", "aws-bedrock", "-m", "anthropic.claude-v2"], ("AWS_ACCESS_KEY_ID",)),
+    "no provider": (["--headless", "-i", "1"], ("-p", *PROVIDERS)),
+    "a timeout of words": ([*QUICK_MOCK, "--timeout", "soon"], ("--timeout", "'soon'")),
+    "a timeout of zero": ([*QUICK_MOCK, "--timeout", "0"], ("--timeout", "'0'")),
+    "a negative count": ([*QUICK_MOCK, "-i", "-5"], ("--iterations", "'-5'")),
+    "a broken count": ([*QUICK_MOCK, "-n", "1.5"], ("--iterations", "'1.5'")),
+    "a seed of words": ([*QUICK_MOCK, "--seed", "lucky"], ("--seed", "'lucky'")),
+    "a host without a scheme": ([*OPENAI, "-H", "localhost:8000"], ("--host", "'localhost:8000'")),
+    "a header without a colon": ([*QUICK_MOCK, "--header", "X-Team"], ("--header", "NAME:VALUE")),
+    "an error rate above 1": ([*QUICK_MOCK, "--mock-error-rate", "1.5"], ("--mock-error-rate", "'1.5'")),
+    "an unknown API": ([*QUICK_MOCK, "--api", "edits"], ("--api", "'edits'", "chat, completions, responses")),
+    "an API that the provider lacks": (
+        [*QUICK_MOCK, "-p", "anthropic", "--api", "responses"],
+        ("anthropic", "responses", "chat, completions"),
+    ),
+    "a class of another provider": ([*QUICK_MOCK, "AnthropicUser", "-p", "openai"], ("AnthropicUser", "openai")),
+    "an unknown class": ([*QUICK_MOCK, "OpenUser"], ("'OpenUser'", "OpenAIUser", "VertexAIUser")),
+    "two classes": ([*QUICK_MOCK, "OpenAIUser", "AnthropicUser"], ("OpenAIUser", "AnthropicUser")),
+    "a malformed seed file": ([*QUICK_MOCK, "-d", "bad_seeds"], ("bad_seeds/second.txt:3:", "---")),
+    "an empty folder of seeds": ([*QUICK_MOCK, "-d", "no_seeds"], ("no_seeds", "*.txt")),
+    "a malformed models file": ([*QUICK_MOCK, "--models-file", "models.json"], ("models.json", "not JSON")),
+    "a models file that is not there": ([*QUICK_MOCK, "--models-file", "gone.json"], ("gone.json", "no such file")),
+    "a folder of results below a file": ([*QUICK_MOCK, "--csv", "models.json/run"], ("models.json",)),
+    "a count for several processes": (
+        [*QUICK_MOCK, "-i", "5", "--processes", "2"],
+        ("-i", "--processes"),
+    ),
+    "an unknown output format": ([*QUICK_MOCK, "-o", "xml"], ("--output-format", "'xml'", "table, json, csv")),
+    "an unknown option": ([*QUICK_MOCK, "--frobnicate"], ("--frobnicate",)),
+}  # fmt: skip
+
+UNREACHABLE = {
+    "a port nobody listens on": [*OPENAI, "-H", f"http://127.0.0.1:{free_port()}"],
+    "a name nobody has": [*OPENAI, "-H", "https://llm.example.invalid"],
+}
+
+COUNTED: dict[str, tuple[list[str], int]] = {
+    "failed calls": (FAILING, 0),
+    "failed calls with a code for them": ([*FAILING, "--exit-code-on-error", "5"], 5),
+    "no failed call with a code for them": ([*QUICK_MOCK, "-i", "3", "--exit-code-on-error", "5"], 0),
+}
+
+ALL = {case: arguments for case, (arguments, _) in [*BAD_USAGE.items(), *COUNTED.items()]} | UNREACHABLE
+
+
+@pytest.fixture(scope="module")
+def ended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+    """What the cases of this session's tests left behind, run two at a time."""
+    folder = tmp_path_factory.mktemp("exit_codes")
+    chosen = {item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec")}
+    for case in ALL:
+        _write_bad_files(folder / case)
+    return locusts(folder, {case: Command(arguments) for case, arguments in ALL.items() if case in chosen})
+
+
+def _write_bad_files(folder: Path) -> None:
+    for name in ("no_seeds", "bad_seeds"):
+        (folder / name).mkdir(parents=True)
+    (folder / "bad_seeds" / "first.txt").write_text("### Prompt\nSay it.\n---\nOne.\n")
+    (folder / "bad_seeds" / "second.txt").write_text("### Prompt\nSay it.\nOne.")
+    (folder / "models.json").write_text("{'openai': ['gpt-4o']}")
+
+
+def _says_in_one_line(done: Ended, parts: tuple[str, ...]) -> None:
+    assert [part for part in parts if part not in done.error_line] == []
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("case", BAD_USAGE)
+@pytest.mark.timeout(300)
+def test_bad_usage_ends_with_2_and_one_line(case: str, ended: dict[str, Ended]) -> None:
+    _says_in_one_line(ended[case], BAD_USAGE[case][1])
+    assert ended[case].code == 2
+
+
+@pytest.mark.parametrize("case", UNREACHABLE)
+@pytest.mark.timeout(300)
+def test_an_unreachable_host_ends_with_1_and_one_line(case: str, ended: dict[str, Ended]) -> None:
+    _says_in_one_line(ended[case], ("can't be reached",))
+    assert ended[case].code == 1
+
+
+def test_tls_to_a_plain_port_ends_with_1_and_one_line(tmp_path: Path, mock_server: MockServer) -> None:
+    url = mock_server.url.replace("http:", "https:")
+    with started(tmp_path, [*OPENAI, "-H", url]) as running:
+        done = running.wait()
+    _says_in_one_line(done, (url, "can't be reached"))
+    assert done.code == 1
+
+
+@pytest.mark.parametrize("case", COUNTED)
+@pytest.mark.timeout(300)
+def test_failed_calls_change_the_code_only_when_asked_to(case: str, ended: dict[str, Ended]) -> None:
+    assert ended[case].code == COUNTED[case][1]
+    assert "Traceback" not in ended[case].stderr
+
+
+@pytest.mark.parametrize("case", ["failed calls"])
+@pytest.mark.timeout(300)
+def test_a_run_without_a_success_says_so_in_words(case: str, ended: dict[str, Ended]) -> None:
+    assert "Every call failed (3 of 3)" in ended[case].stdout
+    assert "3 × InternalServerError (HTTP 500)" in ended[case].stdout
+
+
+def test_a_full_disk_ends_with_70_and_a_whole_summary(tmp_path: Path) -> None:
+    """A limit of 16 blocks of 512 bytes stands in for the disk: about ten rows fit into such a file."""
+    full = ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh"]
+    arguments = [*QUICK_MOCK, "-u", "4", "-r", "4", "-i", "40", "-o", "json", "--csv", "run"]
+    with started(tmp_path, arguments, wrapper=full, PYTHONDONTWRITEBYTECODE="1") as running:
+        done = running.wait()
+    assert done.code == 70
+    assert json.loads(done.stdout)["total_requests"] == 40
+    assert [row["request"] for row in rows_in(tmp_path)] == [str(n + 1) for n in range(len(rows_in(tmp_path)))]
+    assert 0 < len(rows_in(tmp_path)) < 40
+    assert all(row["outcome"] == "ok" and row["connection"] == "" for row in rows_in(tmp_path))
+    assert "Traceback" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if "/ERROR/" in line]) == 1, done.stderr
+    assert "file too large" in done.stderr

@@ -1,0 +1,70 @@
+"""Imports run one way: each part of the project knows only what stands before it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import PROJECT
+
+MAY_IMPORT = {
+    "wire": {"wire"},
+    "providers": {"providers", "wire"},
+    "mock": {"mock"},
+    "summary": {"summary"},
+    "seeds": set(),
+    "report": {"summary"},
+    "harness": {"harness", "providers", "wire", "mock", "summary", "seeds"},
+    "locustfile": {"harness", "providers"},
+}
+RELATED_PROVIDERS = {
+    "azure_openai": {"openai"},
+    "deepseek": {"openai"},
+    "bedrock": {"bedrock_families"},
+}
+SHARED_BY_PROVIDERS = {"call", "settings", "user"}
+STDLIB_ONLY = ("providers/call.py", "wire/exchange.py", "seeds.py")
+SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
+
+
+def imports_of(path: Path) -> set[str]:
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules.add(node.module)
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return modules
+
+
+def sources(part: str) -> list[Path]:
+    single = PROJECT / f"{part}.py"
+    return [single] if single.exists() else sorted((PROJECT / part).rglob("*.py"))
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_a_part_imports_only_what_stands_before_it(part: str) -> None:
+    for path in sources(part):
+        allowed = MAY_IMPORT[part] | ({"wire"} if path.name == "inprocess.py" else set())
+        used = {module.split(".")[0] for module in imports_of(path)} & set(MAY_IMPORT)
+        assert used <= allowed, path
+
+
+@pytest.mark.parametrize("path", sources("providers"), ids=lambda path: path.stem)
+def test_providers_do_not_import_each_other(path: Path) -> None:
+    used = {module.split(".")[1] for module in imports_of(path) if module.startswith("providers.")}
+    assert used <= SHARED_BY_PROVIDERS | RELATED_PROVIDERS.get(path.stem, set()) | {path.stem}
+
+
+@pytest.mark.parametrize("name", STDLIB_ONLY)
+def test_the_vocabulary_needs_nothing_but_the_standard_library(name: str) -> None:
+    used = {module.split(".")[0] for module in imports_of(PROJECT / name)}
+    assert not used & (SDKS | {"httpx2", "orjson", "pandas", "numpy"})
+
+
+@pytest.mark.parametrize("part", ["report", "summary", "mock"])
+def test_offline_parts_know_neither_locust_nor_an_sdk(part: str) -> None:
+    for path in sources(part):
+        if path.name != "inprocess.py":
+            assert not {module.split(".")[0] for module in imports_of(path)} & SDKS, path
