@@ -14,11 +14,14 @@ from providers.call import Call
 from summary import rows
 
 
+AWKWARD = 'one,\n\n"two"\u2028three'
+
+
 def a_call(**changes: Any) -> Call:
     usual: dict[str, Any] = {
         "run_id": "r", "request": 1, "provider": "openai", "model": "m", "api": "chat", "mode": "mock",
-        "prompt_id": "f#1", "prompt": "one,\n\n\"two\"\u2028three",
-        "timestamp": datetime(2026, 1, 2, 3, 4, 5, 678000, UTC), "start_s": 0.1234567890123, "latency_s": 1 / 3, "status": 200, "outcome": "ok",
+        "prompt_id": "f#1", "prompt": AWKWARD, "timestamp": datetime(2026, 1, 2, 3, 4, 5, 678000, UTC),
+        "start_s": 0.1234567890123, "latency_s": 1 / 3, "status": 200, "outcome": "ok",
     }  # fmt: skip
     return Call(**{**usual, **changes})
 
@@ -36,7 +39,7 @@ def test_what_is_read_back_is_what_was_written(tmp_path: Path) -> None:
     records.append(a_call())
     records.append(a_call(request=2, prompt="plain", outcome="failed", error="E: a, b"))
     table = rows.read(records.path)
-    assert list(table["prompt"]) == ['one,\n\n"two"\u2028three', "plain"]
+    assert list(table["prompt"]) == [AWKWARD, "plain"]
     assert table["latency_s"][0] == 1 / 3
     assert table["timestamp"][0] == "2026-01-02T03:04:05.678Z"
     assert table["error"].tolist() == [None, "E: a, b"]

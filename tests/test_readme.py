@@ -1,0 +1,104 @@
+"""The README's commands work, as they stand, for whoever types them."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
+
+from locustfile import harness
+from tests.command_line import PROJECT
+
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+FOREIGN = [block for block in BLOCKS if "https://" in block]
+SET_UP = [block for block in BLOCKS if block.startswith("make ")]
+WEB = [block for block in BLOCKS if "locust" in block and "--headless" not in block]
+PLAIN = [block for block in BLOCKS if block not in [*FOREIGN, *SET_UP, *WEB]]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's tracked files in a folder of their own, with this environment as its `.venv`."""
+    folder = tmp_path_factory.mktemp("clone")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def typed(block: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Type a block into a shell in which the environment is active."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    block = block.replace("8000", str(free_port()))
+    return subprocess.run(
+        ["bash", "-ec", block], cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def test_the_readme_shows_each_kind_of_command() -> None:
+    assert FOREIGN
+    assert SET_UP
+    assert WEB
+    assert len(PLAIN) >= 4
+
+
+@pytest.mark.parametrize("block", PLAIN, ids=lambda block: block.splitlines()[0][:50])
+def test_a_block_of_commands_ends_well(block: str, clone: Path) -> None:
+    ended = typed(block, clone)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_make_run_prints_the_summary_of_forty_calls(clone: Path) -> None:
+    ended = typed("make --old-file=.venv/.ready run", clone)
+    assert ended.returncode == 0, ended.stderr
+    assert re.search(r"succeeded +│ 40 ", ended.stdout)
+
+
+@pytest.mark.parametrize("block", WEB, ids=lambda block: block.strip()[:50])
+def test_the_web_ui_answers(block: str, clone: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", *block.split(), "--web-port", str(port)]
+    with subprocess.Popen(command, cwd=clone, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert "Locust" in page(f"http://127.0.0.1:{port}/")
+        finally:
+            process.terminate()
+    assert process.returncode == 143
+
+
+def page(url: str, patience_s: float = 60) -> str:
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            with urlopen(url, timeout=10) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def test_every_option_that_the_readme_names_exists() -> None:
+    named = set(re.findall(r"`(--[a-z][a-z-]+)", (PROJECT / "README.md").read_text()))
+    parser = get_empty_argument_parser()
+    setup_parser_arguments(parser)
+    harness.add_arguments(parser)
+    existing = {option for action in parser._actions for option in action.option_strings}
+    assert named - existing == set()
