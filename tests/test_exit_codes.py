@@ -1,15 +1,21 @@
 """The exit codes: 0 reachable, 1 not, 2 bad usage, 70 an error of our own; each with one line that says why."""
 
+import itertools
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from gevent.pool import Pool
 
-from tests.command_line import QUICK_MOCK, Command, Ended, free_port, locusts, rows_in, started
+from tests.command_line import FILES, LOCUST, PROJECT, QUICK_MOCK, Ended, free_port, rows_in, scrubbed, started
 from tests.mock_server import MockServer
 
 OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
 FAILING = [*QUICK_MOCK, "--mock-error-rate", "1", "-i", "3"]
+NOT_JSON = "{'openai': ['gpt-4o']}"
+MALFORMED_DEFAULT = "a malformed models.json in the current folder"
 PROVIDERS = ("openai", "anthropic", "azure-openai", "aws-bedrock", "vertex-ai", "deepseek")
 
 BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
@@ -40,9 +46,10 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "two classes": ([*QUICK_MOCK, "OpenAIUser", "AnthropicUser"], ("OpenAIUser", "AnthropicUser")),
     "a malformed seed file": ([*QUICK_MOCK, "-d", "bad_seeds"], ("bad_seeds/second.txt:3:", "---")),
     "an empty folder of seeds": ([*QUICK_MOCK, "-d", "no_seeds"], ("no_seeds", "*.txt")),
-    "a malformed models file": ([*QUICK_MOCK, "--models-file", "models.json"], ("models.json", "not JSON")),
+    "a malformed models file": ([*QUICK_MOCK, "--models-file", "bad.json"], ("bad.json", "not JSON")),
+    MALFORMED_DEFAULT: ([*QUICK_MOCK, "--models-file", "./models.json"], ("models.json", "not JSON")),
     "a models file that is not there": ([*QUICK_MOCK, "--models-file", "gone.json"], ("gone.json", "no such file")),
-    "a folder of results below a file": ([*QUICK_MOCK, "--csv", "models.json/run"], ("models.json",)),
+    "a folder of results below a file": ([*QUICK_MOCK, "--csv", "bad.json/run"], ("bad.json", "can't write")),
     "a count for several processes": (
         [*QUICK_MOCK, "-i", "5", "--processes", "2"],
         ("-i", "--processes"),
@@ -65,14 +72,48 @@ COUNTED: dict[str, tuple[list[str], int]] = {
 ALL = {case: arguments for case, (arguments, _) in [*BAD_USAGE.items(), *COUNTED.items()]} | UNREACHABLE
 
 
+FORKING = """
+import json, os, sys
+import harness.harness, locust.main  # which takes two seconds, once
+for folder, arguments in json.load(sys.stdin):
+    child = os.fork()
+    if child:
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    os.chdir(folder)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
+    sys.argv = ["locust", *arguments]
+    locust.main.main()
+    os._exit(99)
+"""
+"""Runs locust once for each case, in a process of its own, forked off one that has the modules in its memory."""
+
+
 @pytest.fixture(scope="module")
 def ended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
-    """What the cases of this session's tests left behind, run two at a time."""
+    """What the cases of this session's tests left behind."""
     folder = tmp_path_factory.mktemp("exit_codes")
     chosen = {item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec")}
-    for case in ALL:
+    cases = [case for case in ALL if case in chosen]
+    for case in cases:
         _write_bad_files(folder / case)
-    return locusts(folder, {case: Command(arguments) for case, arguments in ALL.items() if case in chosen})
+    (folder / MALFORMED_DEFAULT).mkdir(exist_ok=True)
+    (folder / MALFORMED_DEFAULT / "models.json").write_text(NOT_JSON)
+    commands = [(str(folder / case), [*LOCUST[3:], *FILES, *ALL[case]]) for case in cases]
+    halves = Pool(2).map(_run, [commands[::2], commands[1::2]])
+    codes = [code for pair in itertools.zip_longest(*halves) for code in pair]
+    outputs = [[(folder / case / name).read_text() for name in ("stdout", "stderr")] for case in cases]
+    return {case: Ended(code, *output) for case, code, output in zip(cases, codes, outputs, strict=False)}
+
+
+def _run(commands: list[tuple[str, list[str]]]) -> list[int]:
+    """Run each (folder, arguments) and return the exit codes."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING], input=json.dumps(commands), env={**scrubbed(), "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE, text=True, timeout=240, check=True, start_new_session=True,
+    )  # fmt: skip
+    return [int(line) for line in done.stdout.split()]
 
 
 def _write_bad_files(folder: Path) -> None:
@@ -80,7 +121,7 @@ def _write_bad_files(folder: Path) -> None:
         (folder / name).mkdir(parents=True)
     (folder / "bad_seeds" / "first.txt").write_text("### Prompt\nSay it.\n---\nOne.\n")
     (folder / "bad_seeds" / "second.txt").write_text("### Prompt\nSay it.\nOne.")
-    (folder / "models.json").write_text("{'openai': ['gpt-4o']}")
+    (folder / "bad.json").write_text(NOT_JSON)
 
 
 def _says_in_one_line(done: Ended, parts: tuple[str, ...]) -> None:
@@ -128,7 +169,7 @@ def test_a_run_without_a_success_says_so_in_words(case: str, ended: dict[str, En
 def test_a_full_disk_ends_with_70_and_a_whole_summary(tmp_path: Path) -> None:
     """A limit of 16 blocks of 512 bytes stands in for the disk: about ten rows fit into such a file."""
     full = ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh"]
-    arguments = [*QUICK_MOCK, "-u", "4", "-r", "4", "-i", "40", "-o", "json", "--csv", "run"]
+    arguments = [*QUICK_MOCK, "-i", "40", "-o", "json", "--csv", "run"]
     with started(tmp_path, arguments, wrapper=full, PYTHONDONTWRITEBYTECODE="1") as running:
         done = running.wait()
     assert done.code == 70

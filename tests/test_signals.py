@@ -1,0 +1,140 @@
+"""The end of a run that was cut short, politely or not: whole files, every call accounted for, a summary."""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gevent.server import StreamServer
+
+from tests.command_line import Ended, Running, report, rows_in, started, stats_in, summary_in
+from tests.mock_server import MockServer, serving
+
+OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "--csv", "run"]
+FOUR_USERS = [*OPENAI, "-u", "4", "-r", "4", "-o", "json"]
+
+
+class Silent:
+    """A host that takes requests and never answers."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.server = StreamServer(("127.0.0.1", 0), self._hear)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def _hear(self, connection: Any, _: object) -> None:
+        while heard := connection.recv(65_536):
+            self.requests += heard.startswith(b"POST ")
+
+
+@contextmanager
+def silence() -> Iterator[Silent]:
+    silent = Silent()
+    silent.server.start()
+    try:
+        yield silent
+    finally:
+        silent.server.stop()
+
+
+@pytest.fixture(scope="module")
+def slow_mock() -> Iterator[MockServer]:
+    """A mock whose every answer takes 0.3 s."""
+    with serving("--ttft", "0.3", "--itl", "0", "--tokens", "8", "--exact-tokens") as server:
+        yield server
+
+
+def _rows(folder: Path) -> int:
+    return len(rows_in(folder)) if (folder / "run_requests.csv").exists() else 0
+
+
+def _is_whole(folder: Path, done: Ended) -> dict[str, Any]:
+    """Check that what a run wrote agrees with itself: no call lost, none twice, each one counted everywhere."""
+    rows = rows_in(folder)
+    summary = summary_in(folder)
+    assert "Traceback" not in done.stderr
+    assert json.loads(done.stdout) == summary
+    assert sorted(int(row["request"]) for row in rows) == list(range(1, len(rows) + 1))
+    assert summary["total_requests"] == len(rows)
+    outcomes = [row["outcome"] for row in rows]
+    assert summary["success_count"] == outcomes.count("ok")
+    assert summary["failure_count"] == outcomes.count("failed")
+    assert summary["aborted_count"] == outcomes.count("aborted")
+    assert int(stats_in(folder)["Request Count"]) == outcomes.count("ok") + outcomes.count("failed")
+    assert int(stats_in(folder)["Failure Count"]) == outcomes.count("failed")
+    return summary
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_lets_the_calls_in_flight_finish(
+    number: signal.Signals, code: int, tmp_path: Path, slow_mock: MockServer
+) -> None:
+    slow_mock.reset()
+    with started(tmp_path, [*FOUR_USERS, "-t", "60", "-H", slow_mock.url]) as running:
+        running.until(lambda: _rows(tmp_path) >= 6)
+        running.send(number)
+        done = running.wait()
+    summary = _is_whole(tmp_path, done)
+    assert done.code == code
+    assert summary["aborted_count"] == summary["failure_count"] == 0
+    assert slow_mock.stats()["requests"] == summary["total_requests"] >= 6
+
+
+def _interrupt_twice(running: Running, silent: Silent) -> Ended:
+    running.until(lambda: silent.requests == 4)
+    running.send(signal.SIGINT)
+    running.until(lambda: "KeyboardInterrupt" in running.stderr() or "Stopping" in running.stderr())
+    running.send(signal.SIGINT)
+    return running.wait(timeout_s=20)
+
+
+def test_a_second_interrupt_ends_at_once_and_the_calls_in_flight_are_aborted(tmp_path: Path) -> None:
+    with silence() as silent:
+        arguments = [*FOUR_USERS, "-i", "100", "--timeout", "100", "-H", silent.url, "-L", "DEBUG"]
+        with started(tmp_path, arguments) as running:
+            done = _interrupt_twice(running, silent)
+    summary = _is_whole(tmp_path, done)
+    assert done.code == 130
+    assert summary["aborted_count"] == summary["total_requests"] == 4
+    assert summary["latency_s"]["max"] is summary["error_rate"] is None
+
+
+def test_a_killed_run_leaves_whole_rows_and_can_be_reported(tmp_path: Path, slow_mock: MockServer) -> None:
+    with started(tmp_path, [*FOUR_USERS, "-i", "1000", "-H", slow_mock.url]) as running:
+        running.until(lambda: _rows(tmp_path) >= 6)
+        running.send(signal.SIGKILL)
+        running.wait()
+    assert (tmp_path / "run_requests.csv").read_text().endswith("\n")
+    assert json.loads((tmp_path / "run_run.json").read_text())["options"]["iterations"] == "1000"
+    reported = report(tmp_path, "run", "-o", "json")
+    summary = json.loads(reported.stdout)
+    assert reported.code == 0
+    assert summary["total_requests"] == summary["success_count"] == _rows(tmp_path) >= 6
+    assert (summary["host"], summary["provider"], summary["model"]) == (slow_mock.url, "openai", "gpt-4o")
+
+
+def test_a_time_limit_lets_the_calls_in_flight_finish(tmp_path: Path, slow_mock: MockServer) -> None:
+    slow_mock.reset()
+    with started(tmp_path, [*FOUR_USERS, "-t", "1s", "-H", slow_mock.url]) as running:
+        done = running.wait()
+    summary = _is_whole(tmp_path, done)
+    assert done.code == 0
+    assert summary["success_count"] == summary["total_requests"] == slow_mock.stats()["requests"]
+    assert summary["total_execution_time_s"] > 0.5
+
+
+def test_no_patience_aborts_the_calls_in_flight_and_counts_none_of_them(tmp_path: Path) -> None:
+    with silence() as silent:
+        arguments = [*FOUR_USERS, "-t", "1s", "-s", "0", "--timeout", "100", "-H", silent.url]
+        with started(tmp_path, arguments) as running:
+            done = running.wait(timeout_s=30)
+    summary = _is_whole(tmp_path, done)
+    assert done.code == 0
+    assert summary["aborted_count"] == summary["total_requests"] == silent.requests == 4
+    assert all(row["latency_s"] == row["status"] == "" for row in rows_in(tmp_path))

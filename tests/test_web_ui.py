@@ -1,0 +1,204 @@
+"""The web UI as a browser drives it: one process, one run after the other, and nothing sent that was not asked for."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import gevent
+import pytest
+
+from tests.command_line import Running, free_port, rows_in, started, summary_in
+from tests.mock_server import MockServer, serving
+
+KEYS = {"OPENAI_API_KEY": "marker-key-1a2b3c", "ANTHROPIC_API_KEY": "marker-key-4d5e6f"}
+CLASSES = ["OpenAIUser", "AnthropicUser", "AzureOpenAIUser", "BedrockUser", "VertexAIUser", "DeepSeekUser"]
+OPENAI = {"provider": "openai", "model": "gpt-4o"}
+FIVE_CALLS = {"user_count": "2", "spawn_rate": "2", "iterations": "5"}
+
+
+class Page:
+    """The start page of a running locust."""
+
+    def __init__(self, url: str, folder: Path, running: Running) -> None:
+        self.url, self.folder, self.running = url, folder, running
+
+    def get(self, path: str = "") -> str:
+        with urlopen(f"{self.url}/{path}", timeout=60) as answer:
+            return str(answer.read().decode())
+
+    def post(self, path: str, **fields: Any) -> dict[str, Any]:
+        """Send a form. A field that is a list is sent once for each value."""
+        with urlopen(f"{self.url}/{path}", urlencode(fields, doseq=True).encode(), timeout=60) as answer:
+            return dict(json.load(answer))
+
+    def start(self, **fields: Any) -> dict[str, Any]:
+        return self.post("swarm", **fields)
+
+    def runs(self) -> list[Path]:
+        """The folders of all runs that have ended, in order."""
+        return sorted(path.parent for path in self.folder.glob("results/2*/metrics_summary.json"))
+
+    def next_run(self, ended_before: int) -> Path:
+        """Wait for one more run to end."""
+        self.running.until(lambda: len(self.runs()) > ended_before)
+        self.running.until(lambda: json.loads(self.get("stats/requests"))["state"] in ("stopped", "ready"))
+        assert len(self.runs()) == ended_before + 1
+        return self.runs()[-1]
+
+    def shown_requests(self) -> int:
+        """What the page's table says, which is up to two seconds old."""
+        return int(json.loads(self.get("stats/requests"))["stats"][-1]["num_requests"])
+
+    def is_up(self) -> bool:
+        try:
+            return bool(self.get())
+        except URLError:
+            return False
+
+
+@contextmanager
+def web_ui(folder: Path, *arguments: str) -> Iterator[Page]:
+    port = free_port()
+    with started(folder, ["--web-host", "127.0.0.1", "--web-port", str(port), *arguments], **KEYS) as running:
+        page = Page(f"http://127.0.0.1:{port}", folder, running)
+        running.until(page.is_up)
+        yield page
+        assert "Traceback" not in running.stderr()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, shared_mock_server: MockServer) -> Iterator[Page]:
+    with web_ui(tmp_path_factory.mktemp("web_ui"), "-H", shared_mock_server.url) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def picker(tmp_path_factory: pytest.TempPathFactory, shared_mock_server: MockServer) -> Iterator[Page]:
+    with web_ui(tmp_path_factory.mktemp("picker"), "-H", shared_mock_server.url, "--class-picker") as page:
+        yield page
+
+
+def _is_refused(page: Page, mock: MockServer, **fields: Any) -> str:
+    """Check that a start is refused without a request or a run, and return the reason."""
+    before = len(list(page.folder.glob("results/*")))
+    answer = page.start(**fields)
+    assert answer["success"] is False
+    time.sleep(0.3)
+    assert mock.stats()["requests"] == 0
+    assert len(list(page.folder.glob("results/*"))) == before
+    assert json.loads(page.get("stats/requests"))["state"] in ("ready", "stopped")
+    return str(answer["message"])
+
+
+def test_the_page_offers_providers_and_models_and_knows_no_key(page: Page) -> None:
+    shown = page.get()
+    assert '"choices": ["", "openai", "anthropic", "azure-openai", "aws-bedrock", "vertex-ai", "deepseek"]' in shown
+    assert all(model in shown for model in ("gpt-4o-mini", "claude-3-opus-20240229", "gemini-1.0-pro"))
+    assert not any(key in shown for key in KEYS.values())
+    assert "api_key" not in shown
+
+
+REFUSED = {
+    "no provider": ({}, "no provider"),
+    "an unknown provider": ({"provider": "opnai", "model": "gpt-4o"}, "'opnai'"),
+    "another provider's model": ({"provider": "anthropic", "model": "gpt-4o"}, "claude-3-opus-20240229"),
+    "no model": ({"provider": "openai", "model": ""}, "gpt-4o-mini"),
+    "no key": ({"provider": "deepseek", "model": "deepseek-chat"}, "DEEPSEEK_API_KEY"),
+    "a dead host": ({**OPENAI, "host": f"http://127.0.0.1:{free_port()}"}, "can't be reached"),
+    "a count of words": ({**OPENAI, "iterations": "many"}, "--iterations"),
+    "a timeout of nothing": ({**OPENAI, "timeout": ""}, "--timeout"),
+    "a timeout of words": ({**OPENAI, "timeout": "soon"}, "--timeout"),
+    "an error rate of nothing": ({**OPENAI, "mock_error_rate": ""}, "--mock-error-rate"),
+    "a seed of words": ({**OPENAI, "seed": "lucky"}, "--seed"),
+    "no number of users": ({**OPENAI, "user_count": ""}, "user_count"),
+    "a negative number of users": ({**OPENAI, "user_count": "-1"}, "user_count"),
+    "a spawn rate of words": ({**OPENAI, "spawn_rate": "fast"}, "spawn_rate"),
+    "a folder that is not there": ({**OPENAI, "data_dir": "nowhere"}, "nowhere"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_start_that_can_not_work_is_refused_with_a_reason(case: str, page: Page, mock_server: MockServer) -> None:
+    fields, reason = REFUSED[case]
+    assert reason in _is_refused(page, mock_server, **{"host": mock_server.url, **FIVE_CALLS, **fields})
+
+
+def test_two_runs_with_different_providers_have_their_own_five_calls(page: Page, mock_server: MockServer) -> None:
+    chosen = [("openai", "gpt-4o-mini"), ("anthropic", "claude-3-opus-20240229")]
+    for provider, model in chosen:
+        before = len(page.runs())
+        answer = page.start(provider=provider, model=model, host=mock_server.url, **FIVE_CALLS)
+        assert answer["success"], answer
+        run = page.next_run(before)
+        assert sorted(row["request"] for row in rows_in(run, "metrics")) == ["1", "2", "3", "4", "5"]
+        assert {(row["provider"], row["model"]) for row in rows_in(run, "metrics")} == {(provider, model)}
+        assert summary_in(run, "metrics")["total_requests"] == summary_in(run, "metrics")["success_count"] == 5
+        page.running.until(lambda: page.shown_requests() == 5)
+    assert mock_server.stats()["by_format"] == {"openai chat": 5, "anthropic messages": 5}
+
+
+def test_a_stop_in_the_middle_writes_a_summary(page: Page, mock_server: MockServer) -> None:
+    before = len(page.runs())
+    endless = {"user_count": "2", "spawn_rate": "2", "iterations": ""}
+    assert page.start(**OPENAI, host=mock_server.url, **endless)["success"]
+    page.running.until(lambda: mock_server.stats()["requests"] >= 5)
+    assert page.post("stop")["success"]
+    run = page.next_run(before)
+    rows = rows_in(run, "metrics")
+    assert len(rows) == summary_in(run, "metrics")["total_requests"] == mock_server.stats()["requests"] >= 5
+    assert {row["outcome"] for row in rows} == {"ok"}
+
+
+def test_a_start_while_the_last_calls_end_is_refused_and_none_of_them_is_lost(page: Page) -> None:
+    before = len(page.runs())
+    two_calls = {**FIVE_CALLS, "iterations": ""}
+    with serving("--ttft", "4", "--itl", "0") as slow:
+        assert page.start(**OPENAI, host=slow.url, **two_calls)["success"]
+        time.sleep(1)
+        stopping = gevent.spawn(page.post, "stop")
+        time.sleep(1)
+        answer = page.start(**OPENAI, host=slow.url, **FIVE_CALLS)
+        assert stopping.get(timeout=60)["success"]
+        page.post("stop")
+        run = page.next_run(before)
+        assert slow.stats()["requests"] == len(rows_in(run, "metrics")) == 2
+    assert len(list(page.folder.glob("results/2*"))) == len(page.runs())
+    assert answer["success"] is False
+
+
+def test_an_empty_count_after_a_run_with_one_means_no_limit(page: Page, mock_server: MockServer) -> None:
+    before = len(page.runs())
+    assert page.start(**OPENAI, host=mock_server.url, **FIVE_CALLS)["success"]
+    page.next_run(before)
+    assert page.start(**OPENAI, host=mock_server.url, **{**FIVE_CALLS, "iterations": ""})["success"]
+    page.running.until(lambda: mock_server.stats()["requests"] > 20)
+    page.post("stop")
+    page.next_run(before + 1)
+
+
+def test_one_class_of_the_picker_chooses_the_provider(picker: Page, mock_server: MockServer) -> None:
+    before = len(picker.runs())
+    fields = {"user_classes": ["OpenAIUser"], "model": "gpt-4o", "host": mock_server.url, **FIVE_CALLS}
+    answer = picker.start(**fields)
+    assert answer["success"], answer
+    assert {row["provider"] for row in rows_in(picker.next_run(before), "metrics")} == {"openai"}
+    assert mock_server.stats()["by_format"] == {"openai chat": 5}
+
+
+def test_all_classes_of_the_picker_do_not_choose_a_provider(picker: Page, mock_server: MockServer) -> None:
+    fields = {"user_classes": CLASSES, "provider": "", "model": "gpt-4o", "host": mock_server.url, **FIVE_CALLS}
+    assert "one User class" in _is_refused(picker, mock_server, **fields)
+
+
+def test_all_classes_of_the_picker_run_the_chosen_provider_alone(picker: Page, mock_server: MockServer) -> None:
+    before = len(picker.runs())
+    answer = picker.start(**OPENAI, user_classes=CLASSES, host=mock_server.url, **FIVE_CALLS)
+    assert answer["success"], answer
+    assert {row["provider"] for row in rows_in(picker.next_run(before), "metrics")} == {"openai"}
+    assert mock_server.stats()["by_format"] == {"openai chat": 5}

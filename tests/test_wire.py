@@ -1,0 +1,907 @@
+"""The wire over true sockets: whatever a peer does, one call is one request, timed and counted as it arrived."""
+
+import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from gevent import socket
+from gevent.event import Event
+
+from tests.certificates import Certificate, make_certificate, trusting
+from tests.raw_server import (
+    WAIT_S,
+    Peer,
+    RawServer,
+    Script,
+    answer,
+    answering,
+    chunked,
+    sending,
+    serving,
+    silent,
+)
+from wire import network
+from wire.exchange import (
+    ConnectFailed,
+    ConnectionBroken,
+    ConnectTimedOut,
+    DeadlineExceeded,
+    Exchange,
+    NotHTTP,
+    Request,
+    SecondRequest,
+    current,
+    exchange,
+    now,
+)
+from wire.http1 import AnswerParser, encode
+from wire.network import NetworkReply, NetworkWire
+
+NEVER_S = 3600.0
+SOON_S = 0.05
+Serve = Callable[..., RawServer]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine shall not make an idle connection too old, nor the rest of an answer too late."""
+    monkeypatch.setattr(network, "IDLE_S", NEVER_S)
+    monkeypatch.setattr(network, "LINGER_S", WAIT_S)
+
+
+@pytest.fixture
+def wire() -> Iterator[NetworkWire]:
+    wire = NetworkWire()
+    yield wire
+    wire.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start servers that end with the test."""
+    with ExitStack() as servers:
+        yield lambda script, **options: servers.enter_context(serving(script, **options))
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Iterator[Certificate]:
+    """A certificate that the wire trusts."""
+    made = make_certificate(tmp_path)
+    with trusting(made):
+        yield made
+
+
+def pieces(reply: NetworkReply) -> list[bytes]:
+    return list(iter(reply.read, b""))
+
+
+def ask(wire: NetworkWire, server: RawServer, request: Request | None = None) -> Exchange:
+    """Make one call, read its answer to the end, and return what was seen of it."""
+    with exchange(keep_body=True) as seen:
+        pieces(wire.send(request or server.request()))
+    return seen
+
+
+def fail(wire: NetworkWire, server: RawServer, error: type[BaseException]) -> Exchange:
+    """Make one call that must end in this error, and return what was seen of it."""
+    with exchange(keep_body=True) as seen, pytest.raises(error) as caught:
+        pieces(wire.send(server.request()))
+    assert caught.type is error
+    return seen
+
+
+@contextmanager
+def deadline(after_s: float) -> Iterator[None]:
+    timeout = gevent.Timeout.start_new(after_s, DeadlineExceeded("too late"))
+    try:
+        yield
+    finally:
+        timeout.close()
+
+
+# Connections, kept and given up
+
+
+def test_two_requests_share_one_connection(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(answering(answer()))
+    assert [ask(wire, server).connection for _ in range(2)] == ["new", "reused"]
+    assert (server.connections, len(server.requests)) == (1, 2)
+
+
+def test_only_a_new_connection_has_a_connect_time(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(answering(answer()))
+    first, second = ask(wire, server), ask(wire, server)
+    assert first.connect_s is not None
+    assert first.connect_s > 0
+    assert second.connect_s is None
+
+
+def test_calls_at_once_have_connections_of_their_own(wire: NetworkWire, serve: Serve) -> None:
+    everyone = Event()
+
+    def script(peer: Peer) -> None:
+        while peer.request():
+            if len(server.requests) == 3:
+                everyone.set()
+            everyone.wait(WAIT_S)
+            peer.send(answer())
+
+    server = serve(script)
+    calls = [gevent.spawn(ask, wire, server) for _ in range(3)]
+    seen = [call.get(timeout=WAIT_S) for call in calls]
+    assert [one.connection for one in seen] == ["new"] * 3
+    assert server.connections == 3
+    assert ask(wire, server).connection == "reused"
+
+
+def test_origins_do_not_share_connections(wire: NetworkWire, serve: Serve) -> None:
+    one, other = serve(answering(answer(b"one"))), serve(answering(answer(b"other")))
+    assert [bytes(ask(wire, server).body) for server in (one, other, one)] == [b"one", b"other", b"one"]
+    assert (one.connections, other.connections) == (1, 1)
+
+
+def test_a_connection_idle_for_too_long_is_not_reused(
+    wire: NetworkWire, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(answering(answer()))
+    ask(wire, server)
+    monkeypatch.setattr(network, "IDLE_S", 0.0)
+    assert ask(wire, server).connection == "new"
+    server.wait_for_end(0)
+    assert server.connections == 2
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_not_reused(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(sending(answer()))
+    ask(wire, server)
+    server.wait_for_end(0)
+    assert ask(wire, server).connection == "new"
+    assert len(server.requests) == 2
+
+
+def test_a_connection_that_the_server_reset_meanwhile_is_not_reused(wire: NetworkWire, serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(answer())
+        answered.wait(WAIT_S)
+        peer.reset()
+
+    answered, server = Event(), serve(script)
+    ask(wire, server)
+    answered.set()
+    server.wait_for_end(0)
+    assert ask(wire, server).connection == "new"
+
+
+@pytest.mark.parametrize(
+    "answer_bytes",
+    [
+        pytest.param(answer(b"ok", "Connection: close"), id="connection-close"),
+        pytest.param(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", id="http-1.0"),
+        pytest.param(answer() + b"more", id="surplus-bytes"),
+        pytest.param(answer() + answer(b"surprise"), id="surplus-answer"),
+        pytest.param(chunked(b"ok") + b"more", id="surplus-after-chunks"),
+    ],
+)
+def test_a_connection_is_not_reused_after_an_answer_that_forbids_it(
+    wire: NetworkWire, serve: Serve, answer_bytes: bytes
+) -> None:
+    server = serve(answering(answer_bytes))
+    seen = [ask(wire, server) for _ in range(2)]
+    assert [bytes(one.body) for one in seen] == [b"ok", b"ok"]
+    assert [one.connection for one in seen] == ["new", "new"]
+    server.wait_for_end(0)
+
+
+def test_an_http_1_0_answer_that_says_keep_alive_keeps_the_connection(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(answering(b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok"))
+    assert [ask(wire, server).connection for _ in range(2)] == ["new", "reused"]
+
+
+def test_surplus_bytes_that_come_late_make_the_connection_unfit(wire: NetworkWire, serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(answer())
+        read.wait(WAIT_S)
+        peer.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+        sent.set()
+        peer.wait_for_close()
+
+    read, sent, server = Event(), Event(), serve(script)
+    ask(wire, server)
+    read.set()
+    assert sent.wait(WAIT_S)
+    assert ask(wire, server).connection == "new"
+    server.wait_for_end(0)
+
+
+def test_a_surplus_answer_does_not_change_the_first_ones_status_and_headers(wire: NetworkWire, serve: Serve) -> None:
+    surplus = answer(b"late", "X-From: second", status="408 Request Timeout")
+    server = serve(answering(answer(b"ok", "X-From: first") + surplus))
+    seen = ask(wire, server)
+    assert (seen.status, bytes(seen.body), seen.body_bytes) == (200, b"ok", 2)
+    assert [value for name, value in seen.headers if name == "X-From"] == ["first"]
+
+
+@pytest.mark.parametrize("surplus", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
+def test_a_surplus_interim_answer_does_not_undo_the_answer(wire: NetworkWire, serve: Serve, surplus: bytes) -> None:
+    server = serve(sending(answer() + surplus))
+    seen = ask(wire, server)
+    assert (seen.status, bytes(seen.body), seen.complete) == (200, b"ok", True)
+
+
+def test_closing_the_wire_closes_its_idle_connections(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(answering(answer()))
+    ask(wire, server)
+    wire.close()
+    server.wait_for_end(0)
+    assert ask(wire, server).connection == "new"
+
+
+# Answers that break off
+
+
+def closing(peer: Peer) -> None:
+    peer.request()
+    peer.close()
+
+
+def resetting(peer: Peer) -> None:
+    peer.request()
+    peer.reset()
+
+
+@pytest.mark.parametrize("script", [closing, resetting])
+def test_a_connection_lost_before_the_head_is_broken(wire: NetworkWire, serve: Serve, script: Script) -> None:
+    server = serve(script)
+    seen = fail(wire, server, ConnectionBroken)
+    assert (seen.requests, seen.status, seen.body_bytes, seen.complete) == (1, None, None, False)
+    assert seen.sent_at is not None
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("script", [closing, resetting])
+def test_a_reused_connection_lost_before_the_head_is_not_asked_again(
+    wire: NetworkWire, serve: Serve, script: Script
+) -> None:
+    def answering_once(peer: Peer) -> None:
+        peer.request()
+        peer.send(answer())
+        script(peer)
+
+    server = serve(answering_once)
+    ask(wire, server)
+    assert fail(wire, server, ConnectionBroken).connection == "reused"
+    assert (server.connections, len(server.requests)) == (1, 2)
+    assert ask(wire, server).connection == "new"
+
+
+def test_a_head_that_breaks_off_is_broken(wire: NetworkWire, serve: Serve) -> None:
+    seen = fail(wire, serve(sending(b"HTTP/1.1 200 OK\r\nContent-Le")), ConnectionBroken)
+    assert seen.status is None
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        pytest.param(answer(b"four")[:-2], id="content-length"),
+        pytest.param(chunked(b"fo", b"ur")[: -len(b"2\r\nur\r\n0\r\n\r\n")], id="between-chunks"),
+        pytest.param(chunked(b"fo")[: -len(b"0\r\n\r\n")], id="without-the-last-chunk"),
+        pytest.param(chunked(b"fo")[:-2], id="in-the-last-chunk"),
+    ],
+)
+def test_a_cut_body_is_broken_and_its_bytes_are_counted(wire: NetworkWire, serve: Serve, half: bytes) -> None:
+    seen = fail(wire, serve(sending(half)), ConnectionBroken)
+    assert (seen.status, bytes(seen.body), seen.body_bytes, seen.complete) == (200, b"fo", 2, False)
+
+
+def test_a_reset_within_the_body_is_broken(wire: NetworkWire, serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(answer(b"four")[:-2])
+        half_read.wait(WAIT_S)
+        peer.reset()
+
+    half_read, server = Event(), serve(script)
+    with exchange() as seen:
+        reply = wire.send(server.request())
+        assert reply.read() == b"fo"
+        half_read.set()
+        with pytest.raises(ConnectionBroken, match="reset"):
+            reply.read()
+    assert (seen.body_bytes, seen.complete) == (2, False)
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"<html>hello</html>\r\n\r\n", b"SSH-2.0-OpenSSH_9\r\n", b"\x15\x03\x01\x00\x02\x02\x46"]
+)
+def test_bytes_that_are_no_http_answer_are_refused(wire: NetworkWire, serve: Serve, garbage: bytes) -> None:
+    server = serve(sending(garbage))
+    assert fail(wire, server, NotHTTP).status is None
+    server.wait_for_end(0)
+
+
+def test_a_bad_chunk_length_is_refused_after_what_was_good(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(sending(chunked(b"ok")[: -len(b"0\r\n\r\n")] + b"what?\r\n"))
+    seen = fail(wire, server, NotHTTP)
+    assert not seen.complete
+
+
+def test_a_refused_connection_has_failed_and_sent_nothing(wire: NetworkWire, serve: Serve) -> None:
+    with serving(silent) as server:
+        pass
+    seen = fail(wire, server, ConnectFailed)
+    assert (seen.requests, seen.sent_at, seen.connect_s, seen.status) == (1, None, None, None)
+
+
+def test_an_unknown_host_is_a_failed_connect(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(silent)
+    with exchange(), pytest.raises(ConnectFailed, match=r"nowhere\.invalid"):
+        wire.send(server.request(host="nowhere.invalid"))
+
+
+# Answers of every shape
+
+
+@pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints"])
+def test_interim_answers_are_passed_over(wire: NetworkWire, serve: Serve, interim: str) -> None:
+    before = f"HTTP/1.1 {interim}\r\nLink: </style.css>\r\n\r\n".encode()
+    server = serve(answering(before + before + answer(b"ok", "X-Final: yes")))
+    seen = [ask(wire, server) for _ in range(2)]
+    assert [(one.status, bytes(one.body), one.connection) for one in seen] == [
+        (200, b"ok", "new"),
+        (200, b"ok", "reused"),
+    ]
+    assert seen[0].headers == [("X-Final", "yes"), ("Content-Length", "2")]
+
+
+def test_an_interim_answer_alone_is_no_answer(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(sending(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"))
+    assert fail(wire, server, ConnectionBroken).status is None
+
+
+def test_a_body_without_a_length_ends_with_the_connection(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(sending(b"HTTP/1.1 200 OK\r\n\r\nas long as it is"))
+    seen = [ask(wire, server) for _ in range(2)]
+    assert [bytes(one.body) for one in seen] == [b"as long as it is"] * 2
+    assert all(one.complete for one in seen)
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("status", ["200 OK", "204 No Content", "304 Not Modified"])
+def test_an_empty_answer_ends_with_its_head(wire: NetworkWire, serve: Serve, status: str) -> None:
+    length = "Content-Length: 0\r\n" if status == "200 OK" else ""
+    server = serve(answering(f"HTTP/1.1 {status}\r\n{length}\r\n".encode()))
+    seen = [ask(wire, server) for _ in range(2)][-1]
+    assert (seen.body_bytes, seen.first_byte_at, seen.complete) == (0, None, True)
+    assert seen.sent_at is not None
+    assert seen.last_byte_at is not None
+    assert seen.sent_at <= seen.last_byte_at
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        pytest.param(answer(b"hello", "X-Long-Name: a long value"), id="content-length"),
+        pytest.param(chunked(b"he", b"llo"), id="chunked"),
+        pytest.param(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(b"hello"), id="interim"),
+    ],
+)
+def test_an_answer_in_one_byte_pieces_is_the_same_answer(wire: NetworkWire, serve: Serve, whole: bytes) -> None:
+    def script(peer: Peer) -> None:
+        while peer.request():
+            peer.send_in_pieces(whole)
+
+    at_once, in_pieces = ask(wire, serve(answering(whole))), ask(wire, server := serve(script))
+    for seen in (at_once, in_pieces):
+        assert (seen.status, bytes(seen.body), seen.body_bytes, seen.complete) == (200, b"hello", 5, True)
+    assert in_pieces.headers == at_once.headers
+    assert ask(wire, server).connection == "reused"
+
+
+def test_a_long_body_arrives_whole(wire: NetworkWire, serve: Serve) -> None:
+    body = os.urandom(3_000_000)
+    server = serve(answering(answer(body)))
+    assert bytes(ask(wire, server).body) == body
+    assert ask(wire, server).connection == "reused"
+
+
+def test_a_long_request_is_sent_whole(wire: NetworkWire, serve: Serve) -> None:
+    body = os.urandom(3_000_000)
+    server = serve(answering(answer()))
+    headers = [("Host", "test"), ("Content-Length", str(len(body)))]
+    ask(wire, server, replace(server.request(), headers=headers, body=body))
+    assert server.requests[0].body == body
+
+
+def test_chunk_framing_is_not_counted(wire: NetworkWire, serve: Serve) -> None:
+    seen = ask(wire, serve(answering(chunked(b"one", b"two", b"a" * 1000))))
+    assert (seen.body_bytes, len(seen.body)) == (1006, 1006)
+
+
+def test_a_compressed_body_is_counted_as_it_arrived(wire: NetworkWire, serve: Serve) -> None:
+    seen = ask(wire, serve(answering(answer(b"\x1f\x8bnot unpacked", "Content-Encoding: gzip"))))
+    assert bytes(seen.body) == b"\x1f\x8bnot unpacked"
+
+
+def test_headers_that_repeat_are_all_kept(wire: NetworkWire, serve: Serve) -> None:
+    seen = ask(wire, serve(answering(answer(b"ok", "Set-Cookie: a=1", "Set-Cookie: b=2", "X-Empty:"))))
+    assert seen.headers == [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Empty", ""), ("Content-Length", "2")]
+
+
+def test_a_body_is_kept_only_when_asked_for(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(answering(answer()))
+    with exchange() as seen:
+        assert pieces(wire.send(server.request())) == [b"ok"]
+    assert (bytes(seen.body), seen.body_bytes) == (b"", 2)
+
+
+def test_every_piece_is_stamped_as_it_arrives(wire: NetworkWire, serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(chunked()[: -len(b"0\r\n\r\n")])
+        for _ in range(3):
+            wanted.wait(WAIT_S)
+            wanted.clear()
+            peer.send(b"2\r\nok\r\n")
+        peer.send(b"0\r\n\r\n")
+
+    wanted, server = Event(), serve(script)
+    started_at = now()
+    stamps = []
+    with exchange() as seen:
+        reply = wire.send(server.request())
+        for _ in range(3):
+            assert seen.complete is False
+            asked_at = now()
+            wanted.set()
+            assert reply.read() == b"ok"
+            assert seen.last_byte_at is not None
+            assert asked_at < seen.last_byte_at < now()
+            stamps.append(seen.last_byte_at)
+        assert reply.read() == b""
+    assert stamps == sorted(set(stamps))
+    assert seen.sent_at is not None
+    assert started_at < seen.sent_at < stamps[0]
+    assert (seen.first_byte_at, seen.last_byte_at) == (stamps[0], stamps[-1])
+
+
+def test_a_body_that_came_with_the_head_is_stamped_with_that_read(wire: NetworkWire, serve: Serve) -> None:
+    seen = ask(wire, serve(answering(answer())))
+    assert seen.sent_at is not None
+    assert seen.first_byte_at is not None
+    assert seen.last_byte_at is not None
+    assert seen.sent_at < seen.first_byte_at <= seen.last_byte_at
+
+
+# One call, one request
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [("X-Key", "secret\n"), ("X-Key", "a\r\nX-Forged: b"), ("X-Key", "a\rb"), ("X-Key", "a\0b"), ("X-Key\r\n", "a")],
+)
+def test_a_line_break_in_a_header_is_refused_before_anything_is_sent(
+    wire: NetworkWire, serve: Serve, forged: tuple[str, str]
+) -> None:
+    server = serve(answering(answer()))
+    request = server.request()
+    request.headers.append(forged)
+    with exchange() as seen, pytest.raises(NotHTTP) as refused:
+        wire.send(request)
+    assert "secret" not in str(refused.value)
+    assert seen.connection is None
+    ask(wire, server)
+    assert (server.connections, len(server.requests)) == (1, 1)
+
+
+def test_a_header_beyond_latin_1_is_refused_as_not_http(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(answering(answer()))
+    request = server.request()
+    request.headers.append(("X-Price", "5 €"))
+    with exchange(), pytest.raises(NotHTTP):
+        wire.send(request)
+
+
+def test_a_second_request_within_one_call_never_reaches_the_server(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(answering(answer()))
+    with exchange() as seen:
+        pieces(wire.send(server.request()))
+        with pytest.raises(SecondRequest):
+            wire.send(server.request())
+    assert (seen.requests, seen.status, seen.complete) == (1, 200, True)
+    assert ask(wire, server).connection == "reused"
+    assert len(server.requests) == 2
+
+
+def test_a_failed_request_counts_as_the_calls_one(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(closing)
+    with exchange():
+        with pytest.raises(ConnectionBroken):
+            wire.send(server.request())
+        with pytest.raises(SecondRequest):
+            wire.send(server.request())
+    assert len(server.requests) == 1
+
+
+def test_outside_any_call_every_request_is_let_through(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(answering(answer()))
+    for _ in range(2):
+        assert pieces(wire.send(server.request())) == [b"ok"]
+    assert current().requests == 0
+
+
+def test_greenlets_have_exchanges_of_their_own(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(answering(answer()))
+    with exchange() as outer:
+        inner = gevent.spawn(ask, wire, server).get(timeout=WAIT_S)
+    assert (outer.requests, inner.requests) == (0, 1)
+
+
+# Deadlines and kills
+
+
+def test_a_deadline_while_connecting_is_a_connect_timeout(
+    wire: NetworkWire, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(answering(answer()))
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "create_connection", lambda address: Event().wait())
+        with deadline(SOON_S):
+            seen = fail(wire, server, ConnectTimedOut)
+    assert (seen.requests, seen.sent_at, seen.connect_s, seen.status) == (1, None, None, None)
+    assert ask(wire, server).connection == "new"
+    assert len(server.requests) == 1
+
+
+def test_a_deadline_within_the_tls_handshake_is_a_connect_timeout_and_closes(
+    wire: NetworkWire, serve: Serve, certificate: Certificate
+) -> None:
+    server = serve(lambda peer: peer.wait_for_close())
+    with deadline(SOON_S), exchange() as seen, pytest.raises(ConnectTimedOut) as kept:
+        wire.send(server.request(scheme="https"))
+    assert seen.sent_at is None
+    server.wait_for_end(0)
+    assert kept.value.__cause__ is not None  # the error, which knows the frames, outlives the call; a socket shall not
+
+
+def test_a_deadline_before_the_head_closes_the_connection(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(silent)
+    with deadline(SOON_S):
+        seen = fail(wire, server, DeadlineExceeded)
+    assert (seen.status, seen.complete) == (None, False)
+    assert seen.sent_at is not None
+    server.wait_for_end(0)
+
+
+def test_a_deadline_within_the_body_closes_the_connection(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(half_an_answer)
+    with exchange() as seen:
+        reply = wire.send(server.request())
+        assert reply.read() == b"fo"
+        with deadline(SOON_S), pytest.raises(DeadlineExceeded):
+            reply.read()
+        reply.close()
+    assert (seen.status, seen.body_bytes, seen.complete) == (200, 2, False)
+    server.wait_for_end(0)
+
+
+def test_a_connection_is_not_reused_after_a_deadline(wire: NetworkWire, serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(answer())
+        if server.connections == 1:
+            silent(peer)
+
+    server = serve(script)
+    ask(wire, server)
+    with deadline(SOON_S):
+        assert fail(wire, server, DeadlineExceeded).connection == "reused"
+    assert ask(wire, server).connection == "new"
+    server.wait_for_end(0)
+
+
+def test_a_deadline_while_sending_closes_the_connection(wire: NetworkWire, serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(answer())
+        gave_up.wait(WAIT_S)
+        peer.wait_for_close()
+
+    gave_up, server = Event(), serve(script)
+    ask(wire, server)
+    request = replace(server.request(), body=bytes(30_000_000))
+    with deadline(SOON_S), exchange() as seen, pytest.raises(DeadlineExceeded):
+        wire.send(request)
+    assert (seen.connection, seen.sent_at) == ("reused", None)
+    gave_up.set()
+    server.wait_for_end(0)
+
+
+def test_a_deadline_also_ends_the_wait_for_the_rest_of_an_unread_answer(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(half_an_answer)
+    with exchange() as seen, deadline(SOON_S), suppress(DeadlineExceeded):
+        wire.send(server.request()).close()
+    assert not seen.complete
+    server.wait_for_end(0)
+
+
+def test_a_killed_greenlet_closes_its_connection(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(silent)
+    call = gevent.spawn(ask, wire, server)
+    server.wait_for_request()
+    call.kill()
+    server.wait_for_end(0)
+
+
+def test_a_greenlet_killed_within_the_body_closes_its_connection(wire: NetworkWire, serve: Serve) -> None:
+    def read(half_read: Event) -> None:
+        reply = wire.send(server.request())
+        reply.read()
+        half_read.set()
+        reply.read()
+
+    server, half_read = serve(half_an_answer), Event()
+    call = gevent.spawn(read, half_read)
+    assert half_read.wait(WAIT_S)
+    call.kill()
+    server.wait_for_end(0)
+
+
+# Answers that the SDK stops reading
+
+
+def half_an_answer(peer: Peer) -> None:
+    """Send half of an answer, and never the rest."""
+    peer.request()
+    peer.send(answer(b"four")[:-2])
+    peer.wait_for_close()
+
+
+def test_an_answer_left_unread_is_read_on_and_keeps_the_connection(wire: NetworkWire, serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        while peer.request():
+            peer.send(answer(b"four")[:-2])
+            rest_wanted.wait(WAIT_S)
+            peer.send(b"ur")
+
+    rest_wanted, server = Event(), serve(script)
+    with exchange() as seen:
+        reply = wire.send(server.request())
+        assert reply.read() == b"fo"
+        rest_wanted.set()
+        reply.close()
+        reply.close()
+    assert (seen.body_bytes, seen.complete) == (4, True)
+    assert ask(wire, server).connection == "reused"
+
+
+def test_an_answer_left_unread_whose_rest_does_not_come_closes_the_connection(
+    wire: NetworkWire, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "LINGER_S", SOON_S)
+    server = serve(half_an_answer)
+    with exchange() as seen:
+        reply = wire.send(server.request())
+        assert reply.read() == b"fo"
+        reply.close()
+    assert (seen.body_bytes, seen.complete) == (2, False)
+    server.wait_for_end(0)
+
+
+def test_an_answer_left_unread_that_breaks_off_closes_without_an_error(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(sending(answer(b"four")[:-2]))
+    with exchange() as seen:
+        reply = wire.send(server.request())
+        reply.close()
+    assert not seen.complete
+    assert fail(wire, server, ConnectionBroken).connection == "new"
+
+
+def test_closing_twice_gives_one_connection_back_once(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(answering(answer()))
+    with exchange():
+        reply = wire.send(server.request())
+        pieces(reply)
+        reply.close()
+        reply.close()
+    calls = [gevent.spawn(ask, wire, server) for _ in range(2)]
+    assert sorted(str(call.get(timeout=WAIT_S).connection) for call in calls) == ["new", "reused"]
+
+
+# IPv6 and TLS
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+def test_an_ipv6_address_is_reached(wire: NetworkWire, serve: Serve) -> None:
+    server = serve(answering(answer()), host="::1")
+    assert [ask(wire, server).connection for _ in range(2)] == ["new", "reused"]
+
+
+def test_a_hundred_https_requests_share_one_connection(
+    wire: NetworkWire, serve: Serve, certificate: Certificate
+) -> None:
+    server = serve(answering(answer()), tls=certificate.server_context())
+    seen = [ask(wire, server) for _ in range(100)]
+    assert [one.connection for one in seen] == ["new"] + ["reused"] * 99
+    assert {bytes(one.body) for one in seen} == {b"ok"}
+    assert (server.connections, len(server.requests)) == (1, 100)
+
+
+def test_a_long_https_body_arrives_whole(wire: NetworkWire, serve: Serve, certificate: Certificate) -> None:
+    body = os.urandom(1_000_000)
+    server = serve(answering(answer(body)), tls=certificate.server_context())
+    assert bytes(ask(wire, server).body) == body
+    assert ask(wire, server).connection == "reused"
+
+
+def test_an_https_connection_that_the_server_closed_meanwhile_is_not_reused(
+    wire: NetworkWire, serve: Serve, certificate: Certificate
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(answer())
+
+    server = serve(script, tls=certificate.server_context())
+    ask(wire, server)
+    server.wait_for_end(0)
+    assert ask(wire, server).connection == "new"
+
+
+def test_a_cut_https_body_is_broken(wire: NetworkWire, serve: Serve, certificate: Certificate) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(answer(b"four")[:-2])
+
+    seen = fail(wire, serve(script, tls=certificate.server_context()), ConnectionBroken)
+    assert (seen.body_bytes, seen.complete) == (2, False)
+
+
+def test_a_killed_greenlet_closes_its_https_connection(
+    wire: NetworkWire, serve: Serve, certificate: Certificate
+) -> None:
+    server = serve(silent, tls=certificate.server_context())
+    call = gevent.spawn(ask, wire, server)
+    server.wait_for_request()
+    call.kill()
+    server.wait_for_end(0)
+
+
+def test_an_untrusted_certificate_is_a_failed_connect(wire: NetworkWire, serve: Serve, tmp_path: Path) -> None:
+    server = serve(answering(answer()), tls=make_certificate(tmp_path).server_context())
+    seen = fail(wire, server, ConnectFailed)
+    assert (seen.sent_at, seen.connect_s) == (None, None)
+    server.wait_for_end(0)
+    assert server.requests == []
+
+
+def test_a_certificate_for_another_name_is_a_failed_connect(wire: NetworkWire, serve: Serve, tmp_path: Path) -> None:
+    elsewhere = make_certificate(tmp_path, address="192.0.2.1")
+    server = serve(answering(answer()), tls=elsewhere.server_context())
+    with trusting(elsewhere), exchange(), pytest.raises(ConnectFailed, match="certificate"):
+        wire.send(server.request())
+    assert server.requests == []
+
+
+def test_https_to_a_server_without_tls_is_a_failed_connect(
+    wire: NetworkWire, serve: Serve, certificate: Certificate
+) -> None:
+    server = serve(lambda peer: peer.send(answer(b"", status="400 Bad Request")))
+    with exchange(), pytest.raises(ConnectFailed):
+        wire.send(server.request(scheme="https"))
+
+
+# Many files
+
+
+@pytest.fixture
+def many_open_files() -> Iterator[None]:
+    """Every file descriptor below 1100 is taken."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2048:
+        pytest.skip("this machine allows too few open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    taken: list[int] = []
+    try:
+        while not taken or taken[-1] < 1100:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_connections_are_kept_with_more_than_1024_open_files(
+    wire: NetworkWire, serve: Serve, many_open_files: None
+) -> None:
+    server = serve(answering(answer()))
+    assert [ask(wire, server).connection for _ in range(3)] == ["new", "reused", "reused"]
+    assert server.connections == 1
+
+
+def test_https_connections_are_kept_with_more_than_1024_open_files(
+    wire: NetworkWire, serve: Serve, certificate: Certificate, many_open_files: None
+) -> None:
+    server = serve(answering(answer()), tls=certificate.server_context())
+    assert [ask(wire, server).connection for _ in range(3)] == ["new", "reused", "reused"]
+    assert server.connections == 1
+
+
+# The bytes themselves
+
+
+def test_a_request_is_written_as_it_was_built() -> None:
+    request = Request("POST", "http", "test", 80, "/v1/chat?a=b%20c", [("Host", "test"), ("X-A", "1")], b"{}")
+    assert encode(request) == b"POST /v1/chat?a=b%20c HTTP/1.1\r\nHost: test\r\nX-A: 1\r\n\r\n{}"
+
+
+def parsed(*data: bytes) -> AnswerParser:
+    parser = AnswerParser()
+    for piece in data:
+        parser.parse(piece)
+    return parser
+
+
+def one_byte_each(data: bytes) -> list[bytes]:
+    return [data[at : at + 1] for at in range(len(data))]
+
+
+@pytest.mark.parametrize("split", [lambda data: [data], one_byte_each])
+def test_the_parser_takes_an_answer_in_any_pieces(split: Callable[[bytes], list[bytes]]) -> None:
+    parser = parsed(*split(answer(b"hello", "X-Long-Name: a long value", "X-Empty:")))
+    assert (parser.status, parser.take_body(), parser.complete, parser.reusable) == (200, b"hello", True, True)
+    assert parser.headers == [("X-Long-Name", "a long value"), ("X-Empty", ""), ("Content-Length", "5")]
+
+
+def test_the_parser_hands_out_each_byte_once() -> None:
+    parser = parsed(answer(b"hello")[:-3])
+    assert [parser.take_body(), parser.take_body()] == [b"he", b""]
+    parser.parse(b"llo")
+    assert [parser.take_body(), parser.take_body()] == [b"llo", b""]
+
+
+@pytest.mark.parametrize("split", [lambda data: [data], one_byte_each])
+def test_the_parser_ends_a_body_without_a_length_at_the_close(split: Callable[[bytes], list[bytes]]) -> None:
+    parser = parsed(*split(b"HTTP/1.1 200 OK\r\n\r\nhello"))
+    assert not parser.complete
+    parser.finish()
+    assert (parser.take_body(), parser.complete, parser.reusable) == (b"hello", True, False)
+
+
+@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200 OK\r\n", answer(b"hello")[:-1], chunked(b"hello")[:-1]])
+def test_the_parser_finds_a_close_before_the_end_broken(data: bytes) -> None:
+    parser = parsed(data) if data else AnswerParser()
+    with pytest.raises(ConnectionBroken):
+        parser.finish()
+
+
+def test_the_head_counts_as_complete_before_the_body() -> None:
+    parser = parsed(answer(b"hello")[: -len(b"hello")])
+    assert (parser.head_complete, parser.complete, parser.reusable) == (True, False, False)
+
+
+def test_trailers_are_not_taken_for_headers_of_the_answer(wire: NetworkWire, serve: Serve) -> None:
+    with_trailer = chunked(b"ok")[:-2] + b"X-Trailer: 1\r\n\r\n"
+    server = serve(answering(with_trailer))
+    seen: list[Any] = [ask(wire, server) for _ in range(2)]
+    assert [(one.headers, one.connection) for one in seen] == [
+        ([("Transfer-Encoding", "chunked")], "new"),
+        ([("Transfer-Encoding", "chunked")], "reused"),
+    ]
