@@ -1,8 +1,7 @@
 """PREFIX_requests.csv: a row a call, on disk as soon as the call has ended.
 
-run_id, request (1, 2, …), provider, model, api, mode (mock or real), prompt_id, prompt, timestamp (when it was sent;
-UTC, ISO 8601, ms), start_s (from the run's start), latency_s, response_bytes, status (HTTP), outcome (ok, failed,
-aborted), error, finish_reason, input_tokens, output_tokens, connection (new or reused). Not observed: an empty cell.
+The columns are those of `providers.call.Call`, which defines them. timestamp is ISO 8601 with milliseconds; what was
+not observed is an empty cell.
 """
 
 import csv
@@ -15,7 +14,7 @@ from typing import Any
 
 from providers.call import Call
 
-COLUMNS = tuple(field.name for field in fields(Call))
+COLUMNS = tuple(field.name for field in fields(Call) if field.name not in ("gaps_s", "_last_content_s"))
 
 
 class Records:

@@ -13,7 +13,6 @@ from harness.records import COLUMNS, Records
 from providers.call import Call
 from summary import rows
 
-
 AWKWARD = 'one,\n\n"two"\u2028three'
 
 
