@@ -134,7 +134,8 @@ class Harness:
         if given.stop_timeout == options.STOP_TIMEOUT_OF_THE_RUN:
             environment.stop_timeout = plan.settings.timeout_s + 1
         self.run = run = Run(plan, environment, given.results_prefix, given.full_history)
-        budget = Budget(plan.calls, lambda: self._end_run(environment))
+        calls = plan.warmup_calls + plan.calls if plan.calls else None
+        budget = Budget(calls, lambda: self._end_run(environment))
         session = RunSession(plan, self.client, run.run_id, self.secrets, budget, run.keep)
         session.alone = given.num_users in (None, 1)
         LLMUser.session = session

@@ -8,7 +8,9 @@ from typing import Any
 
 from locust.env import Environment
 
+from harness.client_watch import ClientWatch
 from harness.locust_csv import LocustCSV
+from harness.pace import PaceStats
 from harness.plan import Plan
 from harness.records import COLUMNS, Records
 from harness.results import Results, new_run_id, writable
@@ -40,9 +42,13 @@ class Run:
             self._results.write_json("run.json", self._facts)
             self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)
         self._unwritten: list[Call] = []
+        self.pace = PaceStats()
+        self._watch = ClientWatch()
 
     def keep(self, call: Call) -> None:
-        """Write a call's row."""
+        """Write a call's row, and count it."""
+        self.pace.add(call)
+        self._watch.saw_read(call.lag_s)
         try:
             if not self.broken:
                 self._records.append(call)
@@ -54,7 +60,7 @@ class Run:
     def finish(self) -> Summary:
         """Close the files and return the summary, which also stands in PREFIX_summary.json."""
         self._records.close()
-        summary = self._summary()
+        summary = self._summary({"itl_s": self.pace.itl_s(), "client": self._watch.stop()})
         for write in (self._locust_csv.finish, lambda: self._results.write_json("summary.json", summary)):
             try:
                 write()
@@ -62,12 +68,12 @@ class Run:
                 self._give_up_writing(self._results.prefix, error)
         return summary
 
-    def _summary(self) -> Summary:
+    def _summary(self, observed: dict[str, Any]) -> Summary:
         table = rows.read(self._records.path)
         if self._unwritten:
             lost = rows.frame(COLUMNS, [[getattr(call, name) for name in COLUMNS] for call in self._unwritten])
             table = rows.concat(table, lost)
-        return summarise(table, self._facts)
+        return summarise(table, self._facts, observed)
 
     def _give_up_writing(self, path: Any, error: OSError) -> None:
         if not self.broken:
@@ -84,6 +90,7 @@ def _facts(run_id: str, plan: Plan) -> dict[str, Any]:
         "model": settings.model,
         "api": settings.api,
         "mode": "mock" if settings.mock else "real",
+        "stream": settings.stream,
         "host": None if settings.mock else settings.host,
         "start": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "seed": plan.seed,

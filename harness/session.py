@@ -42,6 +42,7 @@ class RunSession:
         self.alone = False
         self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust)
         self._budget, self._keep = budget, keep
+        self.warmup_calls = plan.warmup_calls
         self.started_at = now()
 
     def next_prompt(self) -> seeds.Prompt:

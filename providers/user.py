@@ -39,6 +39,7 @@ class Session(Protocol):
     settings: Settings
     client: Any
     keep_bodies: bool
+    warmup_calls: int
 
     def take_permit(self) -> int | None:
         """Return the number of the next call, counted from 1; `None` when the run has had all its calls."""
@@ -88,7 +89,8 @@ class LLMUser(User):
             finally:
                 _conclude(call, wired, started_at)
                 self.session.record(call, wired)
-        self._tell_locust(call, error)
+        if call.phase == "measured":
+            self._tell_locust(call, error)
 
     def _begin(self, number: int, prompt: Prompt) -> tuple[Call, float]:
         session, settings = self.session, self.settings
@@ -97,6 +99,7 @@ class LLMUser(User):
         call = Call(
             session.run_id, number, settings.provider, settings.model, settings.api, mode,
             prompt.prompt_id, prompt.payload, datetime.now(UTC), started_at - session.started_at,
+            phase="warmup" if number <= session.warmup_calls else "measured",
         )  # fmt: skip
         return call, started_at
 
