@@ -10,7 +10,7 @@ from locust.stats import RequestStats, StatsEntry
 from harness.locust_csv import bucket_finely
 from providers.call import Call
 
-FIGURES = ("ttft_s", "tpot_s", "itl_s")
+TOKENS = "output_tokens"
 LATENCY_PERCENTILES = {"median": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -30,8 +30,32 @@ class PaceStats:
                 _count(self.stats.get(name, figure), [value_s])
         if call.gaps_s:
             _count(self.stats.get(name, "itl_s"), call.gaps_s)
-        if call.output_tokens:
-            self.stats.get(name, "output_tokens").total_content_length += call.output_tokens
+        if call.ttft_s is not None and call.output_tokens:
+            self._count_tokens(name, call)
+
+    def entry(self, name: str, figure: str) -> StatsEntry:
+        """Return a figure's histogram, an empty one if there is none."""
+        return self.stats.entries.get((name, figure)) or StatsEntry(self.stats, name, figure)
+
+    def output_tokens_per_s(self, name: str) -> float:
+        """Return all output tokens over the time from the first call's start to the last one's end, so far."""
+        tokens = self.entry(name, TOKENS)
+        span_s = tokens.max_response_time - (tokens.min_response_time or 0)
+        return tokens.total_content_length / span_s if span_s else 0.0
+
+    def _count_tokens(self, name: str, call: Call) -> None:
+        """An entry whose content is tokens, and whose times are where calls stand in the run, in seconds."""
+        entry: Any = self.stats.get(name, TOKENS)
+        entry.num_requests += 1
+        entry.total_content_length += call.output_tokens
+        ended_s = call.start_s + (call.latency_s or 0.0)
+        starts_s = [call.start_s] if entry.min_response_time is None else [call.start_s, entry.min_response_time]
+        entry.min_response_time, entry.max_response_time = min(starts_s), max(entry.max_response_time, ended_s)
+
+    def merge(self, serialized: list[Any]) -> None:
+        """Add what a worker counted."""
+        for data in serialized:
+            self.stats.get(data["name"], data["method"]).extend(StatsEntry.unserialize(data, self.stats))
 
     def itl_s(self) -> dict[str, Any] | None:
         """Return the run's inter-token latency over every gap of every call, its histogram included."""

@@ -7,6 +7,7 @@ not observed is an empty cell.
 import csv
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -24,16 +25,10 @@ class Records:
         self.path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         self._size_bytes = 0
-        self._append(COLUMNS)
+        self.append(COLUMNS)
 
-    def append(self, call: Call) -> None:
-        """Write a call's row. A disk that takes only a part of it gets none: `OSError`, and the file stays whole."""
-        self._append([_cell(getattr(call, column)) for column in COLUMNS])
-
-    def close(self) -> None:
-        os.close(self._file)
-
-    def _append(self, cells: Any) -> None:
+    def append(self, cells: Sequence[Any]) -> None:
+        """Write a row. A disk that takes only a part of it gets none: `OSError`, and the file stays whole."""
         line = io.StringIO()
         csv.writer(line, lineterminator="\n").writerow(cells)
         data = line.getvalue().encode("utf-8", "replace")
@@ -45,10 +40,18 @@ class Records:
             raise
         self._size_bytes += len(data)
 
+    def close(self) -> None:
+        os.close(self._file)
+
     def _write(self, data: bytes) -> None:
         written = 0
         while written < len(data):
             written += os.write(self._file, data[written:])
+
+
+def cells_of(call: Call) -> list[Any]:
+    """Return a call's row, of nothing but texts, numbers and `None`."""
+    return [_cell(getattr(call, column)) for column in COLUMNS]
 
 
 def _cell(value: Any) -> Any:

@@ -52,8 +52,12 @@ class Family:
         return filled
 
     def answer(self, body: Json, headers: Mapping[str, str]) -> Answer:
-        """Read a whole answer. Bedrock itself counts the tokens, in headers alike for all families."""
-        yield Delta(_at(body, self.text) or "")
+        """Read a whole answer; one without its text is not finished. Bedrock itself counts the tokens, in headers
+        alike for all families."""
+        text = _at(body, self.text)
+        if text is None:
+            return
+        yield Delta(text)
         yield _usage(lambda name: _number(headers.get(f"x-amzn-bedrock-{_HEADERS[name]}-token-count")))
         yield Finish(_at(body, self.finish))
 

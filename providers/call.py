@@ -77,6 +77,7 @@ class Call:
     output_tokens_per_s  1 / tpot_s
     lag_s                how late, at worst, an arrived packet was taken up: our own lateness, already left out of the
                          other figures; `None` where the kernel gives no arrival times (TLS, not Linux, the mock)
+    worker               which worker made the call, in a distributed run
     gaps_s               the gaps themselves: for the run's histogram, no column
     """
 
@@ -111,6 +112,7 @@ class Call:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     lag_s: float | None = None
+    worker: str | None = None
     gaps_s: list[float] = field(default_factory=list, repr=False)
     _last_content_s: float | None = None
 

@@ -96,7 +96,9 @@ def _open(origin: Origin) -> Connection:
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if origin.scheme == "https":
-            return Connection(tls_context().wrap_socket(sock, server_hostname=origin.host), stamped=False)
+            sock = tls_context().wrap_socket(sock, server_hostname=origin.host, do_handshake_on_connect=False)
+            sock.do_handshake()
+            return Connection(sock, stamped=False)
         return Connection(sock, stamped=_ask_for_stamps(sock))
     except BaseException:
         sock.close()
