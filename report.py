@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from summary import locust_stats, rows
-from summary.figures import Summary, summarise
+from summary.figures import OBSERVED, Summary, summarise
 from summary.render import RENDERERS
 from summary.rows import UnreadableRows
 
-REQUESTS, RUN, STATS = "_requests.csv", "_run.json", "_stats.csv"
+REQUESTS, RUN, SUMMARY, STATS = "_requests.csv", "_run.json", "_summary.json", "_stats.csv"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,7 +35,10 @@ def summary_of(path: Path) -> Summary:
     file = find(path)
     if not file.name.endswith(REQUESTS):
         return locust_stats.read(file)
-    return summarise(rows.read(file), read_run(file.with_name(file.name.removesuffix(REQUESTS) + RUN)))
+    prefix = file.name.removesuffix(REQUESTS)
+    written = read_json(file.with_name(prefix + SUMMARY))
+    observed = {name: written.get(name) for name in OBSERVED}
+    return summarise(rows.read(file), read_json(file.with_name(prefix + RUN)), observed)
 
 
 def find(path: Path) -> Path:
@@ -51,15 +54,15 @@ def find(path: Path) -> Path:
     raise UnreadableRows(f"{path}: no run there (looked for *{REQUESTS} and *{STATS})")
 
 
-def read_run(path: Path) -> dict[str, Any]:
-    """Return what PREFIX_run.json says of the run; {} if the file is not there."""
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what a JSON file of the run's says; {} if the file is not there."""
     try:
-        run = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise UnreadableRows(f"{path}: not JSON ({error})") from error
-    return dict(run) if isinstance(run, dict) else {}
+    return dict(content) if isinstance(content, dict) else {}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -38,12 +38,15 @@ class Prompts:
     """An endless sequence of prompts with a random generator of its own: the same seed, the same sequence.
 
     `single-file` draws one file for the run and then a sentence a call; `all-files` draws a file each call.
+    Sequences of the same seed and different `stream` (one a worker) share the file, not the sentences.
     With `cache_bust` each payload ends in a line of its own, so that no cache has an answer to it.
     """
 
-    def __init__(self, files: list[SeedFile], mode: SelectionMode, seed: int, cache_bust: bool = False) -> None:
-        self._random = random.Random(seed)
-        self._files = [self._random.choice(files)] if mode == "single-file" else files
+    def __init__(
+        self, files: list[SeedFile], mode: SelectionMode, seed: int, cache_bust: bool = False, stream: int = 0
+    ) -> None:
+        self._files = [random.Random(seed).choice(files)] if mode == "single-file" else files
+        self._random = random.Random(f"{seed}/{stream}")
         self._cache_bust = cache_bust
 
     def __next__(self) -> Prompt:

@@ -6,6 +6,7 @@ import gevent
 
 from harness.errors import UsageError
 from harness.plan import Plan
+from harness.rehearsal import rehearse
 from mock.inprocess import InProcessWire
 from mock.pace import Pace
 from mock.service import Service
@@ -18,6 +19,7 @@ from wire.network import NetworkWire
 def client_of(plan: Plan, user_class: type[LLMUser]) -> Any:
     """Return the provider's SDK client for a plan. Raises `UsageError` with what the SDK says against it."""
     try:
+        rehearse(user_class, plan.settings)
         return user_class.connect(plan.settings, wire_of(plan))
     except Exception as error:
         reason = " ".join(str(error).split())

@@ -2,22 +2,27 @@
 
 import logging
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import gevent
+from locust.runners import MasterRunner, WorkerRunner
 
-from harness import menus, models, options, preflight, quiet, web
+from harness import llm_tab, menus, models, options, preflight, quiet, web
 from harness.budget import Budget
 from harness.connect import client_of
+from harness.drain import Drain
 from harness.errors import INTERNAL, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.locust_csv import refine_buckets
+from harness.pace import PaceStats
 from harness.plan import Plan, plan_of, provider_of
 from harness.run import Run
 from harness.secrets import Secrets
 from harness.session import NoSession, RunSession
+from harness.worker import Worker
 from providers.user import LLMUser, Session
 from summary.figures import Summary
 from summary.render import RENDERERS, as_table
@@ -28,7 +33,8 @@ DEFAULT_MODELS_FILE = Path("models.json")
 
 
 class Harness:
-    """One process's harness. `plan` is what the next test will do, `run` the test that is on.
+    """One process's harness. `plan` is what the next test will do, `run` the test that is on,
+    `pace` that of the latest.
 
     Locust types its environment's runner and options as optional; in its events both are there, hence `Any`.
     """
@@ -37,9 +43,11 @@ class Harness:
         self.classes = {user_class.provider: user_class for user_class in user_classes}
         self.secrets = Secrets()
         self.exit_code = ExitCode()
+        self.drain = Drain()
         self.plan: Plan | None = None
         self.client: Any = None
         self.run: Run | None = None
+        self.pace: PaceStats | None = None
         self._models_file = DEFAULT_MODELS_FILE
         self._secret_options: dict[str, Any] = {}
         self._stdout = sys.stdout
@@ -52,6 +60,7 @@ class Harness:
         events.init_command_line_parser.add_listener(self.add_arguments)
         events.init.add_listener(self.begin)
         events.test_start.add_listener(self.start_run)
+        events.test_stopping.add_listener(self.drain_workers)
         events.test_stop.add_listener(self.finish_run)
         events.quitting.add_listener(self.end)
 
@@ -80,6 +89,11 @@ class Harness:
         quiet.calm(given)
         refine_buckets()
         self.exit_code.watch_signals()
+        self.drain.install(runner)
+        if isinstance(runner, WorkerRunner):
+            Worker(environment, self.classes, self.secrets, self._secret_options)
+            return
+        environment.events.worker_report.add_listener(self.receive)
         _refuse_workers_with_a_count(given)
         if given.output_format not in RENDERERS:
             raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
@@ -89,6 +103,7 @@ class Harness:
             self._begin_attended(environment)
         if web_ui:
             web.attach(web_ui, environment, self)
+            llm_tab.attach(web_ui, self)
 
     def _begin_unattended(self, environment: Any) -> None:
         given = environment.parsed_options
@@ -117,6 +132,8 @@ class Harness:
 
     def start_run(self, environment: Any, **_: Any) -> None:
         """Listen to `test_start`: open the run's files and hand the users their session."""
+        if isinstance(environment.runner, WorkerRunner):
+            return
         try:
             self._start_run(environment)
         except CannotStart as error:
@@ -134,7 +151,10 @@ class Harness:
         if given.stop_timeout == options.STOP_TIMEOUT_OF_THE_RUN:
             environment.stop_timeout = plan.settings.timeout_s + 1
         self.run = run = Run(plan, environment, given.results_prefix, given.full_history)
-        budget = Budget(plan.calls, lambda: self._end_run(environment))
+        self.pace = run.pace
+        given.run_id, given.run_started_at, given.run_seed = run.run_id, time.time(), str(plan.seed)
+        calls = plan.warmup_calls + plan.calls if plan.calls else None
+        budget = Budget(calls, lambda: self._end_run(environment))
         session = RunSession(plan, self.client, run.run_id, self.secrets, budget, run.keep)
         session.alone = given.num_users in (None, 1)
         LLMUser.session = session
@@ -149,6 +169,16 @@ class Harness:
         """Stop the test, and a headless Locust with it; in a greenlet of its own, since a user may be asking."""
         runner = environment.runner
         gevent.spawn(runner.quit if environment.parsed_options.headless else runner.stop)
+
+    def receive(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        """Listen to `worker_report`, on a master."""
+        if self.run is not None:
+            self.run.receive(client_id, data)
+
+    def drain_workers(self, environment: Any, **_: Any) -> None:
+        """Listen to `test_stopping`: a master's run ends when its workers' last rows are in."""
+        if isinstance(environment.runner, MasterRunner):
+            self.drain.wait(environment.runner)
 
     def finish_run(self, environment: Any, **_: Any) -> None:
         """Listen to `test_stop`, which fires when the last user has stopped, and may fire again."""

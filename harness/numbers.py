@@ -18,6 +18,11 @@ def count(option: str, text: str | int | None) -> int | None:
     return value
 
 
+def natural(option: str, text: str | int) -> int:
+    """Return a whole number from 0, which no text means too."""
+    return 0 if str(text) == "0" else count(option, text) or 0
+
+
 def number(option: str, text: str | float) -> float:
     """Return a number from 0."""
     try:

@@ -67,6 +67,7 @@ def _add_request(parser: Any) -> None:
     parser.add_argument(
         "--api", default="chat", choices=Offered(["chat", "completions", "responses"]), help="which API to call"
     )
+    parser.add_argument("--stream", action="store_true", default=False, help="stream the answers")
     parser.add_argument("--timeout", default="30", help="seconds: the total deadline of one call")
     parser.add_argument("--temperature", default="0", help="sampling temperature; 'none' leaves it out")
     parser.add_argument("--max-tokens", default="", help="limit of output tokens")
@@ -76,6 +77,7 @@ def _add_load(parser: Any) -> None:
     parser.add_argument(
         "-i", "--iterations", "-n", "--num-requests", default="", help="exactly this many calls in total"
     )
+    parser.add_argument("--warmup", default="", help="so many further calls first, recorded but in no figure")
     parser.add_argument("-d", "--data-dir", default="./unstructured_data", help="folder of seed files")
     parser.add_argument(
         "--selection-mode", default="single-file", choices=Offered(["single-file", "all-files"]),

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import seeds
 from harness import keys, models
 from harness.errors import UsageError
-from harness.numbers import count, number, rate, seconds
+from harness.numbers import count, natural, number, rate, seconds
 from harness.options import SECRET
 from providers.settings import API, Settings
 from providers.user import LLMUser
@@ -32,10 +32,16 @@ class MockPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One run, decided. `calls` is `None` for a run without a count; `options` are all given ones but the secrets."""
+    """One run, decided.
+
+    calls         exactly so many are measured; `None` for a run without a count
+    warmup_calls  so many come before them
+    options       all given ones but the secrets
+    """
 
     settings: Settings
     calls: int | None
+    warmup_calls: int
     files: list[seeds.SeedFile]
     selection_mode: seeds.SelectionMode
     seed: int
@@ -55,6 +61,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     return Plan(
         settings=settings,
         calls=count("--iterations", options["iterations"]),
+        warmup_calls=natural("--warmup", options["warmup"]),
         files=files,
         selection_mode=_one_of("--selection-mode", options["selection_mode"], get_args(seeds.SelectionMode)),
         seed=_seed(options["seed"]),
@@ -105,6 +112,7 @@ def _settings(options: Options, classes: ProviderClasses) -> Settings:
         api_key=keys.find(provider, options["api_key"], mock),
         headers=tuple(_header(text) for text in options["header"]),
         mock=mock,
+        stream=bool(options["stream"]),
     )
 
 

@@ -1,13 +1,13 @@
 """PREFIX_requests.csv: a row a call, on disk as soon as the call has ended.
 
-run_id, request (1, 2, …), provider, model, api, mode (mock or real), prompt_id, prompt, timestamp (when it was sent;
-UTC, ISO 8601, ms), start_s (from the run's start), latency_s, response_bytes, status (HTTP), outcome (ok, failed,
-aborted), error, finish_reason, input_tokens, output_tokens, connection (new or reused). Not observed: an empty cell.
+The columns are those of `providers.call.Call`, which defines them. timestamp is ISO 8601 with milliseconds; what was
+not observed is an empty cell.
 """
 
 import csv
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from providers.call import Call
 
-COLUMNS = tuple(field.name for field in fields(Call))
+COLUMNS = tuple(field.name for field in fields(Call) if field.name not in ("gaps_s", "_last_content_s"))
 
 
 class Records:
@@ -25,16 +25,10 @@ class Records:
         self.path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         self._size_bytes = 0
-        self._append(COLUMNS)
+        self.append(COLUMNS)
 
-    def append(self, call: Call) -> None:
-        """Write a call's row. A disk that takes only a part of it gets none: `OSError`, and the file stays whole."""
-        self._append([_cell(getattr(call, column)) for column in COLUMNS])
-
-    def close(self) -> None:
-        os.close(self._file)
-
-    def _append(self, cells: Any) -> None:
+    def append(self, cells: Sequence[Any]) -> None:
+        """Write a row. A disk that takes only a part of it gets none: `OSError`, and the file stays whole."""
         line = io.StringIO()
         csv.writer(line, lineterminator="\n").writerow(cells)
         data = line.getvalue().encode("utf-8", "replace")
@@ -46,10 +40,18 @@ class Records:
             raise
         self._size_bytes += len(data)
 
+    def close(self) -> None:
+        os.close(self._file)
+
     def _write(self, data: bytes) -> None:
         written = 0
         while written < len(data):
             written += os.write(self._file, data[written:])
+
+
+def cells_of(call: Call) -> list[Any]:
+    """Return a call's row, of nothing but texts, numbers and `None`."""
+    return [_cell(getattr(call, column)) for column in COLUMNS]
 
 
 def _cell(value: Any) -> Any:

@@ -8,9 +8,12 @@ from typing import Any
 
 from locust.env import Environment
 
+from harness.client_watch import ClientFigures, ClientWatch
 from harness.locust_csv import LocustCSV
+from harness.outbox import CALLS, CLIENT, PACE
+from harness.pace import PaceStats
 from harness.plan import Plan
-from harness.records import COLUMNS, Records
+from harness.records import COLUMNS, Records, cells_of
 from harness.results import Results, new_run_id, writable
 from providers.call import Call
 from summary import rows
@@ -39,22 +42,31 @@ class Run:
             self._records = Records(self._results.path("requests.csv"))
             self._results.write_json("run.json", self._facts)
             self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)
-        self._unwritten: list[Call] = []
+        self._unwritten: list[list[Any]] = []
+        self.pace = PaceStats()
+        self._watch = ClientWatch()
+        self._client = ClientFigures()
 
     def keep(self, call: Call) -> None:
-        """Write a call's row."""
-        try:
-            if not self.broken:
-                self._records.append(call)
-                return
-        except OSError as error:
-            self._give_up_writing(self._records.path, error)
-        self._unwritten.append(call)
+        """Write a call's row, and count it."""
+        self.pace.add(call)
+        self._watch.saw_lag(call.lag_s)
+        self._write(cells_of(call))
+
+    def receive(self, worker: str, report: dict[str, Any]) -> None:
+        """Write and count what a worker has sent."""
+        for cells in report.get(CALLS, ()):
+            self._write(cells)
+        self.pace.merge(report.get(PACE, []))
+        if CLIENT in report:
+            self._client.add(worker, report[CLIENT])
 
     def finish(self) -> Summary:
         """Close the files and return the summary, which also stands in PREFIX_summary.json."""
         self._records.close()
-        summary = self._summary()
+        self._watch.stop()
+        self._client.add("here", self._watch.take())
+        summary = self._summary({"itl_s": self.pace.itl_s(), "client": self._client.conclude()})
         for write in (self._locust_csv.finish, lambda: self._results.write_json("summary.json", summary)):
             try:
                 write()
@@ -62,12 +74,20 @@ class Run:
                 self._give_up_writing(self._results.prefix, error)
         return summary
 
-    def _summary(self) -> Summary:
+    def _summary(self, observed: dict[str, Any]) -> Summary:
         table = rows.read(self._records.path)
         if self._unwritten:
-            lost = rows.frame(COLUMNS, [[getattr(call, name) for name in COLUMNS] for call in self._unwritten])
-            table = rows.concat(table, lost)
-        return summarise(table, self._facts)
+            table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
+        return summarise(table, self._facts, observed)
+
+    def _write(self, cells: list[Any]) -> None:
+        try:
+            if not self.broken:
+                self._records.append(cells)
+                return
+        except OSError as error:
+            self._give_up_writing(self._records.path, error)
+        self._unwritten.append(cells)
 
     def _give_up_writing(self, path: Any, error: OSError) -> None:
         if not self.broken:
@@ -84,6 +104,7 @@ def _facts(run_id: str, plan: Plan) -> dict[str, Any]:
         "model": settings.model,
         "api": settings.api,
         "mode": "mock" if settings.mock else "real",
+        "stream": settings.stream,
         "host": None if settings.mock else settings.host,
         "start": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "seed": plan.seed,

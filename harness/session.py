@@ -32,6 +32,7 @@ class RunSession:
         secrets: Secrets,
         budget: Budget,
         keep: Callable[[Call], None],
+        stream: int = 0,
     ) -> None:
         self.run_id = run_id
         self.settings = plan.settings
@@ -40,8 +41,9 @@ class RunSession:
         self.take_permit = budget.take
         self.redact = secrets.redact
         self.alone = False
-        self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust)
+        self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream)
         self._budget, self._keep = budget, keep
+        self.warmup_calls = plan.warmup_calls
         self.started_at = now()
 
     def next_prompt(self) -> seeds.Prompt:

@@ -5,7 +5,9 @@ from typing import Any
 import httpx2
 import orjson
 
-from providers.call import Answer, Delta, Finish, Usage
+from providers.answers import anthropic as answers
+from providers.answers.sse import streamed
+from providers.call import Answer
 from providers.settings import Settings
 from providers.user import LLMUser
 from wire.exchange import Wire
@@ -41,35 +43,34 @@ class AnthropicUser(LLMUser):
         self.max_tokens = self.settings.max_tokens or DEMANDED_MAX_TOKENS
 
     def chat(self, payload: str) -> Answer:
-        answer = self.client.messages.with_raw_response.create(
+        return answers.message(orjson.loads(self._message(payload).read()))
+
+    def chat_stream(self, payload: str) -> Answer:
+        return streamed(self._message(payload, stream=True).http_response, answers.message_stream)
+
+    def completions(self, payload: str) -> Answer:
+        return answers.completion(orjson.loads(self._completion(payload).content))
+
+    def completions_stream(self, payload: str) -> Answer:
+        return streamed(self._completion(payload, stream=True), answers.completion_stream)
+
+    def _message(self, payload: str, **options: Any) -> Any:
+        return self.client.messages.with_raw_response.create(
             model=self.settings.model,
             max_tokens=self.max_tokens,
             messages=[{"role": "user", "content": payload}],
             extra_body=self.options,
             timeout=None,
+            **options,
         )
-        body = orjson.loads(answer.read())
-        for block in body["content"]:
-            if block["type"] == "thinking":
-                yield Delta(block["thinking"], reasoning=True)
-            else:
-                yield Delta(block.get("text", ""))
-        usage = body.get("usage") or {}
-        yield Usage(usage.get("input_tokens"), usage.get("output_tokens"))
-        yield Finish(body["stop_reason"])
 
-    def completions(self, payload: str) -> Answer:
+    def _completion(self, payload: str, stream: bool = False) -> Any:
         """Ask the Text Completions API, which the SDK has no method for any more: through its public `post`."""
-        answer = self.client.post(
-            "/v1/complete",
-            cast_to=httpx2.Response,
-            body={
-                "model": self.settings.model,
-                "prompt": f"\n\nHuman: {payload}\n\nAssistant:",
-                "max_tokens_to_sample": self.max_tokens,
-                **self.options,
-            },
-        )
-        body = orjson.loads(answer.content)
-        yield Delta(body["completion"])
-        yield Finish(body["stop_reason"])
+        body = {
+            "model": self.settings.model,
+            "prompt": f"\n\nHuman: {payload}\n\nAssistant:",
+            "max_tokens_to_sample": self.max_tokens,
+            "stream": stream,
+            **self.options,
+        }
+        return self.client.post("/v1/complete", cast_to=httpx2.Response, body=body, stream=stream)

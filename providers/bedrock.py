@@ -1,16 +1,19 @@
 """AWS Bedrock. https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html"""
 
 import os
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from functools import cache
 from typing import Any
 
 import orjson
 
 from providers import bedrock_families as families
-from providers.call import Answer, Delta, Finish, Usage
+from providers.answers import converse, eventstream
+from providers.call import Answer, Json
 from providers.settings import Settings
 from providers.user import LLMUser
-from wire.exchange import Wire
+from wire.exchange import Wire, current
 from wire.extra_headers import WithHeaders
 
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
@@ -37,31 +40,44 @@ class BedrockUser(LLMUser):
     def on_start(self) -> None:
         super().on_start()
         asked = {"temperature": self.settings.temperature, "maxTokens": self.settings.max_tokens}
-        self.inference = {name: value for name, value in asked.items() if value is not None}
+        self.request = {
+            "modelId": self.settings.model,
+            "inferenceConfig": {name: value for name, value in asked.items() if value is not None},
+        }
+        self.family = families.of(self.settings.model)
 
     def chat(self, payload: str) -> Answer:
-        body = self.client.converse(
-            modelId=self.settings.model,
-            messages=[{"role": "user", "content": [{"text": payload}]}],
-            inferenceConfig=self.inference,
-        )
-        for block in body["output"]["message"]["content"]:
-            if "reasoningContent" in block:
-                yield Delta(block["reasoningContent"].get("reasoningText", {}).get("text", ""), reasoning=True)
-            else:
-                yield Delta(block.get("text", ""))
-        usage = body.get("usage") or {}
-        yield Usage(usage.get("inputTokens"), usage.get("outputTokens"))
-        yield Finish(body["stopReason"])
+        return converse.message(self.client.converse(messages=said_by_user(payload), **self.request))
+
+    def chat_stream(self, payload: str) -> Answer:
+        self.client.converse_stream(messages=said_by_user(payload), **self.request)
+        return streamed(converse.message_stream)
 
     def completions(self, payload: str) -> Answer:
-        family = families.of(self.settings.model)
-        answer = self.client.invoke_model(
-            modelId=self.settings.model,
-            contentType="application/json",
-            body=orjson.dumps(family.request(payload, self.settings.temperature, self.settings.max_tokens)),
-        )
-        yield from family.answer(orjson.loads(answer["body"].read()), answer["ResponseMetadata"]["HTTPHeaders"])
+        answer = self.client.invoke_model(**self._invocation(payload))
+        return self.family.answer(orjson.loads(answer["body"].read()), answer["ResponseMetadata"]["HTTPHeaders"])
+
+    def completions_stream(self, payload: str) -> Answer:
+        self.client.invoke_model_with_response_stream(**self._invocation(payload))
+        return streamed(self.family.answer_stream)
+
+    def _invocation(self, payload: str) -> dict[str, Any]:
+        settings = self.settings
+        body = self.family.request(payload, settings.temperature, settings.max_tokens)
+        return {"modelId": settings.model, "contentType": "application/json", "body": orjson.dumps(body)}
+
+
+def said_by_user(payload: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": [{"text": payload}]}]
+
+
+def streamed(read: Callable[[Iterable[tuple[str, Json]]], Answer]) -> Answer:
+    """Yield the parts that `read` makes of the call's event stream, as they come.
+
+    botocore leaves it unread until its own reader is asked, which costs twice as much a frame as this.
+    """
+    with closing(current().unread) as raw:
+        yield from read(eventstream.events(raw.stream()))
 
 
 @cache

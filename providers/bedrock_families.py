@@ -1,33 +1,45 @@
-"""What each model family wants from `invoke_model`. https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html"""
+"""What each model family speaks in `invoke_model`. https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
 
-from collections.abc import Mapping
+A stream is finished by what its family's `finish` names; of an unknown family, which says nothing that we know, by a
+complete body with valid checksums.
+"""
+
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from providers.call import Answer, Delta, Finish, Usage
+import orjson
+
+from providers.answers import anthropic, converse
+from providers.call import Answer, Delta, Finish, Json, Usage
 
 Path = tuple[str | int, ...]
-Body = dict[str, Any]
+Reader = Callable[[Iterable[Json]], Answer]
 
 DEMANDED_MAX_TOKENS = 1024
+METRICS = "amazon-bedrock-invocationMetrics"
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A family's dialect: which part of a model id gives it away, its request's shape, where its answer stands.
+    """A family's dialect: which part of a model id gives it away, its request's shape, how its answers are read.
 
     shape           of the request's body: PROMPT, CLAUDE_PROMPT, TEMPERATURE and MAX_TOKENS stand for the values
     text, finish    paths into the answer's body; a path that leads nowhere is an answer without it
+    chunks          reads the chunks of a stream
     limit_demanded  a request without a token limit would be refused
     """
 
     mark: str
-    shape: Body
+    shape: Json
     text: Path
     finish: Path
+    chunks: Reader
     limit_demanded: bool = False
 
-    def request(self, payload: str, temperature: float | None, max_tokens: int | None) -> Body:
+    def request(self, payload: str, temperature: float | None, max_tokens: int | None) -> Json:
         """Return the body for one prompt. Options that the run leaves out are left out."""
         limit = max_tokens or (DEMANDED_MAX_TOKENS if self.limit_demanded else None)
         values = {
@@ -36,110 +48,70 @@ class Family:
             TEMPERATURE: temperature,
             MAX_TOKENS: limit,
         }
-        filled: Body = _fill(self.shape, values)
+        filled: Json = _fill(self.shape, values)
         return filled
 
-    def answer(self, body: Body, headers: Mapping[str, str]) -> Answer:
-        """Yield the parts of an answer. Bedrock itself counts the tokens, in headers alike for all families."""
-        yield Delta(_at(body, self.text) or "")
-        yield Usage(_count(headers, "input"), _count(headers, "output"))
+    def answer(self, body: Json, headers: Mapping[str, str]) -> Answer:
+        """Read a whole answer; one without its text is not finished. Bedrock itself counts the tokens, in headers
+        alike for all families."""
+        text = _at(body, self.text)
+        if text is None:
+            return
+        yield Delta(text)
+        yield _usage(lambda name: _number(headers.get(f"x-amzn-bedrock-{_HEADERS[name]}-token-count")))
         yield Finish(_at(body, self.finish))
 
+    def answer_stream(self, events: Iterable[tuple[str, Json]]) -> Answer:
+        """Read a stream of `chunk` events. Bedrock's own counts come with the last."""
+        metrics: Json = {}
+        yield from self.chunks(_unwrapped(events, metrics))
+        if metrics:
+            yield _usage(lambda name: metrics.get(f"{name}TokenCount"))
 
-PROMPT, CLAUDE_PROMPT, TEMPERATURE, MAX_TOKENS = "<prompt>", "<claude prompt>", "<temperature>", "<max tokens>"
-_USER_MESSAGE = [{"role": "user", "content": PROMPT}]
-_USER_BLOCKS = [{"role": "user", "content": [{"text": PROMPT}]}]
 
-UNKNOWN = Family("", {"prompt": PROMPT, "temperature": TEMPERATURE}, ("generation",), ("stop_reason",))
-
-_FAMILIES = (
-    Family(
-        "anthropic.claude-v2",
-        {"prompt": CLAUDE_PROMPT, "temperature": TEMPERATURE, "max_tokens_to_sample": MAX_TOKENS},
-        ("completion",),
-        ("stop_reason",),
-        limit_demanded=True,
-    ),
-    Family(
-        "anthropic.claude-instant",
-        {"prompt": CLAUDE_PROMPT, "temperature": TEMPERATURE, "max_tokens_to_sample": MAX_TOKENS},
-        ("completion",),
-        ("stop_reason",),
-        limit_demanded=True,
-    ),
-    Family(
-        "anthropic.claude",
-        {
-            "anthropic_version": "bedrock-2023-05-31",
-            "messages": _USER_MESSAGE,
-            "temperature": TEMPERATURE,
-            "max_tokens": MAX_TOKENS,
-        },
-        ("content", 0, "text"),
-        ("stop_reason",),
-        limit_demanded=True,
-    ),
-    Family(
-        "meta.llama",
-        {"prompt": PROMPT, "temperature": TEMPERATURE, "max_gen_len": MAX_TOKENS},
-        ("generation",),
-        ("stop_reason",),
-    ),
-    Family(
-        "mistral.",
-        {"prompt": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
-        ("outputs", 0, "text"),
-        ("outputs", 0, "stop_reason"),
-    ),
-    Family(
-        "deepseek.",
-        {"prompt": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
-        ("choices", 0, "text"),
-        ("choices", 0, "stop_reason"),
-    ),
-    Family(
-        "cohere.command-r",
-        {"message": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
-        ("text",),
-        ("finish_reason",),
-    ),
-    Family(
-        "cohere.command",
-        {"prompt": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
-        ("generations", 0, "text"),
-        ("generations", 0, "finish_reason"),
-    ),
-    Family(
-        "ai21.j2",
-        {"prompt": PROMPT, "temperature": TEMPERATURE, "maxTokens": MAX_TOKENS},
-        ("completions", 0, "data", "text"),
-        ("completions", 0, "finishReason", "reason"),
-    ),
-    Family(
-        "ai21.",
-        {"messages": _USER_MESSAGE, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
-        ("choices", 0, "message", "content"),
-        ("choices", 0, "finish_reason"),
-    ),
-    Family(
-        "amazon.titan",
-        {"inputText": PROMPT, "textGenerationConfig": {"temperature": TEMPERATURE, "maxTokenCount": MAX_TOKENS}},
-        ("results", 0, "outputText"),
-        ("results", 0, "completionReason"),
-    ),
-    Family(
-        "amazon.nova",
-        {"messages": _USER_BLOCKS, "inferenceConfig": {"temperature": TEMPERATURE, "maxTokens": MAX_TOKENS}},
-        ("output", "message", "content", 0, "text"),
-        ("stopReason",),
-    ),
-)
-"""The first family whose mark stands in the model's id counts, so the narrower mark comes first."""
+_HEADERS = {
+    "input": "input",
+    "output": "output",
+    "cacheReadInput": "cache-read-input",
+    "cacheWriteInput": "cache-write-input",
+}
 
 
 def of(model: str) -> Family:
     """Return the family of a model id, also of one behind a region prefix or an ARN."""
     return next((family for family in _FAMILIES if family.mark in model), UNKNOWN)
+
+
+def _unwrapped(events: Iterable[tuple[str, Json]], metrics: Json) -> Iterator[Json]:
+    for _, event in events:
+        chunk: Json = orjson.loads(b64decode(event["bytes"]))
+        metrics.update(chunk.pop(METRICS, {}))
+        yield chunk
+
+
+def _pieces(chunks: Iterable[Json], text: Path, finish: Path) -> Answer:
+    for chunk in chunks:
+        yield Delta(_at(chunk, text) or "")
+        if reason := _at(chunk, finish):
+            yield Finish(reason)
+
+
+def _nova(chunks: Iterable[Json]) -> Answer:
+    return converse.message_stream(item for chunk in chunks for item in chunk.items())
+
+
+def _unknown(chunks: Iterable[Json]) -> Answer:
+    """Read text under the names that models use; the body's end is the only finish that is sure."""
+    for chunk in chunks:
+        yield Delta(next((chunk[name] for name in _COMMON_TEXT_NAMES if isinstance(chunk.get(name), str)), ""))
+    yield Finish(None)
+
+
+def _usage(count: Callable[[str], int | None]) -> Usage:
+    """Bedrock's input count leaves out what was read from or written to the cache; it is added here."""
+    counts = [count(name) for name in ("input", "cacheReadInput", "cacheWriteInput")]
+    known = [number for number in counts if number is not None]
+    return Usage(sum(known) if known else None, count("output"), count("cacheReadInput"))
 
 
 def _fill(shape: Any, values: dict[str, Any]) -> Any:
@@ -161,6 +133,94 @@ def _at(body: Any, path: Path) -> Any:
     return body
 
 
-def _count(headers: Mapping[str, str], side: str) -> int | None:
-    value = headers.get(f"x-amzn-bedrock-{side}-token-count", "")
-    return int(value) if value.isdecimal() else None
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None
+
+
+PROMPT, CLAUDE_PROMPT, TEMPERATURE, MAX_TOKENS = "<prompt>", "<claude prompt>", "<temperature>", "<max tokens>"
+_USER_MESSAGE = [{"role": "user", "content": PROMPT}]
+_USER_BLOCKS = [{"role": "user", "content": [{"text": PROMPT}]}]
+_CLAUDE_LEGACY = {"prompt": CLAUDE_PROMPT, "temperature": TEMPERATURE, "max_tokens_to_sample": MAX_TOKENS}
+_CLAUDE_MESSAGES = {
+    "anthropic_version": "bedrock-2023-05-31",
+    "messages": _USER_MESSAGE,
+    "temperature": TEMPERATURE,
+    "max_tokens": MAX_TOKENS,
+}
+_PROMPTED = {"prompt": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS}
+_COMMON_TEXT_NAMES = ("text", "generation", "completion", "outputText", "output")
+
+
+def _told_by_paths(mark: str, shape: Json, text: Path, finish: Path, chunk_text: Path, chunk_finish: Path) -> Family:
+    return Family(mark, shape, text, finish, partial(_pieces, text=chunk_text, finish=chunk_finish))
+
+
+def _legacy_claude(mark: str) -> Family:
+    return Family(mark, _CLAUDE_LEGACY, ("completion",), ("stop_reason",), anthropic.completion_events, True)
+
+
+UNKNOWN = Family("", {"prompt": PROMPT, "temperature": TEMPERATURE}, ("generation",), ("stop_reason",), _unknown)
+
+_FAMILIES = (
+    _legacy_claude("anthropic.claude-v2"),
+    _legacy_claude("anthropic.claude-instant"),
+    Family(
+        "anthropic.claude", _CLAUDE_MESSAGES, ("content", 0, "text"), ("stop_reason",), anthropic.message_events, True
+    ),
+    _told_by_paths(
+        "meta.llama",
+        {"prompt": PROMPT, "temperature": TEMPERATURE, "max_gen_len": MAX_TOKENS},
+        *(("generation",), ("stop_reason",)),
+        *(("generation",), ("stop_reason",)),
+    ),
+    _told_by_paths(
+        "mistral.",
+        _PROMPTED,
+        *(("outputs", 0, "text"), ("outputs", 0, "stop_reason")),
+        *(("outputs", 0, "text"), ("outputs", 0, "stop_reason")),
+    ),
+    _told_by_paths(
+        "deepseek.",
+        _PROMPTED,
+        *(("choices", 0, "text"), ("choices", 0, "stop_reason")),
+        *(("choices", 0, "text"), ("choices", 0, "stop_reason")),
+    ),
+    _told_by_paths(
+        "cohere.command-r",
+        {"message": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
+        *(("text",), ("finish_reason",)),
+        *(("text",), ("finish_reason",)),
+    ),
+    _told_by_paths(
+        "cohere.command",
+        _PROMPTED,
+        *(("generations", 0, "text"), ("generations", 0, "finish_reason")),
+        *(("text",), ("finish_reason",)),
+    ),
+    _told_by_paths(
+        "ai21.j2",
+        {"prompt": PROMPT, "temperature": TEMPERATURE, "maxTokens": MAX_TOKENS},
+        *(("completions", 0, "data", "text"), ("completions", 0, "finishReason", "reason")),
+        *(("text",), ("stop_reason",)),
+    ),
+    _told_by_paths(
+        "ai21.",
+        {"messages": _USER_MESSAGE, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
+        *(("choices", 0, "message", "content"), ("choices", 0, "finish_reason")),
+        *(("choices", 0, "delta", "content"), ("choices", 0, "finish_reason")),
+    ),
+    _told_by_paths(
+        "amazon.titan",
+        {"inputText": PROMPT, "textGenerationConfig": {"temperature": TEMPERATURE, "maxTokenCount": MAX_TOKENS}},
+        *(("results", 0, "outputText"), ("results", 0, "completionReason")),
+        *(("outputText",), ("completionReason",)),
+    ),
+    Family(
+        "amazon.nova",
+        {"messages": _USER_BLOCKS, "inferenceConfig": {"temperature": TEMPERATURE, "maxTokens": MAX_TOKENS}},
+        ("output", "message", "content", 0, "text"),
+        ("stopReason",),
+        _nova,
+    ),
+)
+"""The first family whose mark stands in the model's id counts, so the narrower mark comes first."""

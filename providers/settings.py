@@ -26,3 +26,4 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     mock: bool = False
+    stream: bool = False

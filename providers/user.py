@@ -7,7 +7,7 @@ import gevent
 from locust import User, task
 from locust.exception import StopUser
 
-from providers.call import Answer, Call, Finish, IncompleteAnswer
+from providers.call import Call, Finish, IncompleteStream
 from providers.settings import API, Settings
 from wire.exchange import DeadlineExceeded, Exchange, Wire, WireError, exchange, now
 
@@ -39,6 +39,7 @@ class Session(Protocol):
     settings: Settings
     client: Any
     keep_bodies: bool
+    warmup_calls: int
 
     def take_permit(self) -> int | None:
         """Return the number of the next call, counted from 1; `None` when the run has had all its calls."""
@@ -71,7 +72,7 @@ class LLMUser(User):
     def on_start(self) -> None:
         self.settings = self.session.settings
         self.client = self.session.client
-        self.answer = getattr(self, self.settings.api)
+        self.answer = getattr(self, self.settings.api + ("_stream" if self.settings.stream else ""))
 
     @task
     def ask(self) -> None:
@@ -84,11 +85,12 @@ class LLMUser(User):
             call, started_at = self._begin(number, prompt)
             error: Exception | None = None
             try:
-                error = self._measure(call, prompt.payload)
+                error = self._measure(call, wired, prompt.payload, started_at)
             finally:
                 _conclude(call, wired, started_at)
                 self.session.record(call, wired)
-        self._tell_locust(call, error)
+        if call.phase == "measured":
+            self._tell_locust(call, error)
 
     def _begin(self, number: int, prompt: Prompt) -> tuple[Call, float]:
         session, settings = self.session, self.settings
@@ -97,10 +99,11 @@ class LLMUser(User):
         call = Call(
             session.run_id, number, settings.provider, settings.model, settings.api, mode,
             prompt.prompt_id, prompt.payload, datetime.now(UTC), started_at - session.started_at,
+            phase="warmup" if number <= session.warmup_calls else "measured",
         )  # fmt: skip
         return call, started_at
 
-    def _measure(self, call: Call, payload: str) -> Exception | None:
+    def _measure(self, call: Call, wired: Exchange, payload: str, started_at: float) -> Exception | None:
         """Take the answer to its end, or to the deadline, and return the exception that spoilt it.
 
         A killed greenlet leaves through here with `GreenletExit`: the call stays as it began, aborted.
@@ -108,7 +111,7 @@ class LLMUser(User):
         timeout_s = self.settings.timeout_s
         deadline = gevent.Timeout.start_new(timeout_s, DeadlineExceeded(f"no complete answer within {timeout_s:g} s"))
         try:
-            _take_all(call, self.answer(payload))
+            self._take_all(call, wired, payload, started_at)
         except Exception as error:
             call.outcome = "failed"
             call.error = self.session.redact(_in_one_line(error))
@@ -117,6 +120,15 @@ class LLMUser(User):
             deadline.close()
         call.outcome = "ok"
         return None
+
+    def _take_all(self, call: Call, wired: Exchange, payload: str, started_at: float) -> None:
+        """Take each part as it comes. It arrived with the read that completed it: the wire's latest."""
+        finished = False
+        for part in self.answer(payload):
+            call.take(part, (wired.last_byte_at or now()) - started_at if self.settings.stream else None)
+            finished = finished or isinstance(part, Finish)
+        if not finished:
+            raise IncompleteStream("the answer ended without the provider's finish marker")
 
     def _tell_locust(self, call: Call, error: Exception | None) -> None:
         failure = None
@@ -134,15 +146,6 @@ class LLMUser(User):
         )
 
 
-def _take_all(call: Call, answer: Answer) -> None:
-    finished = False
-    for part in answer:
-        call.take(part)
-        finished = finished or isinstance(part, Finish)
-    if not finished:
-        raise IncompleteAnswer("the answer ended without the provider's finish marker")
-
-
 def _in_one_line(error: Exception) -> str:
     """Return `Class: message`, and the wire's own reason where the SDK's message hides it ("Connection error.")."""
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -155,6 +158,11 @@ def _in_one_line(error: Exception) -> str:
 def _conclude(call: Call, wired: Exchange, started_at: float) -> None:
     """Add what the wire saw. The latency ends at the answer's last byte; without one, at the failure."""
     call.status, call.response_bytes, call.connection = wired.status, wired.body_bytes, wired.connection
+    call.connect_s, call.lag_s = wired.connect_s, wired.lag_s
+    if wired.first_byte_at is not None:
+        call.ttfb_s = wired.first_byte_at - started_at
     if call.outcome != "aborted":
-        ended_at = wired.last_byte_at if wired.complete and wired.last_byte_at else now()
+        has_all = call.outcome == "ok" or wired.complete
+        ended_at = wired.last_byte_at if has_all and wired.last_byte_at else now()
         call.latency_s = ended_at - started_at
+    call.conclude_pace()

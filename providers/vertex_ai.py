@@ -5,10 +5,12 @@ from typing import Any
 
 import orjson
 
-from providers.call import Answer, Delta, Finish, Usage
+from providers.answers import gemini as answers
+from providers.answers.sse import streamed
+from providers.call import Answer
 from providers.settings import Settings
 from providers.user import LLMUser
-from wire.exchange import Wire
+from wire.exchange import Wire, current
 from wire.httpx2_plug import client
 
 DEFAULT_API_VERSION = "v1beta"
@@ -37,19 +39,23 @@ class VertexAIUser(LLMUser):
             temperature=self.settings.temperature,
             max_output_tokens=self.settings.max_tokens,
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-            should_return_http_response=True,
+            should_return_http_response=not self.settings.stream,
         )
 
     def chat(self, payload: str) -> Answer:
         answer = self.client.models.generate_content(model=self.settings.model, contents=payload, config=self.config)
-        body = orjson.loads(answer.sdk_http_response.body)
-        candidate = body["candidates"][0]
-        for part in candidate.get("content", {}).get("parts", []):
-            yield Delta(part.get("text", ""), reasoning=part.get("thought", False))
-        yield _usage(body.get("usageMetadata") or {})
-        yield Finish(candidate.get("finishReason"))
+        return answers.content(orjson.loads(answer.sdk_http_response.body))
 
-    completions = chat
+    def chat_stream(self, payload: str) -> Answer:
+        """Let the SDK send the request and check the answer's head. It has no way to read a stream but through its
+        models, at 0.2 ms a chunk, so the stream itself is read here."""
+        for _ in self.client.models.generate_content_stream(
+            model=self.settings.model, contents=payload, config=self.config
+        ):
+            pass
+        return streamed(current().unread, answers.content_stream)
+
+    completions, completions_stream = chat, chat_stream
 
 
 def on_vertex() -> bool:
@@ -74,11 +80,4 @@ def _http_options(settings: Settings, wire: Wire) -> Any:
     from google.genai import types
 
     version = settings.api_version or (DEFAULT_VERTEX_API_VERSION if on_vertex() else DEFAULT_API_VERSION)
-    return types.HttpOptions(base_url=settings.host, api_version=version, httpx_client=client(wire))
-
-
-def _usage(usage: dict[str, Any]) -> Usage:
-    """Gemini counts thoughts apart from the candidates' tokens; as output they are one."""
-    thoughts, visible = usage.get("thoughtsTokenCount"), usage.get("candidatesTokenCount")
-    counted = [count for count in (thoughts, visible) if count is not None]
-    return Usage(usage.get("promptTokenCount"), sum(counted) if counted else None)
+    return types.HttpOptions(base_url=settings.host, api_version=version, httpx_client=client(wire, keep_streams=True))

@@ -1,4 +1,4 @@
-"""The figures of a run, each defined once."""
+"""The figures of a run, each defined once; those of a single call are defined in `providers.call`."""
 
 from typing import Any
 
@@ -9,29 +9,38 @@ PERCENTILES = {"median": 50, "p95": 95, "p99": 99}
 SAMPLES_NEEDED = {"p95": 20, "p99": 100}
 """Below this many samples a percentile is no more than the largest one or two values."""
 
+STREAM_FIGURES = ("ttft_s", "ttfv_s", "tpot_s")
+TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+OBSERVED = ("itl_s", "client")
+"""What the running process saw and the rows can't tell: it is taken from PREFIX_summary.json when that is there."""
+
 Summary = dict[str, Any]
 
 
-def summarise(rows: pd.DataFrame, run: dict[str, Any]) -> Summary:
+def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any]) -> Summary:
     """Return the summary of a run.
 
-    rows   a row a call (see `harness.records`)
-    run    what PREFIX_run.json holds: the run's id, host, options, versions, seed; {} if it is lost
+    rows      a row a call (see `providers.call`); warm-up calls are in no figure but `warmup_count`
+    run       what PREFIX_run.json holds: the run's id, host, options, versions, seed; {} if it is lost
+    observed  see `OBSERVED`; {} if it is lost
 
     error_rate               failed over ended calls; aborted ones never ended
     total_execution_time_s   first send -> last end
     throughput_rps           successes over that time
-    latency_s                over successes only, seconds; percentiles by linear interpolation (Hyndman-Fan type 7)
+    output_tokens_per_s      all output tokens of successes over that time
+    latency_s, ttft_s, …     over successes only, seconds; percentiles by linear interpolation (Hyndman-Fan type 7)
+    lag_s                    how late we took up arrived packets, at worst in each call
     total_bytes              answers' bodies, of all calls
     repeated_payloads        how many different payloads were sent more than once
     """
+    rows, warmup_count = _measured(rows)
     outcomes = rows["outcome"].value_counts()
     ok, failed, aborted = (int(outcomes.get(name, 0)) for name in ("ok", "failed", "aborted"))
-    ended = rows[rows["outcome"] != "aborted"]
+    ended, successes = rows[rows["outcome"] != "aborted"], rows[rows["outcome"] == "ok"]
     span_s = _span_s(ended)
-    latencies_s = rows.loc[rows["outcome"] == "ok", "latency_s"].to_numpy(dtype=float)
     return {
         **{name: run.get(name) or _only(rows, name) for name in ("run_id", "provider", "model", "api", "mode")},
+        "stream": run.get("stream"),
         "host": run.get("host"),
         "start": _start(rows, run),
         "end": _end(ended),
@@ -39,15 +48,21 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any]) -> Summary:
         "success_count": ok,
         "failure_count": failed,
         "aborted_count": aborted,
+        "warmup_count": warmup_count,
         "error_rate": failed / len(ended) if len(ended) else None,
         "total_execution_time_s": span_s,
         "throughput_rps": ok / span_s if span_s else None,
-        "latency_s": distribution(latencies_s),
-        "too_few_samples": [name for name, needed in SAMPLES_NEEDED.items() if len(latencies_s) < needed],
+        "output_tokens_per_s": _per_second(_sum(successes, "output_tokens"), span_s),
+        "latency_s": _distribution_of(successes, "latency_s"),
+        **{name: _distribution_of(successes, name) for name in STREAM_FIGURES if _is_reported(successes, name)},
+        "itl_s": observed.get("itl_s"),
+        "too_few_samples": [name for name, needed in SAMPLES_NEEDED.items() if ok < needed],
         "total_bytes": int(rows["response_bytes"].sum()),
-        "input_tokens": _sum(rows, "input_tokens"),
-        "output_tokens": _sum(rows, "output_tokens"),
+        **{name: _sum(rows, name) for name in TOKENS},
         "repeated_payloads": int((rows["prompt"].value_counts() > 1).sum()),
+        "new_connections": int((rows["connection"] == "new").sum()) if "connection" in rows else None,
+        "lag_s": _distribution_of(rows, "lag_s") if _is_reported(rows, "lag_s") else None,
+        "client": observed.get("client"),
         "failures": _failures(rows),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
@@ -59,6 +74,25 @@ def distribution(values: np.ndarray) -> dict[str, float | None]:
         return dict.fromkeys(("min", "avg", *PERCENTILES, "max"))
     percentiles = {name: float(np.percentile(values, share)) for name, share in PERCENTILES.items()}
     return {"min": float(values.min()), "avg": float(values.mean()), **percentiles, "max": float(values.max())}
+
+
+def _measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    if "phase" not in rows:
+        return rows, 0
+    is_warmup = rows["phase"] == "warmup"
+    return rows[~is_warmup], int(is_warmup.sum())
+
+
+def _distribution_of(rows: pd.DataFrame, column: str) -> dict[str, float | None]:
+    return distribution(rows[column].dropna().to_numpy(dtype=float))
+
+
+def _is_reported(rows: pd.DataFrame, column: str) -> bool:
+    return column in rows and bool(rows[column].notna().any())
+
+
+def _per_second(count: int | None, span_s: float | None) -> float | None:
+    return count / span_s if count is not None and span_s else None
 
 
 def _span_s(ended: pd.DataFrame) -> float | None:
@@ -92,8 +126,7 @@ def _failures(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _sum(rows: pd.DataFrame, column: str) -> int | None:
     """Add up what was reported; `None` if no call reported any."""
-    reported = rows[column].dropna() if column in rows else pd.Series(dtype=float)
-    return int(reported.sum()) if len(reported) else None
+    return int(rows[column].sum()) if _is_reported(rows, column) else None
 
 
 def _only(rows: pd.DataFrame, column: str) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-NUMERIC = ("request", "start_s", "latency_s", "response_bytes", "status", "input_tokens", "output_tokens")
+NUMERIC_ENDINGS = ("_s", "_bytes", "_tokens")
 REQUIRED = ("timestamp", "start_s", "latency_s", "response_bytes", "outcome", "status", "error", "prompt")
 
 
@@ -33,8 +33,9 @@ def read(path: Path) -> pd.DataFrame:
 def frame(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
     """Return rows of texts as a DataFrame."""
     table = pd.DataFrame(list(rows), columns=list(columns), dtype=object).replace({"": None})
-    for column in set(NUMERIC) & set(columns):
-        table[column] = pd.to_numeric(table[column], errors="coerce")
+    for column in columns:
+        if column in ("request", "status") or column.endswith(NUMERIC_ENDINGS):
+            table[column] = pd.to_numeric(table[column], errors="coerce")
     return table
 
 

@@ -34,6 +34,7 @@ class OneSession:
     client: Any
     run_id: str = "test"
     keep_bodies: bool = False
+    warmup_calls: int = 0
     payload: str = "Say something."
     started_at: float = field(default_factory=now)
     calls: list[Call] = field(default_factory=list)

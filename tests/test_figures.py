@@ -47,7 +47,7 @@ def test_percentiles_are_exact_by_linear_interpolation(values: list[float], expe
 
 
 def test_a_run_without_a_call_has_no_figures_but_a_summary() -> None:
-    summary = summarise(table(), {"run_id": "r", "start": "2026-01-01T00:00:00.000Z"})
+    summary = summarise(table(), {"run_id": "r", "start": "2026-01-01T00:00:00.000Z"}, {})
     assert summary["total_requests"] == 0
     assert summary["error_rate"] is None
     assert summary["throughput_rps"] is None
@@ -64,6 +64,7 @@ def test_latency_is_over_successes_and_bytes_over_all_calls() -> None:
             row(start_s=2, latency_s="", outcome="aborted", status="", response_bytes=2),
         ),
         {},
+        {},
     )
     assert (summary["success_count"], summary["failure_count"], summary["aborted_count"]) == (2, 1, 1)
     assert summary["latency_s"]["max"] == 3
@@ -77,7 +78,7 @@ def test_latency_is_over_successes_and_bytes_over_all_calls() -> None:
 def test_failures_are_counted_by_class_and_status() -> None:
     failed = [row(outcome="failed", error="RateLimitError: a", status=429)] * 3
     reset = [row(outcome="failed", error="APIConnectionError: b: c", status="")]
-    assert summarise(table(*failed, *reset, row()), {})["failures"] == [
+    assert summarise(table(*failed, *reset, row()), {}, {})["failures"] == [
         {"error": "RateLimitError", "status": 429, "count": 3},
         {"error": "APIConnectionError", "status": None, "count": 1},
     ]
@@ -85,16 +86,16 @@ def test_failures_are_counted_by_class_and_status() -> None:
 
 def test_repeated_payloads_are_those_sent_more_than_once() -> None:
     prompts = ["a", "b", "a", "c", "a", "b"]
-    assert summarise(table(*(row(prompt=prompt) for prompt in prompts)), {})["repeated_payloads"] == 2
+    assert summarise(table(*(row(prompt=prompt) for prompt in prompts)), {}, {})["repeated_payloads"] == 2
 
 
 @pytest.mark.parametrize(("successes", "marked"), [(19, ["p95", "p99"]), (20, ["p99"]), (99, ["p99"]), (100, [])])
 def test_percentiles_of_too_few_samples_are_marked(successes: int, marked: list[str]) -> None:
     failed = [row(outcome="failed", error="E: x")] * 200
-    assert summarise(table(*failed, *[row()] * successes), {})["too_few_samples"] == marked
+    assert summarise(table(*failed, *[row()] * successes), {}, {})["too_few_samples"] == marked
 
 
 def test_tokens_that_no_call_reports_are_absent_not_zero() -> None:
-    summary = summarise(table(row(input_tokens="", output_tokens=5), row(input_tokens="", output_tokens="")), {})
+    summary = summarise(table(row(input_tokens="", output_tokens=5), row(input_tokens="", output_tokens="")), {}, {})
     assert summary["input_tokens"] is None
     assert summary["output_tokens"] == 5

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness.records import COLUMNS, Records
+from harness.records import COLUMNS, Records, cells_of
 from providers.call import Call
 from summary import rows
-
 
 AWKWARD = 'one,\n\n"two"\u2028three'
 
@@ -27,7 +26,7 @@ def a_call(**changes: Any) -> Call:
 
 
 def test_the_columns_are_a_calls_fields_in_the_promised_order() -> None:
-    assert tuple(field.name for field in fields(Call)) == COLUMNS
+    assert tuple(field.name for field in fields(Call))[: len(COLUMNS)] == COLUMNS
     assert COLUMNS[:17] == (
         "run_id", "request", "provider", "model", "api", "mode", "prompt_id", "prompt", "timestamp", "start_s",
         "latency_s", "response_bytes", "status", "outcome", "error", "finish_reason", "input_tokens",
@@ -36,8 +35,8 @@ def test_the_columns_are_a_calls_fields_in_the_promised_order() -> None:
 
 def test_what_is_read_back_is_what_was_written(tmp_path: Path) -> None:
     records = Records(tmp_path / "x_requests.csv")
-    records.append(a_call())
-    records.append(a_call(request=2, prompt="plain", outcome="failed", error="E: a, b"))
+    records.append(cells_of(a_call()))
+    records.append(cells_of(a_call(request=2, prompt="plain", outcome="failed", error="E: a, b")))
     table = rows.read(records.path)
     assert list(table["prompt"]) == [AWKWARD, "plain"]
     assert table["latency_s"][0] == 1 / 3
@@ -47,15 +46,15 @@ def test_what_is_read_back_is_what_was_written(tmp_path: Path) -> None:
 
 def test_none_is_an_empty_cell(tmp_path: Path) -> None:
     records = Records(tmp_path / "x_requests.csv")
-    records.append(a_call(latency_s=None, status=None))
+    records.append(cells_of(a_call(latency_s=None, status=None)))
     cells = records.path.read_text().splitlines()[-1].split(",")
     assert "None" not in cells
 
 
 def test_a_row_that_was_cut_off_is_left_out_when_read(tmp_path: Path) -> None:
     records = Records(tmp_path / "x_requests.csv")
-    records.append(a_call())
-    records.append(a_call(request=2))
+    records.append(cells_of(a_call()))
+    records.append(cells_of(a_call(request=2)))
     whole = records.path.read_bytes()
     for cut in range(1, 40):
         records.path.write_bytes(whole[:-cut])
@@ -64,17 +63,17 @@ def test_a_row_that_was_cut_off_is_left_out_when_read(tmp_path: Path) -> None:
 
 def test_a_disk_that_takes_half_a_row_keeps_none_of_it(tmp_path: Path) -> None:
     records = Records(tmp_path / "x_requests.csv")
-    records.append(a_call())
+    records.append(cells_of(a_call()))
     size_bytes = records.path.stat().st_size
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes + 20, hard))
     try:
         with pytest.raises(OSError, match="File too large"):
-            records.append(a_call(request=2))
+            records.append(cells_of(a_call(request=2)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert records.path.stat().st_size == size_bytes
-    records.append(a_call(request=3))
+    records.append(cells_of(a_call(request=3)))
     assert rows.read(records.path)["request"].tolist() == [1, 3]
 
 

@@ -13,12 +13,17 @@ from wire.exchange import Reply, Request, Wire
 
 
 def plug(client: Any, through: Wire, service: str) -> None:
-    """Make a boto3 client of `service` send its requests, signed as ever, over a wire."""
+    """Make a boto3 client of `service` send its requests, signed as ever, over a wire.
+
+    The body is read by botocore, but for an event stream, which is only read on demand: it stands in the exchange's
+    `unread` too.
+    """
 
     def before_send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         with _botocore_errors(request.url):
             reply = through.send(_request(request))
-        return AWSResponse(request.url, reply.status, cast(Any, dict(reply.headers)), _Raw(reply, request.url))
+        raw = wire.current().unread = _Raw(reply, request.url)
+        return AWSResponse(request.url, reply.status, cast(Any, dict(reply.headers)), raw)
 
     client.meta.events.register(f"before-send.{service}", before_send)
 

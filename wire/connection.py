@@ -1,13 +1,32 @@
 """A connection to an origin: TCP, TLS, bytes in and out. Every failure is a `WireError`."""
 
 import ssl
+import sys
+import time
 from functools import cache
+from struct import unpack
+from typing import NamedTuple
 
 from gevent import socket
 
 from wire.exchange import ConnectFailed, ConnectionBroken, ConnectTimedOut, DeadlineExceeded, Origin, now
 
 RECEIVE_BYTES = 65536
+SO_TIMESTAMPNS = 35
+"""Linux: the kernel tells, with each read, when the last packet in it arrived, as a timespec of the wall clock."""
+TIMESPEC_SPACE_BYTES = socket.CMSG_SPACE(16)
+
+
+class Received(NamedTuple):
+    """What one read brought: `data` (b"" once the peer closed), when it arrived, and how long it had waited for us.
+
+    `at` is a reading of `wire.exchange.now`; `lag_s` is `None` where the kernel does not stamp, and `at` then the
+    moment of the read itself.
+    """
+
+    data: bytes
+    at: float
+    lag_s: float | None
 
 
 @cache
@@ -24,8 +43,9 @@ def tls_context() -> ssl.SSLContext:
 class Connection:
     """An open connection. `idle_since` is set while it waits for its next request."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, stamped: bool) -> None:
         self._socket = sock
+        self._stamped = stamped
         self.idle_since = 0.0
 
     def send(self, data: bytes) -> None:
@@ -35,13 +55,14 @@ class Connection:
         except OSError as error:
             raise ConnectionBroken(f"could not send the request: {_reason(error)}") from error
 
-    def receive(self) -> tuple[bytes, float]:
-        """Return the next bytes (b"" once the peer closed) and when they left the socket."""
+    def receive(self) -> Received:
+        """Return the next bytes."""
         try:
-            data = self._socket.recv(RECEIVE_BYTES)
+            if self._stamped:
+                return _stamped(*self._socket.recvmsg(RECEIVE_BYTES, TIMESPEC_SPACE_BYTES)[:2])
+            return Received(self._socket.recv(RECEIVE_BYTES), now(), None)
         except OSError as error:
             raise ConnectionBroken(f"the connection was lost: {_reason(error)}") from error
-        return data, now()
 
     def is_alive(self) -> bool:
         """Tell whether an idle connection is still open, and silent as it should be. Never waits."""
@@ -63,21 +84,43 @@ class Connection:
 def connect(origin: Origin) -> Connection:
     """Open a connection, TLS included. Raises `ConnectFailed` or, at the call's deadline, `ConnectTimedOut`."""
     try:
-        return Connection(_open(origin))
+        return _open(origin)
     except DeadlineExceeded as error:
         raise ConnectTimedOut(f"no connection to {origin.host}:{origin.port} in time") from error
     except (OSError, UnicodeError) as error:
         raise ConnectFailed(f"no connection to {origin.host}:{origin.port}: {_reason(error)}") from error
 
 
-def _open(origin: Origin) -> socket.socket:
+def _open(origin: Origin) -> Connection:
     sock = socket.create_connection((origin.host, origin.port))
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return tls_context().wrap_socket(sock, server_hostname=origin.host) if origin.scheme == "https" else sock
+        if origin.scheme == "https":
+            sock = tls_context().wrap_socket(sock, server_hostname=origin.host, do_handshake_on_connect=False)
+            sock.do_handshake()
+            return Connection(sock, stamped=False)
+        return Connection(sock, stamped=_ask_for_stamps(sock))
     except BaseException:
         sock.close()
         raise
+
+
+def _ask_for_stamps(sock: socket.socket) -> bool:
+    if sys.platform != "linux":
+        return False
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return True
+
+
+def _stamped(data: bytes, ancillary: list[tuple[int, int, bytes]]) -> Received:
+    """Read the kernel's wall-clock stamp as an age, so that it counts on our clock."""
+    at = now()
+    for _, kind, stamp in ancillary:
+        if kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = unpack("qq", stamp)
+            lag_s = max(0.0, time.time() - seconds - nanoseconds * 1e-9)
+            return Received(data, at - lag_s, lag_s)
+    return Received(data, at, None)
 
 
 def _reason(error: Exception) -> str:

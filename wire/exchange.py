@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 now = time.perf_counter
 """The one clock: every stamp of the project is a reading of it, in seconds."""
@@ -47,6 +47,8 @@ class Exchange:
     sent_at         the request had been handed to the socket
     first_byte_at   the read that brought the first byte of the body
     last_byte_at    the read that brought the last byte of the body; of an empty body, of the head
+    lag_s           how late, at worst, an arrived packet was taken up; only where the kernel stamps arrivals
+    unread          a stream that the SDK was kept from reading, as its plug's response; see the plugs
     body_bytes      the body as received: chunk framing removed, compression not
     connect_s       of a new connection: start of name resolution -> end of TLS
     """
@@ -56,10 +58,12 @@ class Exchange:
     sent_at: float | None = None
     first_byte_at: float | None = None
     last_byte_at: float | None = None
+    lag_s: float | None = None
     connect_s: float | None = None
     connection: Literal["new", "reused"] | None = None
     status: int | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
+    unread: Any = None
     body_bytes: int | None = None
     complete: bool = False
     body: bytearray = field(default_factory=bytearray)
@@ -74,6 +78,11 @@ class Exchange:
         """The head of the answer arrived."""
         self.status, self.headers, self.body_bytes = status, headers, 0
         self.last_byte_at = at
+
+    def late(self, lag_s: float) -> None:
+        """A packet had waited for us that long; `last_byte_at` and its like are already free of it."""
+        if self.lag_s is None or lag_s > self.lag_s:
+            self.lag_s = lag_s
 
     def received(self, data: bytes, at: float) -> None:
         """A piece of the body arrived."""

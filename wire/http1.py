@@ -10,14 +10,17 @@ _FORBIDDEN_IN_HEADER = re.compile(r"[\r\n\0]")
 
 
 def encode(request: Request) -> bytes:
-    """Return the request's bytes. A line feed in a header value would forge a header: `NotHTTP`."""
+    """Return the request's bytes. Raises `NotHTTP`: a line feed in a header value would forge a header."""
     lines = [f"{request.method} {request.target} HTTP/1.1"]
     for name, value in request.headers:
         if _FORBIDDEN_IN_HEADER.search(name) or _FORBIDDEN_IN_HEADER.search(value):
             raise NotHTTP(f"the value of header {name!r} holds a line break")
         lines.append(f"{name}: {value}")
     head = "\r\n".join(lines) + "\r\n\r\n"
-    return head.encode("latin-1") + request.body
+    try:
+        return head.encode("latin-1") + request.body
+    except UnicodeEncodeError as error:
+        raise NotHTTP("a header holds characters beyond Latin-1") from error
 
 
 class AnswerParser(HTTPResponseParser):
@@ -34,13 +37,10 @@ class AnswerParser(HTTPResponseParser):
         self.head_complete = False
         self.complete = False
         self.surplus = False
+        self.status = 0
         self._field = ""
         self._value: str | None = None
         self._pieces: list[bytes] = []
-
-    @property
-    def status(self) -> int:
-        return int(self.get_code())
 
     @property
     def reusable(self) -> bool:
@@ -86,18 +86,20 @@ class AnswerParser(HTTPResponseParser):
         self._value = (self._value or "") + text
 
     def _on_headers_complete(self) -> None:
+        if self.head_complete:
+            return
         self._keep_header()
-        if self.status < 200:
+        self.status = int(self.get_code())
+        self.head_complete = self.status >= 200
+        if not self.head_complete:
             self.headers = []
-        elif not self.complete:
-            self.head_complete = True
 
     def _on_body(self, piece: bytes | bytearray) -> None:
         if not self.surplus:
             self._pieces.append(bytes(piece))
 
     def _on_message_complete(self) -> None:
-        self.complete = self.status >= 200
+        self.complete = self.head_complete
 
     def _keep_header(self) -> None:
         if self._value is not None and not self.head_complete:

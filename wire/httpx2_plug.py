@@ -19,26 +19,35 @@ _ERRORS: tuple[tuple[type[wire.WireError], type[httpx2.TransportError]], ...] = 
 """The wire's errors and httpx2's, the narrower class first."""
 
 
-def client(through: Wire) -> httpx2.Client:
+def client(through: Wire, keep_streams: bool = False) -> httpx2.Client:
     """Return an httpx2 client on a wire.
+
+    With `keep_streams`, the SDK is shown an empty body where an event stream begins, and the response with the true
+    one stands in the exchange's `unread`: for an SDK whose streams can't be read raw.
 
     It keeps no cookies (a load balancer's would pin every user to one backend), follows no redirect (that would
     be a second request) and has no timeouts of its own: the call's deadline is one, and it is the caller's.
     """
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    return httpx2.Client(transport=WireTransport(through), cookies=no_cookies, timeout=None, trust_env=False)
+    return httpx2.Client(
+        transport=WireTransport(through, keep_streams), cookies=no_cookies, timeout=None, trust_env=False
+    )
 
 
 class WireTransport(httpx2.BaseTransport):
     """Carries httpx2's requests over a wire."""
 
-    def __init__(self, through: Wire) -> None:
-        self._wire = through
+    def __init__(self, through: Wire, keep_streams: bool = False) -> None:
+        self._wire, self._keep_streams = through, keep_streams
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         with _httpx2_errors():
             reply = self._wire.send(_request(request))
-        return httpx2.Response(reply.status, headers=reply.headers, stream=_Body(reply), request=request)
+        response = httpx2.Response(reply.status, headers=reply.headers, stream=_Body(reply), request=request)
+        if self._keep_streams and response.is_success and "alt=sse" in request.url.query.decode():
+            wire.current().unread = response
+            return httpx2.Response(reply.status, content=b"", request=request)
+        return response
 
 
 class _Body(httpx2.SyncByteStream):

@@ -104,11 +104,13 @@ class NetworkReply:
     def _receive(self) -> float:
         assert self._connection is not None
         try:
-            data, at = self._connection.receive()
+            data, at, lag_s = self._connection.receive()
             self._parser.parse(data) if data else self._parser.finish()
         except BaseException:
             self._give_up()
             raise
+        if lag_s is not None:
+            self._exchange.late(lag_s)
         if self._parser.complete:
             self._settle(self._connection)
         return at

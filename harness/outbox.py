@@ -1,0 +1,35 @@
+"""A worker's side of the rows: they ride to the master in Locust's reports, with the statistics they agree with."""
+
+from typing import Any
+
+from harness.client_watch import ClientWatch
+from harness.pace import PaceStats
+from harness.records import cells_of
+from providers.call import Call
+
+CALLS, PACE, CLIENT = "llm_calls", "llm_pace", "llm_client"
+
+
+class Outbox:
+    """Keeps a worker's ended calls until the next report takes them."""
+
+    def __init__(self, worker: str) -> None:
+        self._worker = worker
+        self._cells: list[list[Any]] = []
+        self._pace = PaceStats()
+        self._watch = ClientWatch()
+
+    def keep(self, call: Call) -> None:
+        call.worker = self._worker
+        self._cells.append(cells_of(call))
+        self._pace.add(call)
+        self._watch.saw_lag(call.lag_s)
+
+    def fill(self, report: dict[str, Any]) -> None:
+        """Move everything into a report to the master."""
+        report[CALLS], self._cells = self._cells, []
+        report[PACE] = self._pace.stats.serialize_stats()
+        report[CLIENT] = self._watch.take()
+
+    def close(self) -> None:
+        self._watch.stop()

@@ -1,0 +1,83 @@
+"""A worker's part of a distributed run: it makes calls and sends their rows; the run itself is the master's."""
+
+import logging
+import time
+from typing import Any, cast
+
+import locust.runners
+
+from harness.budget import Budget
+from harness.connect import client_of
+from harness.errors import CannotStart
+from harness.outbox import Outbox
+from harness.plan import Options, Plan, ProviderClasses, plan_of
+from harness.secrets import Secrets
+from harness.session import NoSession, RunSession
+from providers.user import LLMUser, Session
+from wire.exchange import now
+
+REPORT_INTERVAL_S = 0.25
+"""How often rows travel: what a killed worker takes with it. Locust's own interval is 3 s."""
+
+_log = logging.getLogger("llm")
+
+
+class Worker:
+    """Listens to a worker's events. Its options come with each test from the master, its secrets do not."""
+
+    def __init__(self, environment: Any, classes: ProviderClasses, secrets: Secrets, secret_options: Options) -> None:
+        locust.runners.WORKER_REPORT_INTERVAL = REPORT_INTERVAL_S
+        self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
+        self._outbox: Outbox | None = None
+        environment.user_classes = list(classes.values())
+        environment.events.test_start.add_listener(self.start)
+        environment.events.report_to_master.add_listener(self.report)
+        # Locust asks its listeners to `quitting` in reverse, so this one is asked before the runner signs off.
+        environment.events.quitting.add_listener(self.end)
+        self._import_ahead(vars(environment.parsed_options))
+
+    def start(self, environment: Any, **_: Any) -> None:
+        """Make the session that the master's options describe."""
+        try:
+            LLMUser.session = self._session(environment)
+        except CannotStart as error:
+            _log.error("%s", self._secrets.redact(str(error)))
+            LLMUser.session = cast(Session, NoSession())
+
+    def report(self, data: dict[str, Any], **_: Any) -> None:
+        if self._outbox is not None:
+            self._outbox.fill(data)
+
+    def end(self, environment: Any, **_: Any) -> None:
+        """Let the calls in flight finish, and send what is left."""
+        runner = environment.runner
+        try:
+            runner.stop()
+        except KeyboardInterrupt:
+            runner.user_greenlets.kill()
+        runner._send_stats()
+
+    def _plan(self, options: Options) -> Plan:
+        return plan_of({**options, **self._secret_options}, self._classes)
+
+    def _import_ahead(self, options: Options) -> None:
+        """Pay for the SDK's import before a test waits for it, where the options are already known."""
+        try:
+            plan = self._plan(options)
+            client_of(plan, self._classes[plan.settings.provider])
+        except CannotStart as error:
+            _log.debug("the options come from the master: %s", error)
+
+    def _session(self, environment: Any) -> RunSession:
+        given, runner = environment.parsed_options, environment.runner
+        plan = self._plan({**vars(given), "host": environment.host, "seed": given.run_seed})
+        if self._outbox is not None:
+            self._outbox.close()
+        self._outbox = Outbox(f"{runner.client_id.split('_')[0]}-{runner.worker_index}")
+        client = client_of(plan, self._classes[plan.settings.provider])
+        session = RunSession(
+            plan, client, given.run_id, self._secrets, Budget(None, lambda: None), self._outbox.keep,
+            stream=runner.worker_index + 1,
+        )  # fmt: skip
+        session.started_at = now() - (time.time() - given.run_started_at)
+        return session

@@ -1,0 +1,53 @@
+"""What Gemini answers. https://ai.google.dev/api/generate-content
+
+Usage: `promptTokenCount` includes cached ones; `candidatesTokenCount` leaves out thoughts, which are added here.
+A stream is finished by a candidate's `finishReason`.
+"""
+
+from collections.abc import Iterable
+
+import orjson
+
+from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage
+
+
+def content(body: Json) -> Answer:
+    """Read a whole `GenerateContentResponse`."""
+    candidate = body["candidates"][0]
+    yield from _text(candidate)
+    if usage := body.get("usageMetadata"):
+        yield _usage(usage)
+    yield Finish(candidate.get("finishReason"))
+
+
+def content_stream(events: Iterable[bytes]) -> Answer:
+    """Read a stream of them. The usage grows with each: the last one counts."""
+    usage: Json | None = None
+    finish: Finish | None = None
+    for data in events:
+        body = orjson.loads(data)
+        if "error" in body:
+            error = body["error"]
+            raise ErrorInStream(f"{error.get('status') or error.get('code')}: {error.get('message')}")
+        usage = body.get("usageMetadata") or usage
+        for candidate in body.get("candidates") or ():
+            yield from _text(candidate)
+            if reason := candidate.get("finishReason"):
+                finish = Finish(reason)
+    if usage:
+        yield _usage(usage)
+    if finish:
+        yield finish
+
+
+def _text(candidate: Json) -> Iterable[Delta]:
+    for part in (candidate.get("content") or {}).get("parts") or ():
+        yield Delta(part.get("text") or "", part.get("thought", False))
+
+
+def _usage(usage: Json) -> Usage:
+    thoughts, visible = usage.get("thoughtsTokenCount"), usage.get("candidatesTokenCount")
+    counted = [count for count in (thoughts, visible) if count is not None]
+    return Usage(
+        usage.get("promptTokenCount"), sum(counted) if counted else None, usage.get("cachedContentTokenCount"), thoughts
+    )
