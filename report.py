@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from summary import locust_stats, rows
-from summary.figures import OBSERVED, Summary, summarise
+from summary.figures import summarise
 from summary.render import RENDERERS
 from summary.rows import UnreadableRows
+from summary.vocabulary import OBSERVED, Summary
 
 REQUESTS, RUN, SUMMARY, STATS = "_requests.csv", "_run.json", "_summary.json", "_stats.csv"
 

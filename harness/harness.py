@@ -10,7 +10,7 @@ from typing import Any, cast
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
-from harness import llm_tab, menus, models, options, preflight, quiet, web
+from harness import keys, llm_tab, menus, models, options, preflight, quiet, web
 from harness.budget import Budget
 from harness.connect import client_of
 from harness.drain import Drain
@@ -19,17 +19,18 @@ from harness.exit_code import ExitCode
 from harness.locust_csv import refine_buckets
 from harness.pace import PaceStats
 from harness.plan import Plan, plan_of, provider_of
+from harness.results import check_writable
 from harness.run import Run
 from harness.secrets import Secrets
 from harness.session import NoSession, RunSession
 from harness.worker import Worker
 from providers.user import LLMUser, Session
-from summary.figures import Summary
 from summary.render import RENDERERS, as_table
 
 _log = logging.getLogger("llm")
 
 DEFAULT_MODELS_FILE = Path("models.json")
+SETTLE_S = 0.01
 
 
 class Harness:
@@ -66,7 +67,7 @@ class Harness:
 
     def add_arguments(self, parser: Any, **_: Any) -> None:
         """Listen to `init_command_line_parser`, which fires again for each view of the web UI's form."""
-        known = models.read(self._models_file) if self._models_file.is_file() else {}
+        known = models.read_if_well(self._models_file)
         offered = {provider: known.get(provider, []) for provider in self.classes}
         options.add_arguments(parser, offered, (user_class.__name__ for user_class in self.classes.values()))
 
@@ -124,6 +125,9 @@ class Harness:
         """Decide what the next test will do. Raises `CannotStart`; then the test must not start."""
         self.plan = None
         plan = plan_of({**given, **self._secret_options}, self.classes)
+        for secret in keys.secrets_of(plan.settings):
+            self.secrets.add(secret)
+        check_writable(given["results_prefix"])
         preflight.check(plan.settings)
         user_class = self.classes[plan.settings.provider]
         self.client = client_of(plan, user_class)
@@ -166,9 +170,10 @@ class Harness:
         self._end_run(environment)
 
     def _end_run(self, environment: Any) -> None:
-        """Stop the test, and a headless Locust with it; in a greenlet of its own, since a user may be asking."""
+        """Stop the test, and a headless Locust with it; a moment later, in a greenlet of its own: a user may be asking,
+        and Locust logs an error for each user that it finds half gone."""
         runner = environment.runner
-        gevent.spawn(runner.quit if environment.parsed_options.headless else runner.stop)
+        gevent.spawn_later(SETTLE_S, runner.quit if environment.parsed_options.headless else runner.stop)
 
     def receive(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         """Listen to `worker_report`, on a master."""
@@ -194,7 +199,7 @@ class Harness:
         if run.broken:
             self.exit_code.note(INTERNAL)
 
-    def _tell(self, summary: Summary, given: Any) -> None:
+    def _tell(self, summary: dict[str, Any], given: Any) -> None:
         render = RENDERERS[given.output_format]
         in_colour = given.output_format == "table" and self._stdout.isatty()
         self._stdout.write(as_table(summary, colour=True) if in_colour else render(summary))

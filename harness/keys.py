@@ -39,6 +39,8 @@ def _demand_aws_credentials() -> None:
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    """Return what must never be seen of a run's settings."""
-    values = [value for _, value in settings.headers]
-    return [settings.api_key, *values] if settings.api_key else values
+    """Return what must never be seen of a run: its key, its headers' values, the AWS credentials that sign for it."""
+    values = [settings.api_key, *(value for _, value in settings.headers)]
+    if settings.provider == "aws-bedrock" and (credentials := aws_session().get_credentials()):
+        values += [credentials.access_key, credentials.secret_key, credentials.token]
+    return [value for value in values if value]

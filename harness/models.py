@@ -22,14 +22,27 @@ def read(path: Path) -> Models:
     return dict(models)
 
 
+def read_if_well(path: Path) -> Models:
+    """Return the same for a form to offer: nothing where there is no file, or none that can be read."""
+    try:
+        return read(path)
+    except UsageError:
+        return {}
+
+
 def check(models: Models, provider: str, model: str) -> None:
     """Refuse a model that does not stand under its provider, naming those that do and the nearest."""
     known = models.get(provider, [])
     if model in known:
         return
-    nearest = difflib.get_close_matches(model, known, n=1, cutoff=0.4)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise UsageError(f"unknown model {model!r} for {provider}: models.json has {', '.join(known) or 'none'}{hint}")
+    names = ", ".join(known) or "none"
+    raise UsageError(f"unknown model {model!r} for {provider}: models.json has {names}{hint(model, known)}")
+
+
+def hint(wrong: str, known: list[str]) -> str:
+    """Return the end of a refusal: the nearest of the known names, if one is near."""
+    nearest = difflib.get_close_matches(wrong, known, n=1, cutoff=0.4)
+    return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def _is_well_formed(models: object) -> bool:

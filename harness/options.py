@@ -15,6 +15,21 @@ STOP_TIMEOUT_OF_THE_RUN = -1
 """Stands for: as long as a call may take."""
 
 
+class _Named:
+    """A parser that gives each option, where none is named, an environment variable as Locust names its own."""
+
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parser, name)
+
+    def add_argument(self, *names: str, **settings: Any) -> Any:
+        longest = next(name for name in names if name.startswith("--"))
+        variable = "LOCUST_" + longest.removeprefix("--").replace("-", "_").upper()
+        return self._parser.add_argument(*names, **{"env_var": variable, **settings})
+
+
 class Offered(list[str]):
     """Choices that the web UI's form offers but argparse doesn't check: our own check says more."""
 
@@ -24,6 +39,7 @@ class Offered(list[str]):
 
 def add_arguments(parser: Any, models: Models, user_classes: Iterable[str]) -> None:
     """Add every option, and Locust's own under the names and with the defaults of this project."""
+    parser = _Named(parser)
     parser.set_defaults(host=DEFAULT_HOST, exit_code_on_error=0, stop_timeout=STOP_TIMEOUT_OF_THE_RUN)
     _add_target(parser, models)
     _add_request(parser)

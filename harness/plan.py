@@ -79,7 +79,9 @@ def provider_of(options: Options, classes: ProviderClasses) -> str:
     if not named:
         raise UsageError(f"no provider: give -p with one of {', '.join(classes)}")
     if named not in classes:
-        raise UsageError(f"unknown provider {named!r}: there are {', '.join(classes)}")
+        raise UsageError(
+            f"unknown provider {named!r}: there are {', '.join(classes)}{models.hint(named, list(classes))}"
+        )
     chosen = _provider_of_class(options, classes)
     if chosen and chosen != named:
         raise UsageError(f"the class {options['user_classes'][0]} is {chosen}'s, but the provider is {named}")

@@ -11,6 +11,8 @@ def calm(options: Any) -> None:
     """Quieten the SDKs, and Locust's tables, which say less than the summary and are there with `--print-stats`."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    if options.headless and not options.print_stats:
-        options.only_summary = True
+    if not options.print_stats:
+        options.only_summary = options.only_summary or bool(options.headless)
         logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)
+    if options.iterations:
+        logging.getLogger("locust.main").addFilter(lambda record: not record.msg.startswith("No run time limit"))

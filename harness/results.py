@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +18,22 @@ LATEST = FOLDER / "latest"
 _MARKS = ("requests.csv", "run.json", "summary.json", "stats.csv")
 
 
+def check_writable(given_prefix: str | None) -> None:
+    """Refuse, before anything is sent, a place that can't take files. Raises `UsageError`."""
+    folder = _given(given_prefix).parent if given_prefix else FOLDER
+    with writable():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
 class Results:
     """The files of one run, all named `PREFIX_…`."""
 
     def __init__(self, run_id: str, given_prefix: str | None) -> None:
         """Choose the prefix and make its folder. Raises `UsageError` if it can't be written to."""
         with writable():
-            self.prefix = _unused(Path(given_prefix)) if given_prefix else _folder_of(run_id) / "metrics"
+            self.prefix = _unused(_given(given_prefix)) if given_prefix else _folder_of(run_id) / "metrics"
             self.prefix.parent.mkdir(parents=True, exist_ok=True)
 
     def path(self, name: str) -> Path:
@@ -59,6 +69,11 @@ def _folder_of(run_id: str) -> Path:
         link.symlink_to(run_id, target_is_directory=True)
         os.replace(link, LATEST)
     return folder
+
+
+def _given(prefix: str) -> Path:
+    """Return the prefix as a path; a folder means the files within it."""
+    return Path(prefix) / "metrics" if prefix.endswith(os.sep) or os.path.isdir(prefix) else Path(prefix)
 
 
 def _unused(prefix: Path) -> Path:

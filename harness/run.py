@@ -16,8 +16,6 @@ from harness.plan import Plan
 from harness.records import COLUMNS, Records, cells_of
 from harness.results import Results, new_run_id, writable
 from providers.call import Call
-from summary import rows
-from summary.figures import Summary, summarise
 
 PACKAGES = ("locust", "openai", "anthropic", "boto3", "google-genai", "httpx2", "gevent", "pandas")
 
@@ -61,7 +59,7 @@ class Run:
         if CLIENT in report:
             self._client.add(worker, report[CLIENT])
 
-    def finish(self) -> Summary:
+    def finish(self) -> dict[str, Any]:
         """Close the files and return the summary, which also stands in PREFIX_summary.json."""
         self._records.close()
         self._watch.stop()
@@ -74,7 +72,11 @@ class Run:
                 self._give_up_writing(self._results.prefix, error)
         return summary
 
-    def _summary(self, observed: dict[str, Any]) -> Summary:
+    def _summary(self, observed: dict[str, Any]) -> dict[str, Any]:
+        # pandas takes half a second to import: a run that never starts, or has yet to, does not wait for it.
+        from summary import rows
+        from summary.figures import summarise
+
         table = rows.read(self._records.path)
         if self._unwritten:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))

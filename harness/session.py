@@ -12,6 +12,7 @@ from harness.budget import Budget
 from harness.plan import Plan
 from harness.secrets import Secrets
 from providers.call import Call
+from providers.settings import Settings
 from wire.exchange import Exchange, now
 
 _log = logging.getLogger("llm")
@@ -52,16 +53,21 @@ class RunSession:
     def record(self, call: Call, exchange: Exchange) -> None:
         """Keep an ended call, say so, and count it: the run may end with it."""
         self._keep(call)
-        _log.log(logging.INFO if self.alone else logging.DEBUG, "%s", _line(call))
+        _log.log(self._level(call), "%s", _line(call))
         if self.keep_bodies and exchange.status is not None:
             _log.info("%s", _body_line(exchange))
         self._budget.end()
+
+    def _level(self, call: Call) -> int:
+        if not self.alone:
+            return logging.DEBUG
+        return logging.WARNING if call.outcome == "failed" else logging.INFO
 
 
 class NoSession:
     """The session of a run that was refused: it has no permits, so nothing is ever sent."""
 
-    settings: Any = type("NoSettings", (), {"api": "ask"})
+    settings = Settings(provider="", model="", api="chat", host="", timeout_s=1.0)
     client = None
 
     def take_permit(self) -> None:

@@ -17,14 +17,20 @@ def attach(web_ui: Any, environment: Any, harness: "Harness") -> None:
     def check_start() -> Any:
         if request.method != "POST" or not request.path.endswith("/swarm") or _is_on(environment):
             return None
+        if harness.run is not None:
+            return _refusal("the last run's calls are still ending: try again in a moment", environment)
         try:
             harness.prepare(environment, _options(environment))
         except CannotStart as error:
-            reason = harness.secrets.redact(str(error))
-            return jsonify(success=False, message=reason, host=environment.host)
+            return _refusal(harness.secrets.redact(str(error)), environment)
         return None
 
     web_ui.app.before_request(check_start)
+
+
+def _refusal(reason: str, environment: Any) -> Any:
+    """Return what the page shows in red above its button."""
+    return jsonify(success=False, message=reason, host=environment.host)
 
 
 def _is_on(environment: Any) -> bool:

@@ -13,9 +13,10 @@ from typing import Any
 import orjson
 
 from providers.answers import anthropic, converse
-from providers.call import Answer, Delta, Finish, Json, Usage
+from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage
 
 Path = tuple[str | int, ...]
+Paths = tuple[Path, Path]
 Reader = Callable[[Iterable[Json]], Answer]
 
 DEMANDED_MAX_TOKENS = 1024
@@ -27,15 +28,14 @@ class Family:
     """A family's dialect: which part of a model id gives it away, its request's shape, how its answers are read.
 
     shape           of the request's body: PROMPT, CLAUDE_PROMPT, TEMPERATURE and MAX_TOKENS stand for the values
-    text, finish    paths into the answer's body; a path that leads nowhere is an answer without it
+    whole           reads the body of a whole answer
     chunks          reads the chunks of a stream
     limit_demanded  a request without a token limit would be refused
     """
 
     mark: str
     shape: Json
-    text: Path
-    finish: Path
+    whole: Callable[[Json], Answer]
     chunks: Reader
     limit_demanded: bool = False
 
@@ -52,14 +52,9 @@ class Family:
         return filled
 
     def answer(self, body: Json, headers: Mapping[str, str]) -> Answer:
-        """Read a whole answer; one without its text is not finished. Bedrock itself counts the tokens, in headers
-        alike for all families."""
-        text = _at(body, self.text)
-        if text is None:
-            return
-        yield Delta(text)
+        """Read a whole answer. Bedrock itself counts the tokens, in headers alike for all families."""
+        yield from self.whole(body)
         yield _usage(lambda name: _number(headers.get(f"x-amzn-bedrock-{_HEADERS[name]}-token-count")))
-        yield Finish(_at(body, self.finish))
 
     def answer_stream(self, events: Iterable[tuple[str, Json]]) -> Answer:
         """Read a stream of `chunk` events. Bedrock's own counts come with the last."""
@@ -89,20 +84,33 @@ def _unwrapped(events: Iterable[tuple[str, Json]], metrics: Json) -> Iterator[Js
         yield chunk
 
 
-def _pieces(chunks: Iterable[Json], text: Path, finish: Path) -> Answer:
+def _read_whole(body: Json, text: Path, finish: Path) -> Answer:
+    """Read an answer by paths; one without its text is not finished."""
+    if (found := _at(body, text)) is not None:
+        yield Delta(found)
+        yield Finish(_at(body, finish))
+
+
+def _read_chunks(chunks: Iterable[Json], text: Path, finish: Path) -> Answer:
     for chunk in chunks:
         yield Delta(_at(chunk, text) or "")
         if reason := _at(chunk, finish):
             yield Finish(reason)
 
 
-def _nova(chunks: Iterable[Json]) -> Answer:
+def _nova_chunks(chunks: Iterable[Json]) -> Answer:
     return converse.message_stream(item for chunk in chunks for item in chunk.items())
 
 
-def _unknown(chunks: Iterable[Json]) -> Answer:
+def _unknown_whole(body: Json) -> Answer:
+    return _unknown_chunks([body])
+
+
+def _unknown_chunks(chunks: Iterable[Json]) -> Answer:
     """Read text under the names that models use; the body's end is the only finish that is sure."""
     for chunk in chunks:
+        if "error" in chunk:
+            raise ErrorInStream(str(chunk["error"]))
         yield Delta(next((chunk[name] for name in _COMMON_TEXT_NAMES if isinstance(chunk.get(name), str)), ""))
     yield Finish(None)
 
@@ -151,76 +159,79 @@ _PROMPTED = {"prompt": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOK
 _COMMON_TEXT_NAMES = ("text", "generation", "completion", "outputText", "output")
 
 
-def _told_by_paths(mark: str, shape: Json, text: Path, finish: Path, chunk_text: Path, chunk_finish: Path) -> Family:
-    return Family(mark, shape, text, finish, partial(_pieces, text=chunk_text, finish=chunk_finish))
+def _told_by_paths(mark: str, shape: Json, whole: Paths, chunk: Paths) -> Family:
+    """Return a family whose answers need no more to be read than where their text and their finish stand."""
+    return Family(
+        mark,
+        shape,
+        partial(_read_whole, text=whole[0], finish=whole[1]),
+        partial(_read_chunks, text=chunk[0], finish=chunk[1]),
+    )
 
 
 def _legacy_claude(mark: str) -> Family:
-    return Family(mark, _CLAUDE_LEGACY, ("completion",), ("stop_reason",), anthropic.completion_events, True)
+    return Family(mark, _CLAUDE_LEGACY, anthropic.completion, anthropic.completion_events, limit_demanded=True)
 
 
-UNKNOWN = Family("", {"prompt": PROMPT, "temperature": TEMPERATURE}, ("generation",), ("stop_reason",), _unknown)
+UNKNOWN = Family("", {"prompt": PROMPT, "temperature": TEMPERATURE}, _unknown_whole, _unknown_chunks)
 
 _FAMILIES = (
     _legacy_claude("anthropic.claude-v2"),
     _legacy_claude("anthropic.claude-instant"),
-    Family(
-        "anthropic.claude", _CLAUDE_MESSAGES, ("content", 0, "text"), ("stop_reason",), anthropic.message_events, True
-    ),
+    Family("anthropic.claude", _CLAUDE_MESSAGES, anthropic.message, anthropic.message_events, limit_demanded=True),
     _told_by_paths(
         "meta.llama",
         {"prompt": PROMPT, "temperature": TEMPERATURE, "max_gen_len": MAX_TOKENS},
-        *(("generation",), ("stop_reason",)),
-        *(("generation",), ("stop_reason",)),
+        whole=(("generation",), ("stop_reason",)),
+        chunk=(("generation",), ("stop_reason",)),
     ),
     _told_by_paths(
         "mistral.",
         _PROMPTED,
-        *(("outputs", 0, "text"), ("outputs", 0, "stop_reason")),
-        *(("outputs", 0, "text"), ("outputs", 0, "stop_reason")),
+        whole=(("outputs", 0, "text"), ("outputs", 0, "stop_reason")),
+        chunk=(("outputs", 0, "text"), ("outputs", 0, "stop_reason")),
     ),
     _told_by_paths(
         "deepseek.",
         _PROMPTED,
-        *(("choices", 0, "text"), ("choices", 0, "stop_reason")),
-        *(("choices", 0, "text"), ("choices", 0, "stop_reason")),
+        whole=(("choices", 0, "text"), ("choices", 0, "stop_reason")),
+        chunk=(("choices", 0, "text"), ("choices", 0, "stop_reason")),
     ),
     _told_by_paths(
         "cohere.command-r",
         {"message": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
-        *(("text",), ("finish_reason",)),
-        *(("text",), ("finish_reason",)),
+        whole=(("text",), ("finish_reason",)),
+        chunk=(("text",), ("finish_reason",)),
     ),
     _told_by_paths(
         "cohere.command",
         _PROMPTED,
-        *(("generations", 0, "text"), ("generations", 0, "finish_reason")),
-        *(("text",), ("finish_reason",)),
+        whole=(("generations", 0, "text"), ("generations", 0, "finish_reason")),
+        chunk=(("text",), ("finish_reason",)),
     ),
     _told_by_paths(
         "ai21.j2",
         {"prompt": PROMPT, "temperature": TEMPERATURE, "maxTokens": MAX_TOKENS},
-        *(("completions", 0, "data", "text"), ("completions", 0, "finishReason", "reason")),
-        *(("text",), ("stop_reason",)),
+        whole=(("completions", 0, "data", "text"), ("completions", 0, "finishReason", "reason")),
+        chunk=(("text",), ("stop_reason",)),
     ),
     _told_by_paths(
         "ai21.",
         {"messages": _USER_MESSAGE, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
-        *(("choices", 0, "message", "content"), ("choices", 0, "finish_reason")),
-        *(("choices", 0, "delta", "content"), ("choices", 0, "finish_reason")),
+        whole=(("choices", 0, "message", "content"), ("choices", 0, "finish_reason")),
+        chunk=(("choices", 0, "delta", "content"), ("choices", 0, "finish_reason")),
     ),
     _told_by_paths(
         "amazon.titan",
         {"inputText": PROMPT, "textGenerationConfig": {"temperature": TEMPERATURE, "maxTokenCount": MAX_TOKENS}},
-        *(("results", 0, "outputText"), ("results", 0, "completionReason")),
-        *(("outputText",), ("completionReason",)),
+        whole=(("results", 0, "outputText"), ("results", 0, "completionReason")),
+        chunk=(("outputText",), ("completionReason",)),
     ),
     Family(
         "amazon.nova",
         {"messages": _USER_BLOCKS, "inferenceConfig": {"temperature": TEMPERATURE, "maxTokens": MAX_TOKENS}},
-        ("output", "message", "content", 0, "text"),
-        ("stopReason",),
-        _nova,
+        converse.message,
+        _nova_chunks,
     ),
 )
 """The first family whose mark stands in the model's id counts, so the narrower mark comes first."""

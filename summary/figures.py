@@ -5,16 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-PERCENTILES = {"median": 50, "p95": 95, "p99": 99}
-SAMPLES_NEEDED = {"p95": 20, "p99": 100}
-"""Below this many samples a percentile is no more than the largest one or two values."""
-
-STREAM_FIGURES = ("ttft_s", "ttfv_s", "tpot_s")
-TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
-OBSERVED = ("itl_s", "client")
-"""What the running process saw and the rows can't tell: it is taken from PREFIX_summary.json when that is there."""
-
-Summary = dict[str, Any]
+from summary.vocabulary import PERCENTILES, SAMPLES_NEEDED, STREAM_FIGURES, TOKENS, Summary
 
 
 def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any]) -> Summary:
@@ -22,7 +13,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
 
     rows      a row a call (see `providers.call`); warm-up calls are in no figure but `warmup_count`
     run       what PREFIX_run.json holds: the run's id, host, options, versions, seed; {} if it is lost
-    observed  see `OBSERVED`; {} if it is lost
+    observed  see `summary.vocabulary.OBSERVED`; {} if it is lost
 
     error_rate               failed over ended calls; aborted ones never ended
     total_execution_time_s   first send -> last end

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from summary.figures import Summary
 from summary.rows import UnreadableRows
+from summary.vocabulary import Summary
 
 MARK = ("Request Count", "Failure Count", "Average Response Time")
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from summary.figures import SAMPLES_NEEDED, STREAM_FIGURES, Summary
+from summary.vocabulary import SAMPLES_NEEDED, STREAM_FIGURES, Summary
 
 TABLE_WIDTH = 88
 STATISTICS = ("min", "avg", "median", "p95", "p99", "max")
@@ -98,14 +98,14 @@ def _count_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "warm-up calls", f"{summary['warmup_count']} (in no figure)"
     if summary.get("total_execution_time_s") is not None:
         yield "time", f"{summary['total_execution_time_s']:.3f} s, first send to last end"
-    if summary["throughput_rps"] is not None:
+    if summary["throughput_rps"]:
         yield "throughput", f"{summary['throughput_rps']:.3g} successes/s"
-    if summary.get("output_tokens_per_s") is not None:
+    if summary.get("output_tokens_per_s"):
         yield "output", f"{summary['output_tokens_per_s']:.4g} tokens/s"
 
 
 def _share(error_rate: float | None) -> str:
-    return "" if error_rate is None else f" ({100 * error_rate:.3g} % of those that ended)"
+    return f" ({100 * error_rate:.3g} % of those that ended)" if error_rate else ""
 
 
 def _size_lines(summary: Summary) -> Iterator[tuple[str, str]]:

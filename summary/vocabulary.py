@@ -1,0 +1,14 @@
+"""The names that the figures and their rendering share."""
+
+from typing import Any
+
+Summary = dict[str, Any]
+
+PERCENTILES = {"median": 50, "p95": 95, "p99": 99}
+SAMPLES_NEEDED = {"p95": 20, "p99": 100}
+"""Below this many samples a percentile is no more than the largest one or two values."""
+
+STREAM_FIGURES = ("ttft_s", "ttfv_s", "tpot_s")
+TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+OBSERVED = ("itl_s", "client")
+"""What the running process saw and the rows can't tell: it is taken from PREFIX_summary.json when that is there."""
