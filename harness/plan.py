@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -12,7 +12,6 @@ import seeds
 from harness import keys, models
 from harness.errors import UsageError
 from harness.numbers import count, natural, number, rate, seconds
-from harness.options import SECRET
 from providers.settings import API, Settings
 from providers.user import LLMUser
 
@@ -36,7 +35,7 @@ class Plan:
 
     calls         exactly so many are measured; `None` for a run without a count
     warmup_calls  so many come before them
-    options       all given ones but the secrets
+    load          Locust's own options: users, users started a second, run time, stop timeout
     """
 
     settings: Settings
@@ -48,7 +47,28 @@ class Plan:
     cache_bust: bool
     log_bodies: bool
     mock: MockPlan
-    options: dict[str, Any]
+    load: dict[str, Any]
+
+    def options(self) -> dict[str, Any]:
+        """Return every option that shapes the run, as it was understood, without secrets."""
+        settings = {name: value for name, value in asdict(self.settings).items() if name not in _NOT_OPTIONS}
+        return {
+            **self.load,
+            "iterations": self.calls,
+            "warmup": self.warmup_calls,
+            **settings,
+            "headers": [name for name, _ in self.settings.headers],
+            "seed_files": [file.name for file in self.files],
+            "selection_mode": self.selection_mode,
+            "cache_bust": self.cache_bust,
+            **({f"mock_{name}": value for name, value in asdict(self.mock).items()} if self.settings.mock else {}),
+        }
+
+
+_NOT_OPTIONS = ("provider", "model", "api", "host", "mock", "api_key", "headers")
+"""Fields of the settings that stand beside the options, or must not be seen."""
+
+_LOAD = ("num_users", "spawn_rate", "run_time", "stop_timeout")
 
 
 def plan_of(options: Options, classes: ProviderClasses) -> Plan:
@@ -68,7 +88,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         cache_bust=bool(options["cache_bust"]),
         log_bodies=bool(options["json_response"]),
         mock=_mock(options),
-        options={name: value for name, value in options.items() if name not in SECRET},
+        load={name: options.get(name) for name in _LOAD},
     )
 
 

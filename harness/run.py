@@ -110,7 +110,7 @@ def _facts(run_id: str, plan: Plan) -> dict[str, Any]:
         "host": None if settings.mock else settings.host,
         "start": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "seed": plan.seed,
-        "options": plan.options,
+        "options": plan.options(),
         "versions": {
             "python": python_version(),
             "platform": platform(),

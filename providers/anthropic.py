@@ -70,7 +70,7 @@ class AnthropicUser(LLMUser):
             "model": self.settings.model,
             "prompt": f"\n\nHuman: {payload}\n\nAssistant:",
             "max_tokens_to_sample": self.max_tokens,
-            "stream": stream,
+            **({"stream": True} if stream else {}),
             **self.options,
         }
         return self.client.post("/v1/complete", cast_to=httpx2.Response, body=body, stream=stream)
