@@ -1,4 +1,4 @@
-"""A connection to an origin: TCP, TLS, bytes in and out. Every failure is a `WireError`."""
+"""A connection to an origin: TCP, a proxy's tunnel, TLS, bytes in and out. Every failure is a `WireError`."""
 
 import ssl
 import sys
@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from gevent import socket
 
-from wire.exchange import ConnectFailed, ConnectionBroken, ConnectTimedOut, DeadlineExceeded, Origin, now
+from wire.exchange import ConnectFailed, ConnectionBroken, ConnectTimedOut, DeadlineExceeded, Origin, Request, now
+from wire.http1 import AnswerParser, encode
+from wire.proxy import Proxy, proxy_of
 
 RECEIVE_BYTES = 65536
 SO_TIMESTAMPNS = 35
@@ -92,10 +94,13 @@ def connect(origin: Origin) -> Connection:
 
 
 def _open(origin: Origin) -> Connection:
-    sock = socket.create_connection((origin.host, origin.port))
+    proxy = proxy_of(origin)
+    sock = socket.create_connection((proxy.host, proxy.port) if proxy else (origin.host, origin.port))
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if origin.scheme == "https":
+            if proxy:
+                _tunnel(sock, origin, proxy)
             sock = tls_context().wrap_socket(sock, server_hostname=origin.host, do_handshake_on_connect=False)
             sock.do_handshake()
             return Connection(sock, stamped=False)
@@ -103,6 +108,21 @@ def _open(origin: Origin) -> Connection:
     except BaseException:
         sock.close()
         raise
+
+
+def _tunnel(sock: socket.socket, origin: Origin, proxy: Proxy) -> None:
+    """Ask the proxy for a way through to the origin (CONNECT, RFC 9110 9.3.6)."""
+    target = f"[{origin.host}]:{origin.port}" if ":" in origin.host else f"{origin.host}:{origin.port}"
+    headers = [("Host", target), *proxy.headers]
+    sock.sendall(encode(Request("CONNECT", "http", proxy.host, proxy.port, target, headers, b"")))
+    answer = AnswerParser()
+    while not answer.head_complete:
+        data = sock.recv(RECEIVE_BYTES)
+        if not data:
+            raise ConnectFailed("the proxy closed the connection")
+        answer.parse(data)
+    if not 200 <= answer.status < 300:
+        raise ConnectFailed(f"the proxy refuses a way to {target}: HTTP {answer.status}")
 
 
 def _ask_for_stamps(sock: socket.socket) -> bool:

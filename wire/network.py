@@ -1,12 +1,14 @@
 """The wire over the network: kept connections, one request a call, every byte stamped as it is received."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 import gevent
 
 from wire.connection import Connection, connect
 from wire.exchange import Exchange, Origin, Request, WireError, current, now
 from wire.http1 import AnswerParser, encode
+from wire.proxy import proxy_of
 
 IDLE_S = 5.0
 """Idle connections are given up after this: uvicorn and Node close theirs then, and a race would fail the call."""
@@ -23,7 +25,7 @@ class NetworkWire:
 
     def send(self, request: Request) -> "NetworkReply":
         """Send one request and wait for its answer's head. Never sends twice, whatever happens."""
-        data = encode(request)
+        data = encode(_as_the_proxy_wants(request))
         exchange = current()
         exchange.begin()
         connection = self._connection(request.origin, exchange)
@@ -59,6 +61,16 @@ class NetworkWire:
         connection = connect(origin)
         exchange.connect_s = now() - started_at
         return connection
+
+
+def _as_the_proxy_wants(request: Request) -> Request:
+    """Return a plain http request as it goes to a proxy, with its whole address as target (RFC 9112 3.2.2)."""
+    proxy = proxy_of(request.origin) if request.scheme == "http" else None
+    if proxy is None:
+        return request
+    netloc = next(value for name, value in request.headers if name.lower() == "host")
+    target = f"http://{netloc}{request.target}"
+    return replace(request, target=target, headers=[*request.headers, *proxy.headers])
 
 
 class NetworkReply:

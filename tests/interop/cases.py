@@ -35,9 +35,22 @@ PLAIN = [
     Case("aws-bedrock", "amazon.nova-lite-v1:0", "aimock"),
 ]
 
+STREAMED = [
+    Case("openai", "relayed-gpt", "litellm/v1", stream=True),
+    Case("openai", "relayed-gpt", "litellm/v1", api="completions", stream=True),
+    Case("openai", "relayed-gpt", "litellm/v1", api="responses", stream=True),
+    Case("azure-openai", "relayed-gpt", "litellm", api_version=AZURE_VERSION, stream=True),
+    Case("deepseek", "relayed-deepseek", "litellm", stream=True),
+    Case("anthropic", "relayed-claude", "litellm", stream=True),
+    Case("vertex-ai", "relayed-gemini", "litellm", api_version="v1beta", stream=True),
+]
+
 FAILING = [
     Case("openai", "rate-limited", "litellm/v1", fails=True),
     Case("openai", "dead-upstream", "litellm/v1", fails=True),
+    Case("openai", "rate-limited", "litellm/v1", stream=True, fails=True),
+    # LiteLLM streams this one as a 200 without a single event: a failure that no SDK notices.
+    Case("anthropic", "claude-3-opus-20240229", "litellm", stream=True, fails=True),
 ]
 
-CASES = [*PLAIN, *FAILING]
+CASES = [*PLAIN, *STREAMED, *FAILING]

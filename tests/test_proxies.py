@@ -1,0 +1,121 @@
+"""HTTPS_PROXY, HTTP_PROXY and NO_PROXY: the wire goes the way that the environment names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import gevent
+import pytest
+from gevent import socket
+from gevent.server import StreamServer
+
+from tests.asking import Asker
+from tests.certificates import make_certificate, trusting
+from tests.mock_server import MockServer, serving
+from wire.proxy import proxy_of
+
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def no_proxies_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    proxy_of.cache_clear()
+    yield
+    proxy_of.cache_clear()
+
+
+class ForwardingProxy:
+    """A proxy that notes the heads it is sent, and passes everything on."""
+
+    def __init__(self, refusal: bytes = b"") -> None:
+        self.heads: list[str] = []
+        self._refusal = refusal
+
+    def handle(self, client: socket.socket, _: object) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += client.recv(65536)
+        self.heads.append(head.decode("latin-1"))
+        if self._refusal:
+            client.sendall(self._refusal)
+            return
+        method, target, _version = head.split(b"\r\n", 1)[0].decode().split()
+        address = target if method == "CONNECT" else target.split("/")[2]
+        host, port = address.rsplit(":", 1)
+        with socket.create_connection((host, int(port))) as origin:
+            if method == "CONNECT":
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                origin.sendall(head.replace(f"http://{address}".encode(), b"", 1))
+            gevent.joinall([gevent.spawn(pump, client, origin), gevent.spawn(pump, origin, client)], count=1)
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+
+
+@contextmanager
+def proxying(proxy: ForwardingProxy) -> Iterator[str]:
+    server = StreamServer(("127.0.0.1", 0), proxy.handle)
+    server.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.stop()
+
+
+def test_http_goes_to_the_proxy_with_its_whole_address(
+    mock_server: MockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = ForwardingProxy()
+    with proxying(proxy) as address:
+        monkeypatch.setenv("HTTP_PROXY", f"http://user:pass%21@{address}")
+        asker = Asker("openai", mock_server.url)
+        assert [asker.ask().error for _ in range(3)] == [None] * 3
+    assert len(proxy.heads) == 1
+    assert proxy.heads[0].startswith(f"POST {mock_server.url}/chat/completions HTTP/1.1\r\n")
+    assert "Proxy-Authorization: Basic dXNlcjpwYXNzIQ==\r\n" in proxy.heads[0]
+    assert mock_server.stats()["connections"] == 1
+
+
+def test_https_goes_through_a_tunnel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = ForwardingProxy()
+    certificate = make_certificate(tmp_path)
+    with trusting(certificate), proxying(proxy) as address:
+        options = ("--tls-cert", str(certificate.path), "--tls-key", str(certificate.key_path))
+        with serving("--latency", "0", *options) as server:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://{address}")
+            call = Asker("anthropic", server.url, stream=True).ask()
+    assert call.outcome == "ok", call.error
+    assert proxy.heads[0].startswith("CONNECT 127.0.0.1:")
+
+
+def test_no_proxy_goes_past_it(mock_server: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "example.org,127.0.0.1")
+    assert Asker("openai", mock_server.url).ask().outcome == "ok"
+
+
+def test_a_proxy_that_refuses_is_named_as_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = ForwardingProxy(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+    with proxying(proxy) as address:
+        monkeypatch.setenv("HTTPS_PROXY", address)
+        call = Asker("openai", "https://api.example.org/v1").ask()
+    assert call.outcome == "failed"
+    assert "the proxy refuses a way to api.example.org:443: HTTP 407" in (call.error or "")
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "https://user:secret@127.0.0.1:3128"])
+def test_a_proxy_of_another_kind_is_refused_in_one_clear_line(
+    proxy: str, mock_server: MockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    call = Asker("openai", mock_server.url).ask()
+    assert "the proxy of HTTP_PROXY must be http://host:port" in (call.error or "")
+    assert "secret" not in (call.error or "")
+    assert mock_server.stats()["requests"] == 0

@@ -1,0 +1,41 @@
+"""The way to an origin where the environment names a proxy: HTTPS_PROXY, HTTP_PROXY, NO_PROXY."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
+
+from wire.exchange import ConnectFailed, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy, and what it is told about us."""
+
+    host: str
+    port: int
+    authorization: str | None
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        return [("Proxy-Authorization", self.authorization)] if self.authorization else []
+
+
+@cache
+def proxy_of(origin: Origin) -> Proxy | None:
+    """Return the proxy for an origin, `None` for a direct way. Raises `ConnectFailed` for a proxy we can't use."""
+    proxies = getproxies_environment()
+    url = proxies.get(origin.scheme)
+    if not url or proxy_bypass(f"{origin.host}:{origin.port}"):
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme != "http" or not parts.hostname:
+        raise ConnectFailed(f"the proxy of {origin.scheme.upper()}_PROXY must be http://host:port")
+    return Proxy(parts.hostname, parts.port or 80, _authorization(parts.username, parts.password))
+
+
+def _authorization(user: str | None, password: str | None) -> str | None:
+    if user is None:
+        return None
+    return "Basic " + b64encode(f"{unquote(user)}:{unquote(password or '')}".encode()).decode()
