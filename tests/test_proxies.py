@@ -75,8 +75,7 @@ def test_http_goes_to_the_proxy_with_its_whole_address(
     proxy = ForwardingProxy()
     with proxying(proxy) as address:
         monkeypatch.setenv("HTTP_PROXY", f"http://user:pass%21@{address}")
-        asker = Asker("openai", mock_server.url)
-        assert [asker.ask().error for _ in range(3)] == [None] * 3
+        assert Asker("openai", mock_server.url).ask().error is None
     assert len(proxy.heads) == 1
     assert proxy.heads[0].startswith(f"POST {mock_server.url}/chat/completions HTTP/1.1\r\n")
     assert "Proxy-Authorization: Basic dXNlcjpwYXNzIQ==\r\n" in proxy.heads[0]
