@@ -70,7 +70,7 @@ def _row(pace: "PaceStats", name: str) -> Row:
         "name": name,
         "safe_name": name,
         "calls": pace.entry(name, "ttft_s").num_requests,
-        "output_tokens_per_s": pace.output_tokens_per_s(name),
+        "output_tokens_per_s": round(pace.output_tokens_per_s(name), 1),
     }
     for figure in FIGURES:
         entry = pace.entry(name, figure)

@@ -31,6 +31,7 @@ class Worker:
         self._outbox: Outbox | None = None
         environment.user_classes = list(classes.values())
         environment.events.test_start.add_listener(self.start)
+        environment.events.test_stop.add_listener(self.be_ready_again)
         environment.events.report_to_master.add_listener(self.report)
         # Locust asks its listeners to `quitting` in reverse, so this one is asked before the runner signs off.
         environment.events.quitting.add_listener(self.end)
@@ -47,6 +48,10 @@ class Worker:
     def report(self, data: dict[str, Any], **_: Any) -> None:
         if self._outbox is not None:
             self._outbox.fill(data)
+
+    def be_ready_again(self, environment: Any, **_: Any) -> None:
+        """Locust lets a worker sleep for its stop timeout after each test; the next test brings its own timeout."""
+        environment.stop_timeout = 0
 
     def end(self, environment: Any, **_: Any) -> None:
         """Let the calls in flight finish, and send what is left."""
