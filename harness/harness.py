@@ -13,10 +13,10 @@ from locust.runners import MasterRunner, WorkerRunner
 from harness import keys, llm_tab, menus, models, options, preflight, quiet, web
 from harness.budget import Budget
 from harness.connect import client_of
-from harness.drain import Drain
 from harness.errors import INTERNAL, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.locust_csv import refine_buckets
+from harness.master import Master
 from harness.pace import PaceStats
 from harness.plan import Plan, plan_of, provider_of
 from harness.results import check_writable
@@ -44,7 +44,7 @@ class Harness:
         self.classes = {user_class.provider: user_class for user_class in user_classes}
         self.secrets = Secrets()
         self.exit_code = ExitCode()
-        self.drain = Drain()
+        self.master: Master | None = None
         self.plan: Plan | None = None
         self.client: Any = None
         self.run: Run | None = None
@@ -61,7 +61,6 @@ class Harness:
         events.init_command_line_parser.add_listener(self.add_arguments)
         events.init.add_listener(self.begin)
         events.test_start.add_listener(self.start_run)
-        events.test_stopping.add_listener(self.drain_workers)
         events.test_stop.add_listener(self.finish_run)
         events.quitting.add_listener(self.end)
 
@@ -90,12 +89,11 @@ class Harness:
         quiet.calm(given)
         refine_buckets()
         self.exit_code.watch_signals()
-        self.drain.install(runner)
         if isinstance(runner, WorkerRunner):
             Worker(environment, self.classes, self.secrets, self._secret_options)
             return
-        environment.events.worker_report.add_listener(self.receive)
-        _refuse_workers_with_a_count(given)
+        if isinstance(runner, MasterRunner):
+            self.master = Master(runner)
         if given.output_format not in RENDERERS:
             raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
         if given.headless or given.autostart:
@@ -148,6 +146,7 @@ class Harness:
 
     def _start_run(self, environment: Any) -> None:
         given = environment.parsed_options
+        given.run_id = None
         if self.plan is None:
             self.prepare(environment, vars(given))
         plan = cast(Plan, self.plan)
@@ -159,6 +158,9 @@ class Harness:
         given.run_id, given.run_started_at, given.run_seed = run.run_id, time.time(), str(plan.seed)
         calls = plan.warmup_calls + plan.calls if plan.calls else None
         budget = Budget(calls, lambda: self._end_run(environment))
+        if self.master is not None:
+            self.master.begin(run, budget)
+            return
         session = RunSession(plan, self.client, run.run_id, self.secrets, budget, run.keep)
         session.alone = given.num_users in (None, 1)
         LLMUser.session = session
@@ -175,16 +177,6 @@ class Harness:
         runner = environment.runner
         gevent.spawn_later(SETTLE_S, runner.quit if environment.parsed_options.headless else runner.stop)
 
-    def receive(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        """Listen to `worker_report`, on a master."""
-        if self.run is not None:
-            self.run.receive(client_id, data)
-
-    def drain_workers(self, environment: Any, **_: Any) -> None:
-        """Listen to `test_stopping`: a master's run ends when its workers' last rows are in."""
-        if isinstance(environment.runner, MasterRunner):
-            self.drain.wait(environment.runner)
-
     def finish_run(self, environment: Any, **_: Any) -> None:
         """Listen to `test_stop`, which fires when the last user has stopped, and may fire again."""
         run, self.run, self.plan = self.run, None, None
@@ -198,6 +190,8 @@ class Harness:
             self.exit_code.note(INTERNAL)
         if run.broken:
             self.exit_code.note(INTERNAL)
+        if self.master is not None and environment.runner.worker_count == 0:
+            self._end_run(environment)
 
     def _tell(self, summary: dict[str, Any], given: Any) -> None:
         render = RENDERERS[given.output_format]
@@ -226,8 +220,3 @@ class Harness:
         for header in self._secret_options["header"]:
             self.secrets.add(header.partition(":")[2])
         self.secrets.guard_logs()
-
-
-def _refuse_workers_with_a_count(given: Any) -> None:
-    if given.iterations and (given.processes or given.master):
-        raise UsageError("-i does not work with --processes or --master yet: use -t")

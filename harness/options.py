@@ -40,7 +40,9 @@ class Offered(list[str]):
 def add_arguments(parser: Any, models: Models, user_classes: Iterable[str]) -> None:
     """Add every option, and Locust's own under the names and with the defaults of this project."""
     parser = _Named(parser)
-    parser.set_defaults(host=DEFAULT_HOST, exit_code_on_error=0, stop_timeout=STOP_TIMEOUT_OF_THE_RUN)
+    parser.set_defaults(
+        host=DEFAULT_HOST, exit_code_on_error=0, enable_rebalancing=True, stop_timeout=STOP_TIMEOUT_OF_THE_RUN
+    )
     _add_target(parser, models)
     _add_request(parser)
     _add_load(parser)

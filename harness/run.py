@@ -44,6 +44,7 @@ class Run:
         self.pace = PaceStats()
         self._watch = ClientWatch()
         self._client = ClientFigures()
+        self.lost = {"calls": 0, "workers": 0}
 
     def keep(self, call: Call) -> None:
         """Write a call's row, and count it."""
@@ -64,7 +65,8 @@ class Run:
         self._records.close()
         self._watch.stop()
         self._client.add("here", self._watch.take())
-        summary = self._summary({"itl_s": self.pace.itl_s(), "client": self._client.conclude()})
+        observed = {"itl_s": self.pace.itl_s(), "client": self._client.conclude(), "lost": self.lost}
+        summary = self._summary(observed)
         for write in (self._locust_csv.finish, lambda: self._results.write_json("summary.json", summary)):
             try:
                 write()

@@ -3,12 +3,11 @@
 import json
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 
 import seeds
-from harness.budget import Budget
 from harness.plan import Plan
 from harness.secrets import Secrets
 from providers.call import Call
@@ -16,6 +15,13 @@ from providers.settings import Settings
 from wire.exchange import Exchange, now
 
 _log = logging.getLogger("llm")
+
+
+class Permits(Protocol):
+    """Where calls are counted out: here, or by the master."""
+
+    def take(self) -> int | None: ...
+    def end(self) -> None: ...
 
 
 class RunSession:
@@ -31,7 +37,7 @@ class RunSession:
         client: Any,
         run_id: str,
         secrets: Secrets,
-        budget: Budget,
+        permits: Permits,
         keep: Callable[[Call], None],
         stream: int = 0,
     ) -> None:
@@ -39,11 +45,11 @@ class RunSession:
         self.settings = plan.settings
         self.keep_bodies = plan.log_bodies
         self.client = client
-        self.take_permit = budget.take
+        self.take_permit = permits.take
         self.redact = secrets.redact
         self.alone = False
         self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream)
-        self._budget, self._keep = budget, keep
+        self._permits, self._keep = permits, keep
         self.warmup_calls = plan.warmup_calls
         self.started_at = now()
 
@@ -56,7 +62,7 @@ class RunSession:
         _log.log(self._level(call), "%s", _line(call))
         if self.keep_bodies and exchange.status is not None:
             _log.info("%s", _body_line(exchange))
-        self._budget.end()
+        self._permits.end()
 
     def _level(self, call: Call) -> int:
         if not self.alone:

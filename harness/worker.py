@@ -6,10 +6,13 @@ from typing import Any, cast
 
 import locust.runners
 
+from harness import orphan
 from harness.budget import Budget
 from harness.connect import client_of
-from harness.errors import CannotStart
+from harness.drain import DRAIN, DRAINED
+from harness.errors import CannotStart, UsageError
 from harness.outbox import Outbox
+from harness.permits import GRANT, RemotePermits
 from harness.plan import Options, Plan, ProviderClasses, plan_of
 from harness.secrets import Secrets
 from harness.session import NoSession, RunSession
@@ -29,8 +32,13 @@ class Worker:
         locust.runners.WORKER_REPORT_INTERVAL = REPORT_INTERVAL_S
         self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
         self._outbox: Outbox | None = None
+        self._permits: RemotePermits | None = None
+        environment.runner.register_message(GRANT, self.grant)
+        environment.runner.register_message(DRAIN, self.drain, concurrent=True)
+        orphan.watch(environment.runner, is_forked=bool(environment.parsed_options.processes))
         environment.user_classes = list(classes.values())
         environment.events.test_start.add_listener(self.start)
+        environment.events.test_stopping.add_listener(self.close_permits)
         environment.events.test_stop.add_listener(self.be_ready_again)
         environment.events.report_to_master.add_listener(self.report)
         # Locust asks its listeners to `quitting` in reverse, so this one is asked before the runner signs off.
@@ -44,6 +52,22 @@ class Worker:
         except CannotStart as error:
             _log.error("%s", self._secrets.redact(str(error)))
             LLMUser.session = cast(Session, NoSession())
+
+    def grant(self, msg: Any, **_: Any) -> None:
+        if self._permits is not None:
+            self._permits.grant(**msg.data)
+
+    def close_permits(self, **_: Any) -> None:
+        if self._permits is not None:
+            self._permits.close()
+
+    def drain(self, environment: Any, **_: Any) -> None:
+        """Let the calls in flight finish, send their rows, and say so: the master's run ends with that."""
+        runner = environment.runner
+        self.close_permits()
+        runner.stop_users(runner.user_classes_count)
+        runner._send_stats()
+        runner.send_message(DRAINED)
 
     def report(self, data: dict[str, Any], **_: Any) -> None:
         if self._outbox is not None:
@@ -75,14 +99,18 @@ class Worker:
 
     def _session(self, environment: Any) -> RunSession:
         given, runner = environment.parsed_options, environment.runner
+        if given.run_id is None:
+            raise UsageError("the master has refused the run")
         plan = self._plan({**vars(given), "host": environment.host, "seed": given.run_seed})
         if self._outbox is not None:
             self._outbox.close()
         self._outbox = Outbox(f"{runner.client_id.split('_')[0]}-{runner.worker_index}")
         client = client_of(plan, self._classes[plan.settings.provider])
+        self._permits = RemotePermits(runner, given.run_id)
+        counted_out = plan.calls is not None or plan.warmup_calls
+        permits = self._permits if counted_out else Budget(None, lambda: None)
         session = RunSession(
-            plan, client, given.run_id, self._secrets, Budget(None, lambda: None), self._outbox.keep,
-            stream=runner.worker_index + 1,
-        )  # fmt: skip
+            plan, client, given.run_id, self._secrets, permits, self._outbox.keep, stream=runner.worker_index + 1
+        )
         session.started_at = now() - (time.time() - given.run_started_at)
         return session

@@ -15,6 +15,8 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
     run       what PREFIX_run.json holds: the run's id, host, options, versions, seed; {} if it is lost
     observed  see `summary.vocabulary.OBSERVED`; {} if it is lost
 
+    lost                     workers that died, and the calls that -i had counted out to them: sent, perhaps, and never
+                             heard of again
     error_rate               failed over ended calls; aborted ones never ended
     total_execution_time_s   first send -> last end
     throughput_rps           successes over that time
@@ -39,6 +41,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         "success_count": ok,
         "failure_count": failed,
         "aborted_count": aborted,
+        "lost": observed.get("lost"),
         "warmup_count": warmup_count,
         "error_rate": failed / len(ended) if len(ended) else None,
         "total_execution_time_s": span_s,

@@ -94,6 +94,8 @@ def _count_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "failed", f"{summary['failure_count']}" + _share(summary["error_rate"])
     if summary.get("aborted_count"):
         yield "aborted", f"{summary['aborted_count']} (cut off by the end of the run)"
+    if (summary.get("lost") or {}).get("calls"):
+        yield "lost", f"{summary['lost']['calls']} (in flight on workers that died)"
     if summary.get("warmup_count"):
         yield "warm-up calls", f"{summary['warmup_count']} (in no figure)"
     if summary.get("total_execution_time_s") is not None:
@@ -141,6 +143,8 @@ def _remarks(summary: Summary) -> Iterator[str]:
         yield f"{TOO_FEW} too few samples ({summary['success_count']}): {needs}."
     if summary.get("percentiles"):
         yield f"Percentiles are {summary['percentiles']}."
+    if (summary.get("lost") or {}).get("workers"):
+        yield f"{summary['lost']['workers']} worker(s) died: up to the last second of their calls is missing."
     if summary.get("client"):
         yield f"client: {summary['client']['verdict']}"
 

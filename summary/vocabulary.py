@@ -10,5 +10,5 @@ SAMPLES_NEEDED = {"p95": 20, "p99": 100}
 
 STREAM_FIGURES = ("ttft_s", "ttfv_s", "tpot_s")
 TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
-OBSERVED = ("itl_s", "client")
+OBSERVED = ("itl_s", "client", "lost")
 """What the running process saw and the rows can't tell: it is taken from PREFIX_summary.json when that is there."""

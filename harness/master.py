@@ -1,0 +1,73 @@
+"""A master's part of a distributed run: permits out, rows in, and an end that waits for both."""
+
+from typing import Any
+
+import gevent
+from locust.runners import STATE_MISSING
+
+from harness.budget import Budget
+from harness.drain import Drain
+from harness.outbox import CALLS
+from harness.permits import BACK, WANT, PermitDesk
+from harness.records import COLUMNS
+from harness.run import Run
+
+LOOK_EVERY_S = 0.5
+REQUEST = COLUMNS.index("request")
+
+
+class Master:
+    """Listens to a master's workers, for one run after the other."""
+
+    def __init__(self, runner: Any) -> None:
+        self._runner = runner
+        self._drain = Drain(runner)
+        self._run: Run | None = None
+        self._desk: PermitDesk | None = None
+        self._took_part: set[str] = set()
+        runner.register_message(WANT, self._on_want)
+        runner.register_message(BACK, self._on_back)
+        runner.environment.events.worker_report.add_listener(self._on_report)
+        runner.environment.events.test_stopping.add_listener(self._on_stopping)
+        runner.greenlet.spawn(self._watch_workers)
+
+    def begin(self, run: Run, budget: Budget) -> None:
+        """Take part in a run: from now on permits and rows are its."""
+        self._run, self._desk = run, PermitDesk(self._runner, run.run_id, budget)
+        self._took_part.clear()
+
+    def _on_want(self, msg: Any, **_: Any) -> None:
+        if self._desk is not None:
+            self._desk.want(msg.node_id, **msg.data)
+
+    def _on_back(self, msg: Any, **_: Any) -> None:
+        if self._desk is not None:
+            self._desk.take_back(msg.node_id, **msg.data)
+
+    def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        if self._run is None or self._desk is None:
+            return
+        self._took_part.add(client_id)
+        self._run.receive(client_id, data)
+        for cells in data.get(CALLS, ()):
+            self._desk.end(client_id, cells[REQUEST])
+
+    def _on_stopping(self, **_: Any) -> None:
+        """The run's end: the last rows, and an account of the workers that can't send theirs."""
+        lost_workers = self._took_part - self._living()
+        self._drain.wait()
+        self._bury_the_dead()
+        if self._run is not None and self._desk is not None:
+            self._run.lost = {"calls": self._desk.lost_count, "workers": len(lost_workers)}
+
+    def _watch_workers(self) -> None:
+        while True:
+            gevent.sleep(LOOK_EVERY_S)
+            self._bury_the_dead()
+
+    def _bury_the_dead(self) -> None:
+        if self._desk is not None:
+            self._desk.bury(self._living())
+
+    def _living(self) -> set[str]:
+        return {worker.id for worker in self._runner.clients.all if worker.state != STATE_MISSING}

@@ -1,0 +1,28 @@
+"""A worker without a master stops: nobody pays for calls that nobody counts."""
+
+import os
+from typing import Any
+
+import gevent
+import locust.runners
+
+MASTER_SILENCE_S = 6
+"""Locust's own patience is a minute."""
+
+LOOK_EVERY_S = 0.1
+
+_FORKED_BY = os.getpid()
+"""Read at import, in the process that `--processes` forks its workers from."""
+
+
+def watch(runner: Any, is_forked: bool) -> None:
+    """End the worker's process soon after its master is gone: by its silence, or, of a forked worker, by its pid."""
+    locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_SILENCE_S
+    if is_forked:
+        runner.greenlet.spawn(_watch_parent, runner)
+
+
+def _watch_parent(runner: Any) -> None:
+    while os.getppid() == _FORKED_BY:
+        gevent.sleep(LOOK_EVERY_S)
+    gevent.spawn(runner.quit)
