@@ -13,7 +13,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from harness import keys, llm_tab, menus, models, options, preflight, quiet, web
 from harness.budget import Budget
 from harness.connect import client_of
-from harness.errors import INTERNAL, CannotStart, UsageError
+from harness.errors import INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.locust_csv import refine_buckets
 from harness.master import Master
@@ -77,6 +77,8 @@ class Harness:
         except CannotStart as error:
             sys.stderr.write(f"locust: error: {self.secrets.redact(str(error))}\n")
             sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
         except Exception:
             _log.exception("an error of our own")
             sys.exit(INTERNAL)

@@ -1,0 +1,140 @@
+"""Masters and workers as real processes: together they are one run, whatever becomes of them."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command_line import Running, free_port, locust, report, rows_in, started, stats_in, summary_in
+from tests.mock_server import MockServer, serving
+
+TARGET = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "--csv", "run", "-o", "json"]
+
+
+@pytest.fixture(scope="module")
+def slow_mock() -> Iterator[MockServer]:
+    """A mock whose every answer takes 0.2 s."""
+    with serving("--ttft", "0.2", "--itl", "0", "--tokens", "8", "--exact-tokens") as server:
+        yield server
+
+
+def against(server: MockServer, *arguments: str) -> list[str]:
+    port = str(free_port())
+    return [*TARGET, "-H", server.url, "--master-bind-port", port, "--master-port", port, *arguments]
+
+
+def rows_so_far(folder: Path) -> list[dict[str, Any]]:
+    return rows_in(folder) if (folder / "run_requests.csv").exists() else []
+
+
+def children_of(running: Running) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(running.process.pid)], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(("workers", "users", "calls"), [(2, 7, 60), (3, 1, 10), (2, 64, 20)])
+def test_n_calls_over_workers_are_n_rows_and_n_requests(
+    workers: int, users: int, calls: int, tmp_path: Path, mock_server: MockServer
+) -> None:
+    options = ["--processes", str(workers), "-u", str(users), "-r", str(users), "-i", str(calls)]
+    ended = locust(tmp_path, *against(mock_server, *options))
+    assert ended.code == 0, ended.stderr
+    rows = rows_in(tmp_path)
+    assert sorted(int(row["request"]) for row in rows) == list(range(1, calls + 1))
+    assert {row["outcome"] for row in rows} == {"ok"}
+    assert all(row["worker"] for row in rows)
+    assert int(stats_in(tmp_path)["Request Count"]) == calls
+    assert mock_server.stats()["requests"] == calls
+    assert summary_in(tmp_path)["total_bytes"] == mock_server.stats()["response_bytes"]
+
+
+def test_a_killed_workers_calls_in_flight_are_lost_and_the_rest_is_done_by_the_others(
+    tmp_path: Path, slow_mock: MockServer
+) -> None:
+    slow_mock.reset()
+    options = against(slow_mock, "--processes", "2", "-u", "6", "-r", "6", "-i", "80")
+    with started(tmp_path, options) as running:
+        running.until(lambda: len({row["worker"] for row in rows_so_far(tmp_path)}) == 2)
+        os.kill(children_of(running)[0], signal.SIGKILL)
+        ended = running.wait()
+    assert ended.code == 0, ended.stderr
+    summary = summary_in(tmp_path)
+    assert summary["lost"]["workers"] == 1
+    assert summary["total_requests"] + summary["lost"]["calls"] == 80
+    assert len(rows_in(tmp_path)) == summary["total_requests"] == int(stats_in(tmp_path)["Request Count"])
+    assert slow_mock.stats()["requests"] <= 80
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_killed_master_leaves_its_rows_and_no_worker_that_goes_on(tmp_path: Path, slow_mock: MockServer) -> None:
+    options = against(slow_mock, "--processes", "2", "-u", "4", "-r", "4", "-i", "2000")
+    with started(tmp_path, options) as running:
+        running.until(lambda: len(rows_so_far(tmp_path)) >= 10)
+        workers = children_of(running)
+        running.send(signal.SIGKILL)
+        running.process.wait()
+        Orphans(workers).wait_for_their_end()
+    done = report(tmp_path, "run", "-o", "json")
+    assert done.code == 0, done.stderr
+    assert len(rows_in(tmp_path)) >= 10
+
+
+class Orphans:
+    """Workers whose master is gone."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self._pids = pids
+
+    def wait_for_their_end(self) -> None:
+        deadline = 30.0
+        while any(is_alive(pid) for pid in self._pids):
+            deadline -= 0.1
+            assert deadline > 0, "a worker outlives its master"
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_master_ends_all_with_every_call_accounted_for(
+    number: signal.Signals, tmp_path: Path, slow_mock: MockServer
+) -> None:
+    slow_mock.reset()
+    options = against(slow_mock, "--processes", "2", "-u", "4", "-r", "4", "-i", "2000")
+    with started(tmp_path, options) as running:
+        running.until(lambda: len(rows_so_far(tmp_path)) >= 10)
+        running.send(number)
+        ended = running.wait()
+    assert ended.code == 128 + number, ended.stderr
+    summary = summary_in(tmp_path)
+    assert summary["total_requests"] == len(rows_in(tmp_path)) == slow_mock.stats()["requests"]
+    assert summary["aborted_count"] == 0
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_worker_that_joins_by_itself_brings_its_own_key(tmp_path: Path, mock_server: MockServer) -> None:
+    port = str(free_port())
+    here, there = tmp_path / "master", tmp_path / "worker"
+    here.mkdir()
+    there.mkdir()
+    target = [*TARGET, "-H", mock_server.url, "-u", "3", "-r", "3", "-i", "30"]
+    target[target.index("-k") + 1] = "masters-own-key"
+    with (
+        started(here, [*target, "--master", "--master-bind-port", port, "--expect-workers", "1"]) as master,
+        started(there, ["--worker", "--master-port", port], LLM_API_KEY="workers-own-key") as worker,
+    ):
+        ended = master.wait()
+        worker.wait()
+    assert ended.code == 0, ended.stderr
+    assert len(rows_in(here)) == 30
+    assert summary_in(here)["success_count"] == 30
