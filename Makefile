@@ -1,23 +1,38 @@
 # make run    the main job on the embedded mock: make run PROVIDER=anthropic for another of the six
 # make test   the tests
 # make check  ruff and mypy
+# make bench  what a call costs, against the SDKs' own clients and Locust's; bench-full repeats it more often
+# make interop  against LiteLLM and another's mock server
 PROVIDER ?= openai
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check interop clean
+.PHONY: run test test-processes test-inside check bench bench-full interop clean
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
 
+# Most tests wait for processes and sockets, so those that start processes run beside the others.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(MAKE) --jobs=2 --output-sync=target test-processes test-inside
+
+test-processes: $(READY)
+	$(BIN)/python -m pytest -m processes
+
+test-inside: $(READY)
+	$(BIN)/python -m pytest -m "not processes"
 
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+bench-full: $(READY)
+	$(BIN)/python -m benchmarks --full
 
 interop: $(READY)
 	$(BIN)/python -m tests.interop

@@ -10,7 +10,7 @@ from typing import Any, cast
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
-from harness import keys, llm_tab, menus, models, options, preflight, quiet, web
+from harness import ending, keys, llm_tab, menus, models, options, preflight, quiet, web
 from harness.budget import Budget
 from harness.connect import client_of
 from harness.errors import INTERNAL, INTERRUPTED, CannotStart, UsageError
@@ -103,8 +103,8 @@ class Harness:
         else:
             self._begin_attended(environment)
         if web_ui:
-            web.attach(web_ui, environment, self)
-            llm_tab.attach(web_ui, self)
+            web.attach(web_ui, environment, self._check_form)
+            llm_tab.attach(web_ui, lambda: self.pace)
 
     def _begin_unattended(self, environment: Any) -> None:
         given = environment.parsed_options
@@ -133,6 +133,16 @@ class Harness:
         self.client = client_of(plan, user_class)
         environment.user_classes = [user_class]
         self.plan = plan
+
+    def _check_form(self, environment: Any, given: Mapping[str, Any]) -> str | None:
+        """Prepare what the web UI's form asks for; return the reason why it can't start, if there is one."""
+        if self.run is not None:
+            return "the last run's calls are still ending: try again in a moment"
+        try:
+            self.prepare(environment, given)
+        except CannotStart as error:
+            return self.secrets.redact(str(error))
+        return None
 
     def start_run(self, environment: Any, **_: Any) -> None:
         """Listen to `test_start`: open the run's files and hand the users their session."""
@@ -204,12 +214,8 @@ class Harness:
             _log.info("%s", as_table(summary))
 
     def end(self, environment: Any, **_: Any) -> None:
-        """Listen to `quitting`: stop a test that is still on, however impatient the user, and set the exit code."""
-        runner = environment.runner
-        try:
-            runner.stop()
-        except KeyboardInterrupt:
-            runner.user_greenlets.kill()
+        """Listen to `quitting`: stop a test that is still on, and set the exit code."""
+        ending.stop(environment.runner)
         self.finish_run(environment)
         environment.process_exit_code = self.exit_code.decide(environment)
 

@@ -3,13 +3,12 @@
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from flask import Response, make_response, request
 
-if TYPE_CHECKING:
-    from harness.harness import Harness
-    from harness.pace import PaceStats
+from harness.pace import PaceStats
 
 KEY = "llm"
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -25,8 +24,8 @@ CSV_PATH = "/llm/csv"
 Row = dict[str, Any]
 
 
-def attach(web_ui: Any, harness: "Harness") -> None:
-    """Add the tab, what it polls, and its table as CSV."""
+def attach(web_ui: Any, latest: Callable[[], PaceStats | None]) -> None:
+    """Add the tab, what it polls, and its table as CSV, for the `latest` run."""
     web_ui.template_args["extended_tabs"] = [{"title": "LLM", "key": KEY}]
     web_ui.template_args["extended_tables"] = [
         {"key": KEY, "structure": [{"key": name, "title": title} for name, title in COLUMNS.items()]}
@@ -35,12 +34,12 @@ def attach(web_ui: Any, harness: "Harness") -> None:
 
     def feed(response: Response) -> Response:
         if request.path.endswith("/stats/requests") and response.is_json:
-            content = {**(response.get_json() or {}), "extended_stats": [{"key": KEY, "data": rows_of(harness.pace)}]}
+            content = {**(response.get_json() or {}), "extended_stats": [{"key": KEY, "data": rows_of(latest())}]}
             response.set_data(json.dumps(content))
         return response
 
     def download() -> Response:
-        response = make_response(as_csv(rows_of(harness.pace)))
+        response = make_response(as_csv(rows_of(latest())))
         response.headers["Content-Type"] = "text/csv"
         response.headers["Content-Disposition"] = "attachment;filename=llm.csv"
         return response
@@ -49,7 +48,7 @@ def attach(web_ui: Any, harness: "Harness") -> None:
     web_ui.app.route(CSV_PATH)(web_ui.auth_required_if_enabled(download))
 
 
-def rows_of(pace: "PaceStats | None") -> list[Row]:
+def rows_of(pace: PaceStats | None) -> list[Row]:
     """Return a row a model; none before the first run, or without streams."""
     if pace is None:
         return []
@@ -65,7 +64,7 @@ def as_csv(rows: list[Row]) -> str:
     return text.getvalue()
 
 
-def _row(pace: "PaceStats", name: str) -> Row:
+def _row(pace: PaceStats, name: str) -> Row:
     row: Row = {
         "name": name,
         "safe_name": name,

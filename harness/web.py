@@ -1,36 +1,24 @@
 """The web UI: a start form that is checked before anything starts."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import jsonify, request
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from harness.errors import CannotStart
-
-if TYPE_CHECKING:
-    from harness.harness import Harness
+Check = Callable[[Any, Mapping[str, Any]], str | None]
 
 
-def attach(web_ui: Any, environment: Any, harness: "Harness") -> None:
-    """Check the form of each start. A run that can't begin is refused with its reason, which the page shows."""
+def attach(web_ui: Any, environment: Any, check: Check) -> None:
+    """Ask `check` at each start. The reason for its refusal shows in red above the form's button."""
 
     def check_start() -> Any:
         if request.method != "POST" or not request.path.endswith("/swarm") or _is_on(environment):
             return None
-        if harness.run is not None:
-            return _refusal("the last run's calls are still ending: try again in a moment", environment)
-        try:
-            harness.prepare(environment, _options(environment))
-        except CannotStart as error:
-            return _refusal(harness.secrets.redact(str(error)), environment)
-        return None
+        refusal = check(environment, _options(environment))
+        return refusal and jsonify(success=False, message=refusal, host=environment.host)
 
     web_ui.app.before_request(check_start)
-
-
-def _refusal(reason: str, environment: Any) -> Any:
-    """Return what the page shows in red above its button."""
-    return jsonify(success=False, message=reason, host=environment.host)
 
 
 def _is_on(environment: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import locust.runners
 
-from harness import orphan
+from harness import ending, orphan
 from harness.budget import Budget
 from harness.connect import client_of
 from harness.drain import DRAIN, DRAINED
@@ -79,12 +79,8 @@ class Worker:
 
     def end(self, environment: Any, **_: Any) -> None:
         """Let the calls in flight finish, and send what is left."""
-        runner = environment.runner
-        try:
-            runner.stop()
-        except KeyboardInterrupt:
-            runner.user_greenlets.kill()
-        runner._send_stats()
+        ending.stop(environment.runner)
+        environment.runner._send_stats()
 
     def _plan(self, options: Options) -> Plan:
         return plan_of({**options, **self._secret_options}, self._classes)

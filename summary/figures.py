@@ -27,38 +27,54 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
     repeated_payloads        how many different payloads were sent more than once
     """
     rows, warmup_count = _measured(rows)
-    outcomes = rows["outcome"].value_counts()
-    ok, failed, aborted = (int(outcomes.get(name, 0)) for name in ("ok", "failed", "aborted"))
     ended, successes = rows[rows["outcome"] != "aborted"], rows[rows["outcome"] == "ok"]
-    span_s = _span_s(ended)
     return {
         **{name: run.get(name) or _only(rows, name) for name in ("run_id", "provider", "model", "api", "mode")},
-        "stream": run.get("stream"),
-        "host": run.get("host"),
+        **{name: run.get(name) for name in ("stream", "host")},
         "start": _start(rows, run),
         "end": _end(ended),
-        "total_requests": len(rows),
-        "success_count": ok,
-        "failure_count": failed,
-        "aborted_count": aborted,
-        "lost": observed.get("lost"),
+        **_counts(rows),
         "warmup_count": warmup_count,
-        "error_rate": failed / len(ended) if len(ended) else None,
-        "total_execution_time_s": span_s,
-        "throughput_rps": ok / span_s if span_s else None,
-        "output_tokens_per_s": _per_second(_sum(successes, "output_tokens"), span_s),
-        "latency_s": _distribution_of(successes, "latency_s"),
-        **{name: _distribution_of(successes, name) for name in STREAM_FIGURES if _is_reported(successes, name)},
+        "lost": observed.get("lost"),
+        **_rates(ended, successes),
+        **_times(successes),
         "itl_s": observed.get("itl_s"),
-        "too_few_samples": [name for name, needed in SAMPLES_NEEDED.items() if ok < needed],
-        "total_bytes": int(rows["response_bytes"].sum()),
-        **{name: _sum(rows, name) for name in TOKENS},
-        "repeated_payloads": int((rows["prompt"].value_counts() > 1).sum()),
+        "too_few_samples": [name for name, needed in SAMPLES_NEEDED.items() if len(successes) < needed],
+        **_sizes(rows),
         "new_connections": int((rows["connection"] == "new").sum()) if "connection" in rows else None,
         "lag_s": _distribution_of(rows, "lag_s") if _is_reported(rows, "lag_s") else None,
         "client": observed.get("client"),
         "failures": _failures(rows),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
+    }
+
+
+def _counts(rows: pd.DataFrame) -> Summary:
+    outcomes = rows["outcome"].value_counts()
+    names = {"ok": "success_count", "failed": "failure_count", "aborted": "aborted_count"}
+    return {"total_requests": len(rows), **{name: int(outcomes.get(outcome, 0)) for outcome, name in names.items()}}
+
+
+def _rates(ended: pd.DataFrame, successes: pd.DataFrame) -> Summary:
+    span_s = _span_s(ended)
+    return {
+        "error_rate": float((ended["outcome"] == "failed").mean()) if len(ended) else None,
+        "total_execution_time_s": span_s,
+        "throughput_rps": _per_second(len(successes), span_s),
+        "output_tokens_per_s": _per_second(_sum(successes, "output_tokens"), span_s),
+    }
+
+
+def _times(successes: pd.DataFrame) -> Summary:
+    streamed = [name for name in STREAM_FIGURES if _is_reported(successes, name)]
+    return {name: _distribution_of(successes, name) for name in ("latency_s", *streamed)}
+
+
+def _sizes(rows: pd.DataFrame) -> Summary:
+    return {
+        "total_bytes": int(rows["response_bytes"].sum()),
+        **{name: _sum(rows, name) for name in TOKENS},
+        "repeated_payloads": int((rows["prompt"].value_counts() > 1).sum()),
     }
 
 

@@ -75,6 +75,8 @@ ALL = {case: arguments for case, (arguments, _) in [*BAD_USAGE.items(), *COUNTED
 FORKING = """
 import json, os, sys
 import harness.harness, locust.main  # which takes two seconds, once
+
+pytestmark = pytest.mark.processes
 for folder, arguments in json.load(sys.stdin):
     child = os.fork()
     if child:
