@@ -102,6 +102,8 @@ class Harness:
             self._begin_unattended(environment)
         else:
             self._begin_attended(environment)
+        if self.master is not None:
+            self.master.wait_for_workers(given.processes or 0)
         if web_ui:
             web.attach(web_ui, environment, self._check_form)
             llm_tab.attach(web_ui, lambda: self.pace)

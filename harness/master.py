@@ -11,6 +11,10 @@ from harness.outbox import CALLS
 from harness.permits import BACK, WANT, PermitDesk
 from harness.records import COLUMNS
 from harness.run import Run
+from wire.exchange import now
+
+PREPARED = "llm_prepared"
+PATIENCE_S = 60.0
 
 LOOK_EVERY_S = 0.5
 REQUEST = COLUMNS.index("request")
@@ -25,11 +29,22 @@ class Master:
         self._run: Run | None = None
         self._desk: PermitDesk | None = None
         self._took_part: set[str] = set()
+        self._prepared = 0
+        runner.register_message(PREPARED, self._on_prepared)
         runner.register_message(WANT, self._on_want)
         runner.register_message(BACK, self._on_back)
         runner.environment.events.worker_report.add_listener(self._on_report)
         runner.environment.events.test_stopping.add_listener(self._on_stopping)
         runner.greenlet.spawn(self._watch_workers)
+
+    def wait_for_workers(self, count: int) -> None:
+        """Wait until so many have imported their SDK: Locust calls a worker ready before, and starts the clock."""
+        give_up_at = now() + PATIENCE_S
+        while self._prepared < count and now() < give_up_at:
+            gevent.sleep(0.05)
+
+    def _on_prepared(self, **_: Any) -> None:
+        self._prepared += 1
 
     def begin(self, run: Run, budget: Budget) -> None:
         """Take part in a run: from now on permits and rows are its."""

@@ -11,6 +11,7 @@ from harness.budget import Budget
 from harness.connect import client_of
 from harness.drain import DRAIN, DRAINED
 from harness.errors import CannotStart, UsageError
+from harness.master import PREPARED
 from harness.outbox import Outbox
 from harness.permits import GRANT, RemotePermits
 from harness.plan import Options, Plan, ProviderClasses, plan_of
@@ -44,6 +45,7 @@ class Worker:
         # Locust asks its listeners to `quitting` in reverse, so this one is asked before the runner signs off.
         environment.events.quitting.add_listener(self.end)
         self._import_ahead(vars(environment.parsed_options))
+        environment.runner.send_message(PREPARED)
 
     def start(self, environment: Any, **_: Any) -> None:
         """Make the session that the master's options describe."""

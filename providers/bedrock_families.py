@@ -6,7 +6,7 @@ complete body with valid checksums.
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage
 
 Path = tuple[str | int, ...]
 Paths = tuple[Path, Path]
+Counts = dict[str, int | None]
 Reader = Callable[[Iterable[Json]], Answer]
 
 DEMANDED_MAX_TOKENS = 1024
@@ -53,15 +54,13 @@ class Family:
 
     def answer(self, body: Json, headers: Mapping[str, str]) -> Answer:
         """Read a whole answer. Bedrock itself counts the tokens, in headers alike for all families."""
-        yield from self.whole(body)
-        yield _usage(lambda name: _number(headers.get(f"x-amzn-bedrock-{_HEADERS[name]}-token-count")))
+        counts = {name: _number(headers.get(f"x-amzn-bedrock-{_HEADERS[name]}-token-count")) for name in _HEADERS}
+        return _counted(self.whole(body), counts)
 
     def answer_stream(self, events: Iterable[tuple[str, Json]]) -> Answer:
         """Read a stream of `chunk` events. Bedrock's own counts come with the last."""
-        metrics: Json = {}
-        yield from self.chunks(_unwrapped(events, metrics))
-        if metrics:
-            yield _usage(lambda name: metrics.get(f"{name}TokenCount"))
+        counts: Counts = {}
+        return _counted(self.chunks(_unwrapped(events, counts)), counts)
 
 
 _HEADERS = {
@@ -77,11 +76,26 @@ def of(model: str) -> Family:
     return next((family for family in _FAMILIES if family.mark in model), UNKNOWN)
 
 
-def _unwrapped(events: Iterable[tuple[str, Json]], metrics: Json) -> Iterator[Json]:
+def _unwrapped(events: Iterable[tuple[str, Json]], counts: Counts) -> Iterator[Json]:
     for _, event in events:
         chunk: Json = orjson.loads(b64decode(event["bytes"]))
-        metrics.update(chunk.pop(METRICS, {}))
+        metrics = chunk.pop(METRICS, {})
+        counts.update({name: metrics[f"{name}TokenCount"] for name in _HEADERS if f"{name}TokenCount" in metrics})
         yield chunk
+
+
+def _counted(parts: Answer, counts: Counts) -> Answer:
+    """Yield the parts, and one usage: what the family's own body tells, where it is silent Bedrock's counts."""
+    told = Usage()
+    for part in parts:
+        if isinstance(part, Usage):
+            told = part
+        else:
+            yield part
+    bedrocks = _usage(counts)
+    yield Usage(
+        *(own if own is not None else other for own, other in zip(astuple(told), astuple(bedrocks), strict=True))
+    )
 
 
 def _read_whole(body: Json, text: Path, finish: Path) -> Answer:
@@ -108,18 +122,20 @@ def _unknown_whole(body: Json) -> Answer:
 
 def _unknown_chunks(chunks: Iterable[Json]) -> Answer:
     """Read text under the names that models use; the body's end is the only finish that is sure."""
+    chunk: Json | None = None
     for chunk in chunks:
         if "error" in chunk:
             raise ErrorInStream(str(chunk["error"]))
         yield Delta(next((chunk[name] for name in _COMMON_TEXT_NAMES if isinstance(chunk.get(name), str)), ""))
-    yield Finish(None)
+    if chunk is not None:
+        yield Finish(None)
 
 
-def _usage(count: Callable[[str], int | None]) -> Usage:
+def _usage(counts: Counts) -> Usage:
     """Bedrock's input count leaves out what was read from or written to the cache; it is added here."""
-    counts = [count(name) for name in ("input", "cacheReadInput", "cacheWriteInput")]
-    known = [number for number in counts if number is not None]
-    return Usage(sum(known) if known else None, count("output"), count("cacheReadInput"))
+    inputs = [counts.get(name) for name in ("input", "cacheReadInput", "cacheWriteInput")]
+    known = [number for number in inputs if number is not None]
+    return Usage(sum(known) if known else None, counts.get("output"), counts.get("cacheReadInput"))
 
 
 def _fill(shape: Any, values: dict[str, Any]) -> Any:
@@ -218,6 +234,12 @@ _FAMILIES = (
     _told_by_paths(
         "ai21.",
         {"messages": _USER_MESSAGE, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
+        whole=(("choices", 0, "message", "content"), ("choices", 0, "finish_reason")),
+        chunk=(("choices", 0, "delta", "content"), ("choices", 0, "finish_reason")),
+    ),
+    _told_by_paths(
+        "openai.",
+        {"messages": _USER_MESSAGE, "temperature": TEMPERATURE, "max_completion_tokens": MAX_TOKENS},
         whole=(("choices", 0, "message", "content"), ("choices", 0, "finish_reason")),
         chunk=(("choices", 0, "delta", "content"), ("choices", 0, "finish_reason")),
     ),

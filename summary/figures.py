@@ -41,12 +41,16 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         "itl_s": observed.get("itl_s"),
         "too_few_samples": [name for name, needed in SAMPLES_NEEDED.items() if len(successes) < needed],
         **_sizes(rows),
-        "new_connections": int((rows["connection"] == "new").sum()) if "connection" in rows else None,
         "lag_s": _distribution_of(rows, "lag_s") if _is_reported(rows, "lag_s") else None,
-        "client": observed.get("client"),
+        "client": _client(rows, observed.get("client")),
         "failures": _failures(rows),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
+
+
+def _client(rows: pd.DataFrame, seen: Summary | None) -> Summary | None:
+    new = int((rows["connection"] == "new").sum()) if "connection" in rows else None
+    return seen and {**seen, "new_connections": new}
 
 
 def _counts(rows: pd.DataFrame) -> Summary:

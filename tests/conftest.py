@@ -24,6 +24,18 @@ SCRUBBED = (
 )
 
 
+PROCESS_TESTS = (
+    "distributed", "exit_codes", "menus", "outputs", "readme", "runs_with_streams", "secrets", "signals", "web_ui",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start locust as a process, which `make test` runs beside the others."""
+    for item in items:
+        if item.path.stem.removeprefix("test_") in PROCESS_TESTS:
+            item.add_marker("processes")
+
+
 @pytest.fixture(autouse=True)
 def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, proxy or option of the developer's own reaches a test, and no test asks a cloud's metadata server."""

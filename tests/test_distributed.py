@@ -13,8 +13,6 @@ import pytest
 from tests.command_line import Running, free_port, locust, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 
-pytestmark = pytest.mark.processes
-
 TARGET = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "--csv", "run", "-o", "json"]
 
 

@@ -50,10 +50,6 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     MALFORMED_DEFAULT: ([*QUICK_MOCK, "--models-file", "./models.json"], ("models.json", "not JSON")),
     "a models file that is not there": ([*QUICK_MOCK, "--models-file", "gone.json"], ("gone.json", "no such file")),
     "a folder of results below a file": ([*QUICK_MOCK, "--csv", "bad.json/run"], ("bad.json", "can't write")),
-    "a count for several processes": (
-        [*QUICK_MOCK, "-i", "5", "--processes", "2"],
-        ("-i", "--processes"),
-    ),
     "an unknown output format": ([*QUICK_MOCK, "-o", "xml"], ("--output-format", "'xml'", "table, json, csv")),
     "an unknown option": ([*QUICK_MOCK, "--frobnicate"], ("--frobnicate",)),
 }  # fmt: skip
@@ -76,7 +72,6 @@ FORKING = """
 import json, os, sys
 import harness.harness, locust.main  # which takes two seconds, once
 
-pytestmark = pytest.mark.processes
 for folder, arguments in json.load(sys.stdin):
     child = os.fork()
     if child:

@@ -12,12 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.command_line import FILES, LOCUST, PROJECT, rows_in, scrubbed
 from tests.mock_server import MockServer
-
-pytestmark = pytest.mark.processes
 
 DOWN, ENTER, CTRL_C = b"\x1b[B", b"\r", b"\x03"
 

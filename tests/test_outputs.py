@@ -56,7 +56,6 @@ iterations = 307
 PLAIN_LOCUSTFILE = """
 from locust import User, constant, task
 
-pytestmark = pytest.mark.processes
 
 class Plain(User):
     wait_time = constant(0.01)

@@ -16,8 +16,6 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 from locustfile import harness
 from tests.command_line import PROJECT
 
-pytestmark = pytest.mark.processes
-
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
 FOREIGN = [block for block in BLOCKS if "https://" in block]
 SET_UP = [block for block in BLOCKS if block.startswith("make ")]

@@ -14,8 +14,6 @@ from gevent.pywsgi import WSGIServer
 
 from tests.command_line import Running, free_port, rows_in, started
 
-pytestmark = pytest.mark.processes
-
 KEY, HEADER = "marker-key-5af1c03b", "marker-header-77de0a91"
 LOUD = ["-L", "DEBUG", "-j"]
 TEN_CALLS = [

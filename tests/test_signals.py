@@ -13,8 +13,6 @@ from gevent.server import StreamServer
 from tests.command_line import Ended, Running, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 
-pytestmark = pytest.mark.processes
-
 OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "--csv", "run"]
 FOUR_USERS = [*OPENAI, "-u", "4", "-r", "4", "-o", "json"]
 

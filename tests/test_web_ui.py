@@ -16,8 +16,6 @@ import pytest
 from tests.command_line import Running, free_port, rows_in, started, summary_in
 from tests.mock_server import MockServer, serving
 
-pytestmark = pytest.mark.processes
-
 KEYS = {"OPENAI_API_KEY": "marker-key-1a2b3c", "ANTHROPIC_API_KEY": "marker-key-4d5e6f"}
 CLASSES = ["OpenAIUser", "AnthropicUser", "AzureOpenAIUser", "BedrockUser", "VertexAIUser", "DeepSeekUser"]
 OPENAI = {"provider": "openai", "model": "gpt-4o"}

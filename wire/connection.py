@@ -133,12 +133,15 @@ def _ask_for_stamps(sock: socket.socket) -> bool:
 
 
 def _stamped(data: bytes, ancillary: list[tuple[int, int, bytes]]) -> Received:
-    """Read the kernel's wall-clock stamp as an age, so that it counts on our clock."""
-    at = now()
+    """Read the kernel's wall-clock stamp as an age, so that it counts on our clock.
+
+    The wall clock is read first: what happens between the two readings can make the stamp late, never early.
+    """
+    wall_s, at = time.time(), now()
     for _, kind, stamp in ancillary:
         if kind == SO_TIMESTAMPNS:
             seconds, nanoseconds = unpack("qq", stamp)
-            lag_s = max(0.0, time.time() - seconds - nanoseconds * 1e-9)
+            lag_s = max(0.0, wall_s - seconds - nanoseconds * 1e-9)
             return Received(data, at - lag_s, lag_s)
     return Received(data, at, None)
 

@@ -44,7 +44,7 @@ class Exchange:
     """The stamps and counts of one call; all stamps in seconds on `now`, `None` until observed.
 
     requests        how many the SDK sent: one, or the call is spoilt
-    sent_at         the request had been handed to the socket
+    sent_at         just before the request was handed to the socket
     first_byte_at   the read that brought the first byte of the body
     last_byte_at    the read that brought the last byte of the body; of an empty body, of the head
     lag_s           how late, at worst, an arrived packet was taken up; only where the kernel stamps arrivals

@@ -30,8 +30,8 @@ class NetworkWire:
         exchange.begin()
         connection = self._connection(request.origin, exchange)
         try:
-            connection.send(data)
             exchange.sent_at = now()
+            connection.send(data)
             return NetworkReply(self, request.origin, connection, exchange)
         except BaseException:
             connection.close()

@@ -13,6 +13,8 @@ PRELUDE_BYTES = 12
 CHECKSUM_BYTES = 4
 LARGEST_FRAME_BYTES = 24 * 1024 * 1024
 STRING = 7
+FIXED_SIZES_BYTES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
+"""Header types of a fixed size: booleans, integers, timestamp, UUID. The others, bytes and string, tell theirs."""
 
 
 class BadChecksum(Exception):
@@ -69,15 +71,18 @@ def _open(frame: bytes) -> tuple[bytes, bytes]:
 
 @lru_cache(maxsize=64)
 def _headers(encoded: bytes) -> dict[str, str]:
-    """Return the string headers, the only kind that Bedrock sends; a stream repeats a few combinations."""
+    """Return the string headers, the only kind that says anything here; a stream repeats a few combinations."""
     headers: dict[str, str] = {}
     at = 0
     while at < len(encoded):
         name_end = at + 1 + encoded[at]
         name = encoded[at + 1 : name_end].decode()
-        if encoded[name_end] != STRING:
-            break
-        (size_bytes,) = unpack_from("!H", encoded, name_end + 1)
-        at = name_end + 3 + size_bytes
-        headers[name] = encoded[name_end + 3 : at].decode()
+        kind, value_at = encoded[name_end], name_end + 1
+        if kind in FIXED_SIZES_BYTES:
+            at = value_at + FIXED_SIZES_BYTES[kind]
+            continue
+        (size_bytes,) = unpack_from("!H", encoded, value_at)
+        at = value_at + 2 + size_bytes
+        if kind == STRING:
+            headers[name] = encoded[value_at + 2 : at].decode()
     return headers

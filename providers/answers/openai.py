@@ -117,10 +117,11 @@ def _response_end(body: Json) -> Answer:
 
 
 def _usage(usage: Json) -> Usage:
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
     return Usage(
         usage.get("prompt_tokens"),
         usage.get("completion_tokens"),
-        (usage.get("prompt_tokens_details") or {}).get("cached_tokens", usage.get("prompt_cache_hit_tokens")),
+        usage.get("prompt_cache_hit_tokens") if cached is None else cached,
         (usage.get("completion_tokens_details") or {}).get("reasoning_tokens"),
     )
 

@@ -1,0 +1,565 @@
+"""The readers of answers: SSE and AWS frames however they are cut, and each API's bodies as they are documented."""
+
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import orjson
+import pytest
+from botocore.eventstream import EventStreamBuffer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mock import eventstream as encoder
+from providers import bedrock_families
+from providers.answers import anthropic, converse, eventstream, gemini, openai, sse
+from providers.answers.eventstream import BadChecksum
+from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, Part, Usage
+
+QUICKLY = settings(deadline=None, max_examples=100)
+LINE_ENDS = st.sampled_from([b"\n", b"\r\n"])
+TEXT = st.binary(max_size=12).map(lambda data: data.replace(b"\r", b"").replace(b"\n", b""))
+OTHER_LINES = st.sampled_from([b": a comment", b":", b"event: message", b"id: 7", b"retry: 10", b"datax: no"])
+
+
+def cuts_of(data: bytes) -> st.SearchStrategy[list[bytes]]:
+    """Any way of cutting bytes into pieces."""
+    return st.lists(st.integers(0, len(data)), max_size=12).map(lambda at: pieces_of(data, sorted(at)))
+
+
+def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
+    edges = [0, *cuts, len(data)]
+    return [data[start:end] for start, end in pairwise(edges) if start < end]
+
+
+def in_two(data: bytes) -> Iterator[list[bytes]]:
+    """Every way of cutting bytes in two, and the bytes one by one."""
+    yield from (pieces_of(data, [at]) for at in range(1, len(data)))
+    yield [data[at : at + 1] for at in range(len(data))]
+
+
+# Server-sent events
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
+    """A stream of events, and their data."""
+    written, expected = b"", []
+    for data_lines in draw(st.lists(st.lists(TEXT, max_size=3), max_size=5)):
+        lines = [(b"data: " if draw(st.booleans()) or text[:1] == b" " else b"data:") + text for text in data_lines]
+        for line in draw(st.lists(OTHER_LINES, max_size=2)):
+            lines.insert(draw(st.integers(0, len(lines))), line)
+        written += b"".join(line + draw(LINE_ENDS) for line in [*lines, b""])
+        if data := b"\n".join(data_lines):
+            expected.append(data)
+    return written, expected
+
+
+@QUICKLY
+@given(st.data(), streams())
+def test_however_a_stream_is_cut_its_events_are_the_same(
+    data: st.DataObject, stream: tuple[bytes, list[bytes]]
+) -> None:
+    written, expected = stream
+    assert list(sse.data(data.draw(cuts_of(written)))) == expected
+
+
+EVENTS = [
+    b"event: ping\ndata: {}\n\n",
+    b": keep-alive\n\n",
+    b"data: one\ndata: two\nid: 1\n\n",
+    b"\n\ndata:\xff\xfe\x80 \xe2\x82\n\n",
+    b"data: [DONE]\n\n",
+]
+EXPECTED = [b"{}", b"one\ntwo", b"\xff\xfe\x80 \xe2\x82", b"[DONE]"]
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_a_stream_cut_at_any_byte_gives_the_same_events(line_end: bytes) -> None:
+    written = b"".join(EVENTS).replace(b"\n", line_end)
+    for pieces in in_two(written):
+        assert list(sse.data(pieces)) == EXPECTED
+
+
+def test_several_events_of_one_piece_come_one_by_one() -> None:
+    assert list(sse.data([b"".join(EVENTS)])) == EXPECTED
+
+
+def test_an_event_is_given_as_soon_as_its_empty_line_is_there() -> None:
+    taken: list[bytes] = []
+
+    def pieces() -> Iterator[bytes]:
+        yield b"data: 1\n\ndata: 2\r\n\r"
+        assert taken == [b"1"]
+        yield b"\n"
+        assert taken == [b"1", b"2"]
+
+    for event in sse.data(pieces()):
+        taken.append(event)
+
+
+@pytest.mark.parametrize("rest", [b"data: cut", b"data: cut\n", b"data: cut\r\n", b"data: cut\r\n\r"])
+def test_an_event_without_its_empty_line_was_cut_off(rest: bytes) -> None:
+    assert list(sse.data([b"data: whole\n\n" + rest])) == [b"whole"]
+
+
+def test_a_line_feed_within_json_is_an_escape_and_stays() -> None:
+    assert list(sse.data([b'data: {"text": "a\\n\\nb"}\n\n'])) == [b'{"text": "a\\n\\nb"}']
+
+
+# AWS event streams
+
+FRAMES = [
+    encoder.event("messageStart", {"role": "assistant"}),
+    encoder.event("contentBlockDelta", {"delta": {"text": "Grüße"}, "contentBlockIndex": 0}),
+    encoder.event("messageStop", {"stopReason": "end_turn"}),
+]
+FRAMED = [
+    ("messageStart", {"role": "assistant"}),
+    ("contentBlockDelta", {"delta": {"text": "Grüße"}, "contentBlockIndex": 0}),
+    ("messageStop", {"stopReason": "end_turn"}),
+]
+
+
+def test_the_frames_of_these_tests_are_frames_to_botocore() -> None:
+    buffer = EventStreamBuffer()
+    buffer.add_data(b"".join(FRAMES))
+    assert [(event.headers[":event-type"], orjson.loads(event.payload)) for event in buffer] == FRAMED
+
+
+def test_frames_cut_at_any_byte_are_the_same_events() -> None:
+    for pieces in in_two(b"".join(FRAMES)):
+        assert list(eventstream.events(pieces)) == FRAMED
+
+
+@QUICKLY
+@given(st.data(), st.lists(st.fixed_dictionaries({"text": st.sampled_from(["", "Grüße", "a" * 300])}), max_size=4))
+def test_however_frames_are_cut_their_events_are_the_same(data: st.DataObject, payloads: list[dict[str, str]]) -> None:
+    written = b"".join(encoder.event("chunk", payload) for payload in payloads)
+    events = list(eventstream.events(data.draw(cuts_of(written))))
+    assert events == [("chunk", payload) for payload in payloads]
+
+
+def test_any_flipped_bit_is_a_bad_checksum() -> None:
+    first, second, _ = FRAMES
+    for bit in range(8 * len(second)):
+        broken = bytearray(second)
+        broken[bit // 8] ^= 1 << bit % 8
+        events = eventstream.events([first, bytes(broken), b"".join(FRAMES)])
+        assert next(events) == FRAMED[0]
+        with pytest.raises(BadChecksum):
+            next(events)
+
+
+def test_a_stream_that_ends_within_a_frame_is_incomplete() -> None:
+    first, second, _ = FRAMES
+    for size in range(1, len(second)):
+        events = eventstream.events([first + second[:size]])
+        assert next(events) == FRAMED[0]
+        with pytest.raises(IncompleteStream):
+            next(events)
+
+
+def test_a_stream_that_ends_between_two_frames_is_its_readers_business() -> None:
+    assert list(eventstream.events(FRAMES[:2])) == FRAMED[:2]
+
+
+@pytest.mark.parametrize("body", [b"<html><body>Welcome</body></html>", b'{"message": "no stream"}', b"\0" * 64])
+def test_what_is_no_event_stream_is_told_as_one_with_bad_checksums(body: bytes) -> None:
+    with pytest.raises(BadChecksum, match="no AWS event stream"):
+        list(eventstream.events([body]))
+
+
+def test_an_exception_event_is_an_error_with_its_name_and_message() -> None:
+    events = eventstream.events([FRAMES[0], encoder.exception("throttlingException", "Too many requests")])
+    assert next(events) == FRAMED[0]
+    with pytest.raises(ErrorInStream, match=r"throttlingException.*Too many requests"):
+        next(events)
+
+
+def test_an_error_message_is_an_error_with_its_code() -> None:
+    """An error that the model does not know comes without a payload: code and message are headers."""
+    named = [(":message-type", "error"), (":error-code", "InternalError"), (":error-message", "An internal error")]
+    frame = encoder.frame(b"".join(encoder.header(*pair) for pair in named), b"")
+    with pytest.raises(ErrorInStream, match=r"InternalError.*An internal error"):
+        list(eventstream.events([frame]))
+
+
+# What the providers say
+
+Body = dict[str, Any]
+Reader = Callable[[Iterable[bytes]], Answer]
+
+
+def data_of(*events: Any) -> list[bytes]:
+    return [event if isinstance(event, bytes) else orjson.dumps(event) for event in events]
+
+
+def visible(parts: Iterable[Part]) -> list[Part]:
+    """The parts without the deltas that carry no text."""
+    return [part for part in parts if not isinstance(part, Delta) or part.text]
+
+
+def chat_chunk(finish: str | None = None, **delta: Any) -> Body:
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}],
+        "usage": None,
+    }
+
+
+OPENAI_USAGE = {
+    "prompt_tokens": 2006,
+    "completion_tokens": 300,
+    "total_tokens": 2306,
+    "prompt_tokens_details": {"cached_tokens": 1920, "audio_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 128, "accepted_prediction_tokens": 0},
+}
+DEEPSEEK_USAGE = {
+    "prompt_tokens": 20,
+    "completion_tokens": 30,
+    "total_tokens": 50,
+    "prompt_cache_hit_tokens": 16,
+    "prompt_cache_miss_tokens": 4,
+}
+CHAT = [
+    {"id": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]},
+    chat_chunk(role="assistant", content=""),
+    chat_chunk(content="Hel"),
+    chat_chunk(content="lo"),
+    chat_chunk("stop"),
+]
+LAST = {"id": "chatcmpl-1", "choices": [], "usage": OPENAI_USAGE}
+
+
+def test_a_chat_stream_is_its_text_its_usage_and_its_finish() -> None:
+    parts = visible(openai.chat_stream(data_of(*CHAT, LAST, b"[DONE]")))
+    assert parts == [Delta("Hel"), Delta("lo"), Usage(2006, 300, 1920, 128), Finish("stop")]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [[*CHAT, LAST], CHAT, [*CHAT[:-1], b"[DONE]"], [b"[DONE]"], []],
+    ids=["no DONE", "no DONE, no usage", "no finish_reason", "DONE alone", "nothing"],
+)
+def test_a_chat_stream_needs_both_its_finish_reason_and_its_done(events: list[Body | bytes]) -> None:
+    assert not any(isinstance(part, Finish) for part in openai.chat_stream(data_of(*events)))
+
+
+def test_what_comes_after_done_is_not_read() -> None:
+    assert visible(openai.chat_stream(data_of(*CHAT, b"[DONE]", b"not JSON")))[-1] == Finish("stop")
+
+
+def test_deepseek_tells_reasoning_as_text_of_its_own_and_the_cache_under_its_own_name() -> None:
+    events = [chat_chunk(role="assistant", content=None, reasoning_content="Hm"), chat_chunk(content="Hi")]
+    parts = visible(openai.chat_stream(data_of(*events, {**chat_chunk("stop"), "usage": DEEPSEEK_USAGE}, b"[DONE]")))
+    assert parts == [Delta("Hm", reasoning=True), Delta("Hi"), Usage(20, 30, 16, None), Finish("stop")]
+
+
+@pytest.mark.parametrize("details", [None, {}, {"cached_tokens": None}], ids=str)
+def test_an_endpoint_that_leaves_the_details_out_may_still_tell_the_cache(details: Body | None) -> None:
+    usage = {**DEEPSEEK_USAGE, "prompt_tokens_details": details, "completion_tokens_details": None}
+    message = {"role": "assistant", "content": "Hi"}
+    body = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
+    assert Usage(20, 30, 16, None) in list(openai.chat(body))
+
+
+def test_a_cache_that_was_not_hit_is_nothing_not_missing() -> None:
+    usage = {**OPENAI_USAGE, "prompt_tokens_details": {"cached_tokens": 0}}
+    assert Usage(2006, 300, 0, 128) in list(openai.chat_stream(data_of({**LAST, "usage": usage})))
+
+
+def test_a_refusal_and_a_tool_call_are_no_text() -> None:
+    events = [chat_chunk(tool_calls=[{"index": 0, "function": {"arguments": "{"}}]), chat_chunk("tool_calls")]
+    assert visible(openai.chat_stream(data_of(*events, b"[DONE]"))) == [Finish("tool_calls")]
+
+
+def test_a_completion_stream_is_its_text_its_usage_and_its_finish() -> None:
+    pieces = [{"choices": [{"text": text, "index": 0, "finish_reason": None}]} for text in ("Hel", "lo")]
+    end = {"choices": [{"text": "", "index": 0, "finish_reason": "length"}]}
+    parts = visible(openai.completion_stream(data_of(*pieces, end, LAST, b"[DONE]")))
+    assert parts == [Delta("Hel"), Delta("lo"), Usage(2006, 300, 1920, 128), Finish("length")]
+
+
+RESPONSES_USAGE = {
+    "input_tokens": 37,
+    "input_tokens_details": {"cached_tokens": 11},
+    "output_tokens": 25,
+    "output_tokens_details": {"reasoning_tokens": 8},
+    "total_tokens": 62,
+}
+RESPONSE = [
+    {"type": "response.created", "response": {"status": "in_progress", "usage": None}},
+    {"type": "response.output_item.added", "output_index": 0, "item": {"type": "reasoning", "summary": []}},
+    {"type": "response.reasoning_summary_text.delta", "delta": "Hm"},
+    {"type": "response.output_text.delta", "output_index": 1, "delta": "Hi"},
+    {"type": "response.output_text.done", "output_index": 1, "text": "Hi"},
+]
+RESPONSE_PARTS = [Delta("Hm", reasoning=True), Delta("Hi")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "reason"),
+    [("completed", None, "completed"), ("incomplete", {"reason": "max_output_tokens"}, "max_output_tokens")],
+)
+def test_a_response_stream_is_finished_by_a_response(kind: str, details: Body | None, reason: str) -> None:
+    end = {"status": kind, "incomplete_details": details, "usage": RESPONSES_USAGE}
+    parts = visible(openai.response_stream(data_of(*RESPONSE, {"type": f"response.{kind}", "response": end})))
+    assert parts == [*RESPONSE_PARTS, Usage(37, 25, 11, 8), Finish(reason)]
+
+
+def test_a_response_stream_that_just_ends_is_unfinished() -> None:
+    assert visible(openai.response_stream(data_of(*RESPONSE))) == RESPONSE_PARTS
+
+
+RESPONSE_FAILED = {"status": "failed", "error": {"code": "server_error", "message": "The model failed"}}
+OPENAI_ERROR = {"error": {"message": "The model failed", "type": "server_error", "code": None}}
+ANTHROPIC_ERROR = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+GOOGLE_ERROR = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
+
+
+@pytest.mark.parametrize(
+    ("read", "event", "told"),
+    [
+        (openai.chat_stream, OPENAI_ERROR, "server_error: The model failed"),
+        (openai.chat_stream, {"error": "out of memory"}, "out of memory"),
+        (openai.completion_stream, OPENAI_ERROR, "server_error: The model failed"),
+        (
+            openai.response_stream,
+            {"type": "response.failed", "response": RESPONSE_FAILED},
+            "server_error: The model failed",
+        ),
+        (openai.response_stream, {"type": "error", "code": "ERR", "message": "Went wrong"}, "ERR: Went wrong"),
+        (anthropic.message_stream, ANTHROPIC_ERROR, "overloaded_error: Overloaded"),
+        (anthropic.completion_stream, ANTHROPIC_ERROR, "overloaded_error: Overloaded"),
+        (gemini.content_stream, GOOGLE_ERROR, "UNAVAILABLE: The model is overloaded."),
+    ],
+)
+def test_an_error_in_a_stream_is_raised_with_its_kind_and_message(read: Reader, event: Body, told: str) -> None:
+    with pytest.raises(ErrorInStream, match=told):
+        list(read(data_of(event)))
+
+
+MESSAGE_USAGE = {
+    "input_tokens": 25,
+    "cache_creation_input_tokens": 100,
+    "cache_read_input_tokens": 1000,
+    "output_tokens": 1,
+}
+MESSAGE: list[Body] = [
+    {"type": "message_start", "message": {"role": "assistant", "content": [], "usage": MESSAGE_USAGE}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+    {"type": "ping"},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Hm"}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "Eq=="}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "Hi"}},
+    {"type": "content_block_delta", "index": 2, "delta": {"type": "input_json_delta", "partial_json": "{"}},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 15}},
+]
+MESSAGE_TEXT = [Delta("Hm", reasoning=True), Delta("Hi")]
+MESSAGE_STOP = {"type": "message_stop"}
+NEW_KINDS: list[Body] = [{"type": "a_kind_of_next_year", "surprise": 1}]
+
+
+def test_a_message_streams_usage_is_joined_from_its_start_and_its_end() -> None:
+    parts = visible(anthropic.message_stream(data_of(*MESSAGE, MESSAGE_STOP)))
+    assert parts == [*MESSAGE_TEXT, Usage(1125, 15, 1000, None), Finish("end_turn")]
+
+
+def test_a_later_count_of_a_message_stream_replaces_an_earlier_one_but_null_does_not() -> None:
+    later = {"input_tokens": 30, "cache_read_input_tokens": None, "output_tokens": 15}
+    events = [*MESSAGE[:-1], {**MESSAGE[-1], "usage": later}, MESSAGE_STOP]
+    assert Usage(1130, 15, 1000, None) in list(anthropic.message_stream(data_of(*events)))
+
+
+def test_kinds_of_events_that_are_not_known_are_passed_over() -> None:
+    parts = visible(anthropic.message_stream(data_of(*NEW_KINDS, *MESSAGE, *NEW_KINDS, MESSAGE_STOP)))
+    assert parts[-1] == Finish("end_turn")
+    assert visible(openai.response_stream(data_of(*NEW_KINDS, *RESPONSE))) == RESPONSE_PARTS
+
+
+def test_a_message_stream_without_its_stop_is_unfinished() -> None:
+    assert visible(anthropic.message_stream(data_of(*MESSAGE))) == MESSAGE_TEXT
+
+
+def test_a_legacy_completion_stream_is_finished_by_its_stop_reason() -> None:
+    pieces: list[Body] = [{"type": "completion", "completion": text, "stop_reason": None} for text in (" Hel", "lo")]
+    end = {"type": "completion", "completion": "", "stop_reason": "stop_sequence", "stop": "\n\nHuman:"}
+    text = [Delta(" Hel"), Delta("lo")]
+    assert visible(anthropic.completion_stream(data_of(*pieces, {"type": "ping"}, end))) == [
+        *text,
+        Finish("stop_sequence"),
+    ]
+    assert visible(anthropic.completion_stream(data_of(*pieces))) == text
+
+
+def gemini_body(text: str, finish: str | None = None, **part: Any) -> Body:
+    candidate: Body = {"content": {"parts": [{"text": text, **part}], "role": "model"}, "index": 0}
+    return {"candidates": [{**candidate, "finishReason": finish} if finish else candidate]}
+
+
+GEMINI_USAGE = {
+    "promptTokenCount": 100,
+    "cachedContentTokenCount": 60,
+    "candidatesTokenCount": 20,
+    "thoughtsTokenCount": 30,
+    "totalTokenCount": 150,
+}
+
+
+def test_a_gemini_streams_last_usage_counts_and_thoughts_are_output() -> None:
+    events = [
+        {**gemini_body("Hm", thought=True), "usageMetadata": {"promptTokenCount": 100, "thoughtsTokenCount": 1}},
+        gemini_body("Hi"),
+        {**gemini_body("!", "STOP"), "usageMetadata": GEMINI_USAGE},
+    ]
+    parts = visible(gemini.content_stream(data_of(*events)))
+    assert parts == [
+        Delta("Hm", reasoning=True), Delta("Hi"), Delta("!"), Usage(100, 50, 60, 30), Finish("STOP")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"promptTokenCount": 5, "thoughtsTokenCount": 7}, Usage(5, 7, None, 7)),
+        ({"promptTokenCount": 5, "candidatesTokenCount": 3}, Usage(5, 3, None, None)),
+        ({"promptTokenCount": 5}, Usage(5, None, None, None)),
+    ],
+)
+def test_gemini_leaves_out_the_counts_that_are_zero(usage: Body, expected: Usage) -> None:
+    body = {**gemini_body("Hi", "MAX_TOKENS"), "usageMetadata": usage}
+    assert visible(gemini.content(body)) == [Delta("Hi"), expected, Finish("MAX_TOKENS")]
+
+
+def test_a_gemini_stream_without_a_finish_reason_is_unfinished() -> None:
+    assert visible(gemini.content_stream(data_of(gemini_body("Hi")))) == [Delta("Hi")]
+
+
+def test_a_blocked_prompt_is_an_unfinished_gemini_stream() -> None:
+    blocked = {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 5}}
+    assert visible(gemini.content_stream(data_of(blocked))) == [Usage(5, None, None, None)]
+
+
+CONVERSE_USAGE = {
+    "inputTokens": 30,
+    "outputTokens": 628,
+    "totalTokens": 758,
+    "cacheReadInputTokens": 60,
+    "cacheWriteInputTokens": 40,
+}
+CONVERSE: list[tuple[str, Body]] = [
+    ("messageStart", {"role": "assistant"}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": {"text": "Hm"}}, "contentBlockIndex": 0}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": {"signature": "Eq=="}}, "contentBlockIndex": 0}),
+    ("contentBlockDelta", {"delta": {"text": "Hi"}, "contentBlockIndex": 1}),
+    ("contentBlockDelta", {"delta": {"toolUse": {"input": "{"}}, "contentBlockIndex": 2}),
+    ("contentBlockStop", {"contentBlockIndex": 1}),
+]
+CONVERSE_END: list[tuple[str, Body]] = [
+    ("messageStop", {"stopReason": "end_turn"}),
+    ("metadata", {"usage": CONVERSE_USAGE, "metrics": {"latencyMs": 1275}}),
+]
+
+
+def test_a_converse_streams_usage_comes_after_its_finish_and_includes_the_cache() -> None:
+    parts = visible(converse.message_stream([*CONVERSE, *CONVERSE_END]))
+    assert parts == [*MESSAGE_TEXT, Finish("end_turn"), Usage(130, 628, 60, None)]
+
+
+def test_a_converse_stream_without_its_stop_is_unfinished() -> None:
+    assert visible(converse.message_stream([*CONVERSE, CONVERSE_END[1]])) == [
+        *MESSAGE_TEXT,
+        Usage(130, 628, 60, None),
+    ]
+
+
+# Whole answers
+
+
+def test_a_whole_message_adds_its_cache_to_the_input() -> None:
+    content = [{"type": "thinking", "thinking": "Hm", "signature": "Eq=="}, {"type": "text", "text": "Hi"}]
+    body = {"content": content, "stop_reason": "end_turn", "usage": MESSAGE_USAGE}
+    assert visible(anthropic.message(body)) == [*MESSAGE_TEXT, Usage(1125, 1, 1000, None), Finish("end_turn")]
+
+
+def test_a_whole_converse_answer_adds_its_cache_to_the_input() -> None:
+    content = [{"reasoningContent": {"reasoningText": {"text": "Hm", "signature": "Eq=="}}}, {"text": "Hi"}]
+    body = {"output": {"message": {"content": content}}, "stopReason": "end_turn", "usage": CONVERSE_USAGE}
+    assert visible(converse.message(body)) == [*MESSAGE_TEXT, Usage(130, 628, 60, None), Finish("end_turn")]
+
+
+def test_a_whole_gemini_answer_adds_its_thoughts_to_the_output() -> None:
+    body = {**gemini_body("Hi", "STOP"), "usageMetadata": GEMINI_USAGE}
+    assert visible(gemini.content(body)) == [Delta("Hi"), Usage(100, 50, 60, 30), Finish("STOP")]
+
+
+def test_a_whole_response_has_its_reasoning_before_its_text() -> None:
+    output = [
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm"}]},
+        {"type": "message", "content": [{"type": "output_text", "text": "Hi"}]},
+    ]
+    body = {"status": "completed", "incomplete_details": None, "output": output, "usage": RESPONSES_USAGE}
+    assert visible(openai.response(body)) == [*RESPONSE_PARTS, Usage(37, 25, 11, 8), Finish("completed")]
+
+
+@pytest.mark.parametrize("status", ["failed", "in_progress", "cancelled", "queued"])
+def test_a_response_that_is_neither_completed_nor_incomplete_is_unfinished(status: str) -> None:
+    body: Body = {"status": status, "incomplete_details": None, "output": [], "usage": None}
+    assert list(openai.response(body)) == []
+
+
+# Bedrock's invoke: the chunks of a family, and Bedrock's own counts in the last
+
+METRICS = {"inputTokenCount": 30, "outputTokenCount": 15, "invocationLatency": 900, "firstByteLatency": 300}
+CACHE_METRICS = {**METRICS, "cacheReadInputTokenCount": 60, "cacheWriteInputTokenCount": 40}
+
+
+def invoked(model: str, chunks: Iterable[Body], metrics: Body | None) -> list[Part]:
+    """Read chunks as `invoke_model_with_response_stream` sends them."""
+    *before, last = chunks
+    ended = {**last, bedrock_families.METRICS: metrics} if metrics else last
+    events = [("chunk", {"bytes": b64encode(orjson.dumps(chunk)).decode()}) for chunk in [*before, ended]]
+    return visible(bedrock_families.of(model).answer_stream(events))
+
+
+def test_bedrocks_own_counts_include_the_cache() -> None:
+    parts = invoked("meta.llama3-70b", [{"generation": "Hi", "stop_reason": "stop"}], CACHE_METRICS)
+    assert parts == [Delta("Hi"), Finish("stop"), Usage(130, 15, 60, None)]
+
+
+def test_a_stream_without_bedrocks_counts_has_no_usage_but_its_own() -> None:
+    assert invoked("meta.llama3-70b", [{"generation": "Hi", "stop_reason": "stop"}], None) == [
+        Delta("Hi"),
+        Finish("stop"),
+    ]
+    usages = [part for part in invoked("anthropic.claude-3", [*MESSAGE, MESSAGE_STOP], None) if isinstance(part, Usage)]
+    assert usages == [Usage(1125, 15, 1000, None)]
+
+
+def test_what_a_claude_tells_of_its_cache_survives_counts_that_are_silent_about_it() -> None:
+    silent = {"inputTokenCount": 25, "outputTokenCount": 15}
+    usages = [
+        part for part in invoked("anthropic.claude-3", [*MESSAGE, MESSAGE_STOP], silent) if isinstance(part, Usage)
+    ]
+    assert usages[-1] == Usage(1125, 15, 1000, None)
+
+
+def test_a_nova_speaks_converse_in_chunks() -> None:
+    parts = invoked("amazon.nova-lite-v1:0", [{kind: event} for kind, event in [*CONVERSE, *CONVERSE_END]], None)
+    assert parts == [*MESSAGE_TEXT, Finish("end_turn"), Usage(130, 628, 60, None)]
+
+
+def test_an_unknown_family_is_finished_by_its_end() -> None:
+    assert invoked("acme.novel-v1", [{"outputText": "Hel"}, {"completion": "lo"}, {"done": True}], METRICS) == [
+        Delta("Hel"), Delta("lo"), Finish(None), Usage(30, 15, None, None)
+    ]  # fmt: skip
+
+
+def test_an_error_of_an_unknown_family_is_an_error() -> None:
+    with pytest.raises(ErrorInStream, match="out of memory"):
+        invoked("acme.novel-v1", [{"text": "Hi"}, {"error": "out of memory"}], None)

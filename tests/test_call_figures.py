@@ -1,0 +1,313 @@
+"""The figures of one call worked out by hand, the run's histograms of them, and the verdict on the client."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from math import floor
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from locust.rpc.protocol import Message
+
+from harness.client_watch import CPU_LIMIT, LAG_LIMIT_S, ClientFigures, verdict
+from harness.pace import PaceStats
+from harness.rehearsal import rehearse
+from locustfile import harness
+from providers.call import Call, Delta, Finish, Part, Usage
+from tests.asking import APIS, settings_of
+from tests.raw_server import serving, silent
+
+QUICKLY = settings(deadline=None, max_examples=50)
+BUCKET_ERROR = 0.005
+"""Three significant digits: at most half a percent off."""
+SHARES = (0.5, 0.95, 0.99)
+NAME = "chat m"
+
+
+def a_call(*parts: tuple[Part, float | None], **changes: Any) -> Call:
+    """A call that took these parts, each at its time."""
+    usual: dict[str, Any] = {
+        "run_id": "r", "request": 1, "provider": "openai", "model": "m", "api": "chat", "mode": "mock",
+        "prompt_id": "f#1", "prompt": "p", "timestamp": datetime(2026, 1, 2, tzinfo=UTC), "start_s": 0.0,
+        "latency_s": 1.0, "status": 200, "outcome": "ok",
+    }  # fmt: skip
+    call = Call(**{**usual, **changes})
+    for part, at_s in parts:
+        call.take(part, at_s)
+    call.conclude_pace()
+    return call
+
+
+def figures(call: Call) -> dict[str, float | None]:
+    names = ("ttft_s", "ttfv_s", "tpot_s", "itl_mean_s", "itl_max_s", "output_tokens_per_s")
+    return {name: value for name in names if (value := getattr(call, name)) is not None}
+
+
+def test_a_stream_of_four_reads_worked_out_by_hand() -> None:
+    call = a_call(
+        (Delta("a"), 0.5), (Delta("b"), 0.6), (Delta("c"), 0.9), (Delta("d"), 1.1), (Usage(3, 7), 1.2),
+        (Finish("stop"), 1.2),
+    )  # fmt: skip
+    # Gaps 0.1, 0.3 and 0.2: mean 0.2. Last content 1.1, so 0.6 s for the six tokens after the first: 0.1 s each.
+    expected = {
+        "ttft_s": 0.5, "ttfv_s": 0.5, "tpot_s": 0.1, "itl_mean_s": 0.2, "itl_max_s": 0.3, "output_tokens_per_s": 10
+    }  # fmt: skip
+    assert figures(call) == pytest.approx(expected)
+    assert call.gaps_s == pytest.approx([0.1, 0.3, 0.2])
+    assert (call.input_tokens, call.output_tokens, call.finish_reason) == (3, 7, "stop")
+
+
+def test_two_deltas_of_one_read_are_no_gap() -> None:
+    call = a_call((Delta("a"), 0.5), (Delta("b"), 0.5), (Delta("c"), 0.7), (Delta("d"), 0.7), (Usage(1, 4), 0.7))
+    assert call.gaps_s == pytest.approx([0.2])
+    assert call.tpot_s == pytest.approx(0.2 / 3)
+
+
+def test_an_answer_of_one_read_has_a_first_token_and_no_gap() -> None:
+    call = a_call((Delta("a"), 0.5), (Delta("b"), 0.5), (Usage(1, 2), 0.5))
+    assert (call.ttft_s, call.ttfv_s, call.gaps_s, call.itl_mean_s) == (0.5, 0.5, [], None)
+    assert call.output_tokens_per_s is None
+
+
+def test_an_empty_text_is_no_content() -> None:
+    call = a_call((Delta(""), 0.1), (Delta("a"), 0.5), (Delta("", reasoning=True), 0.6), (Delta("b"), 0.8))
+    assert figures(call) == pytest.approx({"ttft_s": 0.5, "ttfv_s": 0.5, "itl_mean_s": 0.3, "itl_max_s": 0.3})
+
+
+def test_reasoning_is_the_first_token_but_not_the_first_visible() -> None:
+    call = a_call((Delta("Hm", True), 0.2), (Delta("m", True), 0.4), (Delta("Hi"), 0.9), (Usage(1, 3, None, 2), 0.9))
+    assert (call.ttft_s, call.ttfv_s, call.reasoning_tokens) == (0.2, 0.9, 2)
+    assert call.tpot_s == pytest.approx(0.35)
+
+
+def test_an_answer_that_only_reasons_shows_nothing() -> None:
+    call = a_call((Delta("Hm", True), 0.2), (Delta("m", True), 0.4))
+    assert (call.ttft_s, call.ttfv_s, call.gaps_s) == (0.2, None, [0.2])
+
+
+@pytest.mark.parametrize("usage", [Usage(), Usage(5, None), Usage(5, 0), Usage(5, 1)])
+def test_without_two_counted_tokens_there_is_no_time_per_token(usage: Usage) -> None:
+    call = a_call((Delta("a"), 0.5), (Delta("b"), 0.75), (usage, 1.0))
+    assert figures(call) == pytest.approx({"ttft_s": 0.5, "ttfv_s": 0.5, "itl_mean_s": 0.25, "itl_max_s": 0.25})
+
+
+def test_an_answer_that_comes_whole_has_no_pace() -> None:
+    call = a_call((Delta("Hi"), None), (Usage(5, 64), None), (Finish("stop"), None))
+    assert (figures(call), call.gaps_s) == ({}, [])
+    assert (call.output_tokens, call.finish_reason) == (64, "stop")
+
+
+def test_a_call_without_content_has_no_pace() -> None:
+    assert figures(a_call((Usage(5, 64), 0.5), (Finish("stop"), 0.5))) == {}
+
+
+def test_the_last_usage_counts() -> None:
+    assert a_call((Usage(5, 1), 0.1), (Usage(5, 9, 2, 3), 0.2)).output_tokens == 9
+
+
+@QUICKLY
+@given(st.lists(st.tuples(st.floats(0, 1), st.text(max_size=1), st.booleans()), max_size=20), st.integers(2, 100))
+def test_the_figures_of_any_stream_agree_with_each_other(steps: list[tuple[float, str, bool]], tokens: int) -> None:
+    at_s, parts = 0.0, []
+    for gap_s, text, reasoning in steps:
+        at_s += gap_s
+        parts.append((Delta(text, reasoning), at_s))
+    call = a_call(*parts, (Usage(1, tokens), at_s))
+    contents_s = [when for part, when in parts if part.text]
+    if not contents_s:
+        assert figures(call) == {}
+        return
+    assert call.ttft_s == contents_s[0]
+    assert len(call.gaps_s) == len(set(contents_s)) - 1
+    assert sum(call.gaps_s) == pytest.approx(contents_s[-1] - contents_s[0])
+    assert call.tpot_s == pytest.approx((contents_s[-1] - contents_s[0]) / (tokens - 1))
+    assert call.ttfv_s is None or call.ttft_s <= call.ttfv_s
+
+
+# The run's histograms
+
+
+def streamed(*reads_s: float, **changes: Any) -> Call:
+    """A good call with content at each of these times and a token for each."""
+    return a_call(*((Delta("x"), at_s) for at_s in reads_s), (Usage(1, len(reads_s)), reads_s[-1]), **changes)
+
+
+def drawn(seed: int, calls: int = 400) -> list[Call]:
+    """Calls of a log-normal pace."""
+    draw = random.Random(seed)
+    made = []
+    for number in range(calls):
+        reads_s = [draw.lognormvariate(-1, 1)]
+        for _ in range(draw.randrange(2, 12)):
+            reads_s.append(reads_s[-1] + draw.lognormvariate(-4, 1))
+        made.append(streamed(*reads_s, start_s=0.01 * number, latency_s=reads_s[-1] + 0.001))
+    return made
+
+
+def counted(calls: Sequence[Call]) -> PaceStats:
+    pace = PaceStats()
+    for call in calls:
+        pace.add(call)
+    return pace
+
+
+def assert_close_to_a_sample(found: float, values: Sequence[float], share: float) -> None:
+    """The percentile lies between the two samples that surround it, up to the histogram's rounding."""
+    ranked, rank = sorted(values), share * (len(values) - 1)
+    low, high = ranked[floor(rank)], ranked[min(floor(rank) + 1, len(ranked) - 1)]
+    assert low * (1 - BUCKET_ERROR) <= found <= high * (1 + BUCKET_ERROR)
+
+
+@pytest.mark.parametrize("figure", ["ttft_s", "tpot_s"])
+@pytest.mark.parametrize("share", SHARES)
+def test_percentiles_of_the_histograms_are_exact_to_half_a_percent(figure: str, share: float) -> None:
+    calls = drawn(1)
+    entry = counted(calls).entry(NAME, figure)
+    assert entry.num_requests == len(calls)
+    values = [getattr(call, figure) for call in calls]
+    assert_close_to_a_sample(entry.get_response_time_percentile(share) / 1000, values, share)
+
+
+def test_the_itl_of_a_run_is_over_every_gap_of_every_call() -> None:
+    calls = drawn(2)
+    gaps_s = [gap_s for call in calls for gap_s in call.gaps_s]
+    itl_s = counted(calls).itl_s()
+    assert itl_s is not None
+    assert itl_s["gaps"] == sum(itl_s["histogram_ms"].values()) == len(gaps_s)
+    for name, share in zip(("median", "p95", "p99"), SHARES, strict=True):
+        assert_close_to_a_sample(itl_s[name], gaps_s, share)
+    assert itl_s["avg"] == pytest.approx(sum(gaps_s) / len(gaps_s))
+    assert (itl_s["min"], itl_s["max"]) == (pytest.approx(min(gaps_s)), pytest.approx(max(gaps_s)))
+
+
+@QUICKLY
+@given(st.lists(st.floats(1e-6, 100), min_size=1, max_size=30))
+def test_each_gap_is_in_a_bucket_within_half_a_percent_of_it(gaps_s: list[float]) -> None:
+    itl_s = counted([replace(a_call(), gaps_s=gaps_s)]).itl_s()
+    assert itl_s is not None
+    buckets_s = sorted(float(ms) / 1000 for ms, count in itl_s["histogram_ms"].items() for _ in range(count))
+    assert buckets_s == pytest.approx(sorted(gaps_s), rel=BUCKET_ERROR)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_merged_histograms_are_those_of_one_process(parts: int) -> None:
+    """As they travel from workers: in several reports, each serialised and packed."""
+    calls = drawn(3) + [replace(call, model="other") for call in drawn(4, calls=50)]
+    whole, merged = counted(calls), PaceStats()
+    for part in range(parts):
+        report = counted(calls[part::parts]).stats.serialize_stats()
+        merged.merge(Message.unserialize(Message("stats", report, "worker").serialize()).data)
+    assert flat(merged) == pytest.approx(flat(whole))
+    for (name, figure), entry in whole.stats.entries.items():
+        assert merged.entry(name, figure).response_times == entry.response_times
+        assert merged.entry(name, figure).num_requests == entry.num_requests
+    for name in (NAME, "chat other"):
+        assert merged.output_tokens_per_s(name) == pytest.approx(whole.output_tokens_per_s(name)) != 0
+
+
+def flat(pace: PaceStats) -> dict[str, float]:
+    """The run's inter-token latency with its histogram's buckets as figures of their own."""
+    itl_s = pace.itl_s() or {}
+    return {**itl_s.pop("histogram_ms"), **itl_s}
+
+
+def test_what_a_worker_has_sent_it_does_not_send_again() -> None:
+    worker, master = counted(drawn(5, calls=10)), PaceStats()
+    master.merge(worker.stats.serialize_stats())
+    assert worker.stats.serialize_stats() == []
+    worker.add(streamed(0.1, 0.2))
+    master.merge(worker.stats.serialize_stats())
+    assert master.entry(NAME, "ttft_s").num_requests == 11
+
+
+@pytest.mark.parametrize("changes", [{"outcome": "failed"}, {"outcome": "aborted"}, {"phase": "warmup"}], ids=str)
+def test_only_measured_successes_count(changes: dict[str, Any]) -> None:
+    pace = counted([streamed(0.1, 0.2, **changes)])
+    assert (pace.itl_s(), dict(pace.stats.entries)) == (None, {})
+
+
+def test_a_plain_call_leaves_no_pace() -> None:
+    pace = counted([a_call((Delta("Hi"), None), (Usage(1, 64), None))])
+    assert (pace.itl_s(), dict(pace.stats.entries)) == (None, {})
+
+
+def test_tokens_a_second_are_all_tokens_from_the_first_start_to_the_last_end() -> None:
+    first = streamed(0.1, 0.2, 0.3, start_s=2.0, latency_s=1.0)
+    second = streamed(0.1, 0.2, 0.3, 0.4, 0.5, start_s=2.5, latency_s=3.5)
+    assert counted([second, first]).output_tokens_per_s(NAME) == pytest.approx(8 / 4)
+    assert PaceStats().output_tokens_per_s(NAME) == 0
+
+
+# The verdict on the client
+
+
+@pytest.mark.parametrize(
+    ("lag_p99_s", "cpu_share", "is_ok"),
+    [
+        (0.0, 0.0, True),
+        (LAG_LIMIT_S, CPU_LIMIT, True),
+        (LAG_LIMIT_S + 1e-6, 0.0, False),
+        (0.0, CPU_LIMIT + 1e-6, False),
+        (1.0, 1.0, False),
+    ],
+)
+def test_the_client_is_the_bottleneck_beyond_either_limit(lag_p99_s: float, cpu_share: float, is_ok: bool) -> None:
+    assert (verdict(lag_p99_s, cpu_share) == "ok") is is_ok
+
+
+def test_the_verdict_says_what_was_seen_and_what_to_do() -> None:
+    assert verdict(0.084, 0.98) == "the bottleneck (loop lag p99 84 ms, CPU 98 %): use --processes or fewer users"
+
+
+def a_sample(lags_s: Sequence[float] = (), cpu_s: float = 0.0, wall_s: float = 1.0, late_calls: int = 0) -> Any:
+    return {"lags_s": list(lags_s), "cpu_s": cpu_s, "wall_s": wall_s, "late_calls": late_calls}
+
+
+def test_the_busiest_process_decides_over_all_of_its_samples() -> None:
+    client = ClientFigures()
+    client.add("one", a_sample(cpu_s=1.0, wall_s=1.0))
+    client.add("one", a_sample(cpu_s=0.2, wall_s=2.0))
+    client.add("two", a_sample(cpu_s=1.5, wall_s=3.0))
+    concluded = client.conclude()
+    assert concluded["cpu_share"] == pytest.approx(0.5)
+    assert (concluded["processes"], concluded["verdict"]) == (2, "ok")
+
+
+def test_the_lag_is_over_the_samples_of_all_processes() -> None:
+    client = ClientFigures()
+    client.add("one", a_sample([0.001] * 97, late_calls=2))
+    client.add("two", a_sample([0.2, 0.3, 0.4], late_calls=3))
+    concluded = client.conclude()
+    # 100 samples: rank 0.99 * 99 = 98.01, so 1 % of the way from the 99th, 0.3, to the 100th.
+    assert concluded["loop_lag_s"] == pytest.approx({"p50": 0.001, "p99": 0.301, "max": 0.4})
+    assert concluded["late_calls"] == 5
+    assert concluded["verdict"].startswith("the bottleneck (loop lag p99 301 ms")
+
+
+def test_a_run_too_short_for_a_sample_blames_nobody() -> None:
+    assert ClientFigures().conclude()["verdict"] == "ok"
+    client = ClientFigures()
+    client.add("here", a_sample(wall_s=0.0))
+    assert (client.conclude()["cpu_share"], client.conclude()["verdict"]) == (0.0, "ok")
+
+
+# The rehearsal
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_rehearsal_makes_no_connection(stream: bool) -> None:
+    with serving(silent) as server:
+        for provider, api in APIS:
+            asked = settings_of(provider, server.url, api=api, stream=stream, headers=(("x-mock-status", "500"),))
+            rehearse(harness.classes[provider], asked)
+        assert (server.connections, server.requests) == (0, [])
+
+
+def test_the_rehearsal_leaves_the_runs_session_alone() -> None:
+    user_class = harness.classes["openai"]
+    before = getattr(user_class, "session", None)
+    rehearse(user_class, settings_of("openai", "http://mock.invalid", stream=True))
+    assert getattr(user_class, "session", None) is before
