@@ -92,10 +92,10 @@ def _counted(parts: Answer, counts: Counts) -> Answer:
             told = part
         else:
             yield part
-    bedrocks = _usage(counts)
-    yield Usage(
-        *(own if own is not None else other for own, other in zip(astuple(told), astuple(bedrocks), strict=True))
-    )
+    pairs = zip(astuple(told), astuple(_usage(counts)), strict=True)
+    usage = Usage(*(own if own is not None else bedrocks for own, bedrocks in pairs))
+    if usage != Usage():
+        yield usage
 
 
 def _read_whole(body: Json, text: Path, finish: Path) -> Answer:

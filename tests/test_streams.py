@@ -89,6 +89,7 @@ FAMILIES = {
     "cohere.command-text-v14": ("COMPLETE", "MAX_TOKENS"),
     "ai21.j2-ultra-v1": ("stop", "length"),
     "ai21.jamba-1-5-large-v1:0": ("stop", "length"),
+    "openai.gpt-oss-20b-1:0": ("stop", "length"),
     "amazon.titan-text-express-v1": ("FINISH", "LENGTH"),
     "amazon.nova-lite-v1:0": ("end_turn", "max_tokens"),
 }
