@@ -39,7 +39,8 @@ def summary_of(path: Path) -> Summary:
     prefix = file.name.removesuffix(REQUESTS)
     written = read_json(file.with_name(prefix + SUMMARY))
     observed = {name: written.get(name) for name in OBSERVED}
-    return summarise(rows.read(file), read_json(file.with_name(prefix + RUN)), observed)
+    summary = summarise(rows.read(file), read_json(file.with_name(prefix + RUN)), observed)
+    return summary if written else {**summary, "cut_off": True}
 
 
 def find(path: Path) -> Path:

@@ -199,6 +199,9 @@ class Harness:
         try:
             summary = run.finish()
             self._tell(summary, environment.parsed_options)
+        except OSError as error:
+            _log.error("can't write the summary to stdout: %s", (error.strerror or str(error)).lower())
+            self.exit_code.note(INTERNAL)
         except Exception:
             _log.exception("an error of our own")
             self.exit_code.note(INTERNAL)

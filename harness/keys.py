@@ -22,7 +22,9 @@ def find(provider: str, given: str | None, mock: bool) -> str | None:
 
     `None` is an answer too: then the SDK's own credentials sign (AWS), or Google's defaults do (Vertex AI).
     """
-    key = given or os.environ.get(VARIABLES.get(provider, ""))
+    key = (given or os.environ.get(VARIABLES.get(provider, "")) or "").strip() or None
+    if key and not all("!" <= character <= "~" for character in key):
+        raise UsageError(f"the API key for {provider} holds characters that no HTTP header can carry")
     if mock:
         return key or MOCK_KEY
     if key or (provider == "vertex-ai" and on_vertex()):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Response, make_response, request
+from locust.runners import STATE_CLEANUP, STATE_RUNNING
 
 from harness.pace import PaceStats
 
@@ -34,7 +35,10 @@ def attach(web_ui: Any, latest: Callable[[], PaceStats | None]) -> None:
 
     def feed(response: Response) -> Response:
         if request.path.endswith("/stats/requests") and response.is_json:
-            content = {**(response.get_json() or {}), "extended_stats": [{"key": KEY, "data": rows_of(latest())}]}
+            content = response.get_json() or {}
+            content["extended_stats"] = [{"key": KEY, "data": rows_of(latest())}]
+            if content.get("state") == STATE_CLEANUP:
+                content["state"] = STATE_RUNNING  # The page stops asking otherwise, and never sees the run's end.
             response.set_data(json.dumps(content))
         return response
 

@@ -9,7 +9,7 @@ from harness.budget import Budget
 from harness.drain import Drain
 from harness.outbox import CALLS
 from harness.permits import BACK, WANT, PermitDesk
-from harness.records import COLUMNS
+from harness.records import REQUEST
 from harness.run import Run
 from wire.exchange import now
 
@@ -17,7 +17,6 @@ PREPARED = "llm_prepared"
 PATIENCE_S = 60.0
 
 LOOK_EVERY_S = 0.5
-REQUEST = COLUMNS.index("request")
 
 
 class Master:

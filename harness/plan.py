@@ -12,7 +12,7 @@ import seeds
 from harness import keys, models
 from harness.errors import UsageError
 from harness.numbers import count, natural, number, rate, seconds
-from providers.settings import API, Settings
+from providers.settings import API, MOCK_HOST, Settings
 from providers.user import LLMUser
 
 ProviderClasses = Mapping[str, type[LLMUser]]
@@ -88,7 +88,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         cache_bust=bool(options["cache_bust"]),
         log_bodies=bool(options["json_response"]),
         mock=_mock(options),
-        load={name: options.get(name) for name in _LOAD},
+        load=_load(options),
     )
 
 
@@ -115,6 +115,13 @@ def _provider_of_class(options: Options, classes: ProviderClasses) -> str | None
     return next((name for name, user_class in classes.items() if user_class.__name__ in chosen), None)
 
 
+def _load(options: Options) -> dict[str, Any]:
+    users = options.get("num_users")
+    if users is not None and users < 1 and options.get("headless"):
+        raise UsageError(f"--users must be a whole number from 1, not {users}")
+    return {name: options.get(name) for name in _LOAD}
+
+
 def _settings(options: Options, classes: ProviderClasses) -> Settings:
     provider = provider_of(options, classes)
     mock = bool(options["mock"])
@@ -125,7 +132,7 @@ def _settings(options: Options, classes: ProviderClasses) -> Settings:
         provider=provider,
         model=_model(options, provider, mock),
         api=api,
-        host=_host(options["host"]),
+        host=MOCK_HOST if mock else _host(options["host"]),
         timeout_s=seconds("--timeout", options["timeout"]),
         temperature=None if options["temperature"] == "none" else number("--temperature", options["temperature"]),
         max_tokens=count("--max-tokens", options["max_tokens"]),
@@ -168,9 +175,13 @@ def _host(host: str) -> str:
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
-    if not colon or not name.strip() or not name.isascii() or "\n" in text or "\r" in text:
-        raise UsageError("--header must look like NAME:VALUE, on one line")
+    if not colon or not name.strip() or not name.isascii() or not _is_sendable(value):
+        raise UsageError("--header must look like NAME:VALUE, in Latin-1, on one line")
     return name.strip(), value.strip()
+
+
+def _is_sendable(value: str) -> bool:
+    return all(" " <= character <= "\xff" and character != "\x7f" for character in value.strip())
 
 
 def _seed(text: str) -> int:

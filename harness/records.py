@@ -16,6 +16,7 @@ from typing import Any
 from providers.call import Call
 
 COLUMNS = tuple(field.name for field in fields(Call) if field.name not in ("gaps_s", "_last_content_s"))
+REQUEST = COLUMNS.index("request")
 
 
 class Records:

@@ -6,7 +6,7 @@ from typing import Any
 from mock.inprocess import InProcessWire
 from mock.pace import Pace
 from mock.service import Service
-from providers.settings import Settings
+from providers.settings import MOCK_HOST, Settings
 from providers.user import LLMUser
 from wire.exchange import exchange
 
@@ -16,7 +16,7 @@ def rehearse(user_class: type[LLMUser], settings: Settings) -> None:
 
     What an SDK imports and builds at its first call takes 50 to 160 ms; here it is over before the run.
     """
-    settings = replace(settings, mock=True, headers=(), max_tokens=settings.max_tokens or 1)
+    settings = replace(settings, mock=True, host=MOCK_HOST, headers=(), max_tokens=settings.max_tokens or 1)
     user: Any = user_class.__new__(user_class)
     user.session = _Stage(settings, user_class.connect(settings, InProcessWire(Service(Pace(0), seed=0))))
     user.on_start()

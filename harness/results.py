@@ -21,10 +21,12 @@ _MARKS = ("requests.csv", "run.json", "summary.json", "stats.csv")
 def check_writable(given_prefix: str | None) -> None:
     """Refuse, before anything is sent, a place that can't take files. Raises `UsageError`."""
     folder = _given(given_prefix).parent if given_prefix else FOLDER
-    with writable():
+    try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+    except OSError as error:
+        raise UsageError(f"can't write results into {folder}: {(error.strerror or '').lower()}") from error
 
 
 class Results:

@@ -13,7 +13,7 @@ from harness.locust_csv import LocustCSV
 from harness.outbox import CALLS, CLIENT, PACE
 from harness.pace import PaceStats
 from harness.plan import Plan
-from harness.records import COLUMNS, Records, cells_of
+from harness.records import COLUMNS, REQUEST, Records, cells_of
 from harness.results import Results, new_run_id, writable
 from providers.call import Call
 
@@ -35,7 +35,7 @@ class Run:
         self.broken = False
         self._plan = plan
         self._results = Results(self.run_id, given_prefix)
-        self._facts = _facts(self.run_id, plan)
+        self._facts = {**_facts(self.run_id, plan), "files": f"{self._results.prefix}_*"}
         with writable():
             self._records = Records(self._results.path("requests.csv"))
             self._results.write_json("run.json", self._facts)
@@ -44,6 +44,7 @@ class Run:
         self.pace = PaceStats()
         self._watch = ClientWatch()
         self._client = ClientFigures()
+        self._received = 0
         self.lost = {"calls": 0, "workers": 0}
 
     def keep(self, call: Call) -> None:
@@ -55,7 +56,7 @@ class Run:
     def receive(self, worker: str, report: dict[str, Any]) -> None:
         """Write and count what a worker has sent."""
         for cells in report.get(CALLS, ()):
-            self._write(cells)
+            self._write(self._numbered(cells))
         self.pace.merge(report.get(PACE, []))
         if CLIENT in report:
             self._client.add(worker, report[CLIENT])
@@ -83,6 +84,13 @@ class Run:
         if self._unwritten:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
         return summarise(table, self._facts, observed)
+
+    def _numbered(self, cells: list[Any]) -> list[Any]:
+        """Without a count, workers number their calls for themselves: here they get a number of the run's."""
+        if self._plan.calls is None and not self._plan.warmup_calls:
+            self._received += 1
+            cells[REQUEST] = self._received
+        return cells
 
     def _write(self, cells: list[Any]) -> None:
         try:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import httpx2
-import orjson
 
 from providers.answers import anthropic as answers
+from providers.answers.body import opened
 from providers.answers.sse import streamed
 from providers.call import Answer
 from providers.settings import Settings
@@ -43,13 +43,13 @@ class AnthropicUser(LLMUser):
         self.max_tokens = self.settings.max_tokens or DEMANDED_MAX_TOKENS
 
     def chat(self, payload: str) -> Answer:
-        return answers.message(orjson.loads(self._message(payload).read()))
+        return answers.message(opened(self._message(payload).read()))
 
     def chat_stream(self, payload: str) -> Answer:
         return streamed(self._message(payload, stream=True).http_response, answers.message_stream)
 
     def completions(self, payload: str) -> Answer:
-        return answers.completion(orjson.loads(self._completion(payload).content))
+        return answers.completion(opened(self._completion(payload).content))
 
     def completions_stream(self, payload: str) -> Answer:
         return streamed(self._completion(payload, stream=True), answers.completion_stream)

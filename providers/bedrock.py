@@ -10,6 +10,7 @@ import orjson
 
 from providers import bedrock_families as families
 from providers.answers import converse, eventstream
+from providers.answers.body import opened
 from providers.call import Answer, Json
 from providers.settings import Settings
 from providers.user import LLMUser
@@ -55,7 +56,7 @@ class BedrockUser(LLMUser):
 
     def completions(self, payload: str) -> Answer:
         answer = self.client.invoke_model(**self._invocation(payload))
-        return self.family.answer(orjson.loads(answer["body"].read()), answer["ResponseMetadata"]["HTTPHeaders"])
+        return self.family.answer(opened(answer["body"].read()), answer["ResponseMetadata"]["HTTPHeaders"])
 
     def completions_stream(self, payload: str) -> Answer:
         self.client.invoke_model_with_response_stream(**self._invocation(payload))

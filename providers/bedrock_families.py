@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from providers.answers import anthropic, converse
-from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage
+from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage, total
 
 Path = tuple[str | int, ...]
 Paths = tuple[Path, Path]
@@ -133,9 +133,8 @@ def _unknown_chunks(chunks: Iterable[Json]) -> Answer:
 
 def _usage(counts: Counts) -> Usage:
     """Bedrock's input count leaves out what was read from or written to the cache; it is added here."""
-    inputs = [counts.get(name) for name in ("input", "cacheReadInput", "cacheWriteInput")]
-    known = [number for number in inputs if number is not None]
-    return Usage(sum(known) if known else None, counts.get("output"), counts.get("cacheReadInput"))
+    cached = counts.get("cacheReadInput")
+    return Usage(total(counts.get("input"), cached, counts.get("cacheWriteInput")), counts.get("output"), cached)
 
 
 def _fill(shape: Any, values: dict[str, Any]) -> Any:

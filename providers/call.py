@@ -38,6 +38,17 @@ class Finish:
     reason: str | None
 
 
+def counted(value: Any) -> int | None:
+    """Return a provider's token count; `None` for what is no count, however it was reported."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def total(*counts: Any) -> int | None:
+    """Return the sum of those that are counts; `None` if none is."""
+    known = [count for count in map(counted, counts) if count is not None]
+    return sum(known) if known else None
+
+
 Part = Delta | Usage | Finish
 Answer = Iterator[Part]
 
@@ -123,8 +134,8 @@ class Call:
             if at_s is not None and part.text:
                 self._take_text(part, at_s)
         elif isinstance(part, Usage):
-            self.input_tokens, self.output_tokens = part.input_tokens, part.output_tokens
-            self.cached_tokens, self.reasoning_tokens = part.cached_tokens, part.reasoning_tokens
+            self.input_tokens, self.output_tokens = counted(part.input_tokens), counted(part.output_tokens)
+            self.cached_tokens, self.reasoning_tokens = counted(part.cached_tokens), counted(part.reasoning_tokens)
         else:
             self.finish_reason = part.reason
 

@@ -2,9 +2,8 @@
 
 from typing import Any, ClassVar
 
-import orjson
-
 from providers.answers import openai as answers
+from providers.answers.body import opened
 from providers.answers.sse import streamed
 from providers.call import Answer
 from providers.settings import API, Settings
@@ -39,7 +38,7 @@ class OpenAIUser(LLMUser):
 
     def chat(self, payload: str) -> Answer:
         answer = self.client.chat.completions.with_raw_response.create(messages=said_by_user(payload), **self.options)
-        return answers.chat(orjson.loads(answer.content))
+        return answers.chat(opened(answer.content))
 
     def chat_stream(self, payload: str) -> Answer:
         answer = self.client.chat.completions.with_raw_response.create(
@@ -49,7 +48,7 @@ class OpenAIUser(LLMUser):
 
     def completions(self, payload: str) -> Answer:
         answer = self.client.completions.with_raw_response.create(prompt=payload, **self.options)
-        return answers.completion(orjson.loads(answer.content))
+        return answers.completion(opened(answer.content))
 
     def completions_stream(self, payload: str) -> Answer:
         answer = self.client.completions.with_raw_response.create(
@@ -59,7 +58,7 @@ class OpenAIUser(LLMUser):
 
     def responses(self, payload: str) -> Answer:
         answer = self.client.responses.with_raw_response.create(input=payload, **self.response_options)
-        return answers.response(orjson.loads(answer.content))
+        return answers.response(opened(answer.content))
 
     def responses_stream(self, payload: str) -> Answer:
         answer = self.client.responses.with_raw_response.create(input=payload, stream=True, **self.response_options)

@@ -5,6 +5,9 @@ from typing import Literal
 
 API = Literal["chat", "completions", "responses"]
 
+MOCK_HOST = "http://mock"
+"""What the SDKs take for their base address where no network is asked: the mock serves no proxy's own paths."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

@@ -128,7 +128,8 @@ class LLMUser(User):
             call.take(part, (wired.last_byte_at or now()) - started_at if self.settings.stream else None)
             finished = finished or isinstance(part, Finish)
         if not finished:
-            raise IncompleteStream("the answer ended without the provider's finish marker")
+            kind = {name.lower(): value for name, value in wired.headers}.get("content-type", "no content type")
+            raise IncompleteStream(f"the answer ({kind}) ended without the provider's finish marker")
 
     def _tell_locust(self, call: Call, error: Exception | None) -> None:
         failure = None
@@ -147,12 +148,15 @@ class LLMUser(User):
 
 
 def _in_one_line(error: Exception) -> str:
-    """Return `Class: message`, and the wire's own reason where the SDK's message hides it ("Connection error.")."""
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    cause = error.__cause__
-    while cause is not None and not isinstance(cause, WireError):
+    """Return `Class: message`, and its cause where the SDK's message hides it ("Connection error."). What a server
+    sends may hold line breaks, and commands for a terminal: they are left out."""
+    cause: BaseException = error
+    while cause.__cause__ is not None and not isinstance(cause, WireError):
         cause = cause.__cause__
-    return text if cause is None or str(cause) in text else f"{text} ({cause})"
+    text = f"{type(error).__name__}: {error}"
+    if str(cause) not in text:
+        text += f" ({cause})"
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def _conclude(call: Call, wired: Exchange, started_at: float) -> None:

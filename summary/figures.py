@@ -30,7 +30,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
     ended, successes = rows[rows["outcome"] != "aborted"], rows[rows["outcome"] == "ok"]
     return {
         **{name: run.get(name) or _only(rows, name) for name in ("run_id", "provider", "model", "api", "mode")},
-        **{name: run.get(name) for name in ("stream", "host")},
+        **{name: run.get(name) for name in ("stream", "host", "files")},
         "start": _start(rows, run),
         "end": _end(ended),
         **_counts(rows),

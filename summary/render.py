@@ -83,7 +83,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _run_lines(summary: Summary) -> Iterator[tuple[str, str]]:
-    for name in ("run_id", "host", "start", "end", "seed"):
+    for name in ("run_id", "files", "host", "start", "end", "seed"):
         if summary.get(name) is not None:
             yield name.replace("_id", ""), str(summary[name])
 
@@ -141,6 +141,8 @@ def _remarks(summary: Summary) -> Iterator[str]:
     elif summary.get("too_few_samples"):
         needs = ", ".join(f"{name} needs {SAMPLES_NEEDED[name]}" for name in summary["too_few_samples"])
         yield f"{TOO_FEW} too few samples ({summary['success_count']}): {needs}."
+    if summary.get("cut_off"):
+        yield "This run was cut off before its summary: calls that were in flight are in no row."
     if summary.get("percentiles"):
         yield f"Percentiles are {summary['percentiles']}."
     if (summary.get("lost") or {}).get("workers"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+csv.field_size_limit(2**31 - 1)
 NUMERIC_ENDINGS = ("_s", "_bytes", "_tokens")
 REQUIRED = ("timestamp", "start_s", "latency_s", "response_bytes", "outcome", "status", "error", "prompt")
 

@@ -355,7 +355,7 @@ def test_an_answer_that_makes_no_sense_fails_once(mock_server: MockServer, provi
     asker = Asker(provider, mock_server.url, wire, api=api)
     wire.headers = {"x-mock-fault": fault}
     call = ask_one(asker)
-    nonsense = "KeyError" if (provider, api) == ("aws-bedrock", "chat") else "JSONDecodeError"
+    nonsense = "KeyError" if (provider, api) == ("aws-bedrock", "chat") else "NotAnAnswer"
     assert_failed(asker, call, nonsense, 200)
     assert mock_server.stats()["requests"] == 1
     assert_the_next_call_is_good(asker, wire, "reused")

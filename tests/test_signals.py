@@ -111,7 +111,7 @@ def test_a_killed_run_leaves_whole_rows_and_can_be_reported(tmp_path: Path, slow
         running.send(signal.SIGKILL)
         running.wait()
     assert (tmp_path / "run_requests.csv").read_text().endswith("\n")
-    assert json.loads((tmp_path / "run_run.json").read_text())["options"]["iterations"] == "1000"
+    assert json.loads((tmp_path / "run_run.json").read_text())["options"]["iterations"] == 1000
     reported = report(tmp_path, "run", "-o", "json")
     summary = json.loads(reported.stdout)
     assert reported.code == 0

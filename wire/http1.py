@@ -52,7 +52,7 @@ class AnswerParser(HTTPResponseParser):
             self.feed(data)
         except HTTPParseError as error:
             if not self.complete:
-                raise NotHTTP(f"not an HTTP answer ({error})") from error
+                raise NotHTTP("the peer's answer is not HTTP/1.1") from error
             self.surplus = True
 
     def finish(self) -> None:

@@ -13,6 +13,9 @@ from wire.proxy import proxy_of
 IDLE_S = 5.0
 """Idle connections are given up after this: uvicorn and Node close theirs then, and a race would fail the call."""
 
+READS_BEFORE_A_BREAK = 32
+"""A body that comes faster than we read would otherwise keep every other call, and the deadline itself, waiting."""
+
 LINGER_S = 0.1
 """How long to read on for the end of an answer that the SDK has stopped reading, to keep the connection."""
 
@@ -80,6 +83,7 @@ class NetworkReply:
         self._wire, self._origin, self._exchange = wire, origin, exchange
         self._connection: Connection | None = connection
         self._parser = AnswerParser()
+        self._reads = 0
         self._head_at = self._read_head()
         self.status, self.headers = self._parser.status, self._parser.headers
         exchange.answered(self.status, self.headers, self._head_at)
@@ -115,7 +119,10 @@ class NetworkReply:
 
     def _receive(self) -> float:
         assert self._connection is not None
+        self._reads += 1
         try:
+            if self._reads % READS_BEFORE_A_BREAK == 0:
+                gevent.sleep(0)
             data, at, lag_s = self._connection.receive()
             self._parser.parse(data) if data else self._parser.finish()
         except BaseException:

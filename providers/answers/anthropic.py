@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage
+from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage, total
 
 
 def message(body: Json) -> Answer:
@@ -18,7 +18,8 @@ def message(body: Json) -> Answer:
         yield _block(block)
     if usage := body.get("usage"):
         yield _usage(usage)
-    yield Finish(body["stop_reason"])
+    if reason := body["stop_reason"]:
+        yield Finish(reason)
 
 
 def message_stream(events: Iterable[bytes]) -> Answer:
@@ -77,9 +78,9 @@ def _block(block: Json) -> Delta:
 
 
 def _usage(usage: Json) -> Usage:
-    counts = [usage.get(name) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")]
-    known = [count for count in counts if count is not None]
-    return Usage(sum(known) if known else None, usage.get("output_tokens"), usage.get("cache_read_input_tokens"))
+    cached = usage.get("cache_read_input_tokens")
+    inputs = total(usage.get("input_tokens"), cached, usage.get("cache_creation_input_tokens"))
+    return Usage(inputs, usage.get("output_tokens"), cached)
 
 
 def _reported(usage: Json | None) -> Json:

@@ -7,7 +7,7 @@ includes reasoning, whose share is not told. A stream is finished by `messageSto
 
 from collections.abc import Iterable
 
-from providers.call import Answer, Delta, Finish, Json, Usage
+from providers.call import Answer, Delta, Finish, Json, Usage, total
 
 
 def message(body: Json) -> Answer:
@@ -39,6 +39,6 @@ def _delta(block: Json) -> Delta:
 
 
 def _usage(usage: Json) -> Usage:
-    counts = [usage.get(name) for name in ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")]
-    known = [count for count in counts if count is not None]
-    return Usage(sum(known) if known else None, usage.get("outputTokens"), usage.get("cacheReadInputTokens"))
+    cached = usage.get("cacheReadInputTokens")
+    inputs = total(usage.get("inputTokens"), cached, usage.get("cacheWriteInputTokens"))
+    return Usage(inputs, usage.get("outputTokens"), cached)

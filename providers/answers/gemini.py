@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage
+from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage, total
 
 
 def content(body: Json) -> Answer:
@@ -17,7 +17,8 @@ def content(body: Json) -> Answer:
     yield from _text(candidate)
     if usage := body.get("usageMetadata"):
         yield _usage(usage)
-    yield Finish(candidate.get("finishReason"))
+    if reason := candidate.get("finishReason"):
+        yield Finish(reason)
 
 
 def content_stream(events: Iterable[bytes]) -> Answer:
@@ -46,8 +47,6 @@ def _text(candidate: Json) -> Iterable[Delta]:
 
 
 def _usage(usage: Json) -> Usage:
-    thoughts, visible = usage.get("thoughtsTokenCount"), usage.get("candidatesTokenCount")
-    counted = [count for count in (thoughts, visible) if count is not None]
-    return Usage(
-        usage.get("promptTokenCount"), sum(counted) if counted else None, usage.get("cachedContentTokenCount"), thoughts
-    )
+    thoughts = usage.get("thoughtsTokenCount")
+    outputs = total(thoughts, usage.get("candidatesTokenCount"))
+    return Usage(usage.get("promptTokenCount"), outputs, usage.get("cachedContentTokenCount"), thoughts)

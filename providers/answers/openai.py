@@ -101,7 +101,8 @@ def _message(message: Json) -> Iterable[Delta]:
 def _end(body: Json) -> Answer:
     if usage := body.get("usage"):
         yield _usage(usage)
-    yield Finish(body["choices"][0].get("finish_reason"))
+    if reason := body["choices"][0].get("finish_reason"):
+        yield Finish(reason)
 
 
 def _response_end(body: Json) -> Answer:
