@@ -18,7 +18,7 @@ DEMANDED_MAX_TOKENS = 1024
 
 
 class AnthropicUser(LLMUser):
-    """Asks through anthropic's own client; the answers are read raw."""
+    """Asks through anthropic's own client; the answers are read raw, the payload goes as `extra_body`."""
 
     provider = "anthropic"
     apis = ("chat", "completions")
@@ -58,8 +58,8 @@ class AnthropicUser(LLMUser):
         return self.client.messages.with_raw_response.create(
             model=self.settings.model,
             max_tokens=self.max_tokens,
-            messages=[{"role": "user", "content": payload}],
-            extra_body=self.options,
+            messages=(),
+            extra_body={"messages": [{"role": "user", "content": payload}], **self.options},
             timeout=None,
             **options,
         )

@@ -15,7 +15,11 @@ WITH_USAGE = {"stream_options": {"include_usage": True}}
 
 
 class OpenAIUser(LLMUser):
-    """Asks through openai's own client; the answers are read raw, at a tenth of what its model objects cost."""
+    """Asks through openai's own client; the answers are read raw, at a tenth of what its model objects cost.
+
+    The payload goes as `extra_body`, which the SDK sends as it is: the typed argument is walked through in search of
+    files to upload and aliases to replace, at a quarter of a call's cost. The bytes sent are the same.
+    """
 
     provider = "openai"
     apis: ClassVar[tuple[API, ...]] = ("chat", "completions", "responses")
@@ -37,12 +41,14 @@ class OpenAIUser(LLMUser):
         }
 
     def chat(self, payload: str) -> Answer:
-        answer = self.client.chat.completions.with_raw_response.create(messages=said_by_user(payload), **self.options)
+        answer = self.client.chat.completions.with_raw_response.create(
+            messages=(), extra_body=said_by_user(payload), **self.options
+        )
         return answers.chat(opened(answer.content))
 
     def chat_stream(self, payload: str) -> Answer:
         answer = self.client.chat.completions.with_raw_response.create(
-            messages=said_by_user(payload), stream=True, **WITH_USAGE, **self.options
+            messages=(), extra_body=said_by_user(payload), stream=True, **WITH_USAGE, **self.options
         )
         return streamed(answer.http_response, answers.chat_stream)
 
@@ -65,8 +71,8 @@ class OpenAIUser(LLMUser):
         return streamed(answer.http_response, answers.response_stream)
 
 
-def said_by_user(payload: str) -> list[dict[str, str]]:
-    return [{"role": "user", "content": payload}]
+def said_by_user(payload: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": payload}]}
 
 
 def sampling(settings: Settings, max_tokens: str) -> dict[str, Any]:

@@ -34,7 +34,15 @@ class VertexAIUser(LLMUser):
         from google.genai import types
 
         super().on_start()
-        self.config = types.GenerateContentConfig(
+
+        class Config(types.GenerateContentConfig):
+            """The SDK asks `name in config` for every field of every request. A pydantic model walks all its fields to
+            answer, and the answer is always no; saying so at once saves a fifth of a call."""
+
+            def __contains__(self, name: object) -> bool:
+                return False
+
+        self.config = Config(
             temperature=self.settings.temperature,
             max_output_tokens=self.settings.max_tokens,
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),

@@ -140,12 +140,12 @@ class Wire(Protocol):
         """Send one request and wait for the answer's head. Raises `WireError`."""
 
 
-_current: ContextVar[Exchange] = ContextVar("exchange")
+_current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
 def current() -> Exchange:
     """Return the exchange of the running greenlet's call; a throw-away one outside any call."""
-    return _current.get(Exchange())
+    return _current.get(None) or Exchange()
 
 
 @contextmanager

@@ -1,0 +1,63 @@
+"""`python -m benchmarks`: every part, or one; on the terminal, and with --write in RESULTS.md."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import accuracy, calls, floor, machine, served, start
+from benchmarks.plan import Plan
+from benchmarks.processes import BenchmarkFailed
+from benchmarks.tables import Table, markdown, show
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+PARTS: dict[str, Callable[[Plan], Table]] = {
+    "calls": calls.measure,
+    "floor": floor.measure,
+    "accuracy": accuracy.measure,
+    "start": start.measure,
+    "mock": served.measure,
+}
+LEGEND = "Each figure is the median of its repeats (smallest to largest). ✓ the aim was reached, ✗ it was not."
+
+
+def main() -> int:
+    options = _options()
+    plan = Plan(options.repeats or (10 if options.full else 3), options.seconds, options.full)
+    facts, began_s = machine.facts(), time.monotonic()
+    try:
+        tables = [_measure(part, plan) for part in ([options.only] if options.only else PARTS)]
+    except BenchmarkFailed as error:
+        sys.stderr.write(f"benchmarks: {error}\n")
+        return 1
+    facts["took"] = f"{time.monotonic() - began_s:.0f} s"
+    if options.write:
+        RESULTS.write_text(_page(facts, tables), encoding="utf-8")
+    return 0
+
+
+def _measure(part: str, plan: Plan) -> Table:
+    sys.stderr.write(f"measuring: {part} …\n")
+    table = PARTS[part](plan)
+    show(table)
+    return table
+
+
+def _page(facts: dict[str, str], tables: list[Table]) -> str:
+    measured_on = "\n".join(f"- {name}: {value}" for name, value in facts.items())
+    return "\n".join(["# Results\n", LEGEND, "", measured_on, "", *map(markdown, tables)])
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=LEGEND)
+    parser.add_argument("--only", choices=PARTS, help="one part")
+    parser.add_argument("--full", action="store_true", help="more repeats, more providers")
+    parser.add_argument("--repeats", type=int, help="how often (3; 10 with --full)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long a round lasts (%(default)s)")
+    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}, too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What runs in a client's own process, loaded by Locust."""

@@ -1,0 +1,32 @@
+"""The floor for Locust: FastHttpUser sending the bytes that our own way sends, reading the answers to their ends."""
+
+from itertools import cycle
+from typing import Any
+
+from locust import FastHttpUser, events, task
+
+from benchmarks.captured import Captured, captured
+from benchmarks.clients import options  # noqa: F401  # adds them
+from benchmarks.contenders import Case
+
+REQUESTS: list[Captured] = []
+
+
+class FloorUser(FastHttpUser):
+    """Posts one captured request after the other; without `stream=True` a response is read whole."""
+
+    def on_start(self) -> None:
+        self.requests = cycle(REQUESTS)
+
+    @task
+    def post(self) -> None:
+        request = next(self.requests)
+        self.client.post(request["target"], data=request["body"], headers=request["headers"], name="floor")
+
+
+def take_requests(environment: Any, **_: Any) -> None:
+    given = environment.parsed_options
+    REQUESTS.extend(captured(Case(given.provider, given.stream), environment.host))
+
+
+events.init.add_listener(take_requests)

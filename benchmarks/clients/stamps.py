@@ -1,0 +1,32 @@
+"""A call's figures as one takes them around an SDK, and the file of them, with the columns of our own rows."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+
+class Stamps:
+    """One call's stamps, in seconds."""
+
+    def __init__(self, started_at: float) -> None:
+        self._started_at = started_at
+        self.ttft_s: float | None = None
+        self.latency_s = 0.0
+
+    def text(self, at: float) -> None:
+        """A piece of text came out of the SDK."""
+        if self.ttft_s is None:
+            self.ttft_s = at - self._started_at
+
+    def end(self, at: float) -> None:
+        """The SDK was done."""
+        self.latency_s = at - self._started_at
+
+
+def write_rows(path: Path, calls: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("outcome", "ttft_s", "latency_s"))
+        for call in calls:
+            stamps = call["stamps"]
+            rows.writerow(("failed" if call["exception"] else "ok", stamps.ttft_s, stamps.latency_s))

@@ -1,0 +1,12 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`repeats` of rounds that last `round_s` each; `full` takes all providers where one speaks for them otherwise."""
+
+    repeats: int
+    round_s: float
+    full: bool

@@ -1,0 +1,93 @@
+"""The processes of a measurement, each on a core of its own: the mock server on the first, a client on the last."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+PROJECT = Path(__file__).parent.parent
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, CLIENT_CORE = CORES[0], CORES[-1]
+KEPT = ("PATH", "HOME", "LANG")
+ENVIRONMENT = {
+    **{name: os.environ[name] for name in KEPT if name in os.environ},
+    "PYTHONPATH": str(PROJECT),
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "NO_GCE_CHECK": "true",
+}
+
+Process = subprocess.Popen[str]
+
+
+class BenchmarkFailed(Exception):
+    """A measurement did not come about; there is no figure to show."""
+
+
+class MockServer:
+    """A mock server that is listening at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def requests(self) -> int:
+        """Return how many requests have truly arrived."""
+        with urlopen(f"{self.url}/stats", timeout=30) as answer:
+            return int(json.load(answer)["requests"])
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[MockServer]:
+    """Run a mock server on a free port of its core for as long as the block lasts."""
+    command = [sys.executable, "-m", "mock", "--port", "0", "--tokens", "64", "--exact-tokens", *options]
+    with _running(command, PROJECT, stderr=subprocess.PIPE) as process:
+        pin(process, SERVER_CORE)
+        assert process.stderr is not None
+        yield MockServer(process.stderr.readline().split()[-1])
+
+
+@contextmanager
+def client(arguments: Sequence[str]) -> Iterator[tuple[Process, Path]]:
+    """Run a headless Locust in an empty folder, which the block is given; kill it with the block."""
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "stderr").open("w") as errors:
+        command = [sys.executable, "-m", "locust", "--headless", *arguments]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
+        with _running(command, Path(folder), **pipes) as process:
+            yield process, Path(folder)
+
+
+def pin(process: Process, core: int) -> None:
+    """Keep a process, with the threads that it has, on one core."""
+    for thread in os.listdir(f"/proc/{process.pid}/task"):
+        os.sched_setaffinity(int(thread), {core})
+
+
+def complaint(folder: Path) -> str:
+    """Return the end of what a client has said on stderr."""
+    return (folder / "stderr").read_text()[-2000:]
+
+
+def wait_until(reached: Any, timeout_s: float, what: str) -> None:
+    """Ask again and again, or fail."""
+    give_up_at = time.monotonic() + timeout_s
+    while not reached():
+        if time.monotonic() > give_up_at:
+            raise BenchmarkFailed(f"{what}: not within {timeout_s:g} s")
+        time.sleep(0.02)
+
+
+@contextmanager
+def _running(command: Sequence[str], folder: Path, **pipes: Any) -> Iterator[Process]:
+    with subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, text=True, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
