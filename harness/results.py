@@ -59,8 +59,9 @@ def writable() -> Iterator[None]:
 
 
 def new_run_id() -> str:
-    """Return a name that sorts by time and is unique also among runs of the same second."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    """Return a name that sorts by time, to the millisecond, and is unique among runs of several processes."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z-{secrets.token_hex(3)}"
 
 
 def _folder_of(run_id: str) -> Path:
