@@ -38,9 +38,10 @@ interop: $(READY)
 	$(BIN)/python -m tests.interop
 
 $(READY): requirements.lock
-	python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	@echo "making the environment in $(VENV): a minute or two"
 	python3 -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check -r requirements.lock
 	touch $@
 
 clean:
