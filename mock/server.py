@@ -27,8 +27,9 @@ async def listen(service: Service, host: str, port: int, tls: ssl.SSLContext | N
         lambda: Connection(front.answer, merge, connections), host, port, ssl=tls, backlog=4096
     )
     scheme = "https" if tls else "http"
+    named = f"[{host}]" if ":" in host else host
     print(
-        f"mock listening on {scheme}://{host}:{server.sockets[0].getsockname()[1]}",
+        f"mock listening on {scheme}://{named}:{server.sockets[0].getsockname()[1]}",
         file=sys.stderr,
         flush=True,
     )
