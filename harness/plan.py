@@ -95,14 +95,14 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
 def provider_of(options: Options, classes: ProviderClasses) -> str:
     """Return the provider that the options name, or imply. Raises `UsageError`."""
     implied = "openai" if options["mock"] or os.environ.get("LLM_ENDPOINT_URL") else ""
-    named = options["provider"] or _provider_of_class(options, classes) or implied
+    chosen = _provider_of_class(options, classes)
+    named = options["provider"] or chosen or implied
     if not named:
         raise UsageError(f"no provider: give -p with one of {', '.join(classes)}")
     if named not in classes:
         raise UsageError(
             f"unknown provider {named!r}: there are {', '.join(classes)}{models.hint(named, list(classes))}"
         )
-    chosen = _provider_of_class(options, classes)
     if chosen and chosen != named:
         raise UsageError(f"the class {options['user_classes'][0]} is {chosen}'s, but the provider is {named}")
     return str(named)

@@ -21,12 +21,9 @@ _MARKS = ("requests.csv", "run.json", "summary.json", "stats.csv")
 def check_writable(given_prefix: str | None) -> None:
     """Refuse, before anything is sent, a place that can't take files. Raises `UsageError`."""
     folder = _given(given_prefix).parent if given_prefix else FOLDER
-    try:
+    with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(f"can't write results into {folder}: {(error.strerror or '').lower()}") from error
+        tempfile.TemporaryFile(dir=folder).close()
 
 
 class Results:
@@ -34,7 +31,7 @@ class Results:
 
     def __init__(self, run_id: str, given_prefix: str | None) -> None:
         """Choose the prefix and make its folder. Raises `UsageError` if it can't be written to."""
-        with writable():
+        with writable(Path(given_prefix or FOLDER)):
             self.prefix = _unused(_given(given_prefix)) if given_prefix else _folder_of(run_id) / "metrics"
             self.prefix.parent.mkdir(parents=True, exist_ok=True)
 
@@ -50,12 +47,12 @@ class Results:
 
 
 @contextlib.contextmanager
-def writable() -> Iterator[None]:
-    """Turn a file that can't be made into a `UsageError`."""
+def writable(place: Path) -> Iterator[None]:
+    """Turn a file that can't be made at a place into a `UsageError`."""
     try:
         yield
     except OSError as error:
-        raise UsageError(f"can't write results: {error.filename}: {(error.strerror or '').lower()}") from error
+        raise UsageError(f"can't write results into {place}: {(error.strerror or '').lower()}") from error
 
 
 def new_run_id() -> str:

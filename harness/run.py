@@ -36,7 +36,7 @@ class Run:
         self._plan = plan
         self._results = Results(self.run_id, given_prefix)
         self._facts = {**_facts(self.run_id, plan), "files": f"{self._results.prefix}_*"}
-        with writable():
+        with writable(self._results.prefix):
             self._records = Records(self._results.path("requests.csv"))
             self._results.write_json("run.json", self._facts)
             self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)

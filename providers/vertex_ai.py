@@ -35,7 +35,6 @@ class VertexAIUser(LLMUser):
         from google.genai import types
 
         super().on_start()
-
         self.config = _config_class()(
             temperature=self.settings.temperature,
             max_output_tokens=self.settings.max_tokens,

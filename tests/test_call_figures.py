@@ -302,8 +302,13 @@ def test_the_rehearsal_makes_no_connection(stream: bool) -> None:
     with serving(silent) as server:
         for provider, api in APIS:
             asked = settings_of(provider, server.url, api=api, stream=stream, headers=(("x-mock-status", "500"),))
-            rehearse(harness.classes[provider], asked)
+            assert rehearse(harness.classes[provider], asked)
         assert (server.connections, server.requests) == (0, [])
+
+
+def test_a_model_that_the_mock_can_not_route_is_no_reason_to_refuse_a_run() -> None:
+    asked = settings_of("vertex-ai", "http://mock.invalid", model="org/name:tuned")
+    assert not rehearse(harness.classes["vertex-ai"], asked)
 
 
 def test_the_rehearsal_leaves_the_runs_session_alone() -> None:
