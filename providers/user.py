@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import gevent
 from locust import User, task
 from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from providers.call import Call, Finish, IncompleteStream
 from providers.settings import API, Settings
@@ -73,6 +74,14 @@ class LLMUser(User):
         self.settings = self.session.settings
         self.client = self.session.client
         self.answer = getattr(self, self.settings.api + ("_stream" if self.settings.stream else ""))
+
+    def stop(self, force: bool = False) -> bool:
+        """Ask a user between two calls to stop, as one within a call is asked. Locust would kill it, and it may have
+        begun its next call by the time the kill arrives."""
+        if self._state == LOCUST_STATE_WAITING and not force:
+            self._state = LOCUST_STATE_STOPPING
+            return False
+        return bool(super().stop(force))
 
     @task
     def ask(self) -> None:

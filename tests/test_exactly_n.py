@@ -1,15 +1,17 @@
 """-i N makes N calls: for any number of users, equal latencies or not, and again in the next run."""
 
 import csv
+import sys
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.budget import Budget
-from tests.running import run
+from tests.running import MOCK, harnessed, run
 
 SLOW_RUNS = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -31,6 +33,17 @@ def test_n_calls_are_n_rows_and_n_requests_for_locust(
     assert {row["outcome"] for row in rows} == {"ok"}
     assert environment.stats.total.num_requests == calls
     assert environment.process_exit_code == 0
+
+
+def test_a_stop_cuts_off_no_call_that_could_have_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for attempt in range(8):
+        monkeypatch.setattr(sys, "stdout", sys.stdout)
+        prefix = tmp_path / f"run{attempt}"
+        environment, harness = harnessed([*MOCK, "--mock-latency", "0.005", "-t", "9s", "--csv", str(prefix)])
+        environment.runner.start(20, spawn_rate=20)
+        gevent.sleep(0.2)
+        harness.end(environment)
+        assert {row["outcome"] for row in rows_of(prefix)} == {"ok"}
 
 
 def test_headless_with_neither_a_count_nor_a_time_makes_one_call(
