@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from providers.permit import Permit
+
 
 class Budget:
-    """Gives out the numbers 1 to `calls`, each once; `None` is a budget without end.
+    """Gives out permits with the numbers 1 to `calls`, each once; `None` is a budget without end.
 
     `on_spent` is called once, when the last of them has ended.
     """
@@ -13,14 +15,14 @@ class Budget:
         self._calls, self._on_spent = calls, on_spent
         self._begun = self._ended = 0
 
-    def take(self) -> int | None:
-        """Return the number of the next call, `None` when there is none left."""
+    def take(self) -> Permit | None:
+        """Return the permit for the next call, `None` when there is none left."""
         if self._begun == self._calls:
             return None
         self._begun += 1
-        return self._begun
+        return Permit(self._begun)
 
-    def end(self) -> None:
+    def end(self, number: int) -> None:
         """A call that was taken has ended, in whatever way."""
         self._ended += 1
         if self._ended == self._calls:

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,13 +10,15 @@ import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness import ending, keys, llm_tab, menus, models, options, preflight, quiet, web
-from harness.budget import Budget
 from harness.connect import client_of
+from harness.counting import budget_of, room_here
 from harness.errors import INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.locust_csv import refine_buckets
 from harness.master import Master
+from harness.open_loop import OpenLoop
 from harness.pace import PaceStats
+from harness.permits import WaitingRoom
 from harness.plan import Plan, plan_of, provider_of
 from harness.results import check_writable
 from harness.run import Run
@@ -48,6 +49,8 @@ class Harness:
         self.plan: Plan | None = None
         self.client: Any = None
         self.run: Run | None = None
+        self.open_loop: OpenLoop | None = None
+        self.room: WaitingRoom | None = None
         self.pace: PaceStats | None = None
         self._models_file = DEFAULT_MODELS_FILE
         self._secret_options: dict[str, Any] = {}
@@ -61,6 +64,8 @@ class Harness:
         events.init_command_line_parser.add_listener(self.add_arguments)
         events.init.add_listener(self.begin)
         events.test_start.add_listener(self.start_run)
+        events.spawning_complete.add_listener(self.begin_schedule)
+        events.test_stopping.add_listener(self.end_schedule)
         events.test_stop.add_listener(self.finish_run)
         events.quitting.add_listener(self.end)
 
@@ -110,10 +115,14 @@ class Harness:
 
     def _begin_unattended(self, environment: Any) -> None:
         given = environment.parsed_options
-        if given.headless and not given.iterations and not given.run_time:
+        if given.headless and not (given.iterations or given.run_time or given.rate or given.rate_stages):
             given.iterations = "1"
         menus.ask_for_missing(given, self.classes)
         self.prepare(environment, vars(given))
+        plan = cast(Plan, self.plan)
+        if plan.schedule is not None and not (plan.schedule.has_end or plan.calls or given.run_time):
+            raise UsageError("--rate alone never ends: give -i or -t, or --rate-stages")
+        given.num_users, given.spawn_rate = plan.load["num_users"], plan.load["spawn_rate"]
 
     def _begin_attended(self, environment: Any) -> None:
         """In the web UI the rest is asked for in the form; nothing is sent before a provider is chosen."""
@@ -169,15 +178,32 @@ class Harness:
             environment.stop_timeout = plan.settings.timeout_s + 1
         self.run = run = Run(plan, environment, given.results_prefix, given.full_history)
         self.pace = run.pace
-        given.run_id, given.run_started_at, given.run_seed = run.run_id, time.time(), str(plan.seed)
-        calls = plan.warmup_calls + plan.calls if plan.calls else None
-        budget = Budget(calls, lambda: self._end_run(environment))
+        given.run_id, given.run_seed = run.run_id, str(plan.seed)
+        given.run_started_at, given.run_began_at = run.started_at, run.began_at.timestamp()
+        budget = budget_of(plan, run, environment, lambda: self._end_run(environment))
+        self.open_loop = budget if isinstance(budget, OpenLoop) else None
         if self.master is not None:
-            self.master.begin(run, budget)
+            desk = self.master.begin(run, budget)
+            if self.open_loop is not None:
+                self.open_loop.on_ready = desk.serve
             return
-        session = RunSession(plan, self.client, run.run_id, self.secrets, budget, run.keep)
+        self.room = room_here(self.open_loop, run.started_at) if self.open_loop is not None else None
+        permits = self.room or budget
+        session = RunSession(plan, self.client, run.run_id, self.secrets, run.started_at, permits, run.keep)
         session.alone = given.num_users in (None, 1)
         LLMUser.session = session
+
+    def begin_schedule(self, **_: Any) -> None:
+        """Listen to `spawning_complete`: an open loop's users are there. It fires again when their number changes."""
+        if self.open_loop is not None:
+            self.open_loop.begin()
+
+    def end_schedule(self, **_: Any) -> None:
+        """Listen to `test_stopping`: no call begins any more."""
+        if self.open_loop is not None:
+            self.open_loop.close()
+        if self.room is not None:
+            self.room.close()
 
     def _refuse_run(self, environment: Any, reason: str, code: int) -> None:
         _log.error("%s", self.secrets.redact(reason))

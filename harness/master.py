@@ -5,18 +5,21 @@ from typing import Any
 import gevent
 from locust.runners import STATE_MISSING
 
-from harness.budget import Budget
+from harness import clock
 from harness.drain import Drain
 from harness.outbox import CALLS
-from harness.permits import BACK, WANT, PermitDesk
+from harness.permits import Budget, PermitDesk
 from harness.records import REQUEST
 from harness.run import Run
+from providers.permit import Permit
 from wire.exchange import now
 
-PREPARED = "llm_prepared"
+PREPARED, WANT, GRANT, BACK = "llm_prepared", "llm_want", "llm_grant", "llm_back"
 PATIENCE_S = 60.0
 
 LOOK_EVERY_S = 0.5
+SILENCE_S = 1.0
+"""A worker reports four times a second. One silent for this long may be dead, which Locust takes 5 s to see."""
 
 
 class Master:
@@ -28,12 +31,14 @@ class Master:
         self._run: Run | None = None
         self._desk: PermitDesk | None = None
         self._took_part: set[str] = set()
+        self._heard_at: dict[str, float] = {}
         self._prepared = 0
         runner.register_message(PREPARED, self._on_prepared)
         runner.register_message(WANT, self._on_want)
         runner.register_message(BACK, self._on_back)
         runner.environment.events.worker_report.add_listener(self._on_report)
         runner.environment.events.test_stopping.add_listener(self._on_stopping)
+        clock.answer(runner)
         runner.greenlet.spawn(self._watch_workers)
 
     def wait_for_workers(self, count: int) -> None:
@@ -45,22 +50,36 @@ class Master:
     def _on_prepared(self, **_: Any) -> None:
         self._prepared += 1
 
-    def begin(self, run: Run, budget: Budget) -> None:
-        """Take part in a run: from now on permits and rows are its."""
-        self._run, self._desk = run, PermitDesk(self._runner, run.run_id, budget)
+    def begin(self, run: Run, budget: Budget) -> PermitDesk:
+        """Take part in a run: from now on permits and rows are its. Return the desk that gives the budget out."""
+        self._run, self._desk = run, PermitDesk(budget, self._grant, self._is_there)
         self._took_part.clear()
+        return self._desk
+
+    def _grant(self, worker: str, permit: Permit) -> None:
+        data = {"run_id": self._run and self._run.run_id, "permit": list(permit)}
+        self._runner.send_message(GRANT, data, client_id=worker)
+
+    def _is_there(self, worker: str) -> bool:
+        return now() - self._heard_at.get(worker, 0.0) < SILENCE_S
+
+    def _is_of_this_run(self, msg: Any) -> bool:
+        return self._run is not None and msg.data["run_id"] == self._run.run_id
 
     def _on_want(self, msg: Any, **_: Any) -> None:
-        if self._desk is not None:
-            self._desk.want(msg.node_id, **msg.data)
+        self._heard_at[msg.node_id] = now()
+        if self._desk is not None and self._is_of_this_run(msg):
+            self._desk.want(msg.node_id)
 
     def _on_back(self, msg: Any, **_: Any) -> None:
-        if self._desk is not None:
-            self._desk.take_back(msg.node_id, **msg.data)
+        if self._desk is not None and self._is_of_this_run(msg):
+            self._desk.take_back(msg.node_id, msg.data["number"])
 
     def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        self._heard_at[client_id] = now()
         if self._run is None or self._desk is None:
             return
+        self._desk.serve()
         self._took_part.add(client_id)
         self._run.receive(client_id, data)
         for cells in data.get(CALLS, ()):

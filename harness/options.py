@@ -95,6 +95,12 @@ def _add_load(parser: Any) -> None:
     parser.add_argument(
         "-i", "--iterations", "-n", "--num-requests", default="", help="exactly this many calls in total"
     )
+    parser.add_argument("--rate", default="", help="open loop: start so many calls a second, however long answers take")
+    parser.add_argument(
+        "--arrival", default="constant", choices=Offered(["constant", "poisson"]),
+        help="open loop: calls evenly spaced, or at random",
+    )  # fmt: skip
+    parser.add_argument("--rate-stages", default="", help="open loop: rates over time, such as 5:30s,10:30s,5-20:1m")
     parser.add_argument("--warmup", default="", help="so many further calls first, recorded but in no figure")
     parser.add_argument("-d", "--data-dir", default="./unstructured_data", help="folder of seed files")
     parser.add_argument(

@@ -1,106 +1,141 @@
-"""Exactly N calls over many workers: a worker asks for a permit for each call, and keeps no stock of them."""
+"""Calls counted out to users that wait for them, here or on workers: one permit a call, and no stock of them."""
 
 from collections import defaultdict, deque
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult, Event
 
-from harness.budget import Budget
+from providers.permit import Permit
+from wire.exchange import now
 
-WANT, GRANT, BACK = "llm_want", "llm_grant", "llm_back"
+
+class Budget(Protocol):
+    """What counts a run's calls: `harness.budget.Budget` or `harness.open_loop.OpenLoop`."""
+
+    def take(self) -> Permit | None: ...
+    def end(self, number: int) -> None: ...
 
 
 class PermitDesk:
-    """The master's side: gives the budget's numbers out to workers and knows which are still out.
+    """Gives a budget's permits out to workers and knows which are still out.
 
     A permit is out until its call's row arrives. A worker that dies keeps those it had: their calls may have been
     sent, so they are counted as lost and never given to another.
+
+    grant     sends a permit to a worker, for whichever of its users has waited longest
+    is_there  tells whether a worker was heard of lately; one that wasn't gets nothing
     """
 
-    def __init__(self, runner: Any, run_id: str, budget: Budget) -> None:
+    def __init__(
+        self,
+        budget: Budget,
+        grant: Callable[[str, Permit], None],
+        is_there: Callable[[str], bool] = lambda worker: True,
+    ) -> None:
         self.lost_count = 0
-        self._runner, self._run_id, self._budget = runner, run_id, budget
-        self._out: defaultdict[str, set[int]] = defaultdict(set)
-        self._given_back: list[int] = []
+        self._budget, self._grant, self._is_there = budget, grant, is_there
+        self._out: defaultdict[str, dict[int, Permit]] = defaultdict(dict)
+        self._given_back: list[Permit] = []
         self._waiting: deque[str] = deque()
 
-    def want(self, worker: str, run_id: str) -> None:
-        """A worker asks. Beyond the budget its user waits: a number may yet come back, else the run ends."""
-        if run_id == self._run_id:
-            self._waiting.append(worker)
-            self._serve()
+    def want(self, worker: str) -> None:
+        """A worker asks. With no permit to give its user waits: one may come or be given back, else the run ends."""
+        self._waiting.append(worker)
+        self.serve()
 
-    def take_back(self, worker: str, run_id: str, number: int) -> None:
+    def take_back(self, worker: str, number: int) -> None:
         """A worker's user was stopped before it could use its permit."""
-        if run_id == self._run_id and number in self._out[worker]:
-            self._out[worker].remove(number)
-            self._given_back.append(number)
-            self._serve()
+        if permit := self._out[worker].pop(number, None):
+            self._given_back.append(permit)
+            self.serve()
 
     def end(self, worker: str, number: int) -> None:
         """A call's row has arrived."""
-        if number in self._out[worker]:
-            self._out[worker].remove(number)
-            self._budget.end()
+        if self._out[worker].pop(number, None):
+            self._budget.end(number)
 
     def bury(self, living: set[str]) -> None:
-        """Count the permits of workers that are gone as lost."""
-        for worker in [worker for worker, numbers in self._out.items() if numbers and worker not in living]:
+        """Count the permits of workers that are gone as lost, and forget what they still wanted."""
+        self._waiting = deque(worker for worker in self._waiting if worker in living)
+        for worker in [worker for worker, permits in self._out.items() if permits and worker not in living]:
             lost = self._out.pop(worker)
             self.lost_count += len(lost)
-            for _ in lost:
-                self._budget.end()
+            for number in lost:
+                self._budget.end(number)
 
-    def _serve(self) -> None:
-        while self._waiting:
-            number = self._given_back.pop() if self._given_back else self._budget.take()
-            if number is None:
+    def serve(self) -> None:
+        """Give those who wait what there is."""
+        while worker := next(filter(self._is_there, self._waiting), None):
+            permit = self._given_back.pop() if self._given_back else self._budget.take()
+            if permit is None:
                 return
-            worker = self._waiting.popleft()
-            self._out[worker].add(number)
-            self._runner.send_message(GRANT, {"run_id": self._run_id, "number": number}, client_id=worker)
+            self._waiting.remove(worker)
+            self._out[worker][permit.number] = permit
+            self._grant(worker, permit)
 
 
-class RemotePermits:
-    """A worker's side: what its users take a permit from."""
+class WaitingRoom:
+    """Where a process's users wait for a permit, and for its time.
 
-    def __init__(self, runner: Any, run_id: str) -> None:
-        self._runner, self._run_id = runner, run_id
-        self._waiters: deque[AsyncResult[int | None]] = deque()
-        self._is_closed = False
+    started_at  the run's start on this process's clock, from which a permit's time counts
+    want, back  ask the desk for a permit, give it one back
+    on_end      is told the number of each call that has ended
+    """
 
-    def take(self) -> int | None:
-        """Wait for the number of the next call; `None` once the run is over."""
-        if self._is_closed:
+    def __init__(
+        self,
+        started_at: float,
+        want: Callable[[], None],
+        back: Callable[[int], None],
+        on_end: Callable[[int], None] = lambda number: None,
+    ) -> None:
+        self.end = on_end
+        self._started_at, self._want, self._back = started_at, want, back
+        self._waiters: deque[AsyncResult[Permit | None]] = deque()
+        self._closed = Event()
+
+    def take(self) -> Permit | None:
+        """Wait for a permit, and until its call is due; `None` once the run is over."""
+        if self._closed.is_set():
             return None
-        waiter: AsyncResult[int | None] = AsyncResult()
+        waiter: AsyncResult[Permit | None] = AsyncResult()
         self._waiters.append(waiter)
-        self._runner.send_message(WANT, {"run_id": self._run_id})
+        self._want()
+        permit = None
         try:
-            return waiter.get()
-        except BaseException:
-            self._forget(waiter)
-            raise
+            granted = waiter.get()
+            permit = granted if granted and self._wait_until_due(granted) else None
+        finally:
+            if permit is None:
+                self._forget(waiter)
+        return permit
 
-    def grant(self, run_id: str, number: int) -> None:
-        """The master has sent a permit, for whoever has waited longest."""
-        if run_id == self._run_id and self._waiters:
-            self._waiters.popleft().set(number)
+    def grant(self, permit: Permit) -> None:
+        """A permit has come, for whoever has waited longest."""
+        if self._waiters:
+            self._waiters.popleft().set(permit)
         else:
-            self._runner.send_message(BACK, {"run_id": run_id, "number": number})
-
-    def end(self) -> None:
-        """Nothing to count here: the master counts the rows."""
+            self._back(permit.number)
 
     def close(self) -> None:
         """End the wait of every user: there will be no more calls."""
-        self._is_closed = True
+        self._closed.set()
         while self._waiters:
             self._waiters.popleft().set(None)
 
-    def _forget(self, waiter: "AsyncResult[int | None]") -> None:
-        """A waiting user is being killed: its permit, if it has one by now, goes back."""
+    def _wait_until_due(self, permit: Permit) -> bool:
+        """Tell whether the call's time came before the end of the run."""
+        if permit.scheduled_s is None:
+            return True
+        while (left_s := self._started_at + permit.scheduled_s - now()) > 0:
+            if self._closed.wait(left_s):
+                return False
+        return True
+
+    def _forget(self, waiter: "AsyncResult[Permit | None]") -> None:
+        """A user leaves: its permit, if it has one by now, goes back."""
         if waiter in self._waiters:
             self._waiters.remove(waiter)
-        elif (number := waiter.get_nowait()) is not None:
-            self._runner.send_message(BACK, {"run_id": self._run_id, "number": number})
+        elif (permit := waiter.get_nowait()) is not None:
+            self._back(permit.number)

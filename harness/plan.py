@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 import seeds
 from harness import keys, models
+from harness.arrivals import Schedule
 from harness.errors import UsageError
 from harness.numbers import count, natural, number, rate, seconds
+from harness.rates import schedule_of, users_for
 from providers.settings import API, MOCK_HOST, Settings
 from providers.user import LLMUser
 
@@ -35,12 +37,14 @@ class Plan:
 
     calls         exactly so many are measured; `None` for a run without a count
     warmup_calls  so many come before them
+    schedule      when calls start, in an open loop; `None` for a closed one
     load          Locust's own options: users, users started a second, run time, stop timeout
     """
 
     settings: Settings
     calls: int | None
     warmup_calls: int
+    schedule: Schedule | None
     files: list[seeds.SeedFile]
     selection_mode: seeds.SelectionMode
     seed: int
@@ -49,6 +53,11 @@ class Plan:
     mock: MockPlan
     load: dict[str, Any]
 
+    @property
+    def is_counted_out(self) -> bool:
+        """Tell whether calls get their numbers from one place for all workers; without a count each numbers its own."""
+        return bool(self.calls or self.warmup_calls or self.schedule)
+
     def options(self) -> dict[str, Any]:
         """Return every option that shapes the run, as it was understood, without secrets."""
         settings = {name: value for name, value in asdict(self.settings).items() if name not in _NOT_OPTIONS}
@@ -56,6 +65,8 @@ class Plan:
             **self.load,
             "iterations": self.calls,
             "warmup": self.warmup_calls,
+            "rate_stages": self.schedule and self.schedule.facts(),
+            "arrival": self.schedule and self.schedule.arrival,
             **settings,
             "headers": [name for name, _ in self.settings.headers],
             "seed_files": [file.name for file in self.files],
@@ -78,17 +89,20 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         files = seeds.read_folder(Path(options["data_dir"]))
     except seeds.SeedError as error:
         raise UsageError(str(error)) from error
+    schedule = schedule_of(options)
+    users = users_for(schedule, settings.timeout_s) if schedule else None
     return Plan(
         settings=settings,
         calls=count("--iterations", options["iterations"]),
         warmup_calls=natural("--warmup", options["warmup"]),
+        schedule=schedule,
         files=files,
         selection_mode=_one_of("--selection-mode", options["selection_mode"], get_args(seeds.SelectionMode)),
         seed=_seed(options["seed"]),
         cache_bust=bool(options["cache_bust"]),
         log_bodies=bool(options["json_response"]),
         mock=_mock(options),
-        load=_load(options),
+        load=_load(options, users),
     )
 
 
@@ -115,11 +129,16 @@ def _provider_of_class(options: Options, classes: ProviderClasses) -> str | None
     return next((name for name, user_class in classes.items() if user_class.__name__ in chosen), None)
 
 
-def _load(options: Options) -> dict[str, Any]:
+def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]:
+    """An open loop's users only wait for its calls: unless told otherwise, enough of them, and all at once."""
     users = options.get("num_users")
     if users is not None and users < 1 and options.get("headless"):
         raise UsageError(f"--users must be a whole number from 1, not {users}")
-    return {name: options.get(name) for name in _LOAD}
+    load = {name: options.get(name) for name in _LOAD}
+    if users_of_an_open_loop:
+        load["num_users"] = users or users_of_an_open_loop
+        load["spawn_rate"] = load["spawn_rate"] or load["num_users"]
+    return load
 
 
 def _settings(options: Options, classes: ProviderClasses) -> Settings:

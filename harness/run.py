@@ -16,6 +16,7 @@ from harness.plan import Plan
 from harness.records import COLUMNS, REQUEST, Records, cells_of
 from harness.results import Results, new_run_id, writable
 from providers.call import Call
+from wire.exchange import now
 
 PACKAGES = ("locust", "openai", "anthropic", "boto3", "google-genai", "httpx2", "gevent", "pandas")
 
@@ -27,15 +28,18 @@ class Run:
 
     A disk that takes no more costs no call: what could not be written is counted in the summary all the same,
     and `broken` says that the files are not complete.
+
+    began_at, started_at  the run's start: the time of day, and on the monotonic clock
     """
 
     def __init__(self, plan: Plan, environment: Environment, given_prefix: str | None, full_history: bool) -> None:
         """Open the run's files. Raises `UsageError` if the folder can't be written to."""
         self.run_id = new_run_id()
+        self.began_at, self.started_at = datetime.now(UTC), now()
         self.broken = False
         self._plan = plan
         self._results = Results(self.run_id, given_prefix)
-        self._facts = {**_facts(self.run_id, plan), "files": f"{self._results.prefix}_*"}
+        self._facts = {**_facts(self.run_id, self.began_at, plan), "files": f"{self._results.prefix}_*"}
         with writable(self._results.prefix):
             self._records = Records(self._results.path("requests.csv"))
             self._results.write_json("run.json", self._facts)
@@ -87,7 +91,7 @@ class Run:
 
     def _numbered(self, cells: list[Any]) -> list[Any]:
         """Without a count, workers number their calls for themselves: here they get a number of the run's."""
-        if self._plan.calls is None and not self._plan.warmup_calls:
+        if not self._plan.is_counted_out:
             self._received += 1
             cells[REQUEST] = self._received
         return cells
@@ -107,7 +111,7 @@ class Run:
         self.broken = True
 
 
-def _facts(run_id: str, plan: Plan) -> dict[str, Any]:
+def _facts(run_id: str, began_at: datetime, plan: Plan) -> dict[str, Any]:
     """Return what PREFIX_run.json tells of a run from its start, so that a killed run can be reported."""
     settings = plan.settings
     return {
@@ -118,7 +122,7 @@ def _facts(run_id: str, plan: Plan) -> dict[str, Any]:
         "mode": "mock" if settings.mock else "real",
         "stream": settings.stream,
         "host": None if settings.mock else settings.host,
-        "start": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "start": began_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "seed": plan.seed,
         "options": plan.options(),
         "versions": {

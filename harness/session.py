@@ -3,30 +3,25 @@
 import json
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import httpx2
 
 import seeds
+from harness.permits import Budget
 from harness.plan import Plan
 from harness.secrets import Secrets
 from providers.call import Call
 from providers.settings import Settings
-from wire.exchange import Exchange, now
+from wire.exchange import Exchange
 
 _log = logging.getLogger("llm")
-
-
-class Permits(Protocol):
-    """Where calls are counted out: here, or by the master."""
-
-    def take(self) -> int | None: ...
-    def end(self) -> None: ...
 
 
 class RunSession:
     """What `providers.user.Session` promises, for one plan.
 
+    permits  counts the calls out, here or for a master
     keep     takes each ended call, before Locust is told of it
     alone    there is one user: each call's end is worth a line in the log
     """
@@ -37,7 +32,8 @@ class RunSession:
         client: Any,
         run_id: str,
         secrets: Secrets,
-        permits: Permits,
+        started_at: float,
+        permits: Budget,
         keep: Callable[[Call], None],
         stream: int = 0,
     ) -> None:
@@ -51,7 +47,7 @@ class RunSession:
         self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream)
         self._permits, self._keep = permits, keep
         self.warmup_calls = plan.warmup_calls
-        self.started_at = now()
+        self.started_at = started_at
 
     def next_prompt(self) -> seeds.Prompt:
         return next(self._prompts)
@@ -62,7 +58,7 @@ class RunSession:
         _log.log(self._level(call), "%s", _line(call))
         if self.keep_bodies and exchange.status is not None:
             _log.info("%s", _body_line(exchange))
-        self._permits.end()
+        self._permits.end(call.request)
 
     def _level(self, call: Call) -> int:
         if not self.alone:

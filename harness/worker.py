@@ -8,15 +8,17 @@ import locust.runners
 
 from harness import ending, orphan
 from harness.budget import Budget
+from harness.clock import MasterClock
 from harness.connect import client_of
 from harness.drain import DRAIN, DRAINED
 from harness.errors import CannotStart, UsageError
-from harness.master import PREPARED
+from harness.master import BACK, GRANT, PREPARED, WANT
 from harness.outbox import Outbox
-from harness.permits import GRANT, RemotePermits
+from harness.permits import WaitingRoom
 from harness.plan import Options, Plan, ProviderClasses, plan_of
 from harness.secrets import Secrets
 from harness.session import NoSession, RunSession
+from providers.permit import Permit
 from providers.user import LLMUser, Session
 from wire.exchange import now
 
@@ -33,7 +35,10 @@ class Worker:
         locust.runners.WORKER_REPORT_INTERVAL = REPORT_INTERVAL_S
         self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
         self._outbox: Outbox | None = None
-        self._permits: RemotePermits | None = None
+        self._run_id: str | None = None
+        self._room: WaitingRoom | None = None
+        self._runner = environment.runner
+        self._clock = MasterClock(environment.runner)
         environment.runner.register_message(GRANT, self.grant)
         environment.runner.register_message(DRAIN, self.drain, concurrent=True)
         orphan.watch(environment.runner, is_forked=bool(environment.parsed_options.processes))
@@ -56,12 +61,12 @@ class Worker:
             LLMUser.session = cast(Session, NoSession())
 
     def grant(self, msg: Any, **_: Any) -> None:
-        if self._permits is not None:
-            self._permits.grant(**msg.data)
+        if self._room is not None and msg.data["run_id"] == self._run_id:
+            self._room.grant(Permit(*msg.data["permit"]))
 
     def close_permits(self, **_: Any) -> None:
-        if self._permits is not None:
-            self._permits.close()
+        if self._room is not None:
+            self._room.close()
 
     def drain(self, environment: Any, **_: Any) -> None:
         """Let the calls in flight finish, send their rows, and say so: the master's run ends with that."""
@@ -104,11 +109,19 @@ class Worker:
             self._outbox.close()
         self._outbox = Outbox(f"{runner.client_id.split('_')[0]}-{runner.worker_index}")
         client = client_of(plan, self._classes[plan.settings.provider])
-        self._permits = RemotePermits(runner, given.run_id)
-        counted_out = plan.calls is not None or plan.warmup_calls
-        permits = self._permits if counted_out else Budget(None, lambda: None)
-        session = RunSession(
-            plan, client, given.run_id, self._secrets, permits, self._outbox.keep, stream=runner.worker_index + 1
-        )
-        session.started_at = now() - (time.time() - given.run_started_at)
-        return session
+        run_id, started_at = given.run_id, self._started_at(given)
+        self._run_id, self._room = run_id, WaitingRoom(started_at, self._want, self._give_back)
+        permits = self._room if plan.is_counted_out else Budget(None, lambda: None)
+        stream = runner.worker_index + 1
+        return RunSession(plan, client, run_id, self._secrets, started_at, permits, self._outbox.keep, stream)
+
+    def _started_at(self, given: Any) -> float:
+        """Return the run's start on this process's clock."""
+        by_wall_clock = now() - (time.time() - given.run_began_at)
+        return self._clock.here(given.run_started_at, by_wall_clock)
+
+    def _want(self) -> None:
+        self._runner.send_message(WANT, {"run_id": self._run_id})
+
+    def _give_back(self, number: int) -> None:
+        self._runner.send_message(BACK, {"run_id": self._run_id, "number": number})

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 Json = dict[str, Any]
-Outcome = Literal["ok", "failed", "aborted"]
+Outcome = Literal["ok", "failed", "aborted", "dropped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Call:
     response_bytes       the answer's body as received: chunk framing removed, compression not
     status               the HTTP status, if an answer's head arrived
     outcome              ok: the provider finished its answer. failed: it ended any other way.
-                         aborted: the end of the run cut it off
+                         aborted: the end of the run cut it off. dropped: no user was free for it (open loop)
     error                `Class: message` of the SDK's exception, secrets removed
     connection           new or reused; `None` without a socket (the in-process mock)
     phase                warmup calls are out of every figure
@@ -89,6 +89,11 @@ class Call:
     lag_s                how late, at worst, an arrived packet was taken up: our own lateness, already left out of the
                          other figures; `None` where the kernel gives no arrival times (TLS, not Linux, the mock)
     worker               which worker made the call, in a distributed run
+    scheduled_at         when it should have started, UTC (open loop only, as the next three)
+    start_lag_s          how long after that it started; `None` for a dropped call, which never did: its start_s and
+                         timestamp are those of its schedule
+    latency_from_schedule_s  start_lag_s + latency_s: what a client that sent on time would have waited
+    stage                of the schedule, from 1
     gaps_s               the gaps themselves: for the run's histogram, no column
     """
 
@@ -124,6 +129,10 @@ class Call:
     reasoning_tokens: int | None = None
     lag_s: float | None = None
     worker: str | None = None
+    scheduled_at: datetime | None = None
+    start_lag_s: float | None = None
+    latency_from_schedule_s: float | None = None
+    stage: int | None = None
     gaps_s: list[float] = field(default_factory=list, repr=False)
     _last_content_s: float | None = None
 

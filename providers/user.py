@@ -1,6 +1,6 @@
 """The user that asks: the only task, the only clock, the only `except` and the only event of the project."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal, Protocol
 
 import gevent
@@ -9,6 +9,7 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from providers.call import Call, Finish, IncompleteStream
+from providers.permit import Permit
 from providers.settings import API, Settings
 from wire.exchange import DeadlineExceeded, Exchange, Wire, WireError, exchange, now
 
@@ -42,8 +43,8 @@ class Session(Protocol):
     keep_bodies: bool
     warmup_calls: int
 
-    def take_permit(self) -> int | None:
-        """Return the number of the next call, counted from 1; `None` when the run has had all its calls."""
+    def take_permit(self) -> Permit | None:
+        """Return the next call's permit when its time has come; `None` when the run has had all its calls."""
 
     def next_prompt(self) -> Prompt: ...
 
@@ -86,12 +87,12 @@ class LLMUser(User):
     @task
     def ask(self) -> None:
         """Make one call, from its permit to its record; a user without a permit is done."""
-        number = self.session.take_permit()
-        if number is None:
+        permit = self.session.take_permit()
+        if permit is None:
             raise StopUser
         prompt = self.session.next_prompt()
         with exchange(self.session.keep_bodies) as wired:
-            call, started_at = self._begin(number, prompt)
+            call, started_at = self._begin(permit, prompt)
             error: Exception | None = None
             try:
                 error = self._measure(call, wired, prompt.payload, started_at)
@@ -101,15 +102,18 @@ class LLMUser(User):
         if call.phase == "measured":
             self._tell_locust(call, error)
 
-    def _begin(self, number: int, prompt: Prompt) -> tuple[Call, float]:
+    def _begin(self, permit: Permit, prompt: Prompt) -> tuple[Call, float]:
         session, settings = self.session, self.settings
         mode: Literal["mock", "real"] = "mock" if settings.mock else "real"
         started_at = now()
         call = Call(
-            session.run_id, number, settings.provider, settings.model, settings.api, mode,
+            session.run_id, permit.number, settings.provider, settings.model, settings.api, mode,
             prompt.prompt_id, prompt.payload, datetime.now(UTC), started_at - session.started_at,
-            phase="warmup" if number <= session.warmup_calls else "measured",
+            phase="warmup" if permit.number <= session.warmup_calls else "measured", stage=permit.stage,
         )  # fmt: skip
+        if permit.scheduled_s is not None:
+            call.start_lag_s = call.start_s - permit.scheduled_s
+            call.scheduled_at = call.timestamp - timedelta(seconds=call.start_lag_s)
         return call, started_at
 
     def _measure(self, call: Call, wired: Exchange, payload: str, started_at: float) -> Exception | None:
@@ -178,4 +182,6 @@ def _conclude(call: Call, wired: Exchange, started_at: float) -> None:
         has_all = call.outcome == "ok" or wired.complete
         ended_at = wired.last_byte_at if has_all and wired.last_byte_at else now()
         call.latency_s = ended_at - started_at
+        if call.start_lag_s is not None:
+            call.latency_from_schedule_s = call.start_lag_s + call.latency_s
     call.conclude_pace()

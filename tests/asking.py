@@ -8,6 +8,7 @@ from locust.env import Environment
 import seeds
 from locustfile import harness
 from providers.call import Call
+from providers.permit import Permit
 from providers.settings import Settings
 from providers.user import LLMUser
 from wire.exchange import Exchange, Wire, now
@@ -40,8 +41,8 @@ class OneSession:
     calls: list[Call] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
 
-    def take_permit(self) -> int | None:
-        return len(self.calls) + 1
+    def take_permit(self) -> Permit | None:
+        return Permit(len(self.calls) + 1)
 
     def next_prompt(self) -> seeds.Prompt:
         return seeds.Prompt("test.txt#1", self.payload)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.budget import Budget
+from providers.permit import Permit
 from tests.running import MOCK, harnessed, run
 
 SLOW_RUNS = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -57,16 +58,16 @@ def test_headless_with_neither_a_count_nor_a_time_makes_one_call(
 def test_a_budget_gives_each_number_once_and_ends_once(calls: int, asked: int) -> None:
     spent: list[bool] = []
     budget = Budget(calls, lambda: spent.append(True))
-    numbers = [budget.take() for _ in range(asked)]
-    given_out = [number for number in numbers if number is not None]
+    permits = [budget.take() for _ in range(asked)]
+    given_out = [permit.number for permit in permits if permit is not None]
     assert given_out == list(range(1, min(calls, asked) + 1))
-    for _ in given_out:
-        budget.end()
+    for number in given_out:
+        budget.end(number)
     assert len(spent) == (1 if asked >= calls else 0)
 
 
 def test_a_budget_without_a_count_never_ends() -> None:
     budget = Budget(None, on_spent=lambda: pytest.fail("it ended"))
     for number in range(1, 100):
-        assert budget.take() == number
-        budget.end()
+        assert budget.take() == Permit(number)
+        budget.end(number)

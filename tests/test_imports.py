@@ -22,7 +22,7 @@ RELATED_PROVIDERS = {
     "deepseek": {"openai"},
     "bedrock": {"bedrock_families"},
 }
-SHARED_BY_PROVIDERS = {"answers", "call", "settings", "user"}
+SHARED_BY_PROVIDERS = {"answers", "call", "permit", "settings", "user"}
 STDLIB_ONLY = ("providers/call.py", "wire/exchange.py", "seeds.py")
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
 

@@ -1,0 +1,89 @@
+"""When calls should start: absolute times drawn from a rate, however fast the answers come."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate, count, repeat
+from random import Random
+from typing import Literal, NamedTuple
+
+Arrival = Literal["constant", "poisson"]
+
+
+class Due(NamedTuple):
+    """A call's time, in seconds from the schedule's start, and its stage, from 1."""
+
+    at_s: float
+    stage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A span over which the rate goes evenly from one value to another; `duration_s` may be infinite."""
+
+    from_rps: float
+    to_rps: float
+    duration_s: float
+
+    @property
+    def calls(self) -> float:
+        """How many calls are due in it, on average: the area under the rate."""
+        return self.duration_s * (self.from_rps + self.to_rps) / 2
+
+    def time_s(self, calls: float) -> float:
+        """When so many are due, from the stage's start: solves from t + (to - from) t² / 2 duration = calls for t.
+
+        The root is written so that nothing cancels, and that it holds for a rate that stays the same.
+        """
+        if not calls:
+            return 0.0
+        bend = (self.to_rps - self.from_rps) / self.duration_s
+        return 2 * calls / (self.from_rps + math.sqrt(max(0.0, self.from_rps**2 + 2 * bend * calls)))
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A run's rate over time, and how its calls arrive.
+
+    constant  evenly: the n-th is due when the rate has added up to n, n from 0
+    poisson   at random, as independent clients would send: gaps are exponential; of a rate that changes, by time
+              rescaling (Çinlar, Introduction to Stochastic Processes, 4.7)
+    """
+
+    stages: tuple[Stage, ...]
+    arrival: Arrival
+
+    @property
+    def peak_rps(self) -> float:
+        return max(max(stage.from_rps, stage.to_rps) for stage in self.stages)
+
+    @property
+    def has_end(self) -> bool:
+        return self.stages[-1].duration_s < math.inf
+
+    def facts(self) -> list[dict[str, float | None]]:
+        """Return the stages as PREFIX_run.json has them; a duration without an end is `None`."""
+        return [
+            {**asdict(stage), "duration_s": stage.duration_s if stage.duration_s < math.inf else None}
+            for stage in self.stages
+        ]
+
+    def times(self, seed: int) -> Iterator[Due]:
+        """Yield each call's time, computed from the start and not from the call before: it can't drift."""
+        return _in_stages(self.stages, self._marks(Random(f"arrivals {seed}")))
+
+    def _marks(self, random: Random) -> Iterator[float]:
+        """Where calls stand if one is due in each unit of time, on average."""
+        if self.arrival == "constant":
+            return map(float, count())
+        return accumulate(random.expovariate(1.0) for _ in repeat(None))
+
+
+def _in_stages(stages: Sequence[Stage], marks: Iterator[float]) -> Iterator[Due]:
+    mark, began_s, calls_before = next(marks), 0.0, 0.0
+    for number, stage in enumerate(stages, 1):
+        while mark - calls_before < stage.calls:
+            yield Due(began_s + stage.time_s(mark - calls_before), number)
+            mark = next(marks)
+        began_s += stage.duration_s
+        calls_before += stage.calls

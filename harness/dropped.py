@@ -1,0 +1,39 @@
+"""The row of a call that an open loop should have made and for which no user was free."""
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from providers.call import Call
+from providers.permit import Permit
+from providers.settings import Settings
+
+
+class CallDropped(Exception):
+    """What Locust is told of a dropped call."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def dropped_call(run_id: str, settings: Settings, permit: Permit, run_began: datetime) -> Call:
+    """Return the call that was never sent: no prompt was drawn for it, and nothing of it was observed."""
+    scheduled_s = permit.scheduled_s or 0.0
+    scheduled_at = run_began + timedelta(seconds=scheduled_s)
+    mode: Literal["mock", "real"] = "mock" if settings.mock else "real"
+    return Call(
+        run_id, permit.number, settings.provider, settings.model, settings.api, mode, "", "", scheduled_at, scheduled_s,
+        outcome="dropped", error="Dropped: no user was free for it", scheduled_at=scheduled_at, stage=permit.stage,
+    )  # fmt: skip
+
+
+def tell_locust(environment: Any, call: Call) -> None:
+    """Count it among Locust's failures; without a response time, it enters none of its percentiles."""
+    environment.events.request.fire(
+        request_type=call.provider,
+        name=f"{call.api} {call.model}",
+        response_time=None,
+        response_length=0,
+        exception=CallDropped("Dropped"),
+        context={},
+        call=call,
+    )

@@ -1,0 +1,109 @@
+"""An open loop: calls counted out when they are due, whether or not the answers before them have come."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import gevent
+
+from harness.arrivals import Due
+from providers.permit import Permit
+from wire.exchange import now
+
+LEAD_S = 0.1
+"""How long before its time a call is given to a user: time for a message to reach a worker."""
+
+
+class OpenLoop:
+    """Gives out a schedule's calls, as `harness.budget.Budget` does those of a closed loop.
+
+    The schedule begins when all users are there (`begin`) and the warm-up calls, which have no time, have ended. A
+    call that no user has taken up `patience_s` after its time, or by the end of the run, is dropped.
+
+    `on_ready` is called when a call can be taken, `on_dropped` with each that is dropped, `on_spent` once, when the
+    last has ended.
+    """
+
+    def __init__(
+        self,
+        times: Iterator[Due],
+        warmup_calls: int,
+        patience_s: float,
+        run_started_at: float,
+        on_dropped: Callable[[Permit], None],
+        on_spent: Callable[[], None],
+    ) -> None:
+        self.on_ready: Callable[[], None] = lambda: None
+        self._times, self._patience_s, self._run_started_at = times, patience_s, run_started_at
+        self._on_dropped, self._on_spent = on_dropped, on_spent
+        self._warmup_left = self._warmup_to_end = warmup_calls
+        self._counted = self._ended = 0
+        self._ready: deque[Permit] = deque()
+        self._has_users = self._is_drawn = self._is_closed = False
+        self._pacer: gevent.Greenlet[[float], None] | None = None
+
+    def take(self) -> Permit | None:
+        """Return a call that may be made now, or `LEAD_S` from now; `None` when there is none at present."""
+        if self._warmup_left:
+            self._warmup_left -= 1
+            return self._next(None)
+        while self._ready:
+            permit = self._ready.popleft()
+            if not self._is_overdue(permit, self._patience_s):
+                return permit
+            self._drop(permit)
+        return None
+
+    def end(self, number: int) -> None:
+        """A call that was taken has ended, in whatever way."""
+        self._ended += 1
+        if self._warmup_to_end:
+            self._warmup_to_end -= 1
+            self._begin_if_all_is_ready()
+        self._look_whether_spent()
+
+    def begin(self) -> None:
+        """All users are there."""
+        self._has_users = True
+        self._begin_if_all_is_ready()
+
+    def close(self) -> None:
+        """The run is over: what is due and not taken by now never will be."""
+        self._is_closed = True
+        if self._pacer is not None:
+            self._pacer.kill(block=False)
+        while self._ready:
+            permit = self._ready.popleft()
+            if self._is_overdue(permit, 0.0):
+                self._drop(permit)
+
+    def _begin_if_all_is_ready(self) -> None:
+        if self._has_users and not self._warmup_to_end and self._pacer is None and not self._is_closed:
+            self._pacer = gevent.spawn(self._pace, now() - self._run_started_at + LEAD_S)
+
+    def _pace(self, begins_s: float) -> None:
+        for due in self._times:
+            permit = self._next(Due(begins_s + due.at_s, due.stage))
+            while (left_s := -self._lateness_s(permit) - LEAD_S) > 0:
+                gevent.sleep(left_s)
+            self._ready.append(permit)
+            self.on_ready()
+        self._is_drawn = True
+        self._look_whether_spent()
+
+    def _next(self, due: Due | None) -> Permit:
+        self._counted += 1
+        return Permit(self._counted, *(due or ()))
+
+    def _lateness_s(self, permit: Permit) -> float:
+        return now() - self._run_started_at - (permit.scheduled_s or 0.0)
+
+    def _is_overdue(self, permit: Permit, patience_s: float) -> bool:
+        return self._lateness_s(permit) > patience_s
+
+    def _drop(self, permit: Permit) -> None:
+        self._on_dropped(permit)
+        self.end(permit.number)
+
+    def _look_whether_spent(self) -> None:
+        if self._is_drawn and self._ended == self._counted:
+            self._on_spent()
