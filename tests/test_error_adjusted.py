@@ -1,0 +1,60 @@
+"""Percentiles that count failures as infinitely slow, held against values worked out by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from summary.error_adjusted import error_adjusted
+from summary.figures import distribution
+
+
+def adjusted(successes: list[float], failures: int) -> dict[str, object]:
+    return error_adjusted(np.array(successes, dtype=float), failures)
+
+
+def test_a_percentile_that_a_failure_has_a_part_in_is_infinite() -> None:
+    """1 to 96 and 4 failures: rank 0.95 * 99 = 94.05 lies between the 95th and the 96th, 0.99 * 99 = 98.01 beyond."""
+    found = adjusted(list(range(1, 97)), 4)
+    assert found == {"median": 50.5, "p95": pytest.approx(95.05), "p99": None, "infinite": ["p99"]}
+
+
+def test_one_failure_more_makes_the_next_percentile_infinite() -> None:
+    assert adjusted(list(range(1, 96)), 5) == {"median": 50.5, "p95": None, "p99": None, "infinite": ["p95", "p99"]}
+
+
+def test_a_rank_on_the_last_success_needs_no_failure() -> None:
+    """21 values: rank 0.95 * 20 = 19 is the 20th value, and the 21st, which is infinite, has no weight."""
+    assert adjusted(list(range(1, 21)), 1) == {"median": 11.0, "p95": 20.0, "p99": None, "infinite": ["p99"]}
+
+
+def test_half_failed_makes_the_median_infinite() -> None:
+    assert adjusted([1.0, 2.0], 2)["infinite"] == ["median", "p95", "p99"]
+    assert adjusted([1.0, 2.0], 1)["median"] == 2.0
+
+
+def test_nothing_but_failures_is_infinite_throughout() -> None:
+    every = ["median", "p95", "p99"]
+    assert adjusted([], 3) == {"median": None, "p95": None, "p99": None, "infinite": every}
+
+
+def test_without_a_call_nothing_is_known() -> None:
+    assert adjusted([], 0) == {"median": None, "p95": None, "p99": None, "infinite": []}
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=60))
+def test_without_a_failure_they_are_the_latency_s_own(values: list[float]) -> None:
+    own = distribution(np.array(values))
+    assert adjusted(values, 0) == {**{name: own[name] for name in ("median", "p95", "p99")}, "infinite": []}
+
+
+@given(st.lists(st.floats(0, 100), max_size=60), st.integers(0, 60))
+def test_they_are_the_percentiles_of_values_and_infinities(values: list[float], failures: int) -> None:
+    found, ordered = adjusted(values, failures), sorted([*values, *[float("inf")] * failures])
+    for name, percent in {"median": 50, "p95": 95, "p99": 99}.items():
+        whole, hundredths = divmod(percent * (len(ordered) - 1), 100)
+        touched = ordered[whole : whole + 1 + bool(hundredths)]
+        assert (name in found["infinite"]) == (float("inf") in touched)  # type: ignore[operator]
+        if ordered and name not in found["infinite"]:  # type: ignore[operator]
+            expected = touched[0] + hundredths / 100 * (touched[-1] - touched[0])
+            assert found[name] == pytest.approx(expected)

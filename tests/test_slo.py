@@ -1,0 +1,104 @@
+"""The service level of single calls, attainment and goodput, held against values worked out by hand."""
+
+from typing import Any
+
+import pytest
+
+from summary import slo
+from summary.conditions import BadCondition
+from summary.rows import frame
+
+COLUMNS = ("outcome", "start_s", "latency_s", "ttft_s", "tpot_s")
+ROWS = frame(
+    COLUMNS,
+    [
+        ("ok", "0", "1", "0.2", "0.01"),
+        ("ok", "0", "1", "0.5", "0.01"),
+        ("ok", "0", "4", "0.2", "0.01"),
+        ("ok", "0", "1", "", "0.01"),
+        ("failed", "0", "1", "0.2", "0.01"),
+        ("dropped", "0", "", "", ""),
+        ("aborted", "0", "", "0.2", ""),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["ttft<0.5 latency<3", "ttft<0.5,latency<3", " ttft < 500ms ,  latency <3s ", "latency< 3 ttft <0.5"]
+)
+def test_conditions_stand_between_spaces_or_commas(text: str) -> None:
+    limits = {condition.name: condition.limit for condition in slo.parse(text).conditions}
+    assert limits == {"ttft": 0.5, "latency": 3.0}
+
+
+def test_a_level_is_told_as_it_was_written_without_needless_spaces() -> None:
+    assert slo.parse("ttft < 500ms,  latency <= 3").text == "ttft<500ms latency<=3"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "--slo : expected a figure, an operator and a number, such as ttft<0.5"),
+        ("ttft", "--slo ttft: expected a figure, an operator and a number, such as ttft<0.5"),
+        ("ttft>0.5", "--slo ttft>0.5: expected < or <=, not >"),
+        ("latency<3 ttft<1%", "--slo ttft<1%: expected a time from 0, such as 0.8, 0.8s or 800ms, not 1%"),
+        ("ttft_p95<1", "--slo ttft_p95<1: there is no figure ttft_p95; did you mean ttft?"),
+        (
+            "p99<1",
+            "--slo p99<1: there is no figure p99; known are latency, ttft, ttfv, tpot, itl_mean, itl_max, ttfb, "
+            "latency_from_schedule",
+        ),
+    ],
+)
+def test_what_is_no_level_is_refused_in_one_line(text: str, reason: str) -> None:
+    with pytest.raises(BadCondition) as refusal:
+        slo.parse(text)
+    assert str(refusal.value) == reason
+
+
+def test_a_call_meets_the_level_if_every_condition_holds_of_what_was_observed() -> None:
+    assert list(slo.parse("ttft<0.5 latency<3").met(ROWS)) == [True, False, False, False, False, False, False]
+    assert list(slo.parse("ttft<=0.5").met(ROWS)) == [True, True, True, False, False, False, False]
+    assert list(slo.parse("latency<3 latency<=1").met(ROWS)) == [True, True, False, True, False, False, False]
+
+
+def test_a_live_call_is_judged_as_its_row_will_be() -> None:
+    level = slo.parse("ttft<0.5 latency<3")
+    records: list[dict[str, Any]] = ROWS.to_dict("records")  # type: ignore[assignment]
+    assert [level.met_by(record, record["outcome"]) for record in records] == list(level.met(ROWS))
+    assert not level.met_by({"latency_s": 1.0, "ttft_s": None}, "ok")
+    assert level.met_by({"latency_s": 1.0, "ttft_s": 0.1}, "ok")
+
+
+def test_attainment_is_over_the_calls_that_ended_dropped_ones_too() -> None:
+    assert slo.attainment(slo.parse("ttft<=0.5 latency<3"), ROWS) == pytest.approx(2 / 6)
+
+
+def test_no_attainment_is_known_when_no_call_ended() -> None:
+    assert slo.attainment(slo.parse("latency<3"), frame(COLUMNS, [])) is None
+    assert slo.attainment(slo.parse("latency<3"), frame(COLUMNS, [("aborted", "0", "", "", "")])) is None
+
+
+def test_goodput_is_what_met_the_level_a_second() -> None:
+    level = slo.parse("ttft<=0.5 latency<3")
+    assert slo.goodput_rps(level, ROWS, 4.0) == pytest.approx(0.5)
+    assert slo.goodput_rps(level, ROWS, None) is None
+    assert slo.goodput_rps(level, ROWS, 0.0) is None
+
+
+def test_a_column_that_the_rows_lack_is_met_by_none() -> None:
+    assert not slo.parse("ttfb<9").met(ROWS).any()
+
+
+def test_a_level_tells_the_options_that_it_needs() -> None:
+    assert slo.parse("latency<3 ttfb<1").needs == set()
+    assert slo.parse("ttft<1 itl_max<1").needs == {"--stream"}
+    assert slo.parse("latency_from_schedule<3, tpot<1").needs == {"--rate", "--stream"}
+
+
+def test_a_level_is_refused_where_the_run_lacks_its_option() -> None:
+    slo.parse("latency_from_schedule<3").check({"--rate"})
+    with pytest.raises(BadCondition) as refusal:
+        slo.parse("latency<1 latency_from_schedule<3").check({"--stream"})
+    reason = "--slo latency_from_schedule<3: there is no latency_from_schedule without --rate"
+    assert str(refusal.value) == reason
