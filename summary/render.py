@@ -10,12 +10,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from summary.vocabulary import SAMPLES_NEEDED, STREAM_FIGURES, Summary
+from summary.vocabulary import CI_NEEDS, LATENCIES, STREAM_FIGURES, Summary
 
 TABLE_WIDTH = 88
 STATISTICS = ("min", "avg", "median", "p95", "p99", "max")
 TOO_FEW = "*"
-NAMES = {"latency_s": "latency", "ttft_s": "TTFT", "ttfv_s": "TTFV", "tpot_s": "TPOT", "itl_s": "ITL"}
+INFINITE = "∞"
+NAMES = {
+    "latency_s": "latency",
+    "latency_from_schedule_s": "from schedule",
+    "ttft_s": "TTFT",
+    "ttfv_s": "TTFV",
+    "tpot_s": "TPOT",
+    "itl_s": "ITL",
+}
+CONFIDENT = ("p95", "p99")
 
 
 def as_json(summary: Summary) -> str:
@@ -36,15 +45,24 @@ def as_table(summary: Summary, colour: bool = False) -> str:
     """Return the tables that end a run."""
     console = Console(file=io.StringIO(), width=TABLE_WIDTH, force_terminal=colour, highlight=False)
     with console.capture() as capture:
-        console.print(_facts(summary))
-        if summary["success_count"]:
-            console.print(_distributions(summary))
+        for part in _parts(summary):
+            console.print(part)
         for remark in _remarks(summary):
             console.print(Text(remark, style="yellow" if colour else ""))
     return "\n" + "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
 RENDERERS: dict[str, Callable[[Summary], str]] = {"table": as_table, "json": as_json, "csv": as_csv}
+
+
+def _parts(summary: Summary) -> Iterator[Table]:
+    yield _facts(summary)
+    if summary["success_count"]:
+        yield _distributions(summary)
+    if summary.get("stages"):
+        yield _stages(summary["stages"])
+    if summary.get("verdict"):
+        yield _verdict(summary["verdict"])
 
 
 def _facts(summary: Summary) -> Table:
@@ -59,15 +77,65 @@ def _facts(summary: Summary) -> Table:
 
 
 def _distributions(summary: Summary) -> Table:
-    """One line a figure, in seconds; percentiles of too few samples bear an asterisk."""
+    """One line a figure, in seconds, below it how sure p95 and p99 are; an asterisk marks too few samples."""
     table = Table(min_width=64)
     table.add_column("seconds", style="bold")
     for name in STATISTICS:
         doubt = TOO_FEW if name in summary.get("too_few_samples", ()) else ""
         table.add_column(name + doubt, justify="right")
-    for figure in ("latency_s", *STREAM_FIGURES, "itl_s"):
+    for figure in (*LATENCIES, *STREAM_FIGURES, "itl_s"):
         if values := summary.get(figure):
             table.add_row(NAMES[figure], *(_seconds(values.get(name)) for name in STATISTICS))
+            if figure == "latency_s" and summary["failure_count"] and summary.get("latency_error_adjusted_s"):
+                table.add_row("· failures as ∞", *_adjusted(summary["latency_error_adjusted_s"]))
+            if any(values.get(f"{name}_ci95") for name in CONFIDENT):
+                table.add_row("· 95 % CI", *_intervals(values))
+    return table
+
+
+def _adjusted(values: Summary) -> list[str]:
+    return [INFINITE if name in values["infinite"] else _seconds(values.get(name)) for name in STATISTICS]
+
+
+def _intervals(values: Summary) -> list[str]:
+    """Return the cells of a line with the intervals of p95 and p99, a few words where there is none."""
+    return [_interval(values.get(f"{name}_ci95")) if name in CONFIDENT else "" for name in STATISTICS]
+
+
+def _interval(ends: list[float] | None) -> str:
+    return "too few" if ends is None else f"{_seconds(ends[0])}–{_seconds(ends[1])}"
+
+
+def _stages(stages: list[Summary]) -> Table:
+    """One line a stage: what was asked for, what came of it; latencies in seconds."""
+    table = Table(min_width=64)
+    for name in ("stage", "calls/s", "delivered", "calls", "failed", "median", "p95", "p99", "from schedule p99"):
+        table.add_column(name, justify="right")
+    for stage in stages:
+        latency, scheduled = stage["latency_s"], stage.get("latency_from_schedule_s") or {}
+        table.add_row(
+            str(stage["stage"]), _rates(stage), _seconds(stage.get("delivered_rps")), str(stage["total_requests"]),
+            str(stage["failure_count"]), *(_seconds(latency[name]) for name in ("median", "p95", "p99")),
+            _seconds(scheduled.get("p99")),
+        )  # fmt: skip
+    return table
+
+
+def _rates(stage: Summary) -> str:
+    """Return a stage's rate as it is written in --rate-stages."""
+    first, last = stage["from_rps"], stage["to_rps"]
+    return f"{first:g}" if first == last else f"{first:g}-{last:g}"
+
+
+def _verdict(verdict: Summary) -> Table:
+    believable = verdict["believable"]
+    title = "Can these figures be believed? " + ("Yes." if believable else "With a reservation:")
+    table = Table(title=title, show_header=False, title_justify="left", min_width=64)
+    table.add_column(no_wrap=True)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for finding in verdict["findings"]:
+        table.add_row("ok" if finding["ok"] else "!", finding["about"], finding["says"])
     return table
 
 
@@ -92,6 +160,8 @@ def _count_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "calls", f"{summary['total_requests']}"
     yield "succeeded", f"{summary['success_count']}"
     yield "failed", f"{summary['failure_count']}" + _share(summary["error_rate"])
+    if summary.get("dropped_count"):
+        yield "dropped", f"{summary['dropped_count']} of the failed: no user was free for them"
     if summary.get("aborted_count"):
         yield "aborted", f"{summary['aborted_count']} (cut off by the end of the run)"
     if (summary.get("lost") or {}).get("calls"):
@@ -102,6 +172,9 @@ def _count_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "time", f"{summary['total_execution_time_s']:.3f} s, first send to last end"
     if summary["throughput_rps"]:
         yield "throughput", f"{summary['throughput_rps']:.3g} successes/s"
+    if summary.get("goodput_rps") is not None:
+        share = f"{100 * summary['slo_attainment']:.4g} % met {summary['options']['slo']}"
+        yield "goodput", f"{summary['goodput_rps']:.3g} calls/s ({share})"
     if summary.get("output_tokens_per_s"):
         yield "output", f"{summary['output_tokens_per_s']:.4g} tokens/s"
 
@@ -133,22 +206,13 @@ def _failure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def _remarks(summary: Summary) -> Iterator[str]:
-    ended = summary["success_count"] + summary["failure_count"]
-    if not ended:
-        yield "No call ended: there is nothing to measure."
-    elif not summary["success_count"]:
-        yield f"Every call failed ({ended} of {ended}): there is no latency to give."
-    elif summary.get("too_few_samples"):
-        needs = ", ".join(f"{name} needs {SAMPLES_NEEDED[name]}" for name in summary["too_few_samples"])
-        yield f"{TOO_FEW} too few samples ({summary['success_count']}): {needs}."
+    samples = summary["latency_s"].get("samples")
+    if needs := samples and [f"{name} needs {needed}" for name, needed in CI_NEEDS.items() if samples < needed]:
+        yield f"Too few samples ({samples}) for a 95 % confidence interval: {', '.join(needs)}."
     if summary.get("cut_off"):
         yield "This run was cut off before its summary: calls that were in flight are in no row."
     if summary.get("percentiles"):
         yield f"Percentiles are {summary['percentiles']}."
-    if (summary.get("lost") or {}).get("workers"):
-        yield f"{summary['lost']['workers']} worker(s) died: up to the last second of their calls is missing."
-    if summary.get("client"):
-        yield f"client: {summary['client']['verdict']}"
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:

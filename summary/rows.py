@@ -35,7 +35,7 @@ def frame(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFr
     """Return rows of texts as a DataFrame."""
     table = pd.DataFrame(list(rows), columns=list(columns), dtype=object).replace({"": None})
     for column in columns:
-        if column in ("request", "status") or column.endswith(NUMERIC_ENDINGS):
+        if column in ("request", "status", "stage") or column.endswith(NUMERIC_ENDINGS):
             table[column] = pd.to_numeric(table[column], errors="coerce")
     return table
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from summary.calls import distribution
 from summary.error_adjusted import error_adjusted
-from summary.figures import distribution
 
 
 def adjusted(successes: list[float], failures: int) -> dict[str, object]:

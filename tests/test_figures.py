@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from summary.figures import distribution, summarise
+from summary.calls import distribution
+from summary.figures import summarise
 from summary.rows import frame
 
 COLUMNS = (
@@ -43,7 +44,9 @@ def table(*rows: list[Any]) -> pd.DataFrame:
     ids=["n=0", "n=1", "n=2", "n=3", "n=100"],
 )
 def test_percentiles_are_exact_by_linear_interpolation(values: list[float], expected: dict[str, float]) -> None:
-    assert distribution(np.array(values, dtype=float)) == pytest.approx(expected)
+    found = distribution(np.array(values, dtype=float))
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+    assert found["samples"] == len(values)
 
 
 def test_a_run_without_a_call_has_no_figures_but_a_summary() -> None:

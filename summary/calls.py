@@ -1,0 +1,91 @@
+"""The figures of any set of calls: of a whole run, or of a stage of it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from summary.confidence import interval
+from summary.vocabulary import LATENCIES, PERCENTILES, STREAM_FIGURES, Summary
+
+FAILED = ("failed", "dropped")
+CONFIDENT = ("p95", "p99")
+
+
+def counts(rows: pd.DataFrame) -> Summary:
+    """Return how the calls ended; a dropped call is a failure too."""
+    outcomes = rows["outcome"]
+    return {
+        "total_requests": len(rows),
+        "success_count": int((outcomes == "ok").sum()),
+        "failure_count": int(outcomes.isin(FAILED).sum()),
+        "aborted_count": int((outcomes == "aborted").sum()),
+    }
+
+
+def rates(rows: pd.DataFrame) -> Summary:
+    """Return what is counted over the calls that ended, and over their time: first send -> last end."""
+    ended, successes = rows[rows["outcome"] != "aborted"], of_successes(rows)
+    span_s = _span_s(ended)
+    return {
+        "error_rate": float(ended["outcome"].isin(FAILED).mean()) if len(ended) else None,
+        "total_execution_time_s": span_s,
+        "throughput_rps": per_second(len(successes), span_s),
+        "output_tokens_per_s": per_second(total(successes, "output_tokens"), span_s),
+    }
+
+
+def times(rows: pd.DataFrame) -> Summary:
+    """Return the distributions of latency, and of what else was observed, over successes."""
+    successes = of_successes(rows)
+    reported = [name for name in (*LATENCIES[1:], *STREAM_FIGURES) if is_reported(successes, name)]
+    return {name: distribution_of(successes, name) for name in (LATENCIES[0], *reported)}
+
+
+def distribution_of(rows: pd.DataFrame, column: str) -> Summary:
+    return distribution(rows[column].dropna().to_numpy(dtype=float))
+
+
+def distribution(values: np.ndarray) -> Summary:
+    """Return min, avg, median, p95, p99 and max, all `None` without a value; the 95 % confidence intervals of p95
+    and p99, `None` where there are too few samples; and the number of samples."""
+    if not len(values):
+        return {**dict.fromkeys(("min", "avg", *PERCENTILES, "max")), **_intervals(values), "samples": 0}
+    percentiles = {name: float(np.percentile(values, share)) for name, share in PERCENTILES.items()}
+    return {
+        "min": float(values.min()),
+        "avg": float(values.mean()),
+        **percentiles,
+        "max": float(values.max()),
+        **_intervals(values),
+        "samples": len(values),
+    }
+
+
+def of_successes(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["outcome"] == "ok"]
+
+
+def is_reported(rows: pd.DataFrame, column: str) -> bool:
+    return column in rows and bool(rows[column].notna().any())
+
+
+def total(rows: pd.DataFrame, column: str) -> int | None:
+    """Add up what was reported; `None` if no call reported any."""
+    return int(rows[column].sum()) if is_reported(rows, column) else None
+
+
+def per_second(count: int | None, span_s: float | None) -> float | None:
+    return count / span_s if count is not None and span_s else None
+
+
+def _span_s(ended: pd.DataFrame) -> float | None:
+    sent = ended[ended["outcome"] != "dropped"]
+    if sent.empty:
+        return None
+    return float((sent["start_s"] + sent["latency_s"]).max() - sent["start_s"].min())
+
+
+def _intervals(values: np.ndarray) -> dict[str, Any]:
+    found = {name: interval(values, PERCENTILES[name] / 100) for name in CONFIDENT}
+    return {f"{name}_ci95": ends and list(ends) for name, ends in found.items()}
