@@ -2,24 +2,26 @@
 
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
-from harness import ending, keys, llm_tab, menus, models, options, preflight, quiet, web
+from harness import ending, keys, live_line, llm_tab, menus, models, options, preflight, quiet, web
 from harness.connect import client_of
 from harness.counting import budget_of, room_here
 from harness.errors import INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
+from harness.live_line import LiveLine
 from harness.locust_csv import refine_buckets
 from harness.master import Master
 from harness.open_loop import OpenLoop
 from harness.pace import PaceStats
 from harness.permits import WaitingRoom
 from harness.plan import Plan, plan_of, provider_of
+from harness.progress import Progress
 from harness.results import check_writable
 from harness.run import Run
 from harness.secrets import Secrets
@@ -51,6 +53,7 @@ class Harness:
         self.run: Run | None = None
         self.open_loop: OpenLoop | None = None
         self.room: WaitingRoom | None = None
+        self.live_line: LiveLine | None = None
         self.pace: PaceStats | None = None
         self._models_file = DEFAULT_MODELS_FILE
         self._secret_options: dict[str, Any] = {}
@@ -186,12 +189,20 @@ class Harness:
             desk = self.master.begin(run, budget)
             if self.open_loop is not None:
                 self.open_loop.on_ready = desk.serve
+            self._show_progress(environment, plan, run.in_flight)
             return
         self.room = room_here(self.open_loop, run.started_at) if self.open_loop is not None else None
         permits = self.room or budget
         session = RunSession(plan, self.client, run.run_id, self.secrets, run.started_at, permits, run.keep)
         session.alone = given.num_users in (None, 1)
         LLMUser.session = session
+        self._show_progress(environment, plan, lambda: session.in_flight)
+
+    def _show_progress(self, environment: Any, plan: Plan, in_flight: Callable[[], int]) -> None:
+        given = environment.parsed_options
+        if self.run is not None and live_line.wanted(given):
+            progress = Progress(plan, environment.stats, self.run.pace, given.run_time, in_flight)
+            self.live_line = LiveLine(progress.line)
 
     def begin_schedule(self, **_: Any) -> None:
         """Listen to `spawning_complete`: an open loop's users are there. It fires again when their number changes."""
@@ -222,6 +233,9 @@ class Harness:
         run, self.run, self.plan = self.run, None, None
         if run is None:
             return
+        if self.live_line is not None:
+            self.live_line.stop()
+            self.live_line = None
         try:
             summary = run.finish()
             self._tell(summary, environment.parsed_options)

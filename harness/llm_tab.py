@@ -56,7 +56,7 @@ def rows_of(pace: PaceStats | None) -> list[Row]:
     """Return a row a model; none before the first run, or without streams."""
     if pace is None:
         return []
-    names = sorted({name for name, _ in list(pace.stats.entries)})
+    names = sorted({name for name, figure in list(pace.stats.entries) if figure == "ttft_s"})
     return [_row(pace, name) for name in names]
 
 

@@ -7,7 +7,7 @@ from harness.pace import PaceStats
 from harness.records import cells_of
 from providers.call import Call
 
-CALLS, PACE, CLIENT = "llm_calls", "llm_pace", "llm_client"
+CALLS, PACE, CLIENT, IN_FLIGHT = "llm_calls", "llm_pace", "llm_client", "llm_in_flight"
 
 
 class Outbox:
@@ -25,8 +25,9 @@ class Outbox:
         self._pace.add(call)
         self._watch.saw_lag(call.lag_s)
 
-    def fill(self, report: dict[str, Any]) -> None:
+    def fill(self, report: dict[str, Any], in_flight: int) -> None:
         """Move everything into a report to the master."""
+        report[IN_FLIGHT] = in_flight
         report[CALLS], self._cells = self._cells, []
         report[PACE] = self._pace.stats.serialize_stats()
         report[CLIENT] = self._watch.take()

@@ -1,4 +1,4 @@
-"""What an answer's pace was over the run, live and at its end: histograms of TTFT, TPOT and of every gap (ITL).
+"""What the answers' pace was over the run, live and at its end: histograms of latency, TTFT, TPOT and every gap (ITL).
 
 A second instance of Locust's `RequestStats` carries them: it serialises, merges on the master and gives percentiles.
 """
@@ -25,7 +25,7 @@ class PaceStats:
         if call.outcome != "ok" or call.phase != "measured":
             return
         name = f"{call.api} {call.model}"
-        for figure, value_s in (("ttft_s", call.ttft_s), ("tpot_s", call.tpot_s)):
+        for figure, value_s in (("latency_s", call.latency_s), ("ttft_s", call.ttft_s), ("tpot_s", call.tpot_s)):
             if value_s is not None:
                 _count(self.stats.get(name, figure), [value_s])
         if call.gaps_s:

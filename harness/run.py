@@ -10,7 +10,7 @@ from locust.env import Environment
 
 from harness.client_watch import ClientFigures, ClientWatch
 from harness.locust_csv import LocustCSV
-from harness.outbox import CALLS, CLIENT, PACE
+from harness.outbox import CALLS, CLIENT, IN_FLIGHT, PACE
 from harness.pace import PaceStats
 from harness.plan import Plan
 from harness.records import COLUMNS, REQUEST, Records, cells_of
@@ -49,6 +49,7 @@ class Run:
         self._watch = ClientWatch()
         self._client = ClientFigures()
         self._received = 0
+        self._in_flight: dict[str, int] = {}
         self.lost = {"calls": 0, "workers": 0}
 
     def keep(self, call: Call) -> None:
@@ -62,8 +63,13 @@ class Run:
         for cells in report.get(CALLS, ()):
             self._write(self._numbered(cells))
         self.pace.merge(report.get(PACE, []))
+        self._in_flight[worker] = report.get(IN_FLIGHT, 0)
         if CLIENT in report:
             self._client.add(worker, report[CLIENT])
+
+    def in_flight(self) -> int:
+        """Return how many calls the workers were making when they last told."""
+        return sum(self._in_flight.values())
 
     def finish(self) -> dict[str, Any]:
         """Close the files and return the summary, which also stands in PREFIX_summary.json."""

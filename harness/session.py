@@ -12,6 +12,7 @@ from harness.permits import Budget
 from harness.plan import Plan
 from harness.secrets import Secrets
 from providers.call import Call
+from providers.permit import Permit
 from providers.settings import Settings
 from wire.exchange import Exchange
 
@@ -23,6 +24,7 @@ class RunSession:
 
     permits  counts the calls out, here or for a master
     keep     takes each ended call, before Locust is told of it
+    in_flight  calls being made at the moment
     alone    there is one user: each call's end is worth a line in the log
     """
 
@@ -41,13 +43,18 @@ class RunSession:
         self.settings = plan.settings
         self.keep_bodies = plan.log_bodies
         self.client = client
-        self.take_permit = permits.take
+        self.in_flight = 0
         self.redact = secrets.redact
         self.alone = False
         self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream)
         self._permits, self._keep = permits, keep
         self.warmup_calls = plan.warmup_calls
         self.started_at = started_at
+
+    def take_permit(self) -> Permit | None:
+        permit = self._permits.take()
+        self.in_flight += permit is not None
+        return permit
 
     def next_prompt(self) -> seeds.Prompt:
         return next(self._prompts)
@@ -58,6 +65,7 @@ class RunSession:
         _log.log(self._level(call), "%s", _line(call))
         if self.keep_bodies and exchange.status is not None:
             _log.info("%s", _body_line(exchange))
+        self.in_flight -= 1
         self._permits.end(call.request)
 
     def _level(self, call: Call) -> int:

@@ -78,7 +78,7 @@ class Worker:
 
     def report(self, data: dict[str, Any], **_: Any) -> None:
         if self._outbox is not None:
-            self._outbox.fill(data)
+            self._outbox.fill(data, getattr(LLMUser.session, "in_flight", 0))
 
     def be_ready_again(self, environment: Any, **_: Any) -> None:
         """Locust lets a worker sleep for its stop timeout after each test; the next test brings its own timeout."""

@@ -1,0 +1,49 @@
+"""What the live line says: how far a run is, how fast, and how well."""
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.live_line import Rate
+from harness.pace import PaceStats
+from harness.plan import Plan
+from wire.exchange import now
+
+
+class Progress:
+    """A run as it stands, in one line.
+
+    in_flight  how many calls are being made at the moment
+    """
+
+    def __init__(self, plan: Plan, stats: Any, pace: PaceStats, run_time_s: int | None, in_flight: Callable[[], int]):
+        self._plan, self._total, self._pace, self._run_time_s = plan, stats.total, pace, run_time_s
+        self._in_flight = in_flight
+        self._name = f"{plan.settings.api} {plan.settings.model}"
+        self._began_at, self._rate = now(), Rate()
+
+    def line(self) -> str:
+        done = self._total.num_requests
+        parts = [
+            self._extent(done),
+            f"{self._rate.look(done):.1f}/s",
+            f"{self._in_flight()} in flight",
+            *self._median("p50", "latency_s"),
+            *self._median("TTFT p50", "ttft_s"),
+            f"{self._total.num_failures} failed",
+        ]
+        return " · ".join(parts)
+
+    def _extent(self, done: int) -> str:
+        """Tell what is done of how much: of the calls, or of the time."""
+        if self._plan.calls:
+            return f"{done}/{self._plan.calls} calls"
+        schedule = self._plan.schedule
+        end_s = self._run_time_s or (sum(stage.duration_s for stage in schedule.stages) if schedule else None)
+        if end_s is None:
+            return f"{done} calls"
+        left_s = max(0, round(end_s - (now() - self._began_at)))
+        return f"{done} calls, {left_s // 60}:{left_s % 60:02} left"
+
+    def _median(self, title: str, figure: str) -> list[str]:
+        entry = self._pace.entry(self._name, figure)
+        return [f"{title} {entry.get_response_time_percentile(0.5) / 1000:.3g} s"] if entry.num_requests else []
