@@ -9,6 +9,7 @@ from typing import NoReturn
 from mock.pace import Pace
 from mock.server import serve
 from mock.service import Service
+from mock.stall import Stall
 
 
 class Parser(argparse.ArgumentParser):
@@ -64,6 +65,8 @@ def parser() -> Parser:
     add("--error-status", type=whole(300, 599), default=500, help="what they fail with (%(default)s)")
     add("--seed", type=int, help="draw the same times, lengths and errors again")
     add("--merge", action="store_true", help="send parts that are due together as one")
+    add("--stall", type=seconds, metavar="SECONDS", help="let the whole server fall silent for so long")
+    add("--stall-every", type=seconds, metavar="SECONDS", help="at the end of every so many since its start")
     add("--tls-cert", metavar="FILE", help="serve HTTPS with this certificate (PEM)")
     add("--tls-key", metavar="FILE", help="its key, when not in the same file")
     return options
@@ -79,6 +82,16 @@ def tls_context(options: argparse.Namespace, error: Callable[[str], NoReturn]) -
     except OSError as reason:
         error(f"--tls-cert {options.tls_cert}: {reason.strerror or reason}")
     return context
+
+
+def stall(options: argparse.Namespace, error: Callable[[str], NoReturn]) -> Stall | None:
+    if options.stall is None:
+        return error("--stall-every needs --stall") if options.stall_every is not None else None
+    if options.stall_every is None:
+        error("--stall needs --stall-every")
+    if options.stall >= options.stall_every:
+        error("--stall must be shorter than --stall-every")
+    return Stall(options.stall, options.stall_every)
 
 
 def service(options: argparse.Namespace) -> Service:
@@ -97,8 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command_line = parser()
     options = command_line.parse_args(arguments)
     tls = tls_context(options, command_line.error)
+    silence = stall(options, command_line.error)
     try:
-        serve(service(options), options.host, options.port, tls, options.merge)
+        serve(service(options), options.host, options.port, tls, options.merge, silence)
     except OSError as reason:
         cause = str(reason.strerror).rpartition(": ")[2]  # uvloop repeats the address before it
         print(f"mock: cannot listen on {options.host}:{options.port}: {cause}", file=sys.stderr)

@@ -14,16 +14,17 @@ from typing import cast
 import httptools
 
 from mock.message import Answer, Request
+from mock.stall import Stall
 
 KEEP_ALIVE_S = 75
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER, on, for 0 s: closing is then resetting."""
 REASONS = {status.value: status.phrase for status in HTTPStatus}
-BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 Sent = Callable[[int], None]
-Answerer = Callable[[Request, int], tuple[Answer, Sent]]
-"""From a request and its connection's number to the answer and who counts its bytes."""
+Answerer = Callable[[Request | None, int], tuple[Answer, Sent, Stall | None]]
+"""From a request, None for what is no HTTP, and its connection's number to the answer, who counts its bytes,
+and when it has to wait."""
 NUMBERS = count(1)
 
 
@@ -54,8 +55,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._transport.write(BAD_REQUEST)
-            self._transport.close()
+            self._answer(None, keep_alive=False)
 
     def abort(self) -> None:
         """Drops the connection, whatever is under way."""
@@ -78,13 +78,15 @@ class Connection(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        received_s = monotonic()
-        self._idle.cancel()
         method = self._parser.get_method().decode("latin-1")
         request = Request(method, self._target.decode("latin-1"), self._headers, bytes(self._body))
-        answer, sent = self._answerer(request, self._number)
-        keep_alive = self._parser.should_keep_alive()
-        delivery = Delivery(answer, received_s, self._transport, keep_alive, self._merge, sent, self._delivered)
+        self._answer(request, self._parser.should_keep_alive())
+
+    def _answer(self, request: Request | None, keep_alive: bool) -> None:
+        received_s = monotonic()
+        self._idle.cancel()
+        answer, sent, stall = self._answerer(request, self._number)
+        delivery = Delivery(answer, received_s, self._transport, keep_alive, self._merge, sent, stall, self._delivered)
         self._waiting.append(delivery)
         if len(self._waiting) == 1:
             delivery.start()
@@ -113,6 +115,7 @@ class Delivery:
         keep_alive: bool,
         merge: bool,
         sent: Sent,
+        stall: Stall | None,
         done: Callable[[bool], None],
     ) -> None:
         self._received_s = received_s
@@ -121,6 +124,7 @@ class Delivery:
         self._keep_alive = keep_alive
         self._merge = merge
         self._sent = sent
+        self._stall = stall
         self._done = done
         self._chunked = all(name != "content-length" for name, _ in answer.headers)
         self._next = 0
@@ -128,26 +132,33 @@ class Delivery:
         self._timer: asyncio.Handle | None = None
 
     def start(self) -> None:
-        self._send_due()
+        self._speak()
 
     def cancel(self) -> None:
         """The client is gone."""
         if self._timer:
             self._timer.cancel()
 
-    def _send_due(self) -> None:
+    def _speak(self) -> None:
+        """Send what is due, unless the server stalls just now."""
+        now_s = monotonic()
+        if self._stall and (end_s := self._stall.until(now_s)) > now_s:
+            self._timer = self._loop.call_later(end_s - now_s, self._speak)
+        else:
+            self._send_due(now_s - self._received_s)
+
+    def _send_due(self, age_s: float) -> None:
         """Due times are absolute, so that a late part does not delay those after it."""
-        age_s = monotonic() - self._received_s
         due = self._due(age_s)
         if due:
             self._send(due)
         if self._next == len(self._answer.parts):
             self._end()
         elif (wait_s := self._answer.parts[self._next].at_s - age_s) > 0:
-            self._timer = self._loop.call_later(wait_s, self._send_due)
+            self._timer = self._loop.call_later(wait_s, self._speak)
         else:
             # uvloop joins the writes of one turn of its loop: only a turn in between keeps parts apart.
-            self._timer = self._loop.call_soon(self._send_due)
+            self._timer = self._loop.call_soon(self._speak)
 
     def _due(self, age_s: float) -> list[bytes]:
         """The data of the next part if it is due; of every part that is due when they may be merged."""

@@ -4,6 +4,8 @@ import asyncio
 import signal
 import ssl
 import sys
+from dataclasses import replace
+from time import monotonic
 
 import orjson
 import uvloop
@@ -11,16 +13,26 @@ import uvloop
 from mock.connection import Connection, Sent
 from mock.message import Answer, Json, Part, Request
 from mock.service import Service, plain_headers
+from mock.stall import Stall
+
+BAD_REQUEST = Answer(400, [("content-length", "0")], [Part(0.0, b"")])
 
 
-def serve(service: Service, host: str, port: int, tls: ssl.SSLContext | None = None, merge: bool = False) -> None:
+def serve(
+    service: Service,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None = None,
+    merge: bool = False,
+    stall: Stall | None = None,
+) -> None:
     """Serves until SIGINT or SIGTERM; port 0 takes a free one. Raises OSError when it can't listen."""
-    uvloop.run(listen(service, host, port, tls, merge))
+    front = Front(service, stall and replace(stall, start_s=monotonic()))
+    uvloop.run(listen(front, host, port, tls, merge))
 
 
-async def listen(service: Service, host: str, port: int, tls: ssl.SSLContext | None, merge: bool) -> None:
+async def listen(front: "Front", host: str, port: int, tls: ssl.SSLContext | None, merge: bool) -> None:
     connections: set[Connection] = set()
-    front = Front(service)
     loop = asyncio.get_running_loop()
     stop = stop_signal(loop)
     server = await loop.create_server(
@@ -49,16 +61,20 @@ def stop_signal(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
 class Front:
     """The service, and before it the few paths of the server's own, which are never counted."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, stall: Stall | None) -> None:
         self._service = service
         self._stats = service.stats
+        self._stall = stall
 
-    def answer(self, request: Request, connection: int) -> tuple[Answer, Sent]:
+    def answer(self, request: Request | None, connection: int) -> tuple[Answer, Sent, Stall | None]:
+        """The server's own paths answer in a stall, too."""
+        if request is None:
+            return BAD_REQUEST, uncounted, self._stall
         own = self._own(request)
         if own is not None:
-            return own, uncounted
+            return own, uncounted, None
         self._stats.carried(connection)
-        return self._service.answer(request), self._stats.sent
+        return self._service.answer(request), self._stats.sent, self._stall
 
     def _own(self, request: Request) -> Answer | None:
         match request.method, request.target:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,9 @@ class MockServer:
 
 
 @contextmanager
-def serving(*options: str) -> Iterator[MockServer]:
+def serving(*options: str, wrapper: Sequence[str] = ()) -> Iterator[MockServer]:
     """Run a mock on a free port for as long as the block lasts."""
-    command = [sys.executable, "-m", "mock", "--port", "0", *options]
+    command = [*wrapper, sys.executable, "-m", "mock", "--port", "0", *options]
     with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None

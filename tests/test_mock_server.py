@@ -250,9 +250,13 @@ def test_a_port_in_use_is_one_line_and_exit_1(port: int) -> None:
         ("--error-status", "200"),
         ("--tls-cert", "/nowhere.pem"),
         ("--tls-key", "/nowhere.pem"),
+        ("--stall", "2"),
+        ("--stall-every", "20"),
+        ("--stall", "2", "--stall-every", "2"),
+        ("--stall", "0", "--stall-every", "0"),
     ],
 )
-def test_a_bad_value_is_one_line_that_names_its_option_and_exit_2(options: tuple[str, str]) -> None:
+def test_a_bad_value_is_one_line_that_names_its_option_and_exit_2(options: tuple[str, ...]) -> None:
     result = refused("--port", "0", *options)
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
