@@ -1,0 +1,166 @@
+"""Gates: what they say, what they need, and how they judge a run's summary."""
+
+import math
+from typing import Any
+
+import pytest
+
+from summary.conditions import BadCondition, Need
+from summary.gates import FIGURES, parse
+from summary.verdicts import Verdict, judge
+
+LATENCY_S = {"min": 0.5, "avg": 1.0, "median": 0.9, "p95": 2.4131, "p99": 3.5, "max": 4.0}
+
+
+def a_summary(**changes: Any) -> dict[str, Any]:
+    usual = {
+        "total_requests": 501, "success_count": 400, "failure_count": 100, "aborted_count": 1, "error_rate": 0.2,
+        "throughput_rps": 8.0, "output_tokens_per_s": 12345.678, "total_bytes": 5377960, "latency_s": LATENCY_S,
+        "ttft_s": {**LATENCY_S, "p99": 0.00561, "samples": 390}, "itl_s": {**LATENCY_S, "gaps": 7000},
+        "latency_error_adjusted_s": {"median": 1.2, "p95": None, "p99": None, "infinite": ["p95", "p99"]},
+        "slo_attainment": 0.75, "goodput_rps": 7.5, "lost": {"calls": 2, "workers": 1}, "dropped_count": 0,
+    }  # fmt: skip
+    return {**usual, **changes}
+
+
+def verdict(text: str, **changes: Any) -> Verdict:
+    return judge(parse(text), a_summary(**changes))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "samples"),
+    [
+        ("min>9", 0.5, 400),
+        ("avg>9", 1.0, 400),
+        ("median>9", 0.9, 400),
+        ("p50>9", 0.9, 400),
+        ("latency_max>9", 4.0, 400),
+        ("ttft_p99>9", 0.00561, 390),
+        ("itl_p95>9", 2.4131, 7000),
+        ("error_adjusted_median>9", 1.2, 500),
+        ("error_adjusted_p99<9", math.inf, 500),
+        ("error_rate>90%", 0.2, 500),
+        ("slo_attainment<10%", 0.75, 500),
+        ("goodput_rps<1", 7.5, 500),
+        ("total_requests>999", 501, 500),
+        ("lost_calls>2", 2, 500),
+        ("total_bytes>1000000000", 5377960, 500),
+    ],
+)
+def test_a_gate_is_about_its_figure_of_the_summary(text: str, value: float, samples: int) -> None:
+    found = verdict(text)
+    assert (found.value, found.samples, found.breached) == (value, samples, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("p95 > 2", "breach: p95>2: p95 is 2.413 s (400 samples)"),
+        ("p95>3", "ok: p95>3: p95 is 2.413 s (400 samples)"),
+        ("p95>2413ms", "breach: p95>2413ms: p95 is 2.4131 s (400 samples)"),
+        ("p95>2.4131", "ok: p95>2.4131: p95 is 2.413 s (400 samples)"),
+        ("p95>=2.4131", "breach: p95>=2.4131: p95 is 2.4131 s (400 samples)"),
+        ("ttft_p99>5ms", "breach: ttft_p99>5ms: ttft_p99 is 0.005610 s (390 samples)"),
+        ("error_rate>1%", "breach: error_rate>1%: error_rate is 20.00 % (500 samples)"),
+        ("slo_attainment<99%", "breach: slo_attainment<99%: slo_attainment is 75.00 % (500 samples)"),
+        ("throughput_rps<10", "breach: throughput_rps<10: throughput_rps is 8.000/s (500 samples)"),
+        ("output_tokens_per_s<1", "ok: output_tokens_per_s<1: output_tokens_per_s is 12346/s (500 samples)"),
+        ("failure_count>0", "breach: failure_count>0: failure_count is 100 (500 samples)"),
+        ("dropped_count>0", "ok: dropped_count>0: dropped_count is 0 (500 samples)"),
+        ("error_adjusted_p95>9", "breach: error_adjusted_p95>9: error_adjusted_p95 is infinite (500 samples)"),
+    ],
+)
+def test_a_verdict_is_one_line_in_the_figures_unit(text: str, line: str) -> None:
+    assert verdict(text).line == line
+
+
+@pytest.mark.parametrize(("text", "needed"), [("p95>9", 20), ("latency_p99>9", 100), ("p95<0.1", 20)])
+def test_a_percentile_of_too_few_samples_is_a_breach_whatever_it_is(text: str, needed: int) -> None:
+    assert not verdict(text, success_count=needed).breached
+    found = verdict(text, success_count=needed - 1)
+    assert found.breached
+    assert found.reason == f"too few samples ({needed - 1}): {found.gate.figure.path[-1]} needs {needed}"
+
+
+def test_each_figure_counts_its_own_samples() -> None:
+    assert verdict("ttft_p95>9", ttft_s={**LATENCY_S, "samples": 19}).reason == "too few samples (19): p95 needs 20"
+    assert verdict("itl_p95>9", itl_s={**LATENCY_S, "gaps": 12}).reason == "too few samples (12): p95 needs 20"
+    adjusted = {"median": 1.0, "p95": 2.0, "p99": 3.0, "infinite": []}
+    found = verdict("error_adjusted_p95>9", success_count=10, failure_count=10, latency_error_adjusted_s=adjusted)
+    assert (found.breached, found.samples) == (False, 20)
+
+
+def test_few_samples_are_enough_for_all_other_figures() -> None:
+    assert verdict("max>3", success_count=1).line == "breach: max>3: max is 4.000 s (1 sample)"
+    assert not verdict("error_rate>50%", success_count=1, failure_count=0).breached
+
+
+NONE_S = dict.fromkeys(LATENCY_S)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "reason"),
+    [
+        ("p95>9", {"success_count": 0, "latency_s": NONE_S}, "no call succeeded"),
+        ("max<9", {"success_count": 0, "latency_s": NONE_S}, "no call succeeded"),
+        ("p95>9", {"success_count": 0, "failure_count": 0, "latency_s": NONE_S}, "no call ended"),
+        ("error_rate>1%", {"success_count": 0, "failure_count": 0, "error_rate": None}, "no call ended"),
+        ("slo_attainment<1%", {"slo_attainment": None}, "slo_attainment was not observed"),
+        ("output_tokens_per_s<1", {"output_tokens_per_s": None}, "output_tokens_per_s was not observed"),
+        ("tpot_p95>9", {}, "tpot_p95 was not observed"),
+        ("itl_max>9", {"itl_s": None}, "itl_max was not observed"),
+        ("lost_calls>9", {"lost": None}, "lost_calls was not observed"),
+        ("late_count>9", {}, "late_count was not observed"),
+    ],
+)
+def test_what_cant_be_judged_is_a_breach(text: str, changes: dict[str, Any], reason: str) -> None:
+    found = verdict(text, **changes)
+    assert (found.breached, found.value, found.reason) == (True, None, reason)
+
+
+def test_an_infinite_percentile_is_above_any_limit() -> None:
+    assert verdict("error_adjusted_p95>=99999").breached
+    assert not verdict("error_adjusted_p95<99999").breached
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("ttft_p99>0.8", "there is no ttft without --stream"),
+        ("ttfv_min>1", "there is no ttfv without --stream"),
+        ("tpot_avg>1", "there is no tpot without --stream"),
+        ("itl_max>1", "there is no itl without --stream"),
+        ("latency_from_schedule_p99>1", "there is no latency_from_schedule without --rate"),
+        ("delivered_rps<9", "there is no delivered_rps without --rate"),
+        ("dropped_count>0", "there is no dropped_count without --rate"),
+        ("late_count>0", "there is no late_count without --rate"),
+        ("goodput_rps<5", "there is no goodput_rps without --slo"),
+        ("slo_attainment<99%", "there is no slo_attainment without --slo"),
+    ],
+)
+def test_a_gate_is_refused_before_any_call_if_the_run_lacks_its_option(text: str, without: str) -> None:
+    gate, every = parse(text), {"--stream", "--rate", "--slo"}
+    gate.check(every)  # type: ignore[arg-type]
+    with pytest.raises(BadCondition) as refusal:
+        gate.check(every - {str(gate.figure.needs)})  # type: ignore[arg-type]
+    assert str(refusal.value) == f"--fail-if {text}: {without}"
+
+
+@pytest.mark.parametrize("text", ["p95>1", "error_adjusted_p99>1", "error_rate>1%", "lost_calls>0", "total_bytes>1"])
+def test_most_gates_need_no_option(text: str) -> None:
+    none: set[Need] = set()
+    parse(text).check(none)
+
+
+def test_an_unknown_figure_is_refused_with_a_hint() -> None:
+    with pytest.raises(BadCondition, match=r"there is no figure ttft_p90; did you mean ttft_p9?9? or "):
+        parse("ttft_p90>1")
+    with pytest.raises(BadCondition) as refusal:
+        parse("x>1")
+    assert "known are min, avg, median, p50, p95, p99, max (of latency); the same after latency_" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_plain_statistics_are_those_of_latency() -> None:
+    for name in ("min", "avg", "median", "p50", "p95", "p99", "max"):
+        assert FIGURES[name] == FIGURES[f"latency_{name}"]

@@ -1,0 +1,43 @@
+"""The JUnit report of a run's gates."""
+
+from xml.etree import ElementTree
+
+from summary.conditions import Condition
+from summary.gates import Gate, parse
+from summary.junit import as_junit
+from summary.verdicts import Verdict
+
+KEPT = Verdict(parse("p95>2"), False, 1.5, 400, "p95 is 1.500 s (400 samples)")
+BREACHED = Verdict(parse("error_rate > 1%"), True, 0.25, 400, "error_rate is 25.00 % (400 samples)")
+SUMMARY = {"total_execution_time_s": 12.3456, "start": "2026-01-01T00:00:00.000Z"}
+
+
+def test_a_gate_is_a_test_case_and_a_breach_its_failure() -> None:
+    assert as_junit([KEPT, BREACHED], SUMMARY).splitlines() == [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        '<testsuite name="llm-load-tester" tests="2" failures="1" errors="0" skipped="0" time="12.346" '
+        'timestamp="2026-01-01T00:00:00.000Z">',
+        '  <testcase classname="llm-load-tester" name="p95&gt;2">',
+        "    <system-out>p95 is 1.500 s (400 samples)</system-out>",
+        "  </testcase>",
+        '  <testcase classname="llm-load-tester" name="error_rate&gt;1%">',
+        '    <failure message="error_rate is 25.00 % (400 samples)" />',
+        "  </testcase>",
+        "</testsuite>",
+    ]
+
+
+def test_a_run_that_never_began_has_a_report_too() -> None:
+    suite = ElementTree.fromstring(as_junit([], {"total_execution_time_s": None, "start": None}))
+    assert suite.attrib == {
+        "name": "llm-load-tester", "tests": "0", "failures": "0", "errors": "0", "skipped": "0", "time": "0.000",
+    }  # fmt: skip
+
+
+def test_characters_that_xml_cant_hold_are_replaced() -> None:
+    gate = Gate(Condition('a<"&>\x00\x1b\ud800\ufffe', "p95", "<", 1.0))
+    report = as_junit([Verdict(gate, True, None, 0, "é\x08\x0b😀")], {"start": "\x01"})
+    suite = ElementTree.fromstring(report.encode())
+    assert suite[0].attrib["name"] == 'a<"&>\ufffd\ufffd\ufffd\ufffd'
+    assert suite[0][0].attrib["message"] == "é\ufffd\ufffd😀"
+    assert suite.attrib["timestamp"] == "\ufffd"
