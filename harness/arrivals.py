@@ -61,6 +61,14 @@ class Schedule:
     def has_end(self) -> bool:
         return self.stages[-1].duration_s < math.inf
 
+    def most_calls(self, run_time_s: float | None) -> int | None:
+        """Return how many calls can be due, at most, within the run time, if there is one; `None` if nothing tells."""
+        if self.arrival == "poisson":
+            return None
+        whole = sum(stage.calls for stage in self.stages)
+        most = min(whole, math.inf if run_time_s is None else self.peak_rps * run_time_s + 1)
+        return math.ceil(most) if most < math.inf else None
+
     def facts(self) -> list[dict[str, float | None]]:
         """Return the stages as PREFIX_run.json has them; a duration without an end is `None`."""
         return [

@@ -27,3 +27,6 @@ class Budget:
         self._ended += 1
         if self._ended == self._calls:
             self._on_spent()
+
+    def withdraw(self, user: object) -> None:
+        """End the wait of a user: nobody waits here."""

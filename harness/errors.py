@@ -1,6 +1,6 @@
 """The two ways in which a run can't begin, and the exit codes of the whole tool."""
 
-REACHED, UNREACHABLE, BAD_USAGE, INTERNAL, INTERRUPTED, TERMINATED = 0, 1, 2, 70, 130, 143
+REACHED, UNREACHABLE, BAD_USAGE, BREACHED, INTERNAL, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 70, 130, 143
 
 
 class CannotStart(Exception):

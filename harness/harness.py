@@ -10,10 +10,12 @@ import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness import ending, keys, live_line, llm_tab, menus, models, options, preflight, quiet, web
+from harness.budget import Budget
 from harness.connect import client_of
 from harness.counting import budget_of, room_here
-from harness.errors import INTERNAL, INTERRUPTED, CannotStart, UsageError
+from harness.errors import BREACHED, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
+from harness.gatekeeper import FailFast, check_junit, passes
 from harness.live_line import LiveLine
 from harness.locust_csv import refine_buckets
 from harness.master import Master
@@ -142,6 +144,8 @@ class Harness:
         for secret in keys.secrets_of(plan.settings):
             self.secrets.add(secret)
         check_writable(given["results_prefix"])
+        if plan.junit:
+            check_junit(plan.junit)
         preflight.check(plan.settings)
         user_class = self.classes[plan.settings.provider]
         self.client = client_of(plan, user_class)
@@ -183,6 +187,8 @@ class Harness:
         self.pace = run.pace
         given.run_id, given.run_seed = run.run_id, str(plan.seed)
         given.run_started_at, given.run_began_at = run.started_at, run.began_at.timestamp()
+        if plan.fail_fast:
+            run.on_row = FailFast(plan, lambda: self._end_run(environment)).see
         budget = budget_of(plan, run, environment, lambda: self._end_run(environment))
         self.open_loop = budget if isinstance(budget, OpenLoop) else None
         if self.master is not None:
@@ -191,8 +197,8 @@ class Harness:
                 self.open_loop.on_ready = desk.serve
             self._show_progress(environment, plan, run.in_flight)
             return
-        self.room = room_here(self.open_loop, run.started_at) if self.open_loop is not None else None
-        permits = self.room or budget
+        permits = budget if isinstance(budget, Budget) else room_here(budget, run.started_at)
+        self.room = permits if isinstance(permits, WaitingRoom) else None
         session = RunSession(plan, self.client, run.run_id, self.secrets, run.started_at, permits, run.keep)
         session.alone = given.num_users in (None, 1)
         LLMUser.session = session
@@ -230,8 +236,8 @@ class Harness:
 
     def finish_run(self, environment: Any, **_: Any) -> None:
         """Listen to `test_stop`, which fires when the last user has stopped, and may fire again."""
-        run, self.run, self.plan = self.run, None, None
-        if run is None:
+        run, plan, self.run, self.plan = self.run, self.plan, None, None
+        if run is None or plan is None:
             return
         if self.live_line is not None:
             self.live_line.stop()
@@ -239,6 +245,11 @@ class Harness:
         try:
             summary = run.finish()
             self._tell(summary, environment.parsed_options)
+            if not passes(plan, summary):
+                self.exit_code.note(BREACHED)
+        except CannotStart as error:
+            _log.error("%s", error)
+            self.exit_code.note(INTERNAL)
         except OSError as error:
             _log.error("can't write the summary to stdout: %s", (error.strerror or str(error)).lower())
             self.exit_code.note(INTERNAL)

@@ -46,6 +46,7 @@ def add_arguments(parser: Any, models: Models, user_classes: Iterable[str]) -> N
     _add_target(parser, models)
     _add_request(parser)
     _add_load(parser)
+    _add_gates(parser)
     _add_mock(parser)
     _add_output(parser)
     _take_over_csv(parser)
@@ -110,6 +111,21 @@ def _add_load(parser: Any) -> None:
     parser.add_argument("--seed", default="", help="makes the sequence of prompts reproducible")
     parser.add_argument(
         "--cache-bust", action="store_true", default=False, help="end each payload in a line of its own"
+    )
+
+
+def _add_gates(parser: Any) -> None:
+    parser.add_argument("--slo", default="", help='what each call should meet, such as "ttft<0.5 latency<3"')
+    parser.add_argument(
+        "--fail-if", action="append", default=[], metavar="CONDITION", include_in_web_ui=False,
+        help='exit code 3 if it is true of the summary, such as "p95>800ms"; repeatable',
+    )  # fmt: skip
+    parser.add_argument(
+        "--fail-fast", action="store_true", default=False, include_in_web_ui=False,
+        help="end the run when a --fail-if can't be undone any more",
+    )  # fmt: skip
+    parser.add_argument(
+        "--junit", default="", metavar="FILE", include_in_web_ui=False, help="write what became of each --fail-if"
     )
 
 

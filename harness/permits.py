@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gevent.event import AsyncResult, Event
+from greenlet import getcurrent, greenlet
 
 from providers.permit import Permit
 from wire.exchange import now
@@ -92,7 +93,7 @@ class WaitingRoom:
     ) -> None:
         self.end = on_end
         self._started_at, self._want, self._back = started_at, want, back
-        self._waiters: deque[AsyncResult[Permit | None]] = deque()
+        self._waiters: dict[greenlet, AsyncResult[Permit | None]] = {}
         self._closed = Event()
 
     def take(self) -> Permit | None:
@@ -100,7 +101,7 @@ class WaitingRoom:
         if self._closed.is_set():
             return None
         waiter: AsyncResult[Permit | None] = AsyncResult()
-        self._waiters.append(waiter)
+        self._waiters[getcurrent()] = waiter
         self._want()
         permit = None
         try:
@@ -114,15 +115,20 @@ class WaitingRoom:
     def grant(self, permit: Permit) -> None:
         """A permit has come, for whoever has waited longest."""
         if self._waiters:
-            self._waiters.popleft().set(permit)
+            self._waiters.pop(next(iter(self._waiters))).set(permit)
         else:
             self._back(permit.number)
 
     def close(self) -> None:
         """End the wait of every user: there will be no more calls."""
         self._closed.set()
-        while self._waiters:
-            self._waiters.popleft().set(None)
+        for user in list(self._waiters):
+            self.withdraw(user)
+
+    def withdraw(self, user: greenlet) -> None:
+        """End the wait of one user, if it does wait."""
+        if waiter := self._waiters.pop(user, None):
+            waiter.set(None)
 
     def _wait_until_due(self, permit: Permit) -> bool:
         """Tell whether the call's time came before the end of the run."""
@@ -135,7 +141,7 @@ class WaitingRoom:
 
     def _forget(self, waiter: "AsyncResult[Permit | None]") -> None:
         """A user leaves: its permit, if it has one by now, goes back."""
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
-        elif (permit := waiter.get_nowait()) is not None:
+        if self._waiters.pop(getcurrent(), None):
+            return
+        if (permit := waiter.get_nowait()) is not None:
             self._back(permit.number)

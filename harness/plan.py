@@ -11,11 +11,14 @@ from urllib.parse import urlsplit
 import seeds
 from harness import keys, models
 from harness.arrivals import Schedule
+from harness.conditions import check_needs, gates_of, junit_of, slo_of
 from harness.errors import UsageError
 from harness.numbers import count, natural, number, rate, seconds
 from harness.rates import schedule_of, users_for
 from providers.settings import API, MOCK_HOST, Settings
 from providers.user import LLMUser
+from summary.gates import Gate
+from summary.slo import Slo
 
 ProviderClasses = Mapping[str, type[LLMUser]]
 Options = Mapping[str, Any]
@@ -38,6 +41,8 @@ class Plan:
     calls         exactly so many are measured; `None` for a run without a count
     warmup_calls  so many come before them
     schedule      when calls start, in an open loop; `None` for a closed one
+    slo           what each call should meet
+    gates         conditions that the run should not meet; `junit` is where their verdicts go
     load          Locust's own options: users, users started a second, run time, stop timeout
     """
 
@@ -45,6 +50,10 @@ class Plan:
     calls: int | None
     warmup_calls: int
     schedule: Schedule | None
+    slo: Slo | None
+    gates: list[Gate]
+    fail_fast: bool
+    junit: Path | None
     files: list[seeds.SeedFile]
     selection_mode: seeds.SelectionMode
     seed: int
@@ -52,6 +61,13 @@ class Plan:
     log_bodies: bool
     mock: MockPlan
     load: dict[str, Any]
+
+    @property
+    def most_calls(self) -> int | None:
+        """Return how many calls there can be at most; `None` where nothing tells."""
+        of_schedule = self.schedule.most_calls(self.load["run_time"]) if self.schedule else None
+        known = [calls for calls in (self.calls, of_schedule) if calls is not None]
+        return min(known, default=None)
 
     @property
     def is_counted_out(self) -> bool:
@@ -67,6 +83,9 @@ class Plan:
             "warmup": self.warmup_calls,
             "rate_stages": self.schedule and self.schedule.facts(),
             "arrival": self.schedule and self.schedule.arrival,
+            "slo": self.slo and self.slo.text,
+            "fail_if": [gate.text for gate in self.gates],
+            "fail_fast": self.fail_fast,
             **settings,
             "headers": [name for name, _ in self.settings.headers],
             "seed_files": [file.name for file in self.files],
@@ -89,13 +108,18 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         files = seeds.read_folder(Path(options["data_dir"]))
     except seeds.SeedError as error:
         raise UsageError(str(error)) from error
-    schedule = schedule_of(options)
+    schedule, level, gates = schedule_of(options), slo_of(options), gates_of(options)
+    check_needs(level, gates, stream=settings.stream, open_loop=schedule is not None)
     users = users_for(schedule, settings.timeout_s) if schedule else None
     return Plan(
         settings=settings,
         calls=count("--iterations", options["iterations"]),
         warmup_calls=natural("--warmup", options["warmup"]),
         schedule=schedule,
+        slo=level,
+        gates=gates,
+        fail_fast=bool(options["fail_fast"]),
+        junit=junit_of(options, gates),
         files=files,
         selection_mode=_one_of("--selection-mode", options["selection_mode"], get_args(seeds.SelectionMode)),
         seed=_seed(options["seed"]),

@@ -1,6 +1,7 @@
 """One run's files, from its first line to its summary."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from platform import platform, python_version
@@ -29,6 +30,7 @@ class Run:
     A disk that takes no more costs no call: what could not be written is counted in the summary all the same,
     and `broken` says that the files are not complete.
 
+    on_row                is called with the cells of each row
     began_at, started_at  the run's start: the time of day, and on the monotonic clock
     """
 
@@ -51,6 +53,7 @@ class Run:
         self._received = 0
         self._in_flight: dict[str, int] = {}
         self.lost = {"calls": 0, "workers": 0}
+        self.on_row: Callable[[list[Any]], None] = lambda cells: None
 
     def keep(self, call: Call) -> None:
         """Write a call's row, and count it."""
@@ -103,6 +106,7 @@ class Run:
         return cells
 
     def _write(self, cells: list[Any]) -> None:
+        self.on_row(cells)
         try:
             if not self.broken:
                 self._records.append(cells)

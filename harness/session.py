@@ -8,7 +8,8 @@ from typing import Any
 import httpx2
 
 import seeds
-from harness.permits import Budget
+from harness.budget import Budget
+from harness.permits import WaitingRoom
 from harness.plan import Plan
 from harness.secrets import Secrets
 from providers.call import Call
@@ -35,7 +36,7 @@ class RunSession:
         run_id: str,
         secrets: Secrets,
         started_at: float,
-        permits: Budget,
+        permits: Budget | WaitingRoom,
         keep: Callable[[Call], None],
         stream: int = 0,
     ) -> None:
@@ -43,6 +44,7 @@ class RunSession:
         self.settings = plan.settings
         self.keep_bodies = plan.log_bodies
         self.client = client
+        self.withdraw = permits.withdraw
         self.in_flight = 0
         self.redact = secrets.redact
         self.alone = False
@@ -82,6 +84,9 @@ class NoSession:
 
     def take_permit(self) -> None:
         return None
+
+    def withdraw(self, user: object) -> None:
+        """Nobody waits for a permit of a refused run."""
 
 
 def _line(call: Call) -> str:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import gevent
 from locust import User, task
 from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from providers.call import Call, Finish, IncompleteStream
 from providers.permit import Permit
@@ -46,6 +46,9 @@ class Session(Protocol):
     def take_permit(self) -> Permit | None:
         """Return the next call's permit when its time has come; `None` when the run has had all its calls."""
 
+    def withdraw(self, user: Any) -> None:
+        """End a user's wait for a permit, if it waits: it gets none."""
+
     def next_prompt(self) -> Prompt: ...
 
     def redact(self, text: str) -> str:
@@ -77,12 +80,13 @@ class LLMUser(User):
         self.answer = getattr(self, self.settings.api + ("_stream" if self.settings.stream else ""))
 
     def stop(self, force: bool = False) -> bool:
-        """Ask a user between two calls to stop, as one within a call is asked. Locust would kill it, and it may have
-        begun its next call by the time the kill arrives."""
-        if self._state == LOCUST_STATE_WAITING and not force:
-            self._state = LOCUST_STATE_STOPPING
-            return False
-        return bool(super().stop(force))
+        """Ask a user between two calls, or waiting for its next, to stop, as one within a call is asked. Locust would
+        kill it, and it may have begun its next call by the time the kill arrives."""
+        if force or self._state is None:
+            return bool(super().stop(force))
+        self._state = LOCUST_STATE_STOPPING
+        self.session.withdraw(self._greenlet)
+        return False
 
     @task
     def ask(self) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from summary import calls, open_loop, slo, trust
+from summary import calls, gates, open_loop, slo, trust, verdicts
 from summary.error_adjusted import error_adjusted
 from summary.vocabulary import SAMPLES_NEEDED, TOKENS, Summary
 
@@ -33,6 +33,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
     total_bytes               answers' bodies, of all calls
     repeated_payloads         how many different payloads were sent more than once
     verdict                   whether these figures can be believed
+    gates                     what became of each --fail-if
     """
     rows, warmup_count = _measured(rows)
     options = run.get("options") or {}
@@ -58,7 +59,12 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         "failures": _failures(rows),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
-    return {**summary, "verdict": trust.verdict_on(summary)}
+    return {**summary, "verdict": trust.verdict_on(summary), "gates": _gates(summary, options.get("fail_if"))}
+
+
+def _gates(summary: Summary, texts: list[str] | None) -> list[Summary]:
+    judged = [verdicts.judge(gates.parse(text), summary) for text in texts or ()]
+    return [verdict.facts() for verdict in judged]
 
 
 def _too_few(successes: int) -> list[str]:

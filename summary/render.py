@@ -16,6 +16,7 @@ TABLE_WIDTH = 88
 STATISTICS = ("min", "avg", "median", "p95", "p99", "max")
 TOO_FEW = "*"
 INFINITE = "∞"
+GOOD, BAD = "ok", "!"
 NAMES = {
     "latency_s": "latency",
     "latency_from_schedule_s": "from schedule",
@@ -61,6 +62,8 @@ def _parts(summary: Summary) -> Iterator[Table]:
         yield _distributions(summary)
     if summary.get("stages"):
         yield _stages(summary["stages"])
+    if summary.get("gates"):
+        yield _gates(summary["gates"])
     if summary.get("verdict"):
         yield _verdict(summary["verdict"])
 
@@ -127,15 +130,29 @@ def _rates(stage: Summary) -> str:
     return f"{first:g}" if first == last else f"{first:g}-{last:g}"
 
 
+def _gates(gates: list[Summary]) -> Table:
+    breaches = sum(gate["breached"] for gate in gates)
+    title = f"Gates: {breaches} of {len(gates)} breached" if breaches else "Gates: none breached"
+    table = _checklist(title)
+    for gate in gates:
+        table.add_row(BAD if gate["breached"] else GOOD, gate["gate"], gate["reason"])
+    return table
+
+
 def _verdict(verdict: Summary) -> Table:
     believable = verdict["believable"]
     title = "Can these figures be believed? " + ("Yes." if believable else "With a reservation:")
+    table = _checklist(title)
+    for finding in verdict["findings"]:
+        table.add_row(GOOD if finding["ok"] else BAD, finding["about"], finding["says"])
+    return table
+
+
+def _checklist(title: str) -> Table:
     table = Table(title=title, show_header=False, title_justify="left", min_width=64)
     table.add_column(no_wrap=True)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for finding in verdict["findings"]:
-        table.add_row("ok" if finding["ok"] else "!", finding["about"], finding["says"])
     return table
 
 

@@ -7,10 +7,7 @@ from typing import Any
 
 from summary.gates import ADJUSTED, Gate
 from summary.slo import Slo
-from summary.vocabulary import PERCENTILES
-
-LATE_S = 0.01
-"""A call that began later than this after its time was late."""
+from summary.vocabulary import LATE_S, PERCENTILES
 
 SURE = 1 - 1e-9
 """What is left of sums of floats, and of times that were milliseconds in between, after any rounding."""

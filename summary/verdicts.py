@@ -31,6 +31,17 @@ class Verdict:
     def line(self) -> str:
         return f"{'breach' if self.breached else 'ok'}: {self.gate.text}: {self.reason}"
 
+    def facts(self) -> Summary:
+        """Return it as the summary has it; an infinite value, which JSON lacks, is `None` there."""
+        value = None if self.value is None or math.isinf(self.value) else self.value
+        return {
+            "gate": self.gate.text,
+            "breached": self.breached,
+            "value": value,
+            "samples": self.samples,
+            "reason": self.reason,
+        }
+
 
 def judge(gate: Gate, summary: Summary) -> Verdict:
     """Return the verdict: a breach if the condition is true of the run's figure, or can't be judged."""

@@ -44,6 +44,9 @@ class OneSession:
     def take_permit(self) -> Permit | None:
         return Permit(len(self.calls) + 1)
 
+    def withdraw(self, user: Any) -> None:
+        """Nobody waits here."""
+
     def next_prompt(self) -> seeds.Prompt:
         return seeds.Prompt("test.txt#1", self.payload)
 

@@ -1,0 +1,57 @@
+"""Gates at work: a run that can't pass any more is ended early, and every breach is told."""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.plan import Plan
+from harness.records import COLUMNS
+from harness.results import writable
+from summary.junit import as_junit
+from summary.seals import Seal
+from summary.verdicts import judge
+from summary.vocabulary import Summary
+
+_log = logging.getLogger("llm")
+
+
+class FailFast:
+    """Sees each row, and calls `end` once, when a gate's breach can't be undone."""
+
+    def __init__(self, plan: Plan, end: Callable[[], None]) -> None:
+        self._seals = [(gate, Seal(gate, plan.most_calls, plan.slo)) for gate in plan.gates]
+        self._end = end
+
+    def see(self, cells: list[Any]) -> None:
+        values = dict(zip(COLUMNS, cells, strict=True))
+        for gate, seal in self._seals:
+            seal.add(values)
+            if seal.is_sealed:
+                _log.error("%s can't be undone any more: the run ends here", gate.text)
+                self._seals = []
+                self._end()
+                return
+
+
+def passes(plan: Plan, summary: Summary) -> bool:
+    """Judge a run: each breach is a line on stderr, and all verdicts stand in the JUnit file, if one is wanted.
+
+    Raises `UsageError` if that can't be written.
+    """
+    verdicts = [judge(gate, summary) for gate in plan.gates]
+    for verdict in verdicts:
+        if verdict.breached:
+            sys.stderr.write(f"{verdict.line}\n")
+    if plan.junit:
+        with writable(plan.junit):
+            plan.junit.write_text(as_junit(verdicts, summary), encoding="utf-8")
+    return not any(verdict.breached for verdict in verdicts)
+
+
+def check_junit(path: Path) -> None:
+    """Refuse, before anything is sent, a file that can't be written. Raises `UsageError`."""
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
