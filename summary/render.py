@@ -112,16 +112,20 @@ def _interval(ends: list[float] | None) -> str:
 def _stages(stages: list[Summary]) -> Table:
     """One line a stage: what was asked for, what came of it; latencies in seconds."""
     table = Table(min_width=64)
-    for name in ("stage", "calls/s", "delivered", "calls", "failed", "median", "p95", "p99", "from schedule p99"):
+    for name in ("stage", "calls/s", "delivered", "calls", "failed", "median", "p95", "p99", "sched. p99"):
         table.add_column(name, justify="right")
     for stage in stages:
         latency, scheduled = stage["latency_s"], stage.get("latency_from_schedule_s") or {}
         table.add_row(
-            str(stage["stage"]), _rates(stage), _seconds(stage.get("delivered_rps")), str(stage["total_requests"]),
+            str(stage["stage"]), _rates(stage), _rate(stage.get("delivered_rps")), str(stage["total_requests"]),
             str(stage["failure_count"]), *(_seconds(latency[name]) for name in ("median", "p95", "p99")),
             _seconds(scheduled.get("p99")),
         )  # fmt: skip
     return table
+
+
+def _rate(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 def _rates(stage: Summary) -> str:
