@@ -105,7 +105,7 @@ class Harness:
             Worker(environment, self.classes, self.secrets, self._secret_options)
             return
         if isinstance(runner, MasterRunner):
-            self.master = Master(runner)
+            self.master = Master(runner, lambda reason, code: self._refuse_run(environment, reason, code))
         if given.output_format not in RENDERERS:
             raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
         if given.headless or given.autostart:

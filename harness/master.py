@@ -1,5 +1,6 @@
 """A master's part of a distributed run: permits out, rows in, and an end that waits for both."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -14,7 +15,8 @@ from harness.run import Run
 from providers.permit import Permit
 from wire.exchange import now
 
-PREPARED, WANT, GRANT, BACK = "llm_prepared", "llm_want", "llm_grant", "llm_back"
+PREPARED, REFUSED = "llm_prepared", "llm_refused"
+WANT, GRANT, BACK = "llm_want", "llm_grant", "llm_back"
 PATIENCE_S = 60.0
 
 LOOK_EVERY_S = 0.5
@@ -23,10 +25,13 @@ SILENCE_S = 1.0
 
 
 class Master:
-    """Listens to a master's workers, for one run after the other."""
+    """Listens to a master's workers, for one run after the other.
 
-    def __init__(self, runner: Any) -> None:
-        self._runner = runner
+    refuse  ends the run, with a reason and an exit code, when a worker can't take part in it
+    """
+
+    def __init__(self, runner: Any, refuse: Callable[[str, int], None]) -> None:
+        self._runner, self._refuse = runner, refuse
         self._drain = Drain(runner)
         self._run: Run | None = None
         self._desk: PermitDesk | None = None
@@ -34,6 +39,7 @@ class Master:
         self._heard_at: dict[str, float] = {}
         self._prepared = 0
         runner.register_message(PREPARED, self._on_prepared)
+        runner.register_message(REFUSED, self._on_refused)
         runner.register_message(WANT, self._on_want)
         runner.register_message(BACK, self._on_back)
         runner.environment.events.worker_report.add_listener(self._on_report)
@@ -49,6 +55,9 @@ class Master:
 
     def _on_prepared(self, **_: Any) -> None:
         self._prepared += 1
+
+    def _on_refused(self, msg: Any, **_: Any) -> None:
+        self._refuse(msg.data["reason"], msg.data["exit_code"])
 
     def begin(self, run: Run, budget: Budget) -> PermitDesk:
         """Take part in a run: from now on permits and rows are its. Return the desk that gives the budget out."""

@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import locust.runners
 
-from harness import ending, orphan
+from harness import ending, orphan, preflight
 from harness.budget import Budget
 from harness.clock import MasterClock
 from harness.connect import client_of
 from harness.drain import DRAIN, DRAINED
-from harness.errors import CannotStart, UsageError
-from harness.master import BACK, GRANT, PREPARED, WANT
+from harness.errors import CannotStart
+from harness.master import BACK, GRANT, PREPARED, REFUSED, WANT
 from harness.outbox import Outbox
 from harness.permits import WaitingRoom
 from harness.plan import Options, Plan, ProviderClasses, plan_of
@@ -54,11 +54,14 @@ class Worker:
 
     def start(self, environment: Any, **_: Any) -> None:
         """Make the session that the master's options describe."""
+        LLMUser.session = cast(Session, NoSession())
+        if environment.parsed_options.run_id is None:
+            return
         try:
             LLMUser.session = self._session(environment)
         except CannotStart as error:
-            _log.error("%s", self._secrets.redact(str(error)))
-            LLMUser.session = cast(Session, NoSession())
+            reason = f"worker {self._name}: {self._secrets.redact(str(error))}"
+            self._runner.send_message(REFUSED, {"reason": reason, "exit_code": error.exit_code})
 
     def grant(self, msg: Any, **_: Any) -> None:
         if self._room is not None and msg.data["run_id"] == self._run_id:
@@ -89,6 +92,11 @@ class Worker:
         ending.stop(environment.runner)
         environment.runner._send_stats()
 
+    @property
+    def _name(self) -> str:
+        """The machine, and which of the master's workers this is."""
+        return f"{self._runner.client_id.split('_')[0]}-{self._runner.worker_index}"
+
     def _plan(self, options: Options) -> Plan:
         return plan_of({**options, **self._secret_options}, self._classes)
 
@@ -102,12 +110,11 @@ class Worker:
 
     def _session(self, environment: Any) -> RunSession:
         given, runner = environment.parsed_options, environment.runner
-        if given.run_id is None:
-            raise UsageError("the master has refused the run")
         plan = self._plan({**vars(given), "host": environment.host, "seed": given.run_seed})
         if self._outbox is not None:
             self._outbox.close()
-        self._outbox = Outbox(f"{runner.client_id.split('_')[0]}-{runner.worker_index}")
+        self._outbox = Outbox(self._name)
+        preflight.check(plan.settings)
         client = client_of(plan, self._classes[plan.settings.provider])
         run_id, started_at = given.run_id, self._started_at(given)
         self._run_id, self._room = run_id, WaitingRoom(started_at, self._want, self._give_back)
