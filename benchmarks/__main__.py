@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import accuracy, calls, floor, machine, served, start
+from benchmarks import accuracy, calls, floor, machine, served, stall, start
 from benchmarks.plan import Plan
 from benchmarks.processes import BenchmarkFailed
 from benchmarks.tables import Table, markdown, show
@@ -18,13 +18,17 @@ PARTS: dict[str, Callable[[Plan], Table]] = {
     "accuracy": accuracy.measure,
     "start": start.measure,
     "mock": served.measure,
+    "stall": stall.measure,
 }
+REMARKS = "## What was not reached, and why"
+"""Heads what is written by hand, which a new page keeps."""
+
 LEGEND = "Each figure is the median of its repeats (smallest to largest). ✓ the aim was reached, ✗ it was not."
 
 
 def main() -> int:
     options = _options()
-    plan = Plan(options.repeats or (10 if options.full else 3), options.seconds, options.full)
+    plan = Plan(options.repeats or (10 if options.full else 3), options.seconds, options.full, options.write)
     facts, began_s = machine.facts(), time.monotonic()
     try:
         tables = [_measure(part, plan) for part in ([options.only] if options.only else PARTS)]
@@ -32,8 +36,8 @@ def main() -> int:
         sys.stderr.write(f"benchmarks: {error}\n")
         return 1
     facts["took"] = f"{time.monotonic() - began_s:.0f} s"
-    if options.write:
-        RESULTS.write_text(_page(facts, tables), encoding="utf-8")
+    if options.write and not options.only:
+        RESULTS.write_text(_page(facts, tables) + _remarks(), encoding="utf-8")
     return 0
 
 
@@ -49,13 +53,18 @@ def _page(facts: dict[str, str], tables: list[Table]) -> str:
     return "\n".join(["# Results\n", LEGEND, "", measured_on, "", *map(markdown, tables)])
 
 
+def _remarks() -> str:
+    _, head, text = RESULTS.read_text(encoding="utf-8").partition(REMARKS)
+    return f"\n{head}{text}"
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=LEGEND)
     parser.add_argument("--only", choices=PARTS, help="one part")
     parser.add_argument("--full", action="store_true", help="more repeats, more providers")
     parser.add_argument("--repeats", type=int, help="how often (3; 10 with --full)")
     parser.add_argument("--seconds", type=float, default=1.0, help="how long a round lasts (%(default)s)")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}, too")
+    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} and the pictures")
     return parser.parse_args()
 
 

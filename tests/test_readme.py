@@ -38,7 +38,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def typed(block: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Type a block into a shell in which the environment is active."""
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    port = str(free_port())
+    environment = {
+        **os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port,
+    }  # fmt: skip
     block = block.replace("8000", str(free_port()))
     return subprocess.run(
         ["bash", "-ec", block], cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
