@@ -1,5 +1,6 @@
 # make run    the main job on the embedded mock: make run PROVIDER=anthropic for another of the six
 # make test   the tests
+# make venv   the environment alone, which the others make too
 # make check  ruff and mypy
 # make bench  what a call costs, against the SDKs' own clients and Locust's; bench-full repeats it more often
 # make interop  against LiteLLM and another's mock server
@@ -8,10 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-processes test-inside check bench bench-full interop clean
+.PHONY: run venv test test-processes test-inside check bench bench-full interop clean
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
+
+venv: $(READY)
 
 # Most tests wait for processes and sockets, so those that start processes run beside the others.
 test: $(READY)

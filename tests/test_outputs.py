@@ -151,7 +151,7 @@ def test_the_rows_have_the_columns_of_the_specification(one: Path) -> None:
 def test_the_summary_has_the_fields_of_the_specification(one: Path) -> None:
     summary = summary_in(one)
     assert set(summary) >= SUMMARY
-    assert list(summary["latency_s"]) == ["min", "avg", "median", "p95", "p99", "max"]
+    assert list(summary["latency_s"])[:6] == ["min", "avg", "median", "p95", "p99", "max"]
     assert (summary["provider"], summary["model"], summary["api"], summary["mode"]) == (
         "openai", "gpt-4o", "chat", "mock",
     )  # fmt: skip

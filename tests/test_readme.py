@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from urllib.request import urlopen
+from xml.etree import ElementTree
 
 import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
@@ -16,7 +17,9 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 from locustfile import harness
 from tests.command_line import PROJECT
 
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+README = (PROJECT / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+PIPELINES = re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 FOREIGN = [block for block in BLOCKS if "https://" in block]
 SET_UP = [block for block in BLOCKS if block.startswith("make ")]
 WEB = [block for block in BLOCKS if "locust" in block and "--headless" not in block]
@@ -69,6 +72,23 @@ def test_a_block_of_commands_ends_well(block: str, clone: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("block", PIPELINES, ids=["github", "gitlab"])
+def test_a_pipelines_commands_end_well_and_leave_what_its_page_shows(block: str, clone: Path) -> None:
+    shutil.rmtree(clone / "results", ignore_errors=True)
+    for command in commands_of(block):
+        ended = typed(command.replace("make ", "make --old-file=.venv/.ready "), clone)
+        assert ended.returncode == 0, ended.stderr
+    suite = ElementTree.parse(clone / "results" / "gates.xml").getroot()
+    assert int(suite.attrib["tests"]) >= 2
+    assert suite.attrib["failures"] == "0"
+
+
+def commands_of(pipeline: str) -> list[str]:
+    """Return what a pipeline's steps run: the list items that are commands, folded ones (>-) in one line."""
+    items = re.findall(r"^ +- (?:run: )?(?:>-\n((?: {6,}[^ -].*\n| {6,}--.*\n)+)|(make .*)\n)", pipeline, re.MULTILINE)
+    return [" ".join(folded.split()) or plain for folded, plain in items]
+
+
 def test_make_run_prints_the_summary_of_forty_calls(clone: Path) -> None:
     ended = typed("make --old-file=.venv/.ready run", clone)
     assert ended.returncode == 0, ended.stderr
@@ -100,7 +120,7 @@ def page(url: str, patience_s: float = 60) -> str:
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
-    named = set(re.findall(r"`(--[a-z][a-z-]+)", (PROJECT / "README.md").read_text()))
+    named = set(re.findall(r"`(--[a-z][a-z-]+)", README))
     parser = get_empty_argument_parser()
     setup_parser_arguments(parser)
     harness.add_arguments(parser)
