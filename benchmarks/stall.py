@@ -44,7 +44,7 @@ def measure(plan: Plan) -> Table:
         PICTURE.write_text(drawn(list(_panels(seen, server_started_at))), encoding="utf-8")
     table = Table(
         "What a stall does to the figures",
-        f"Seconds. The server takes {1000 * LATENCY_S:g} ms, and is silent for {STALL_S} s in every {EVERY_S} s; {RUN_S} s. "
+        f"Seconds. The server takes {1000 * LATENCY_S:g} ms, and is silent {STALL_S} s in every {EVERY_S} s. "
         f"Drift: how much later calls start in the last {EDGE_S} s than in the first, median.",
         (
             "way",

@@ -21,7 +21,7 @@ from harness.locust_csv import refine_buckets
 from harness.master import Master
 from harness.open_loop import OpenLoop
 from harness.pace import PaceStats
-from harness.permits import WaitingRoom
+from harness.permits import PermitDesk, WaitingRoom
 from harness.plan import Plan, plan_of, provider_of
 from harness.progress import Progress
 from harness.results import check_writable
@@ -54,6 +54,7 @@ class Harness:
         self.client: Any = None
         self.run: Run | None = None
         self.open_loop: OpenLoop | None = None
+        self.desk: PermitDesk | None = None
         self.room: WaitingRoom | None = None
         self.live_line: LiveLine | None = None
         self.pace: PaceStats | None = None
@@ -192,13 +193,17 @@ class Harness:
         budget = budget_of(plan, run, environment, lambda: self._end_run(environment))
         self.open_loop = budget if isinstance(budget, OpenLoop) else None
         if self.master is not None:
-            desk = self.master.begin(run, budget)
-            if self.open_loop is not None:
-                self.open_loop.on_ready = desk.serve
+            self.desk = self.master.begin(run, budget)
+            self._serve_when_ready()
             self._show_progress(environment, plan, run.in_flight)
             return
-        permits = budget if isinstance(budget, Budget) else room_here(budget, run.started_at)
-        self.room = permits if isinstance(permits, WaitingRoom) else None
+        permits: Budget | WaitingRoom
+        if isinstance(budget, Budget):
+            permits, self.room, self.desk = budget, None, None
+        else:
+            self.room, self.desk = room_here(budget, run.started_at)
+            permits = self.room
+        self._serve_when_ready()
         session = RunSession(plan, self.client, run.run_id, self.secrets, run.started_at, permits, run.keep)
         session.alone = given.num_users in (None, 1)
         LLMUser.session = session
@@ -210,6 +215,10 @@ class Harness:
             progress = Progress(plan, environment.stats, self.run.pace, given.run_time, in_flight)
             self.live_line = LiveLine(progress.line)
 
+    def _serve_when_ready(self) -> None:
+        if self.open_loop is not None and self.desk is not None:
+            self.open_loop.on_ready = self.desk.serve
+
     def begin_schedule(self, **_: Any) -> None:
         """Listen to `spawning_complete`: an open loop's users are there. It fires again when their number changes."""
         if self.open_loop is not None:
@@ -217,6 +226,8 @@ class Harness:
 
     def end_schedule(self, **_: Any) -> None:
         """Listen to `test_stopping`: no call begins any more."""
+        if self.desk is not None:
+            self.desk.close()
         if self.open_loop is not None:
             self.open_loop.close()
         if self.room is not None:

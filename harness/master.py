@@ -16,7 +16,7 @@ from providers.permit import Permit
 from wire.exchange import now
 
 PREPARED, REFUSED = "llm_prepared", "llm_refused"
-WANT, GRANT, BACK = "llm_want", "llm_grant", "llm_back"
+WANT, UNWANT, GRANT, BACK = "llm_want", "llm_unwant", "llm_grant", "llm_back"
 PATIENCE_S = 60.0
 
 LOOK_EVERY_S = 0.5
@@ -41,6 +41,7 @@ class Master:
         runner.register_message(PREPARED, self._on_prepared)
         runner.register_message(REFUSED, self._on_refused)
         runner.register_message(WANT, self._on_want)
+        runner.register_message(UNWANT, self._on_unwant)
         runner.register_message(BACK, self._on_back)
         runner.environment.events.worker_report.add_listener(self._on_report)
         runner.environment.events.test_stopping.add_listener(self._on_stopping)
@@ -79,6 +80,10 @@ class Master:
         self._heard_at[msg.node_id] = now()
         if self._desk is not None and self._is_of_this_run(msg):
             self._desk.want(msg.node_id)
+
+    def _on_unwant(self, msg: Any, **_: Any) -> None:
+        if self._desk is not None and self._is_of_this_run(msg):
+            self._desk.unwant(msg.node_id)
 
     def _on_back(self, msg: Any, **_: Any) -> None:
         if self._desk is not None and self._is_of_this_run(msg):

@@ -39,11 +39,17 @@ class PermitDesk:
         self._out: defaultdict[str, dict[int, Permit]] = defaultdict(dict)
         self._given_back: list[Permit] = []
         self._waiting: deque[str] = deque()
+        self._is_serving = self._is_closed = False
 
     def want(self, worker: str) -> None:
         """A worker asks. With no permit to give its user waits: one may come or be given back, else the run ends."""
         self._waiting.append(worker)
         self.serve()
+
+    def unwant(self, worker: str) -> None:
+        """One of a worker's users has stopped to wait."""
+        if worker in self._waiting:
+            self._waiting.remove(worker)
 
     def take_back(self, worker: str, number: int) -> None:
         """A worker's user was stopped before it could use its permit."""
@@ -65,34 +71,43 @@ class PermitDesk:
             for number in lost:
                 self._budget.end(number)
 
+    def close(self) -> None:
+        """The run is over: nobody gets anything any more."""
+        self._is_closed = True
+
     def serve(self) -> None:
-        """Give those who wait what there is."""
-        while worker := next(filter(self._is_there, self._waiting), None):
-            permit = self._given_back.pop() if self._given_back else self._budget.take()
-            if permit is None:
-                return
+        """Give those who wait what there is. What they give back at once is given to the next."""
+        if self._is_serving or self._is_closed:
+            return
+        self._is_serving = True
+        while (worker := next(filter(self._is_there, self._waiting), None)) and (permit := self._next()):
             self._waiting.remove(worker)
             self._out[worker][permit.number] = permit
             self._grant(worker, permit)
+        self._is_serving = False
+
+    def _next(self) -> Permit | None:
+        return self._given_back.pop() if self._given_back else self._budget.take()
 
 
 class WaitingRoom:
     """Where a process's users wait for a permit, and for its time.
 
-    started_at  the run's start on this process's clock, from which a permit's time counts
-    want, back  ask the desk for a permit, give it one back
-    on_end      is told the number of each call that has ended
+    started_at          the run's start on this process's clock, from which a permit's time counts
+    want, unwant, back  tell the desk that a user waits for a permit, or no longer, or gives one back
+    on_end              is told the number of each call that has ended
     """
 
     def __init__(
         self,
         started_at: float,
         want: Callable[[], None],
+        unwant: Callable[[], None],
         back: Callable[[int], None],
         on_end: Callable[[int], None] = lambda number: None,
     ) -> None:
         self.end = on_end
-        self._started_at, self._want, self._back = started_at, want, back
+        self._started_at, self._want, self._unwant, self._back = started_at, want, unwant, back
         self._waiters: dict[greenlet, AsyncResult[Permit | None]] = {}
         self._closed = Event()
 
@@ -120,15 +135,17 @@ class WaitingRoom:
             self._back(permit.number)
 
     def close(self) -> None:
-        """End the wait of every user: there will be no more calls."""
+        """End the wait of every user: there will be no more calls. The desk closes by itself."""
         self._closed.set()
-        for user in list(self._waiters):
-            self.withdraw(user)
+        waiters, self._waiters = self._waiters, {}
+        for waiter in waiters.values():
+            waiter.set(None)
 
     def withdraw(self, user: greenlet) -> None:
         """End the wait of one user, if it does wait."""
         if waiter := self._waiters.pop(user, None):
             waiter.set(None)
+            self._unwant()
 
     def _wait_until_due(self, permit: Permit) -> bool:
         """Tell whether the call's time came before the end of the run."""
@@ -142,6 +159,7 @@ class WaitingRoom:
     def _forget(self, waiter: "AsyncResult[Permit | None]") -> None:
         """A user leaves: its permit, if it has one by now, goes back."""
         if self._waiters.pop(getcurrent(), None):
+            self._unwant()
             return
         if (permit := waiter.get_nowait()) is not None:
             self._back(permit.number)

@@ -12,7 +12,7 @@ from harness.clock import MasterClock
 from harness.connect import client_of
 from harness.drain import DRAIN, DRAINED
 from harness.errors import CannotStart
-from harness.master import BACK, GRANT, PREPARED, REFUSED, WANT
+from harness.master import BACK, GRANT, PREPARED, REFUSED, UNWANT, WANT
 from harness.outbox import Outbox
 from harness.permits import WaitingRoom
 from harness.plan import Options, Plan, ProviderClasses, plan_of
@@ -117,7 +117,7 @@ class Worker:
         preflight.check(plan.settings)
         client = client_of(plan, self._classes[plan.settings.provider])
         run_id, started_at = given.run_id, self._started_at(given)
-        self._run_id, self._room = run_id, WaitingRoom(started_at, self._want, self._give_back)
+        self._run_id, self._room = run_id, WaitingRoom(started_at, self._want, self._unwant, self._give_back)
         permits = self._room if plan.is_counted_out else Budget(None, lambda: None)
         stream = runner.worker_index + 1
         return RunSession(plan, client, run_id, self._secrets, started_at, permits, self._outbox.keep, stream)
@@ -129,6 +129,9 @@ class Worker:
 
     def _want(self) -> None:
         self._runner.send_message(WANT, {"run_id": self._run_id})
+
+    def _unwant(self) -> None:
+        self._runner.send_message(UNWANT, {"run_id": self._run_id})
 
     def _give_back(self, number: int) -> None:
         self._runner.send_message(BACK, {"run_id": self._run_id, "number": number})
