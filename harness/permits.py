@@ -15,6 +15,7 @@ class Budget(Protocol):
     """What counts a run's calls: `harness.budget.Budget` or `harness.open_loop.OpenLoop`."""
 
     def take(self) -> Permit | None: ...
+    def take_back(self, permit: Permit) -> None: ...
     def end(self, number: int) -> None: ...
 
 
@@ -37,8 +38,8 @@ class PermitDesk:
         self.lost_count = 0
         self._budget, self._grant, self._is_there = budget, grant, is_there
         self._out: defaultdict[str, dict[int, Permit]] = defaultdict(dict)
-        self._given_back: list[Permit] = []
         self._waiting: deque[str] = deque()
+        self._is_serving = False
 
     def want(self, worker: str) -> None:
         """A worker asks. With no permit to give its user waits: one may come or be given back, else the run ends."""
@@ -48,7 +49,7 @@ class PermitDesk:
     def take_back(self, worker: str, number: int) -> None:
         """A worker's user was stopped before it could use its permit."""
         if permit := self._out[worker].pop(number, None):
-            self._given_back.append(permit)
+            self._budget.take_back(permit)
             self.serve()
 
     def end(self, worker: str, number: int) -> None:
@@ -66,14 +67,21 @@ class PermitDesk:
                 self._budget.end(number)
 
     def serve(self) -> None:
-        """Give those who wait what there is."""
-        while worker := next(filter(self._is_there, self._waiting), None):
-            permit = self._given_back.pop() if self._given_back else self._budget.take()
-            if permit is None:
-                return
-            self._waiting.remove(worker)
-            self._out[worker][permit.number] = permit
-            self._grant(worker, permit)
+        """Give those who wait what there is. What comes back at once is given out by the same loop: of a thousand
+        users that waited all may have left."""
+        if self._is_serving:
+            return
+        self._is_serving = True
+        try:
+            while (worker := self._next_waiting()) and (permit := self._budget.take()):
+                self._waiting.remove(worker)
+                self._out[worker][permit.number] = permit
+                self._grant(worker, permit)
+        finally:
+            self._is_serving = False
+
+    def _next_waiting(self) -> str | None:
+        return next(filter(self._is_there, self._waiting), None)
 
 
 class WaitingRoom:
