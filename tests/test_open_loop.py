@@ -125,8 +125,9 @@ def test_the_warm_up_comes_first_and_the_schedule_begins_when_it_has_ended(clock
     assert kept.loop.take() is None
     kept.loop.end(1)
     kept.pass_(clock, 40.5)
-    number, due_s, _ = kept.loop.take() or Permit(0)
-    assert (number, due_s) == (3, pytest.approx(LEAD_S + 40 + LEAD_S))
+    permit = kept.loop.take() or Permit(0)
+    assert permit.number == 3
+    assert permit.scheduled_s == pytest.approx(LEAD_S + 40 + LEAD_S)
 
 
 def test_the_schedule_waits_for_all_users(clock: Clock) -> None:
@@ -135,8 +136,9 @@ def test_the_schedule_waits_for_all_users(clock: Clock) -> None:
     assert kept.loop.take() is None
     kept.loop.begin()
     kept.pass_(clock, 7.5)
-    number, due_s, _ = kept.loop.take() or Permit(0)
-    assert (number, due_s) == (1, pytest.approx(LEAD_S + 7 + LEAD_S))
+    permit = kept.loop.take() or Permit(0)
+    assert permit.number == 1
+    assert permit.scheduled_s == pytest.approx(LEAD_S + 7 + LEAD_S)
 
 
 def test_a_second_beginning_changes_nothing(clock: Clock) -> None:
