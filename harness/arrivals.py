@@ -9,6 +9,9 @@ from typing import Literal, NamedTuple
 
 Arrival = Literal["constant", "poisson"]
 
+ROUNDING = 1e-6
+"""A part of a call that is none: 1.1 calls a second for 50 s are 55.00000000000001 in floats."""
+
 
 class Due(NamedTuple):
     """A call's time, in seconds from the schedule's start, and its stage, from 1."""
@@ -90,8 +93,8 @@ class Schedule:
 def _in_stages(stages: Sequence[Stage], marks: Iterator[float]) -> Iterator[Due]:
     mark, began_s, calls_before = next(marks), 0.0, 0.0
     for number, stage in enumerate(stages, 1):
-        while mark - calls_before < stage.calls:
-            yield Due(began_s + stage.time_s(mark - calls_before), number)
+        while mark - calls_before < stage.calls - ROUNDING:
+            yield Due(began_s + stage.time_s(max(0.0, mark - calls_before)), number)
             mark = next(marks)
         began_s += stage.duration_s
         calls_before += stage.calls

@@ -14,13 +14,20 @@ class Budget:
     def __init__(self, calls: int | None, on_spent: Callable[[], None]) -> None:
         self._calls, self._on_spent = calls, on_spent
         self._begun = self._ended = 0
+        self._given_back: list[Permit] = []
 
     def take(self) -> Permit | None:
         """Return the permit for the next call, `None` when there is none left."""
+        if self._given_back:
+            return self._given_back.pop()
         if self._begun == self._calls:
             return None
         self._begun += 1
         return Permit(self._begun)
+
+    def take_back(self, permit: Permit) -> None:
+        """A permit that was taken has not been used."""
+        self._given_back.append(permit)
 
     def end(self, number: int) -> None:
         """A call that was taken has ended, in whatever way."""

@@ -51,7 +51,11 @@ def passes(plan: Plan, summary: Summary) -> bool:
 
 
 def check_junit(path: Path) -> None:
-    """Refuse, before anything is sent, a file that can't be written. Raises `UsageError`."""
+    """Refuse, before anything is sent, a file that can't be written, and leave none that is empty: a run that is
+    refused has no report. Raises `UsageError`."""
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
         path.open("a").close()
+        if is_new:
+            path.unlink()

@@ -42,7 +42,9 @@ class OpenLoop:
         self._pacer: gevent.Greenlet[[float], None] | None = None
 
     def take(self) -> Permit | None:
-        """Return a call that may be made now, or `LEAD_S` from now; `None` when there is none at present."""
+        """Return a call that may be made now, or `LEAD_S` from now; `None` when there is none, now or ever."""
+        if self._is_closed:
+            return None
         if self._warmup_left:
             self._warmup_left -= 1
             return self._next(None)
@@ -52,6 +54,10 @@ class OpenLoop:
                 return permit
             self._drop(permit)
         return None
+
+    def take_back(self, permit: Permit) -> None:
+        """A call that was taken was not made: it may be taken again, or dropped, as before."""
+        self._ready.appendleft(permit)
 
     def end(self, number: int) -> None:
         """A call that was taken has ended, in whatever way."""
@@ -98,7 +104,7 @@ class OpenLoop:
         return now() - self._run_started_at - (permit.scheduled_s or 0.0)
 
     def _is_overdue(self, permit: Permit, patience_s: float) -> bool:
-        return self._lateness_s(permit) > patience_s
+        return permit.scheduled_s is not None and self._lateness_s(permit) > patience_s
 
     def _drop(self, permit: Permit) -> None:
         self._on_dropped(permit)

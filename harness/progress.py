@@ -1,5 +1,6 @@
 """What the live line says: how far a run is, how fast, and how well."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -37,9 +38,9 @@ class Progress:
         """Tell what is done of how much: of the calls, or of the time."""
         if self._plan.calls:
             return f"{done}/{self._plan.calls} calls"
-        schedule = self._plan.schedule
-        end_s = self._run_time_s or (sum(stage.duration_s for stage in schedule.stages) if schedule else None)
-        if end_s is None:
+        stages = self._plan.schedule.stages if self._plan.schedule else ()
+        ends_s = [sum(stage.duration_s for stage in stages) or math.inf, self._run_time_s or math.inf]
+        if (end_s := min(ends_s)) == math.inf:
             return f"{done} calls"
         left_s = max(0, round(end_s - (now() - self._began_at)))
         return f"{done} calls, {left_s // 60}:{left_s % 60:02} left"

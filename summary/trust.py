@@ -52,10 +52,10 @@ def _rate(summary: Summary) -> Iterator[Summary]:
         return
     says = f"{asked_rps:.4g}/s asked, {delivered_rps:.4g}/s delivered"
     says += f"; {summary['late_count']} late, {summary['dropped_count']} dropped"
-    shortfall = 1 - delivered_rps / asked_rps
-    if shortfall <= SHORTFALL_LIMIT:
+    if delivered_rps >= (1 - SHORTFALL_LIMIT) * asked_rps:
         yield _finding("rate", True, says)
     else:
+        shortfall = 1 - delivered_rps / asked_rps
         yield _finding("rate", False, f"{says}: {100 * shortfall:.3g} % short; use more users (-u) or --processes")
 
 

@@ -1,6 +1,7 @@
 """The tool as a user runs it: a process of its own, in a folder of its own."""
 
 import csv
+import itertools
 import json
 import os
 import signal
@@ -114,6 +115,44 @@ def locusts(folder: Path, commands: Mapping[str, Command]) -> dict[str, Ended]:
         return locust(own, *commands[name].arguments, **commands[name].environment)
 
     return dict(zip(commands, Pool(2).map(run, commands), strict=True))
+
+
+FORKING = """
+import json, os, sys
+import harness.harness, locust.main  # which takes two seconds, once
+import openai, summary.figures  # and these one more
+
+for folder, arguments in json.load(sys.stdin):
+    child = os.fork()
+    if child:
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    os.chdir(folder)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
+    sys.argv = ["locust", *arguments]
+    locust.main.main()
+    os._exit(99)
+"""
+"""Runs locust once for each case, in a process of its own, forked off one that has the modules in its memory."""
+
+
+def forked(cases: Mapping[str, tuple[Path, Sequence[str]]]) -> dict[str, Ended]:
+    """Run locust once for each (folder, arguments): faster than `locusts`, and without an environment of its own."""
+    commands = [(str(folder), [*LOCUST[3:], *FILES, *arguments]) for folder, arguments in cases.values()]
+    halves = Pool(2).map(_fork, [commands[::2], commands[1::2]])
+    codes = [code for pair in itertools.zip_longest(*halves) for code in pair]
+    outputs = [[(folder / name).read_text() for name in ("stdout", "stderr")] for folder, _ in cases.values()]
+    return {case: Ended(code, *output) for case, code, output in zip(cases, codes, outputs, strict=False)}
+
+
+def _fork(commands: list[tuple[str, list[str]]]) -> list[int]:
+    """Run each (folder, arguments) and return the exit codes."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING], input=json.dumps(commands), env={**scrubbed(), "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE, text=True, timeout=240, check=True, start_new_session=True,
+    )  # fmt: skip
+    return [int(line) for line in done.stdout.split()]
 
 
 def report(folder: Path, *arguments: str) -> Ended:

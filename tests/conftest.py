@@ -25,8 +25,8 @@ SCRUBBED = (
 
 
 PROCESS_TESTS = (
-    "distributed", "exit_codes", "menus", "network_namespaces", "outputs", "readme", "runs_with_streams", "secrets",
-    "signals", "web_ui",
+    "distributed", "exit_codes", "gates_run", "live_line", "menus", "network_namespaces", "outputs", "readme",
+    "runs_with_streams", "secrets", "signals", "web_ui",
 )  # fmt: skip
 
 

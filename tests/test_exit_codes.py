@@ -1,15 +1,11 @@
 """The exit codes: 0 reachable, 1 not, 2 bad usage, 70 an error of our own; each with one line that says why."""
 
-import itertools
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from gevent.pool import Pool
 
-from tests.command_line import FILES, LOCUST, PROJECT, QUICK_MOCK, Ended, free_port, rows_in, scrubbed, started
+from tests.command_line import QUICK_MOCK, Ended, forked, free_port, rows_in, started
 from tests.mock_server import MockServer
 
 OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
@@ -68,25 +64,6 @@ COUNTED: dict[str, tuple[list[str], int]] = {
 ALL = {case: arguments for case, (arguments, _) in [*BAD_USAGE.items(), *COUNTED.items()]} | UNREACHABLE
 
 
-FORKING = """
-import json, os, sys
-import harness.harness, locust.main  # which takes two seconds, once
-
-for folder, arguments in json.load(sys.stdin):
-    child = os.fork()
-    if child:
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-        continue
-    os.chdir(folder)
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
-    sys.argv = ["locust", *arguments]
-    locust.main.main()
-    os._exit(99)
-"""
-"""Runs locust once for each case, in a process of its own, forked off one that has the modules in its memory."""
-
-
 @pytest.fixture(scope="module")
 def ended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
     """What the cases of this session's tests left behind."""
@@ -97,20 +74,7 @@ def ended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         _write_bad_files(folder / case)
     (folder / MALFORMED_DEFAULT).mkdir(exist_ok=True)
     (folder / MALFORMED_DEFAULT / "models.json").write_text(NOT_JSON)
-    commands = [(str(folder / case), [*LOCUST[3:], *FILES, *ALL[case]]) for case in cases]
-    halves = Pool(2).map(_run, [commands[::2], commands[1::2]])
-    codes = [code for pair in itertools.zip_longest(*halves) for code in pair]
-    outputs = [[(folder / case / name).read_text() for name in ("stdout", "stderr")] for case in cases]
-    return {case: Ended(code, *output) for case, code, output in zip(cases, codes, outputs, strict=False)}
-
-
-def _run(commands: list[tuple[str, list[str]]]) -> list[int]:
-    """Run each (folder, arguments) and return the exit codes."""
-    done = subprocess.run(
-        [sys.executable, "-c", FORKING], input=json.dumps(commands), env={**scrubbed(), "PYTHONPATH": str(PROJECT)},
-        stdout=subprocess.PIPE, text=True, timeout=240, check=True, start_new_session=True,
-    )  # fmt: skip
-    return [int(line) for line in done.stdout.split()]
+    return forked({case: (folder / case, ALL[case]) for case in cases})
 
 
 def _write_bad_files(folder: Path) -> None:
