@@ -35,6 +35,7 @@ def room_here(open_loop: OpenLoop, started_at: float) -> WaitingRoom:
     room = WaitingRoom(
         started_at,
         want=lambda: desk.want(HERE),
+        unwant=lambda: desk.unwant(HERE),
         back=lambda number: desk.take_back(HERE, number),
         on_end=lambda number: desk.end(HERE, number),
     )

@@ -258,8 +258,10 @@ class Harness:
             self.exit_code.note(INTERNAL)
         if run.broken:
             self.exit_code.note(INTERNAL)
-        if self.master is not None and environment.runner.worker_count == 0:
-            self._end_run(environment)
+        if self.master is not None:
+            self.master.end()
+            if environment.runner.worker_count == 0:
+                self._end_run(environment)
 
     def _tell(self, summary: dict[str, Any], given: Any) -> None:
         render = RENDERERS[given.output_format]

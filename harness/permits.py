@@ -15,6 +15,7 @@ class Budget(Protocol):
     """What counts a run's calls: `harness.budget.Budget` or `harness.open_loop.OpenLoop`."""
 
     def take(self) -> Permit | None: ...
+    def take_back(self, permit: Permit) -> None: ...
     def end(self, number: int) -> None: ...
 
 
@@ -22,7 +23,7 @@ class PermitDesk:
     """Gives a budget's permits out to workers and knows which are still out.
 
     A permit is out until its call's row arrives. A worker that dies keeps those it had: their calls may have been
-    sent, so they are counted as lost and never given to another.
+    sent, so they are counted as lost and never given to another. One that only seemed dead may still send the rows.
 
     grant     sends a permit to a worker, for whichever of its users has waited longest
     is_there  tells whether a worker was heard of lately; one that wasn't gets nothing
@@ -34,41 +35,50 @@ class PermitDesk:
         grant: Callable[[str, Permit], None],
         is_there: Callable[[str], bool] = lambda worker: True,
     ) -> None:
-        self.lost_count = 0
         self._budget, self._grant, self._is_there = budget, grant, is_there
         self._out: defaultdict[str, dict[int, Permit]] = defaultdict(dict)
-        self._given_back: list[Permit] = []
+        self._lost: set[int] = set()
         self._waiting: deque[str] = deque()
+
+    @property
+    def lost_count(self) -> int:
+        return len(self._lost)
 
     def want(self, worker: str) -> None:
         """A worker asks. With no permit to give its user waits: one may come or be given back, else the run ends."""
         self._waiting.append(worker)
         self.serve()
 
+    def unwant(self, worker: str) -> None:
+        """One of a worker's users waits no more. A permit that is on its way to it goes to another, or comes back."""
+        if worker in self._waiting:
+            self._waiting.remove(worker)
+
     def take_back(self, worker: str, number: int) -> None:
         """A worker's user was stopped before it could use its permit."""
         if permit := self._out[worker].pop(number, None):
-            self._given_back.append(permit)
+            self._budget.take_back(permit)
             self.serve()
 
     def end(self, worker: str, number: int) -> None:
         """A call's row has arrived."""
+        self._lost.discard(number)
         if self._out[worker].pop(number, None):
             self._budget.end(number)
 
     def bury(self, living: set[str]) -> None:
-        """Count the permits of workers that are gone as lost, and forget what they still wanted."""
-        self._waiting = deque(worker for worker in self._waiting if worker in living)
+        """Count the permits of workers that are gone as lost; what they want comes after what the living want."""
+        self._waiting = deque(sorted(self._waiting, key=lambda worker: worker not in living))
         for worker in [worker for worker, permits in self._out.items() if permits and worker not in living]:
             lost = self._out.pop(worker)
-            self.lost_count += len(lost)
+            self._lost.update(lost)
             for number in lost:
                 self._budget.end(number)
 
     def serve(self) -> None:
         """Give those who wait what there is."""
         while worker := next(filter(self._is_there, self._waiting), None):
-            permit = self._given_back.pop() if self._given_back else self._budget.take()
+            permit = self._budget.take()
             if permit is None:
                 return
             self._waiting.remove(worker)
@@ -79,20 +89,22 @@ class PermitDesk:
 class WaitingRoom:
     """Where a process's users wait for a permit, and for its time.
 
-    started_at  the run's start on this process's clock, from which a permit's time counts
-    want, back  ask the desk for a permit, give it one back
-    on_end      is told the number of each call that has ended
+    started_at    the run's start on this process's clock, from which a permit's time counts
+    want, unwant  ask the desk for a permit, ask for one less
+    back          gives the desk a permit back
+    on_end        is told the number of each call that has ended
     """
 
     def __init__(
         self,
         started_at: float,
         want: Callable[[], None],
+        unwant: Callable[[], None],
         back: Callable[[int], None],
         on_end: Callable[[int], None] = lambda number: None,
     ) -> None:
         self.end = on_end
-        self._started_at, self._want, self._back = started_at, want, back
+        self._started_at, self._want, self._unwant, self._back = started_at, want, unwant, back
         self._waiters: dict[greenlet, AsyncResult[Permit | None]] = {}
         self._closed = Event()
 
@@ -128,6 +140,7 @@ class WaitingRoom:
     def withdraw(self, user: greenlet) -> None:
         """End the wait of one user, if it does wait."""
         if waiter := self._waiters.pop(user, None):
+            self._unwant()
             waiter.set(None)
 
     def _wait_until_due(self, permit: Permit) -> bool:
@@ -142,6 +155,6 @@ class WaitingRoom:
     def _forget(self, waiter: "AsyncResult[Permit | None]") -> None:
         """A user leaves: its permit, if it has one by now, goes back."""
         if self._waiters.pop(getcurrent(), None):
-            return
-        if (permit := waiter.get_nowait()) is not None:
+            self._unwant()
+        elif (permit := waiter.get_nowait()) is not None:
             self._back(permit.number)
