@@ -3,13 +3,14 @@
 # make venv   the environment alone, which the others make too
 # make check  ruff and mypy
 # make bench  what a call costs, against the SDKs' own clients and Locust's; bench-full repeats it more often
+# make soak   -i 1000 is 1000 calls, with 0 to 3 workers and 1 to 64 users; a few minutes
 # make interop  against LiteLLM and another's mock server
 PROVIDER ?= openai
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run venv test test-processes test-inside check bench bench-full interop clean
+.PHONY: run venv test test-processes test-inside check bench bench-full soak interop clean
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
@@ -36,6 +37,9 @@ bench: $(READY)
 
 bench-full: $(READY)
 	$(BIN)/python -m benchmarks --full
+
+soak: $(READY)
+	$(BIN)/python -m tests.soak
 
 interop: $(READY)
 	$(BIN)/python -m tests.interop

@@ -53,8 +53,7 @@ class Harness:
         self.plan: Plan | None = None
         self.client: Any = None
         self.run: Run | None = None
-        self.open_loop: OpenLoop | None = None
-        self.desk: PermitDesk | None = None
+        self.budget: Budget | OpenLoop | None = None
         self.room: WaitingRoom | None = None
         self.live_line: LiveLine | None = None
         self.pace: PaceStats | None = None
@@ -190,20 +189,18 @@ class Harness:
         given.run_started_at, given.run_began_at = run.started_at, run.began_at.timestamp()
         if plan.fail_fast:
             run.on_row = FailFast(plan, lambda: self._end_run(environment)).see
-        budget = budget_of(plan, run, environment, lambda: self._end_run(environment))
-        self.open_loop = budget if isinstance(budget, OpenLoop) else None
+        self.budget = budget = budget_of(plan, run, environment, lambda: self._end_run(environment))
         if self.master is not None:
-            self.desk = self.master.begin(run, budget)
-            self._serve_when_ready()
+            self._serve_when_ready(self.master.begin(run, budget))
             self._show_progress(environment, plan, run.in_flight)
             return
         permits: Budget | WaitingRoom
         if isinstance(budget, Budget):
-            permits, self.room, self.desk = budget, None, None
+            permits, self.room = budget, None
         else:
-            self.room, self.desk = room_here(budget, run.started_at)
-            permits = self.room
-        self._serve_when_ready()
+            permits, desk = room_here(budget, run.started_at)
+            self.room = permits
+            self._serve_when_ready(desk)
         session = RunSession(plan, self.client, run.run_id, self.secrets, run.started_at, permits, run.keep)
         session.alone = given.num_users in (None, 1)
         LLMUser.session = session
@@ -215,21 +212,19 @@ class Harness:
             progress = Progress(plan, environment.stats, self.run.pace, given.run_time, in_flight)
             self.live_line = LiveLine(progress.line)
 
-    def _serve_when_ready(self) -> None:
-        if self.open_loop is not None and self.desk is not None:
-            self.open_loop.on_ready = self.desk.serve
+    def _serve_when_ready(self, desk: PermitDesk) -> None:
+        if isinstance(self.budget, OpenLoop):
+            self.budget.on_ready = desk.serve
 
     def begin_schedule(self, **_: Any) -> None:
         """Listen to `spawning_complete`: an open loop's users are there. It fires again when their number changes."""
-        if self.open_loop is not None:
-            self.open_loop.begin()
+        if isinstance(self.budget, OpenLoop):
+            self.budget.begin()
 
     def end_schedule(self, **_: Any) -> None:
         """Listen to `test_stopping`: no call begins any more."""
-        if self.desk is not None:
-            self.desk.close()
-        if self.open_loop is not None:
-            self.open_loop.close()
+        if self.budget is not None:
+            self.budget.close()
         if self.room is not None:
             self.room.close()
 
@@ -269,8 +264,10 @@ class Harness:
             self.exit_code.note(INTERNAL)
         if run.broken:
             self.exit_code.note(INTERNAL)
-        if self.master is not None and environment.runner.worker_count == 0:
-            self._end_run(environment)
+        if self.master is not None:
+            self.master.end()
+            if environment.runner.worker_count == 0:
+                self._end_run(environment)
 
     def _tell(self, summary: dict[str, Any], given: Any) -> None:
         render = RENDERERS[given.output_format]

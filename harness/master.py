@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-from locust.runners import STATE_MISSING
+from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING
 
 from harness import clock
 from harness.drain import Drain
-from harness.outbox import CALLS
+from harness.outbox import CALLS, RUN
 from harness.permits import Budget, PermitDesk
 from harness.records import REQUEST
 from harness.run import Run
@@ -36,8 +36,10 @@ class Master:
         self._run: Run | None = None
         self._desk: PermitDesk | None = None
         self._took_part: set[str] = set()
+        self._missing: set[str] = set()
         self._heard_at: dict[str, float] = {}
         self._prepared = 0
+        self._is_over = False
         runner.register_message(PREPARED, self._on_prepared)
         runner.register_message(REFUSED, self._on_refused)
         runner.register_message(WANT, self._on_want)
@@ -45,6 +47,8 @@ class Master:
         runner.register_message(BACK, self._on_back)
         runner.environment.events.worker_report.add_listener(self._on_report)
         runner.environment.events.test_stopping.add_listener(self._on_stopping)
+        # Asked after Locust's own listener, which calls the test running, whether or not it has ended by then.
+        runner.environment.events.spawning_complete.add_listener(self._stay_stopped)
         clock.answer(runner)
         runner.greenlet.spawn(self._watch_workers)
 
@@ -64,7 +68,12 @@ class Master:
         """Take part in a run: from now on permits and rows are its. Return the desk that gives the budget out."""
         self._run, self._desk = run, PermitDesk(budget, self._grant, self._is_there)
         self._took_part.clear()
+        self._is_over = False
         return self._desk
+
+    def end(self) -> None:
+        """The run's files are closed: what still comes from its workers comes too late."""
+        self._run = self._desk = None
 
     def _grant(self, worker: str, permit: Permit) -> None:
         data = {"run_id": self._run and self._run.run_id, "permit": list(permit)}
@@ -94,6 +103,8 @@ class Master:
         if self._run is None or self._desk is None:
             return
         self._desk.serve()
+        if data.get(RUN) != self._run.run_id:
+            return
         self._took_part.add(client_id)
         self._run.receive(client_id, data)
         for cells in data.get(CALLS, ()):
@@ -101,11 +112,21 @@ class Master:
 
     def _on_stopping(self, **_: Any) -> None:
         """The run's end: the last rows, and an account of the workers that can't send theirs."""
-        lost_workers = self._took_part - self._living()
+        self._end_ramp_up()
         self._drain.wait()
         self._bury_the_dead()
         if self._run is not None and self._desk is not None:
-            self._run.lost = {"calls": self._desk.lost_count, "workers": len(lost_workers)}
+            self._run.lost = {"calls": self._desk.lost_count, "workers": len(self._took_part & self._missing)}
+        self._is_over = True
+
+    def _stay_stopped(self, **_: Any) -> None:
+        if self._is_over and self._runner.state == STATE_RUNNING:
+            self._runner.update_state(STATE_STOPPING)
+
+    def _end_ramp_up(self) -> None:
+        """Let no more users start: Locust's master goes on with them, and its workers take that for a new test."""
+        if (dispatcher := self._runner._users_dispatcher) is not None:
+            dispatcher._target_user_count = dispatcher._current_user_count
 
     def _watch_workers(self) -> None:
         while True:
@@ -113,8 +134,9 @@ class Master:
             self._bury_the_dead()
 
     def _bury_the_dead(self) -> None:
+        """Workers that have quit are not in Locust's list any more; those missing stay there for a minute."""
+        workers = self._runner.clients.all
+        living = {worker.id for worker in workers if worker.state != STATE_MISSING}
+        self._missing = (self._missing | {worker.id for worker in workers}) - living
         if self._desk is not None:
-            self._desk.bury(self._living())
-
-    def _living(self) -> set[str]:
-        return {worker.id for worker in self._runner.clients.all if worker.state != STATE_MISSING}
+            self._desk.bury(living)

@@ -38,12 +38,13 @@ class OpenLoop:
         self._warmup_left = self._warmup_to_end = warmup_calls
         self._counted = self._ended = 0
         self._ready: deque[Permit] = deque()
-        self._has_users = self._is_drawn = self._is_closed = False
+        self._has_users = self._is_drawn = False
+        self._closed_at: float | None = None
         self._pacer: gevent.Greenlet[[float], None] | None = None
 
     def take(self) -> Permit | None:
         """Return a call that may be made now, or `LEAD_S` from now; `None` when there is none, now or ever."""
-        if self._is_closed:
+        if self._closed_at is not None:
             return None
         if self._warmup_left:
             self._warmup_left -= 1
@@ -56,8 +57,10 @@ class OpenLoop:
         return None
 
     def take_back(self, permit: Permit) -> None:
-        """A call that was taken was not made: it may be taken again, or dropped, as before."""
+        """A permit that was not used is the next to be taken, or is dropped if the run is over."""
         self._ready.appendleft(permit)
+        if self._closed_at is not None:
+            self._drop_what_is_due()
 
     def end(self, number: int) -> None:
         """A call that was taken has ended, in whatever way."""
@@ -74,16 +77,19 @@ class OpenLoop:
 
     def close(self) -> None:
         """The run is over: what is due and not taken by now never will be."""
-        self._is_closed = True
+        self._closed_at = self._closed_at or now()
         if self._pacer is not None:
             self._pacer.kill(block=False)
+        self._drop_what_is_due()
+
+    def _drop_what_is_due(self) -> None:
         while self._ready:
             permit = self._ready.popleft()
             if self._is_overdue(permit, 0.0):
                 self._drop(permit)
 
     def _begin_if_all_is_ready(self) -> None:
-        if self._has_users and not self._warmup_to_end and self._pacer is None and not self._is_closed:
+        if self._has_users and not self._warmup_to_end and self._pacer is None and self._closed_at is None:
             self._pacer = gevent.spawn(self._pace, now() - self._run_started_at + LEAD_S)
 
     def _pace(self, begins_s: float) -> None:
@@ -101,10 +107,13 @@ class OpenLoop:
         return Permit(self._counted, *(due or ()))
 
     def _lateness_s(self, permit: Permit) -> float:
-        return now() - self._run_started_at - (permit.scheduled_s or 0.0)
+        """How late its call would be now, or was when the run was over; one without a time never is."""
+        if permit.scheduled_s is None:
+            return 0.0
+        return (self._closed_at or now()) - self._run_started_at - permit.scheduled_s
 
     def _is_overdue(self, permit: Permit, patience_s: float) -> bool:
-        return permit.scheduled_s is not None and self._lateness_s(permit) > patience_s
+        return self._lateness_s(permit) > patience_s
 
     def _drop(self, permit: Permit) -> None:
         self._on_dropped(permit)

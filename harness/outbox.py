@@ -7,14 +7,15 @@ from harness.pace import PaceStats
 from harness.records import cells_of
 from providers.call import Call
 
-CALLS, PACE, CLIENT, IN_FLIGHT = "llm_calls", "llm_pace", "llm_client", "llm_in_flight"
+RUN, CALLS, PACE, CLIENT = "llm_run", "llm_calls", "llm_pace", "llm_client"
+IN_FLIGHT = "llm_in_flight"
 
 
 class Outbox:
-    """Keeps a worker's ended calls until the next report takes them."""
+    """Keeps a worker's ended calls of one run until the next report takes them."""
 
-    def __init__(self, worker: str) -> None:
-        self._worker = worker
+    def __init__(self, run_id: str, worker: str) -> None:
+        self._run_id, self._worker = run_id, worker
         self._cells: list[list[Any]] = []
         self._pace = PaceStats()
         self._watch = ClientWatch()
@@ -27,7 +28,7 @@ class Outbox:
 
     def fill(self, report: dict[str, Any], in_flight: int) -> None:
         """Move everything into a report to the master."""
-        report[IN_FLIGHT] = in_flight
+        report[RUN], report[IN_FLIGHT] = self._run_id, in_flight
         report[CALLS], self._cells = self._cells, []
         report[PACE] = self._pace.stats.serialize_stats()
         report[CLIENT] = self._watch.take()

@@ -37,6 +37,7 @@ class Worker:
         self._outbox: Outbox | None = None
         self._run_id: str | None = None
         self._room: WaitingRoom | None = None
+        self._permits: Budget | WaitingRoom | None = None
         self._runner = environment.runner
         self._clock = MasterClock(environment.runner)
         environment.runner.register_message(GRANT, self.grant)
@@ -68,8 +69,9 @@ class Worker:
             self._room.grant(Permit(*msg.data["permit"]))
 
     def close_permits(self, **_: Any) -> None:
-        if self._room is not None:
-            self._room.close()
+        """Let no call begin any more, not even of a user that starts only now."""
+        if self._permits is not None:
+            self._permits.close()
 
     def drain(self, environment: Any, **_: Any) -> None:
         """Let the calls in flight finish, send their rows, and say so: the master's run ends with that."""
@@ -113,14 +115,16 @@ class Worker:
         plan = self._plan({**vars(given), "host": environment.host, "seed": given.run_seed})
         if self._outbox is not None:
             self._outbox.close()
-        self._outbox = Outbox(self._name)
         preflight.check(plan.settings)
         client = client_of(plan, self._classes[plan.settings.provider])
         run_id, started_at = given.run_id, self._started_at(given)
-        self._run_id, self._room = run_id, WaitingRoom(started_at, self._want, self._unwant, self._give_back)
-        permits = self._room if plan.is_counted_out else Budget(None, lambda: None)
+        self._outbox = Outbox(run_id, self._name)
+        self._run_id, self._room = run_id, None
+        if plan.is_counted_out:
+            self._room = WaitingRoom(started_at, self._want, self._unwant, self._give_back)
+        self._permits = self._room or Budget(None, lambda: None)
         stream = runner.worker_index + 1
-        return RunSession(plan, client, run_id, self._secrets, started_at, permits, self._outbox.keep, stream)
+        return RunSession(plan, client, run_id, self._secrets, started_at, self._permits, self._outbox.keep, stream)
 
     def _started_at(self, given: Any) -> float:
         """Return the run's start on this process's clock."""

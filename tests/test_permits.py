@@ -1,0 +1,193 @@
+"""Permits between a desk and its waiting rooms: none is used twice or lost on the way, and nobody waits for ever."""
+
+from itertools import islice
+
+import gevent
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.arrivals import Due, Schedule, Stage
+from harness.budget import Budget
+from harness.counting import room_here
+from harness.open_loop import OpenLoop
+from harness.permits import PermitDesk, WaitingRoom
+from providers.permit import Permit
+from wire.exchange import now
+
+FAST = Schedule((Stage(1000, 1000, float("inf")),), "constant")
+
+
+class Network:
+    """A desk and its workers' waiting rooms, with every message on the way until it is delivered."""
+
+    def __init__(self, budget: Budget, workers: int) -> None:
+        self.desk = PermitDesk(budget, self._send_grant)
+        self._on_the_way: list[tuple[str, int, Permit | None]] = []
+        self.rooms = [self._room(worker) for worker in range(workers)]
+
+    def _room(self, worker: int) -> WaitingRoom:
+        return WaitingRoom(
+            now(),
+            want=lambda: self._on_the_way.append(("want", worker, None)),
+            unwant=lambda: self._on_the_way.append(("unwant", worker, None)),
+            back=lambda number: self._on_the_way.append(("back", worker, Permit(number))),
+        )
+
+    def _send_grant(self, worker: str, permit: Permit) -> None:
+        self._on_the_way.append(("grant", int(worker), permit))
+
+    def deliver(self, messages: int) -> None:
+        for _ in range(min(messages, len(self._on_the_way))):
+            what, worker, permit = self._on_the_way.pop(0)
+            if what == "want":
+                self.desk.want(str(worker))
+            elif what == "unwant":
+                self.desk.unwant(str(worker))
+            elif permit and what == "back":
+                self.desk.take_back(str(worker), permit.number)
+            elif permit:
+                self.rooms[worker].grant(permit)
+
+    def deliver_all(self) -> None:
+        while self._on_the_way:
+            self.deliver(1)
+            gevent.sleep(0)
+
+
+def open_loop(calls: int, dropped: list[Permit], spent: list[bool], warmup: int = 0) -> OpenLoop:
+    times = islice(FAST.times(1), calls)
+    return OpenLoop(times, warmup, 30.0, now(), dropped.append, lambda: spent.append(True))
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(["user", "stop", "kill", "deliver"]), st.integers(0, 5)), max_size=60)
+
+
+@given(steps=STEPS, calls=st.integers(1, 12))
+def test_whoever_comes_and_goes_every_permit_is_used_once(steps: list[tuple[str, int]], calls: int) -> None:
+    used: list[int] = []
+    spent: list[bool] = []
+    network = Network(Budget(calls, lambda: spent.append(True)), workers=2)
+    users: list[tuple[WaitingRoom, gevent.Greenlet[[WaitingRoom, str], None]]] = []
+
+    def use_one(room: WaitingRoom, worker: str) -> None:
+        if permit := room.take():
+            used.append(permit.number)
+            network.desk.end(worker, permit.number)
+
+    def start(worker: int) -> None:
+        users.append((network.rooms[worker], gevent.spawn(use_one, network.rooms[worker], str(worker))))
+        gevent.sleep(0)
+
+    for step, which in steps:
+        if step == "user":
+            start(which % 2)
+        elif step == "deliver":
+            network.deliver(which)
+        elif users and step == "stop":
+            room, user = users[which % len(users)]
+            room.withdraw(user)
+        elif users and step == "kill":
+            users[which % len(users)][1].kill()
+        gevent.sleep(0)
+    for number in range(calls):
+        start(number % 2)
+    network.deliver_all()
+    assert sorted(used) == list(range(1, calls + 1))
+    assert spent == [True]
+    for room in network.rooms:
+        room.close()
+    network.deliver_all()
+    gevent.joinall([user for _, user in users], timeout=1)
+    assert all(user.dead for _, user in users)
+
+
+def test_a_thousand_users_that_stop_waiting_leave_the_calls_to_the_others() -> None:
+    dropped: list[Permit] = []
+    spent: list[bool] = []
+    loop = open_loop(50, dropped, spent)
+    room = room_here(loop, now())
+    made: list[int] = []
+
+    def ask() -> None:
+        while permit := room.take():
+            made.append(permit.number)
+            room.end(permit.number)
+
+    users = [gevent.spawn(ask) for _ in range(1000)]
+    gevent.sleep(0)
+    for user in users[5:]:
+        room.withdraw(user)
+    loop.begin()
+    with gevent.Timeout(10):
+        while not spent:
+            gevent.sleep(0.01)
+    assert sorted(made) == list(range(1, 51))
+    assert not dropped
+    room.close()
+    gevent.joinall(users, timeout=1)
+    assert all(user.dead for user in users)
+
+
+def test_a_row_from_a_worker_that_only_seemed_dead_is_no_lost_call() -> None:
+    spent: list[bool] = []
+    granted: list[tuple[str, int]] = []
+    desk = PermitDesk(
+        Budget(3, lambda: spent.append(True)), lambda worker, permit: granted.append((worker, permit.number))
+    )
+    for _ in range(2):
+        desk.want("silent")
+    desk.bury({"other"})
+    assert desk.lost_count == 2
+    desk.end("silent", 1)
+    assert desk.lost_count == 1
+    desk.want("other")
+    desk.end("other", 3)
+    assert granted == [("silent", 1), ("silent", 2), ("other", 3)]
+    assert spent == [True]
+
+
+def test_a_worker_that_only_seemed_dead_still_gets_what_its_users_wait_for() -> None:
+    granted: list[str] = []
+    there = {"silent", "other"}
+    budget = Budget(2, lambda: None)
+    desk = PermitDesk(budget, lambda worker, permit: granted.append(worker), lambda worker: worker in there)
+    there.discard("silent")
+    for worker in ("silent", "silent", "other"):
+        desk.want(worker)
+    desk.bury({"other"})
+    assert granted == ["other"]
+    there.add("silent")
+    desk.serve()
+    assert granted == ["other", "silent"]
+
+
+def test_a_call_that_was_due_when_its_permit_came_back_after_the_end_is_dropped() -> None:
+    dropped: list[Permit] = []
+    loop = OpenLoop(iter([Due(0.0, 1), Due(0.0, 1)]), 0, 30.0, now(), dropped.append, lambda: None)
+    loop.begin()
+    with gevent.Timeout(10):
+        while (permit := loop.take()) is None:
+            gevent.sleep(0.01)
+    gevent.sleep(0.15)
+    loop.close()
+    loop.take_back(permit)
+    assert sorted(permit.number for permit in dropped) == [1, 2]
+
+
+def test_a_warm_up_call_that_comes_back_is_made_by_another_before_the_schedule_begins() -> None:
+    dropped: list[Permit] = []
+    loop = open_loop(1, dropped, [], warmup=2)
+    first, second = loop.take(), loop.take()
+    assert first
+    assert second
+    loop.begin()
+    loop.take_back(first)
+    loop.end(second.number)
+    assert loop.take() == first
+    assert loop.take() is None
+    loop.end(first.number)
+    with gevent.Timeout(10):
+        while (measured := loop.take()) is None:
+            gevent.sleep(0.01)
+    assert measured.number == 3
+    assert measured.scheduled_s is not None
