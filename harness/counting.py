@@ -29,8 +29,8 @@ def budget_of(plan: Plan, run: Run, environment: Any, on_spent: Callable[[], Non
     return OpenLoop(times, plan.warmup_calls, plan.settings.timeout_s, run.started_at, drop, on_spent)
 
 
-def room_here(open_loop: OpenLoop, started_at: float) -> tuple[WaitingRoom, PermitDesk]:
-    """Return a waiting room for the users of this process, and its desk."""
+def room_here(open_loop: OpenLoop, started_at: float) -> WaitingRoom:
+    """Return a waiting room for the users of this process, with a desk of its own."""
     desk = PermitDesk(open_loop, lambda _, permit: room.grant(permit))
     room = WaitingRoom(
         started_at,
@@ -39,4 +39,5 @@ def room_here(open_loop: OpenLoop, started_at: float) -> tuple[WaitingRoom, Perm
         back=lambda number: desk.take_back(HERE, number),
         on_end=lambda number: desk.end(HERE, number),
     )
-    return room, desk
+    open_loop.on_ready = desk.serve
+    return room

@@ -21,7 +21,7 @@ from harness.locust_csv import refine_buckets
 from harness.master import Master
 from harness.open_loop import OpenLoop
 from harness.pace import PaceStats
-from harness.permits import PermitDesk, WaitingRoom
+from harness.permits import WaitingRoom
 from harness.plan import Plan, plan_of, provider_of
 from harness.progress import Progress
 from harness.results import check_writable
@@ -191,16 +191,11 @@ class Harness:
             run.on_row = FailFast(plan, lambda: self._end_run(environment)).see
         self.budget = budget = budget_of(plan, run, environment, lambda: self._end_run(environment))
         if self.master is not None:
-            self._serve_when_ready(self.master.begin(run, budget))
+            self.master.begin(run, budget)
             self._show_progress(environment, plan, run.in_flight)
             return
-        permits: Budget | WaitingRoom
-        if isinstance(budget, Budget):
-            permits, self.room = budget, None
-        else:
-            permits, desk = room_here(budget, run.started_at)
-            self.room = permits
-            self._serve_when_ready(desk)
+        permits = room_here(budget, run.started_at) if isinstance(budget, OpenLoop) else budget
+        self.room = permits if isinstance(permits, WaitingRoom) else None
         session = RunSession(plan, self.client, run.run_id, self.secrets, run.started_at, permits, run.keep)
         session.alone = given.num_users in (None, 1)
         LLMUser.session = session
@@ -211,10 +206,6 @@ class Harness:
         if self.run is not None and live_line.wanted(given):
             progress = Progress(plan, environment.stats, self.run.pace, given.run_time, in_flight)
             self.live_line = LiveLine(progress.line)
-
-    def _serve_when_ready(self, desk: PermitDesk) -> None:
-        if isinstance(self.budget, OpenLoop):
-            self.budget.on_ready = desk.serve
 
     def begin_schedule(self, **_: Any) -> None:
         """Listen to `spawning_complete`: an open loop's users are there. It fires again when their number changes."""

@@ -7,9 +7,11 @@ import gevent
 from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING
 
 from harness import clock
+from harness.budget import Budget
 from harness.drain import Drain
+from harness.open_loop import OpenLoop
 from harness.outbox import CALLS, RUN
-from harness.permits import Budget, PermitDesk
+from harness.permits import PermitDesk
 from harness.records import REQUEST
 from harness.run import Run
 from providers.permit import Permit
@@ -64,12 +66,13 @@ class Master:
     def _on_refused(self, msg: Any, **_: Any) -> None:
         self._refuse(msg.data["reason"], msg.data["exit_code"])
 
-    def begin(self, run: Run, budget: Budget) -> PermitDesk:
-        """Take part in a run: from now on permits and rows are its. Return the desk that gives the budget out."""
+    def begin(self, run: Run, budget: Budget | OpenLoop) -> None:
+        """Take part in a run: from now on permits and rows are its."""
         self._run, self._desk = run, PermitDesk(budget, self._grant, self._is_there)
+        if isinstance(budget, OpenLoop):
+            budget.on_ready = self._desk.serve
         self._took_part.clear()
         self._is_over = False
-        return self._desk
 
     def end(self) -> None:
         """The run's files are closed: what still comes from its workers comes too late."""

@@ -258,7 +258,7 @@ def test_a_withdrawn_users_call_goes_to_the_next_that_comes(clock: Clock) -> Non
 
 def test_a_user_that_is_killed_as_its_call_comes_gives_it_back() -> None:
     given_back: list[int] = []
-    room = WaitingRoom(now(), want=lambda: None, back=given_back.append)
+    room = WaitingRoom(now(), want=lambda: None, unwant=lambda: None, back=given_back.append)
     user = gevent.spawn(room.take)
     gevent.sleep(0)
     user.kill(block=False)
@@ -269,7 +269,7 @@ def test_a_user_that_is_killed_as_its_call_comes_gives_it_back() -> None:
 
 def test_a_call_that_comes_when_nobody_waits_goes_back() -> None:
     given_back: list[int] = []
-    WaitingRoom(now(), want=lambda: None, back=given_back.append).grant(Permit(1))
+    WaitingRoom(now(), want=lambda: None, unwant=lambda: None, back=given_back.append).grant(Permit(1))
     assert given_back == [1]
 
 
