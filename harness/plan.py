@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
+from locust.util.timespan import parse_timespan
+
 import seeds
 from harness import keys, models
 from harness.arrivals import Schedule
@@ -158,11 +160,19 @@ def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]
     users = options.get("num_users")
     if users is not None and users < 1 and options.get("headless"):
         raise UsageError(f"--users must be a whole number from 1, not {users}")
-    load = {name: options.get(name) for name in _LOAD}
+    load = {**{name: options.get(name) for name in _LOAD}, "run_time": _run_time_s(options.get("run_time"))}
     if users_of_an_open_loop:
         load["num_users"] = users or users_of_an_open_loop
         load["spawn_rate"] = load["spawn_rate"] or load["num_users"]
     return load
+
+
+def _run_time_s(given: int | str | None) -> int | None:
+    """Return the run time, which Locust's command line has as a number and the web UI's form as a text."""
+    try:
+        return parse_timespan(str(given)) if given else None
+    except ValueError:
+        raise UsageError(f"--run-time must look like 20, 20s, 3m or 1h20m, not {given!r}") from None
 
 
 def _settings(options: Options, classes: ProviderClasses) -> Settings:

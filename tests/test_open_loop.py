@@ -1,6 +1,7 @@
 """An open loop: each call at its time or dropped, none twice and none forgotten; alone, and in whole runs."""
 
 import csv
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,11 +14,14 @@ import harness.open_loop
 import harness.permits
 from harness.arrivals import Due
 from harness.counting import room_here
+from harness.errors import UsageError
 from harness.open_loop import LEAD_S, OpenLoop
 from harness.permits import PermitDesk, WaitingRoom
+from harness.plan import plan_of
+from harness.rates import schedule_of
 from providers.permit import Permit
 from tests.command_line import rows_in, summary_in
-from tests.running import run
+from tests.running import MOCK, harnessed, run
 from wire.exchange import now
 
 FOREVER_S = 1e6
@@ -378,8 +382,6 @@ def test_a_constant_rates_calls_are_due_evenly(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_runs_poisson_calls_are_due_when_its_seed_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.rates import schedule_of
-
     loop_run(tmp_path, monkeypatch, *POISSON)
     schedule = schedule_of({"rate": "200", "rate_stages": "", "arrival": "poisson"})
     assert schedule is not None
@@ -451,3 +453,15 @@ def test_a_count_ends_an_open_loop_exactly(calls: int, tmp_path: Path, monkeypat
 def test_the_stages_end_a_run_that_asks_for_more_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loop_run(tmp_path, monkeypatch, "--rate-stages", "100:50ms", "-i", "40")
     assert len(measured(tmp_path)) == 5
+
+
+def test_a_run_time_out_of_the_web_uis_form_tells_how_many_calls_there_can_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    environment, harness = harnessed([*MOCK, "--rate", "5", "-i", "100"])
+    options, secret = vars(environment.parsed_options), {"api_key": "", "header": []}
+    for given, most in (("1m", 100), ("3s", 16), (3, 16), ("", 100), (None, 100)):
+        assert plan_of({**options, **secret, "run_time": given}, harness.classes).most_calls == most
+    with pytest.raises(UsageError, match="--run-time must look like 20, 20s, 3m or 1h20m, not 'soon'"):
+        plan_of({**options, **secret, "run_time": "soon"}, harness.classes)
