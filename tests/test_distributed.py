@@ -2,9 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 
 from tests.command_line import Running, free_port, locust, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
+from tests.test_web_ui import OPENAI, web_ui
 
 TARGET = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "--csv", "run", "-o", "json"]
 
@@ -30,6 +34,10 @@ def against(server: MockServer, *arguments: str) -> list[str]:
 
 def rows_so_far(folder: Path) -> list[dict[str, Any]]:
     return rows_in(folder) if (folder / "run_requests.csv").exists() else []
+
+
+def workers_so_far(folder: Path) -> set[str]:
+    return {row["worker"] for row in rows_so_far(folder)}
 
 
 def children_of(running: Running) -> list[int]:
@@ -60,26 +68,30 @@ def test_n_calls_over_workers_are_n_rows_and_n_requests(
     assert summary_in(tmp_path)["total_bytes"] == mock_server.stats()["response_bytes"]
 
 
+@pytest.mark.parametrize(
+    ("load", "calls"), [(["-u", "6", "-r", "6"], 80), (["--rate", "40", "-u", "40"], 200)], ids=["closed", "open"]
+)
 def test_a_killed_workers_calls_in_flight_are_lost_and_the_rest_is_done_by_the_others(
-    tmp_path: Path, slow_mock: MockServer
+    load: list[str], calls: int, tmp_path: Path, slow_mock: MockServer
 ) -> None:
     slow_mock.reset()
-    options = against(slow_mock, "--processes", "2", "-u", "6", "-r", "6", "-i", "80")
+    options = against(slow_mock, "--processes", "2", *load, "-i", str(calls))
     with started(tmp_path, options) as running:
-        running.until(lambda: len({row["worker"] for row in rows_so_far(tmp_path)}) == 2)
+        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
         os.kill(children_of(running)[0], signal.SIGKILL)
         ended = running.wait()
     assert ended.code == 0, ended.stderr
     summary = summary_in(tmp_path)
     assert summary["lost"]["workers"] == 1
-    assert summary["total_requests"] + summary["lost"]["calls"] == 80
-    assert len(rows_in(tmp_path)) == summary["total_requests"] == int(stats_in(tmp_path)["Request Count"])
-    assert slow_mock.stats()["requests"] <= 80
+    assert summary["total_requests"] + summary["lost"]["calls"] == calls
+    numbers = [row["request"] for row in rows_in(tmp_path)]
+    assert len(set(numbers)) == len(numbers) == summary["total_requests"] == int(stats_in(tmp_path)["Request Count"])
+    assert slow_mock.stats()["requests"] <= calls
     assert "Traceback" not in ended.stderr
 
 
 def test_a_killed_master_leaves_its_rows_and_no_worker_that_goes_on(tmp_path: Path, slow_mock: MockServer) -> None:
-    options = against(slow_mock, "--processes", "2", "-u", "4", "-r", "4", "-i", "2000")
+    options = against(slow_mock, "--processes", "2", "--rate", "20", "-u", "20", "-i", "2000")
     with started(tmp_path, options) as running:
         running.until(lambda: len(rows_so_far(tmp_path)) >= 10)
         workers = children_of(running)
@@ -138,3 +150,94 @@ def test_a_worker_that_joins_by_itself_brings_its_own_key(tmp_path: Path, mock_s
     assert ended.code == 0, ended.stderr
     assert len(rows_in(here)) == 30
     assert summary_in(here)["success_count"] == 30
+
+
+def test_a_worker_that_joins_late_takes_part(tmp_path: Path, slow_mock: MockServer) -> None:
+    slow_mock.reset()
+    port = str(free_port())
+    here, first, late = (tmp_path / name for name in ("master", "first", "late"))
+    for folder in (here, first, late):
+        folder.mkdir()
+    as_worker = ["--worker", "--master-port", port, "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
+    options = [*TARGET, "-H", slow_mock.url, "-u", "4", "-r", "4", "-i", "160"]
+    with (
+        started(here, [*options, "--master", "--master-bind-port", port, "--expect-workers", "1"]) as master,
+        started(first, as_worker),
+    ):
+        master.until(lambda: rows_so_far(here))
+        with started(late, as_worker):
+            ended = master.wait()
+    assert ended.code == 0, ended.stderr
+    assert sorted(int(row["request"]) for row in rows_in(here)) == list(range(1, 161))
+    assert len(workers_so_far(here)) == 2
+    assert slow_mock.stats()["requests"] == 160
+
+
+def test_a_worker_without_a_key_ends_the_run_and_is_named(tmp_path: Path, mock_server: MockServer) -> None:
+    port = str(free_port())
+    here, there = tmp_path / "master", tmp_path / "worker"
+    here.mkdir()
+    there.mkdir()
+    options = [*TARGET, "-H", mock_server.url, "-u", "3", "-r", "3", "-i", "30"]
+    with (
+        started(here, [*options, "--master", "--master-bind-port", port, "--expect-workers", "1"]) as master,
+        started(there, ["--worker", "--master-port", port]),
+    ):
+        ended = master.wait()
+    assert ended.code == 2, ended.stderr
+    reasons = [line for line in ended.stderr.splitlines() if "OPENAI_API_KEY" in line]
+    assert len(reasons) == 1
+    assert f"worker {socket.gethostname()}-0: " in reasons[0]
+    assert mock_server.stats()["requests"] == 0
+
+
+def test_two_runs_from_the_web_ui_over_workers_have_their_own_calls(tmp_path: Path, mock_server: MockServer) -> None:
+    """The budget is spent long before all users are there: none of them is left over for the second run."""
+    port = str(free_port())
+    workers = ["--processes", "2", "--master-bind-port", port, "--master-port", port]
+    with web_ui(tmp_path, "-H", mock_server.url, "-p", "openai", "-m", "gpt-4o", *workers) as page:
+        for before in range(2):
+            mock_server.reset()
+            slowly = {"user_count": "60", "spawn_rate": "4", "iterations": "24"}
+            answer = page.start(**OPENAI, host=mock_server.url, **slowly)
+            assert answer["success"], answer
+            rows = rows_in(page.next_run(before), "metrics")
+            assert sorted(int(row["request"]) for row in rows) == list(range(1, 25))
+            assert mock_server.stats()["requests"] == 24
+
+
+def test_an_open_loop_over_workers_calls_each_at_its_time(tmp_path: Path, mock_server: MockServer) -> None:
+    ended = locust(tmp_path, *against(mock_server, "--processes", "2", "--rate", "50", "-u", "100", "-i", "100"))
+    assert ended.code == 0, ended.stderr
+    rows = sorted(rows_in(tmp_path), key=lambda row: int(row["request"]))
+    assert [int(row["request"]) for row in rows] == list(range(1, 101))
+    assert {row["outcome"] for row in rows} == {"ok"}
+    assert len(workers_so_far(tmp_path)) == 2
+    scheduled = [datetime.fromisoformat(row["scheduled_at"]).timestamp() for row in rows]
+    gaps_s = [later - earlier for earlier, later in pairwise(scheduled)]
+    assert all(0.01 < gap_s < 0.03 for gap_s in gaps_s), gaps_s
+    assert scheduled[-1] - scheduled[0] == pytest.approx(99 * 0.02, abs=0.01)
+    assert all(float(row["start_lag_s"]) >= 0 for row in rows)
+    assert mock_server.stats()["requests"] == 100
+
+
+def test_an_open_loop_over_workers_ends_in_time_with_every_call_made_or_dropped(
+    tmp_path: Path, slow_mock: MockServer
+) -> None:
+    slow_mock.reset()
+    options = ["--processes", "2", "--rate", "50", "-u", "4", "--timeout", "1", "-t", "3s"]
+    ended = locust(tmp_path, *against(slow_mock, *options))
+    assert ended.code == 0, ended.stderr
+    rows = rows_in(tmp_path)
+    made = [row for row in rows if row["outcome"] != "dropped"]
+    assert len(made) == slow_mock.stats()["requests"] > 0
+    assert len(rows) > len(made)
+    assert len({row["request"] for row in rows}) == len(rows)
+    assert summary_in(tmp_path)["lost"] == {"calls": 0, "workers": 0}
+
+
+def test_an_end_while_users_still_start_leaves_no_call_without_a_row(tmp_path: Path, slow_mock: MockServer) -> None:
+    slow_mock.reset()
+    ended = locust(tmp_path, *against(slow_mock, "--processes", "2", "-u", "60", "-r", "10", "-t", "2s"))
+    assert ended.code == 0, ended.stderr
+    assert len(rows_in(tmp_path)) == slow_mock.stats()["requests"] > 0
