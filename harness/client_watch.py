@@ -81,6 +81,7 @@ class ClientFigures:
             "loop_lag_s": {"p50": p50_s, "p99": p99_s, "max": float(lags_s.max())},
             "cpu_share": cpu_share,
             "late_calls": self._late_calls,
+            "observed_s": max((wall_s for _, wall_s in self._used.values()), default=0.0),
             "processes": len(self._used),
         }
 

@@ -51,11 +51,10 @@ def passes(plan: Plan, summary: Summary) -> bool:
 
 
 def check_junit(path: Path) -> None:
-    """Refuse, before anything is sent, a file that can't be written, and leave none that is empty: a run that is
-    refused has no report. Raises `UsageError`."""
+    """Refuse, before anything is sent, a file that can't be written, and leave none: a run that is refused has no
+    report, and an earlier run's would be taken for its own. Raises `UsageError`."""
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        is_new = not path.exists()
         path.open("a").close()
-        if is_new:
+        if path.is_file():
             path.unlink()

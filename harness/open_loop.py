@@ -39,8 +39,10 @@ class OpenLoop:
         self._counted = self._ended = 0
         self._ready: deque[Permit] = deque()
         self._has_users = self._is_drawn = False
+        self._begins_s = 0.0
+        self._coming: Due | None = None
         self._closed_at: float | None = None
-        self._pacer: gevent.Greenlet[[float], None] | None = None
+        self._pacer: gevent.Greenlet[[], None] | None = None
 
     def take(self) -> Permit | None:
         """Return a call that may be made now, or `LEAD_S` from now; `None` when there is none, now or ever."""
@@ -80,6 +82,7 @@ class OpenLoop:
         self._closed_at = self._closed_at or now()
         if self._pacer is not None:
             self._pacer.kill(block=False)
+            self._draw_until(self._closed_at - self._run_started_at)
         self._drop_what_is_due()
 
     def _drop_what_is_due(self) -> None:
@@ -90,17 +93,25 @@ class OpenLoop:
 
     def _begin_if_all_is_ready(self) -> None:
         if self._has_users and not self._warmup_to_end and self._pacer is None and self._closed_at is None:
-            self._pacer = gevent.spawn(self._pace, now() - self._run_started_at + LEAD_S)
+            self._begins_s = now() - self._run_started_at + LEAD_S
+            self._coming = next(self._times, None)
+            self._pacer = gevent.spawn(self._pace)
 
-    def _pace(self, begins_s: float) -> None:
-        for due in self._times:
-            permit = self._next(Due(begins_s + due.at_s, due.stage))
-            while (left_s := -self._lateness_s(permit) - LEAD_S) > 0:
+    def _pace(self) -> None:
+        while self._coming is not None:
+            left_s = self._begins_s + self._coming.at_s - LEAD_S - (now() - self._run_started_at)
+            if left_s > 0:
                 gevent.sleep(left_s)
-            self._ready.append(permit)
+            self._draw_until(now() - self._run_started_at + LEAD_S)
             self.on_ready()
         self._is_drawn = True
         self._look_whether_spent()
+
+    def _draw_until(self, run_s: float) -> None:
+        """Make ready what is due by a time of the run's."""
+        while self._coming is not None and self._begins_s + self._coming.at_s <= run_s:
+            self._ready.append(self._next(Due(self._begins_s + self._coming.at_s, self._coming.stage)))
+            self._coming = next(self._times, None)
 
     def _next(self, due: Due | None) -> Permit:
         self._counted += 1

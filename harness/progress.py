@@ -37,7 +37,7 @@ class Progress:
     def _extent(self, done: int) -> str:
         """Tell what is done of how much: of the calls, or of the time."""
         if self._plan.calls:
-            return f"{done}/{self._plan.calls} calls"
+            return f"{done}/{self._plan.most_calls} calls"
         stages = self._plan.schedule.stages if self._plan.schedule else ()
         ends_s = [sum(stage.duration_s for stage in stages) or math.inf, self._run_time_s or math.inf]
         if (end_s := min(ends_s)) == math.inf:

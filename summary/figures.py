@@ -104,7 +104,8 @@ def _measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 
 def _start(rows: pd.DataFrame, run: dict[str, Any]) -> str | None:
-    return run.get("start") if rows.empty else str(rows["timestamp"].min())
+    sent = rows[rows["outcome"] != "dropped"]
+    return run.get("start") if sent.empty else str(sent["timestamp"].min())
 
 
 def _end(rows: pd.DataFrame) -> str | None:

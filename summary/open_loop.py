@@ -12,7 +12,7 @@ def punctuality(rows: pd.DataFrame) -> Summary:
     """Return how a schedule was kept; {} for rows without one.
 
     asked_rps      calls scheduled, over the time from the first one's to the last one's
-    delivered_rps  those of them that had started by the end of that time, over the same time
+    delivered_rps  those of them that had started by the end of that time and of the gap that follows
     late_count     started more than 10 ms after their time
     dropped_count  never started, as no user was free: failures too
     start_lag_s    how long after its time a call started
@@ -21,8 +21,9 @@ def punctuality(rows: pd.DataFrame) -> Summary:
         return {}
     planned = rows[rows["stage"].notna()]
     scheduled_s = planned["start_s"] - planned["start_lag_s"].fillna(0.0)
-    in_time = planned["start_lag_s"].notna() & (planned["start_s"] <= scheduled_s.max() + LATE_S)
     asked_rps = calls.per_second(len(planned) - 1, float(scheduled_s.max() - scheduled_s.min()))
+    gap_s = max(LATE_S, 1 / asked_rps) if asked_rps else LATE_S
+    in_time = planned["start_lag_s"].notna() & (planned["start_s"] <= scheduled_s.max() + gap_s)
     return {
         "asked_rps": asked_rps,
         "delivered_rps": asked_rps and asked_rps * float(in_time.mean()),

@@ -7,6 +7,8 @@ from summary.vocabulary import SAMPLES_NEEDED, Summary
 SHORTFALL_LIMIT = 0.02
 NEW_CONNECTIONS_LIMIT = 0.1
 ABORTED_LIMIT = 0.01
+ENOUGH_S = 0.5
+"""A shorter run shows mostly how long Locust's own start takes."""
 
 
 def verdict_on(summary: Summary) -> Summary:
@@ -37,6 +39,9 @@ def _client(summary: Summary) -> Iterator[Summary]:
     client = summary["client"]
     if client is None:
         yield _finding("client", False, "unknown: the run was cut off")
+        return
+    if client.get("observed_s", ENOUGH_S) < ENOUGH_S:
+        yield _finding("client", True, "the run was too short to tell")
         return
     lag_ms, cpu_percent = 1000 * client["loop_lag_s"]["p99"], 100 * client["cpu_share"]
     seen = f"loop lag p99 {lag_ms:.0f} ms, CPU {cpu_percent:.0f} % of a core"
@@ -72,7 +77,7 @@ def _connections(summary: Summary) -> Iterator[Summary]:
     new, calls = (summary["client"] or {}).get("new_connections"), summary["total_requests"]
     if new is None or not calls:
         return
-    says = f"{new / calls:.2g} new ones a call"
+    says = f"{new} opened for {calls} calls"
     if new <= NEW_CONNECTIONS_LIMIT * calls:
         yield _finding("connections", True, says)
     else:

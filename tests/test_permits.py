@@ -31,6 +31,7 @@ class Network:
             want=lambda: self._on_the_way.append(("want", worker, None)),
             unwant=lambda: self._on_the_way.append(("unwant", worker, None)),
             back=lambda number: self._on_the_way.append(("back", worker, Permit(number))),
+            on_end=lambda number: self.desk.end(str(worker), number),
         )
 
     def _send_grant(self, worker: str, permit: Permit) -> None:
@@ -67,15 +68,15 @@ def test_whoever_comes_and_goes_every_permit_is_used_once(steps: list[tuple[str,
     used: list[int] = []
     spent: list[bool] = []
     network = Network(Budget(calls, lambda: spent.append(True)), workers=2)
-    users: list[tuple[WaitingRoom, gevent.Greenlet[[WaitingRoom, str], None]]] = []
+    users: list[tuple[WaitingRoom, gevent.Greenlet[[WaitingRoom], None]]] = []
 
-    def use_one(room: WaitingRoom, worker: str) -> None:
+    def use_one(room: WaitingRoom) -> None:
         if permit := room.take():
             used.append(permit.number)
-            network.desk.end(worker, permit.number)
+            room.end(permit.number)
 
     def start(worker: int) -> None:
-        users.append((network.rooms[worker], gevent.spawn(use_one, network.rooms[worker], str(worker))))
+        users.append((network.rooms[worker], gevent.spawn(use_one, network.rooms[worker])))
         gevent.sleep(0)
 
     for step, which in steps:

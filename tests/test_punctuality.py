@@ -78,8 +78,8 @@ def test_a_schedule_that_was_kept_is_delivered_as_asked() -> None:
 
 
 def test_what_started_after_the_schedules_end_was_not_delivered_in_time() -> None:
-    # Due 0, 1, 2, 3 (1/s asked); the third started at 3.005, within 10 ms of the last one's time, the fourth at 3.5.
-    found = summary(made(0), made(1, lag_s=0.02), made(2, lag_s=1.005), made(3, lag_s=0.5))
+    # Due 0, 1, 2, 3 (1/s asked), so its time ends at 4; the third started at 3.9, the fourth at 4.5.
+    found = summary(made(0), made(1, lag_s=0.02), made(2, lag_s=1.9), made(3, lag_s=1.5))
     assert (found["asked_rps"], found["delivered_rps"]) == (1.0, 0.75)
     assert (found["late_count"], found["dropped_count"], found["failure_count"]) == (3, 0, 0)
 

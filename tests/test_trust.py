@@ -68,14 +68,14 @@ def client(**changes: Any) -> dict[str, Any]:
             "workers", False, {"lost": {"calls": 4, "workers": 1}},
             "1 died, with 4 calls in flight; the last second of theirs is missing",
         ),
-        ("connections", True, {}, "0.1 new ones a call"),
+        ("connections", True, {}, "20 opened for 200 calls"),
         (
             "connections", False, client(new_connections=21),
-            "0.1 new ones a call: latency includes their set-up; --warmup opens them first",
+            "21 opened for 200 calls: latency includes their set-up; --warmup opens them first",
         ),
         (
             "connections", False, client(new_connections=200),
-            "1 new ones a call: latency includes their set-up; --warmup opens them first",
+            "200 opened for 200 calls: latency includes their set-up; --warmup opens them first",
         ),
         ("aborted", True, {"aborted_count": 2}, "2 of 200 calls were cut off by the end of the run"),
         ("aborted", False, {"aborted_count": 3}, "3 of 200 calls were cut off: the slowest are missing"),
