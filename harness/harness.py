@@ -2,32 +2,26 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
-from harness import ending, keys, live_line, llm_tab, menus, models, options, preflight, quiet, web
-from harness.budget import Budget
+from harness import ending, keys, llm_tab, menus, models, options, preflight, quiet, web
 from harness.connect import client_of
-from harness.counting import budget_of, room_here
 from harness.errors import BREACHED, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
-from harness.gatekeeper import FailFast, check_junit, passes
-from harness.live_line import LiveLine
+from harness.gatekeeper import check_junit, passes
 from harness.locust_csv import refine_buckets
 from harness.master import Master
-from harness.open_loop import OpenLoop
 from harness.pace import PaceStats
-from harness.permits import WaitingRoom
 from harness.plan import Plan, plan_of, provider_of
-from harness.progress import Progress
 from harness.results import check_writable
-from harness.run import Run
 from harness.secrets import Secrets
-from harness.session import NoSession, RunSession
+from harness.session import NoSession
+from harness.trial import Trial
 from harness.worker import Worker
 from providers.user import LLMUser, Session
 from summary.render import RENDERERS, as_table
@@ -39,7 +33,7 @@ SETTLE_S = 0.01
 
 
 class Harness:
-    """One process's harness. `plan` is what the next test will do, `run` the test that is on,
+    """One process's harness. `plan` is what the next test will do, `trial` the test that is on,
     `pace` that of the latest.
 
     Locust types its environment's runner and options as optional; in its events both are there, hence `Any`.
@@ -52,10 +46,7 @@ class Harness:
         self.master: Master | None = None
         self.plan: Plan | None = None
         self.client: Any = None
-        self.run: Run | None = None
-        self.budget: Budget | OpenLoop | None = None
-        self.room: WaitingRoom | None = None
-        self.live_line: LiveLine | None = None
+        self.trial: Trial | None = None
         self.pace: PaceStats | None = None
         self._models_file = DEFAULT_MODELS_FILE
         self._secret_options: dict[str, Any] = {}
@@ -70,7 +61,7 @@ class Harness:
         events.init.add_listener(self.begin)
         events.test_start.add_listener(self.start_run)
         events.spawning_complete.add_listener(self.begin_schedule)
-        events.test_stopping.add_listener(self.end_schedule)
+        events.test_stopping.add_listener(self.stop_calls)
         events.test_stop.add_listener(self.finish_run)
         events.quitting.add_listener(self.end)
 
@@ -154,7 +145,7 @@ class Harness:
 
     def _check_form(self, environment: Any, given: Mapping[str, Any]) -> str | None:
         """Prepare what the web UI's form asks for; return the reason why it can't start, if there is one."""
-        if self.run is not None:
+        if self.trial is not None:
             return "the last run's calls are still ending: try again in a moment"
         try:
             self.prepare(environment, given)
@@ -183,41 +174,23 @@ class Harness:
         environment.user_classes = [self.classes[plan.settings.provider]]
         if given.stop_timeout == options.STOP_TIMEOUT_OF_THE_RUN:
             environment.stop_timeout = plan.settings.timeout_s + 1
-        self.run = run = Run(plan, environment, given.results_prefix, given.full_history)
-        self.pace = run.pace
-        given.run_id, given.run_seed = run.run_id, str(plan.seed)
-        given.run_started_at, given.run_began_at = run.started_at, run.began_at.timestamp()
-        if plan.fail_fast:
-            run.on_row = FailFast(plan, lambda: self._end_run(environment)).see
-        self.budget = budget = budget_of(plan, run, environment, lambda: self._end_run(environment))
+        self.trial = trial = Trial(plan, environment, lambda: self._end_run(environment))
+        self.pace = trial.run.pace
+        trial.describe_to_workers()
         if self.master is not None:
-            self.master.begin(run, budget)
-            self._show_progress(environment, plan, run.in_flight)
-            return
-        permits = room_here(budget, run.started_at) if isinstance(budget, OpenLoop) else budget
-        self.room = permits if isinstance(permits, WaitingRoom) else None
-        session = RunSession(plan, self.client, run.run_id, self.secrets, run.started_at, permits, run.keep)
-        session.alone = given.num_users in (None, 1)
-        LLMUser.session = session
-        self._show_progress(environment, plan, lambda: session.in_flight)
-
-    def _show_progress(self, environment: Any, plan: Plan, in_flight: Callable[[], int]) -> None:
-        given = environment.parsed_options
-        if self.run is not None and live_line.wanted(given):
-            progress = Progress(plan, environment.stats, self.run.pace, given.run_time, in_flight)
-            self.live_line = LiveLine(progress.line)
+            trial.hand_to(self.master)
+        else:
+            LLMUser.session = trial.session(self.client, self.secrets)
 
     def begin_schedule(self, **_: Any) -> None:
         """Listen to `spawning_complete`: an open loop's users are there. It fires again when their number changes."""
-        if isinstance(self.budget, OpenLoop):
-            self.budget.begin()
+        if self.trial is not None:
+            self.trial.begin_schedule()
 
-    def end_schedule(self, **_: Any) -> None:
+    def stop_calls(self, **_: Any) -> None:
         """Listen to `test_stopping`: no call begins any more."""
-        if self.budget is not None:
-            self.budget.close()
-        if self.room is not None:
-            self.room.close()
+        if self.trial is not None:
+            self.trial.stop_calls()
 
     def _refuse_run(self, environment: Any, reason: str, code: int) -> None:
         _log.error("%s", self.secrets.redact(reason))
@@ -233,16 +206,13 @@ class Harness:
 
     def finish_run(self, environment: Any, **_: Any) -> None:
         """Listen to `test_stop`, which fires when the last user has stopped, and may fire again."""
-        run, plan, self.run, self.plan = self.run, self.plan, None, None
-        if run is None or plan is None:
+        trial, self.trial, self.plan = self.trial, None, None
+        if trial is None:
             return
-        if self.live_line is not None:
-            self.live_line.stop()
-            self.live_line = None
         try:
-            summary = run.finish()
+            summary = trial.finish()
             self._tell(summary, environment.parsed_options)
-            if not passes(plan, summary):
+            if not passes(trial.plan, summary):
                 self.exit_code.note(BREACHED)
         except CannotStart as error:
             _log.error("%s", error)
@@ -253,7 +223,7 @@ class Harness:
         except Exception:
             _log.exception("an error of our own")
             self.exit_code.note(INTERNAL)
-        if run.broken:
+        if trial.run.broken:
             self.exit_code.note(INTERNAL)
         if self.master is not None:
             self.master.end()
