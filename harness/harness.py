@@ -17,10 +17,11 @@ from harness.gatekeeper import check_junit, passes
 from harness.locust_csv import refine_buckets
 from harness.master import Master
 from harness.pace import PaceStats
-from harness.plan import Plan, plan_of, provider_of
+from harness.plan import Plan, plan_of
 from harness.results import check_writable
 from harness.secrets import Secrets
 from harness.session import NoSession
+from harness.target import provider_of
 from harness.trial import Trial
 from harness.worker import Worker
 from providers.user import LLMUser, Session

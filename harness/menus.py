@@ -8,7 +8,7 @@ import questionary
 
 from harness import models
 from harness.errors import INTERRUPTED, UsageError
-from harness.plan import ProviderClasses, provider_of
+from harness.target import ProviderClasses, provider_of
 
 
 def ask_for_missing(options: Any, classes: ProviderClasses) -> None:

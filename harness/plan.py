@@ -1,29 +1,22 @@
 """What a run is to do: every option checked and given its type, or one line that says which is wrong."""
 
-import os
 import random
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import urlsplit
 
 from locust.util.timespan import parse_timespan
 
 import seeds
-from harness import keys, models
 from harness.arrivals import Schedule
 from harness.conditions import check_needs, gates_of, junit_of, slo_of
 from harness.errors import UsageError
-from harness.numbers import count, natural, number, rate, seconds
 from harness.rates import schedule_of, users_for
-from providers.settings import API, MOCK_HOST, Settings
-from providers.user import LLMUser
+from harness.target import Options, ProviderClasses, settings_of
+from harness.values import count, natural, number, one_of, rate
+from providers.settings import Settings
 from summary.gates import Gate
 from summary.slo import Slo
-
-ProviderClasses = Mapping[str, type[LLMUser]]
-Options = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +98,7 @@ _LOAD = ("num_users", "spawn_rate", "run_time", "stop_timeout")
 
 def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     """Return the plan that the options ask for. Raises `UsageError` for the first that can't be met."""
-    settings = _settings(options, classes)
+    settings = settings_of(options, classes)
     try:
         files = seeds.read_folder(Path(options["data_dir"]))
     except seeds.SeedError as error:
@@ -123,36 +116,13 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         fail_fast=bool(options["fail_fast"]),
         junit=junit_of(options, gates),
         files=files,
-        selection_mode=_one_of("--selection-mode", options["selection_mode"], get_args(seeds.SelectionMode)),
+        selection_mode=one_of("--selection-mode", options["selection_mode"], get_args(seeds.SelectionMode)),
         seed=_seed(options["seed"]),
         cache_bust=bool(options["cache_bust"]),
         log_bodies=bool(options["json_response"]),
         mock=_mock(options),
         load=_load(options, users),
     )
-
-
-def provider_of(options: Options, classes: ProviderClasses) -> str:
-    """Return the provider that the options name, or imply. Raises `UsageError`."""
-    implied = "openai" if options["mock"] or os.environ.get("LLM_ENDPOINT_URL") else ""
-    chosen = _provider_of_class(options, classes)
-    named = options["provider"] or chosen or implied
-    if not named:
-        raise UsageError(f"no provider: give -p with one of {', '.join(classes)}")
-    if named not in classes:
-        raise UsageError(
-            f"unknown provider {named!r}: there are {', '.join(classes)}{models.hint(named, list(classes))}"
-        )
-    if chosen and chosen != named:
-        raise UsageError(f"the class {options['user_classes'][0]} is {chosen}'s, but the provider is {named}")
-    return str(named)
-
-
-def _provider_of_class(options: Options, classes: ProviderClasses) -> str | None:
-    chosen = options.get("user_classes") or []
-    if len(chosen) > 1:
-        raise UsageError(f"one User class a run, not {len(chosen)}: {', '.join(chosen)}")
-    return next((name for name, user_class in classes.items() if user_class.__name__ in chosen), None)
 
 
 def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]:
@@ -173,68 +143,6 @@ def _run_time_s(given: int | str | None) -> int | None:
         return parse_timespan(str(given)) if given else None
     except ValueError:
         raise UsageError(f"--run-time must look like 20, 20s, 3m or 1h20m, not {given!r}") from None
-
-
-def _settings(options: Options, classes: ProviderClasses) -> Settings:
-    provider = provider_of(options, classes)
-    mock = bool(options["mock"])
-    api = _one_of("--api", options["api"], get_args(API))
-    if api not in classes[provider].apis:
-        raise UsageError(f"{provider} has no API {api!r}: it has {', '.join(classes[provider].apis)}")
-    return Settings(
-        provider=provider,
-        model=_model(options, provider, mock),
-        api=api,
-        host=MOCK_HOST if mock else _host(options["host"]),
-        timeout_s=seconds("--timeout", options["timeout"]),
-        temperature=None if options["temperature"] == "none" else number("--temperature", options["temperature"]),
-        max_tokens=count("--max-tokens", options["max_tokens"]),
-        api_version=options["api_version"] or None,
-        region=options["region"],
-        api_key=keys.find(provider, options["api_key"], mock),
-        headers=tuple(_header(text) for text in options["header"]),
-        mock=mock,
-        stream=bool(options["stream"]),
-    )
-
-
-def _model(options: Options, provider: str, mock: bool) -> str:
-    known = models.read(Path(options["models_file"]))
-    model = str(options["model"]) or (known.get(provider, [""])[0] if mock else "")
-    if not model:
-        raise UsageError(f"no model: give -m with one of {', '.join(known.get(provider, []))}")
-    if not _is_any_endpoints(model):
-        models.check(known, provider, model)
-    return model
-
-
-def _is_any_endpoints(model: str) -> bool:
-    """Tell whether the environment describes an endpoint whose models we can't know."""
-    return bool(os.environ.get("LLM_ENDPOINT_URL")) and os.environ.get("LLM_MODEL_NAME") == model
-
-
-def _host(host: str) -> str:
-    try:
-        url = urlsplit(host)
-        usable = url.scheme in ("http", "https") and bool(url.hostname) and (url.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(f"--host must look like http://localhost:8000, not {host!r}")
-    if url.username or url.password:
-        raise UsageError("--host must not hold a user or a password: give them with --header Authorization:…")
-    return host
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip() or not name.isascii() or not _is_sendable(value):
-        raise UsageError("--header must look like NAME:VALUE, in Latin-1, on one line")
-    return name.strip(), value.strip()
-
-
-def _is_sendable(value: str) -> bool:
-    return all(" " <= character <= "\xff" and character != "\x7f" for character in value.strip())
 
 
 def _seed(text: str) -> int:
@@ -260,9 +168,3 @@ def _error_status(text: str) -> int:
     if not 400 <= status <= 599:
         raise UsageError(f"--mock-error-status must be from 400 to 599, not {text!r}")
     return status
-
-
-def _one_of(option: str, value: str, choices: tuple[Any, ...]) -> Any:
-    if value not in choices:
-        raise UsageError(f"{option} must be one of {', '.join(choices)}, not {value!r}")
-    return value

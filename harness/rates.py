@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from harness.arrivals import Arrival, Schedule, Stage
 from harness.errors import UsageError
-from harness.numbers import number
+from harness.values import number
 
 MOST_USERS = 1000
 SPAN_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}

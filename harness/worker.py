@@ -15,9 +15,10 @@ from harness.errors import CannotStart
 from harness.master import BACK, GRANT, PREPARED, REFUSED, UNWANT, WANT
 from harness.outbox import Outbox
 from harness.permits import WaitingRoom
-from harness.plan import Options, Plan, ProviderClasses, plan_of
+from harness.plan import Plan, plan_of
 from harness.secrets import Secrets
 from harness.session import NoSession, RunSession
+from harness.target import Options, ProviderClasses
 from providers.permit import Permit
 from providers.user import LLMUser, Session
 from wire.exchange import now

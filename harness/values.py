@@ -1,6 +1,7 @@
-"""Numbers out of option texts. Each function raises `UsageError` with the option's name."""
+"""Values out of option texts. Each function raises `UsageError` with the option's name."""
 
 import math
+from typing import Any
 
 from harness.errors import UsageError
 
@@ -47,4 +48,11 @@ def rate(option: str, text: str | float) -> float:
     value = number(option, text)
     if value > 1:
         raise UsageError(f"{option} must be from 0 to 1, not {text!r}")
+    return value
+
+
+def one_of(option: str, value: str, choices: tuple[Any, ...]) -> Any:
+    """Return the value, if it is one of the choices."""
+    if value not in choices:
+        raise UsageError(f"{option} must be one of {', '.join(choices)}, not {value!r}")
     return value

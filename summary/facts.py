@@ -1,0 +1,78 @@
+"""The first table of a summary: what was run, and what was counted."""
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from summary.vocabulary import Summary
+
+
+def facts(summary: Summary) -> Table:
+    table = Table(title=_title(summary), show_header=False, title_justify="left", min_width=64)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for section in (_run_lines, _count_lines, _size_lines, _failure_lines):
+        for name, value in section(summary):
+            table.add_row(name, value)
+        table.add_section()
+    return table
+
+
+def _title(summary: Summary) -> str:
+    named = [summary[name] for name in ("provider", "model", "api", "mode") if summary.get(name)]
+    return " · ".join([*named, *(["stream"] if summary.get("stream") else [])]) or str(summary.get("source"))
+
+
+def _run_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    for name in ("run_id", "files", "host", "start", "end", "seed"):
+        if summary.get(name) is not None:
+            yield name.replace("_id", ""), str(summary[name])
+
+
+def _count_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    yield "calls", f"{summary['total_requests']}"
+    yield "succeeded", f"{summary['success_count']}"
+    yield "failed", f"{summary['failure_count']}" + _share(summary["error_rate"])
+    if summary.get("dropped_count"):
+        yield "dropped", f"{summary['dropped_count']} of the failed: no user was free for them"
+    if summary.get("aborted_count"):
+        yield "aborted", f"{summary['aborted_count']} (cut off by the end of the run)"
+    if (summary.get("lost") or {}).get("calls"):
+        yield "lost", f"{summary['lost']['calls']} (in flight on workers that died)"
+    if summary.get("warmup_count"):
+        yield "warm-up calls", f"{summary['warmup_count']} (in no figure)"
+    if summary.get("total_execution_time_s") is not None:
+        yield "time", f"{summary['total_execution_time_s']:.3f} s, first send to last end"
+    if summary["throughput_rps"]:
+        yield "throughput", f"{summary['throughput_rps']:.3g} successes/s"
+    if summary.get("goodput_rps") is not None:
+        share = f"{100 * summary['slo_attainment']:.4g} % met {summary['options']['slo']}"
+        yield "goodput", f"{summary['goodput_rps']:.3g} calls/s ({share})"
+    if summary.get("output_tokens_per_s"):
+        yield "output", f"{summary['output_tokens_per_s']:.4g} tokens/s"
+
+
+def _share(error_rate: float | None) -> str:
+    return f" ({100 * error_rate:.3g} % of those that ended)" if error_rate else ""
+
+
+def _size_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    yield "bytes received", f"{summary['total_bytes']:,}"
+    for name in ("input_tokens", "output_tokens"):
+        if summary.get(name) is not None:
+            yield name.replace("_", " "), f"{summary[name]:,}" + _part(summary, name)
+    if summary.get("repeated_payloads") is not None:
+        yield "repeated payloads", f"{summary['repeated_payloads']}"
+
+
+def _part(summary: Summary, name: str) -> str:
+    part, of = {"input_tokens": ("cached_tokens", "cached"), "output_tokens": ("reasoning_tokens", "reasoning")}[name]
+    return f" ({summary[part]:,} {of})" if summary.get(part) else ""
+
+
+def _failure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    for failure in summary.get("failures", ()):
+        status = "" if failure["status"] is None else f" (HTTP {failure['status']})"
+        yield "failure", f"{failure['count']} × {failure['error']}{status}"
+    for entry in summary.get("entries", ()):
+        yield str(entry["type"] or "entry"), f"{entry['name']}: {entry['requests']} calls, {entry['failures']} failed"
