@@ -1,0 +1,49 @@
+"""report.py judges a finished run anew: by another level, by other gates."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import report
+from tests.running import run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 30 calls, three of them failed, judged by nothing."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        options = ("-i", "30", "--mock-error-rate", "0.1", "--seed", "2")
+        _, prefix = run(tmp_path_factory.mktemp("finished"), *options, users=4, monkeypatch=monkeypatch)
+    return prefix
+
+
+def test_a_gate_that_holds_is_exit_code_3_and_a_line(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report.main([str(finished), "--fail-if", "p95>0", "--fail-if", "max>60"]) == 3
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("breach: p95>0: p95 is ")
+
+
+def test_gates_that_do_not_hold_are_exit_code_0(finished: Path) -> None:
+    assert report.main([str(finished), "--fail-if", "p95>60", "-o", "csv"]) == 0
+
+
+def test_a_level_of_its_own_gives_attainment_and_goodput(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report.main([str(finished), "--slo", "latency<60", "-o", "json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["slo_attainment"] == summary["success_count"] / 30 < 1
+    assert summary["goodput_rps"] == summary["throughput_rps"]
+
+
+@pytest.mark.parametrize("bad", [["--fail-if", "speed>1"], ["--slo", "ttft"]], ids=" ".join)
+def test_a_bad_condition_is_one_line_and_exit_code_2(
+    bad: list[str], finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.main([str(finished), *bad]) == 2
+    assert capsys.readouterr().err.startswith(f"report.py: error: {' '.join(bad)}")
+
+
+def test_locusts_statistics_can_not_be_judged_by_call(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report.main([f"{finished}_stats.csv", "--fail-if", "p95>1"]) == 2
+    assert "need a run's rows" in capsys.readouterr().err
