@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import gevent
+from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness import ending, keys, llm_tab, menus, models, options, preflight, quiet, web
@@ -45,6 +46,7 @@ class Harness:
         self.secrets = Secrets()
         self.exit_code = ExitCode()
         self.master: Master | None = None
+        self.worker: Worker | None = None
         self.plan: Plan | None = None
         self.client: Any = None
         self.trial: Trial | None = None
@@ -52,6 +54,7 @@ class Harness:
         self._models_file = DEFAULT_MODELS_FILE
         self._secret_options: dict[str, Any] = {}
         self._stdout = sys.stdout
+        self._has_begun = Event()
 
     def listen(self, events: Any) -> None:
         """Take part in a Locust process, from its command line to its exit code.
@@ -76,6 +79,7 @@ class Harness:
         """Listen to `init`: check everything that can be checked before the first call, or leave with one line."""
         try:
             self._begin(environment, runner, web_ui)
+            self._has_begun.set()
         except CannotStart as error:
             sys.stderr.write(f"locust: error: {self.secrets.redact(str(error))}\n")
             sys.exit(error.exit_code)
@@ -94,7 +98,7 @@ class Harness:
         refine_buckets()
         self.exit_code.watch_signals()
         if isinstance(runner, WorkerRunner):
-            Worker(environment, self.classes, self.secrets, self._secret_options)
+            self.worker = Worker(environment, self.classes, self.secrets, self._secret_options)
             return
         if isinstance(runner, MasterRunner):
             self.master = Master(runner, lambda reason, code: self._refuse_run(environment, reason, code))
@@ -155,8 +159,13 @@ class Harness:
         return None
 
     def start_run(self, environment: Any, **_: Any) -> None:
-        """Listen to `test_start`: open the run's files and hand the users their session."""
-        if isinstance(environment.runner, WorkerRunner):
+        """Listen to `test_start`: open the run's files and hand the users their session.
+
+        A worker that joins a run may be told to start before Locust's `init`, and even before it has its runner.
+        """
+        self._has_begun.wait()
+        if self.worker is not None:
+            self.worker.start(environment)
             return
         try:
             self._start_run(environment)

@@ -45,7 +45,6 @@ class Worker:
         environment.runner.register_message(DRAIN, self.drain, concurrent=True)
         orphan.watch(environment.runner, is_forked=bool(environment.parsed_options.processes))
         environment.user_classes = list(classes.values())
-        environment.events.test_start.add_listener(self.start)
         environment.events.test_stopping.add_listener(self.close_permits)
         environment.events.test_stop.add_listener(self.be_ready_again)
         environment.events.report_to_master.add_listener(self.report)
@@ -54,7 +53,7 @@ class Worker:
         self._import_ahead(vars(environment.parsed_options))
         environment.runner.send_message(PREPARED)
 
-    def start(self, environment: Any, **_: Any) -> None:
+    def start(self, environment: Any) -> None:
         """Make the session that the master's options describe."""
         LLMUser.session = cast(Session, NoSession())
         if environment.parsed_options.run_id is None:
