@@ -10,22 +10,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run venv test test-processes test-inside check bench bench-full soak interop clean
+.PHONY: run venv test test-workers test-processes test-inside check bench bench-full soak interop clean
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
 
 venv: $(READY)
 
-# Most tests wait for processes and sockets, so those that start processes run beside the others.
+# Most tests wait for processes and sockets, so those that start processes, alone or with workers, run beside the others.
 test: $(READY)
-	$(MAKE) --jobs=2 --output-sync=target test-processes test-inside
+	$(MAKE) --jobs=3 --output-sync=target test-workers test-processes test-inside
+
+test-workers: $(READY)
+	$(BIN)/python -m pytest -m workers
 
 test-processes: $(READY)
 	$(BIN)/python -m pytest -m processes
 
 test-inside: $(READY)
-	$(BIN)/python -m pytest -m "not processes"
+	$(BIN)/python -m pytest -m "not processes and not workers"
 
 check: $(READY)
 	$(BIN)/ruff check .

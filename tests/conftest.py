@@ -24,15 +24,15 @@ SCRUBBED = (
 )
 
 
-PROCESS_TESTS = (
-    "distributed", "exit_codes", "gates_run", "live_line", "menus", "network_namespaces", "outputs", "readme",
-    "runs_with_streams", "secrets", "signals", "web_ui",
-)  # fmt: skip
+WORKER_TESTS = ("distributed", "network_namespaces", "runs_with_streams", "web_ui")
+PROCESS_TESTS = ("exit_codes", "gates_run", "live_line", "menus", "outputs", "readme", "secrets", "signals")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start locust as a process, which `make test` runs beside the others."""
+    """Mark the tests that start locust as a process, alone or with workers, which `make test` runs beside the others."""
     for item in items:
+        if item.path.stem.removeprefix("test_") in WORKER_TESTS:
+            item.add_marker("workers")
         if item.path.stem.removeprefix("test_") in PROCESS_TESTS:
             item.add_marker("processes")
 
