@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+import locust.runners
 from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING
 
 from harness import clock
@@ -20,6 +21,9 @@ from wire.exchange import now
 PREPARED, REFUSED = "llm_prepared", "llm_refused"
 WANT, UNWANT, GRANT, BACK = "llm_want", "llm_unwant", "llm_grant", "llm_back"
 PATIENCE_S = 60.0
+
+BEATS, BEATS_AT_START = locust.runners.HEARTBEAT_LIVENESS, 30
+"""How many heartbeats, one a second, a worker may miss; at a run's start it may be importing an SDK."""
 
 LOOK_EVERY_S = 0.5
 SILENCE_S = 1.0
@@ -73,6 +77,13 @@ class Master:
             budget.on_ready = self._desk.serve
         self._took_part.clear()
         self._is_over = False
+        self._be_patient()
+
+    def _be_patient(self) -> None:
+        """Until all workers have told of the run, take none for dead."""
+        locust.runners.HEARTBEAT_LIVENESS = BEATS_AT_START
+        for worker in self._runner.clients.all:
+            worker.heartbeat = BEATS_AT_START
 
     def end(self) -> None:
         """The run's files are closed: what still comes from its workers comes too late."""
@@ -109,6 +120,8 @@ class Master:
         if data.get(RUN) != self._run.run_id:
             return
         self._took_part.add(client_id)
+        if self._took_part >= {worker.id for worker in self._runner.clients.all}:
+            locust.runners.HEARTBEAT_LIVENESS = BEATS
         self._run.receive(client_id, data)
         for cells in data.get(CALLS, ()):
             self._desk.end(client_id, cells[REQUEST])

@@ -63,6 +63,8 @@ class Worker:
         except CannotStart as error:
             reason = f"worker {self._name}: {self._secrets.redact(str(error))}"
             self._runner.send_message(REFUSED, {"reason": reason, "exit_code": error.exit_code})
+        # The import may have taken longer than the master may be silent, and its heartbeats wait to be read.
+        self._runner.last_heartbeat_timestamp = time.time()
 
     def grant(self, msg: Any, **_: Any) -> None:
         if self._room is not None and msg.data["run_id"] == self._run_id:

@@ -29,7 +29,7 @@ PROCESS_TESTS = ("exit_codes", "gates_run", "live_line", "menus", "outputs", "re
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start locust as a process, alone or with workers, which `make test` runs beside the others."""
+    """Mark the tests that start locust as a process, with or without workers: `make test` runs them beside the others."""
     for item in items:
         if item.path.stem.removeprefix("test_") in WORKER_TESTS:
             item.add_marker("workers")
