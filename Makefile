@@ -10,16 +10,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run venv test test-workers test-processes test-inside check bench bench-full soak interop clean
+.PHONY: run venv test test-workers test-commands test-processes test-inside check bench bench-full soak interop clean
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
 
 venv: $(READY)
 
-# Most tests wait for processes and sockets, so those that start processes, alone or with workers, run beside the others.
+# Most tests wait for processes and sockets, so they run in groups, side by side.
 test: $(READY)
-	$(MAKE) --jobs=3 --output-sync=target test-workers test-processes test-inside
+	$(MAKE) --jobs=4 --output-sync=target test-workers test-commands test-processes test-inside
+
+test-commands: $(READY)
+	$(BIN)/python -m pytest -m commands
 
 test-workers: $(READY)
 	$(BIN)/python -m pytest -m workers
@@ -28,7 +31,7 @@ test-processes: $(READY)
 	$(BIN)/python -m pytest -m processes
 
 test-inside: $(READY)
-	$(BIN)/python -m pytest -m "not processes and not workers"
+	$(BIN)/python -m pytest -m "not processes and not workers and not commands"
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ import gevent
 
 from harness.errors import UsageError
 from harness.plan import Plan
-from harness.rehearsal import rehearse, rehearse_the_end
+from harness.rehearsal import rehearse
 from mock.inprocess import InProcessWire
 from mock.pace import Pace
 from mock.service import Service
@@ -20,7 +20,6 @@ def client_of(plan: Plan, user_class: type[LLMUser]) -> Any:
     """Return the provider's SDK client for a plan. Raises `UsageError` with what the SDK says against it."""
     try:
         rehearse(user_class, plan.settings)
-        rehearse_the_end()
         return user_class.connect(plan.settings, wire_of(plan))
     except Exception as error:
         reason = " ".join(str(error).split())

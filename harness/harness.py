@@ -95,6 +95,7 @@ class Harness:
         self._models_file = Path(given.models_file)
         self._take_secrets(given)
         quiet.calm(given)
+        quiet.forget_callers()
         refine_buckets()
         self.exit_code.watch_signals()
         if isinstance(runner, WorkerRunner):

@@ -5,7 +5,7 @@ from typing import Any
 
 import gevent
 import locust.runners
-from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING
+from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING, WorkerNode, WorkerNodes
 
 from harness import clock
 from harness.budget import Budget
@@ -30,6 +30,18 @@ SILENCE_S = 1.0
 """A worker reports four times a second. One silent for this long may be dead, which Locust takes 5 s to see."""
 
 
+class _Workers(WorkerNodes):
+    """Locust's list of workers, which may be gone through while they come and go: Locust's own heartbeat does."""
+
+    def __init__(self, nodes: WorkerNodes) -> None:
+        super().__init__()
+        self._worker_nodes = nodes._worker_nodes
+
+    @property
+    def all(self) -> list[WorkerNode]:  # type: ignore[override]
+        return list(self._worker_nodes.values())
+
+
 class Master:
     """Listens to a master's workers, for one run after the other.
 
@@ -38,6 +50,7 @@ class Master:
 
     def __init__(self, runner: Any, refuse: Callable[[str, int], None]) -> None:
         self._runner, self._refuse = runner, refuse
+        runner.clients = _Workers(runner.clients)
         self._drain = Drain(runner)
         self._run: Run | None = None
         self._desk: PermitDesk | None = None

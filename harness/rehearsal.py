@@ -1,6 +1,5 @@
-"""First-time costs, paid before any clock counts: an SDK's first call, answered in this process; Locust's first end."""
+"""The SDKs' first-call cost, paid before any clock counts: one call of each kind, answered in this process."""
 
-import inspect
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -27,12 +26,6 @@ def rehearse(user_class: type[LLMUser], settings: Settings) -> bool:
     with exchange(), suppress(Exception):
         return any(isinstance(part, Finish) for part in user.answer("Hello."))
     return False
-
-
-def rehearse_the_end() -> None:
-    """Pay for what Locust's `stop` does first: it asks for its caller, which takes half a second the first time, in
-    which nothing else runs, and calls in flight would seem to last that much longer."""
-    inspect.stack()
 
 
 class _Stage:

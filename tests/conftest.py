@@ -24,17 +24,19 @@ SCRUBBED = (
 )
 
 
-WORKER_TESTS = ("distributed", "network_namespaces", "runs_with_streams", "web_ui")
-PROCESS_TESTS = ("exit_codes", "gates_run", "live_line", "menus", "outputs", "readme", "secrets", "signals")
+GROUPS = {
+    "workers": ("distributed", "network_namespaces"),
+    "processes": ("exit_codes", "gates_run", "outputs", "runs_with_streams", "secrets", "signals", "web_ui"),
+    "commands": ("live_line", "menus", "readme"),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start locust as a process, with or without workers: `make test` runs them beside the others."""
+    """Mark the tests that start locust as a process, by groups that `make test` runs side by side."""
     for item in items:
-        if item.path.stem.removeprefix("test_") in WORKER_TESTS:
-            item.add_marker("workers")
-        if item.path.stem.removeprefix("test_") in PROCESS_TESTS:
-            item.add_marker("processes")
+        for group, names in GROUPS.items():
+            if item.path.stem.removeprefix("test_") in names:
+                item.add_marker(group)
 
 
 @pytest.fixture(autouse=True)
