@@ -13,7 +13,7 @@ CHATTY = ("httpx2", "httpcore2", "openai", "anthropic", "google_genai", "botocor
 def forget_callers() -> None:
     """Let Locust's `stop` not know who called it, which only its debug log says: to find out takes up to half a second
     the first time, in which nothing else runs, and by which calls in flight would seem to last longer."""
-    locust.runners.inspect = SimpleNamespace()  # type: ignore[attr-defined]
+    locust.runners.inspect = SimpleNamespace()  # type: ignore[attr-defined, assignment]
 
 
 def calm(options: Any) -> None:

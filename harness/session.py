@@ -3,7 +3,8 @@
 import json
 import logging
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import httpx2
 
@@ -20,6 +21,14 @@ from wire.exchange import Exchange
 _log = logging.getLogger("llm")
 
 
+class RunStart(NamedTuple):
+    """Which run it is, and when it began: the time of day, and on this process's monotonic clock."""
+
+    run_id: str
+    began_at: datetime
+    started_at: float
+
+
 class RunSession:
     """What `providers.user.Session` promises, for one plan.
 
@@ -33,14 +42,13 @@ class RunSession:
         self,
         plan: Plan,
         client: Any,
-        run_id: str,
+        start: RunStart,
         secrets: Secrets,
-        started_at: float,
         permits: Budget | WaitingRoom,
         keep: Callable[[Call], None],
         stream: int = 0,
     ) -> None:
-        self.run_id = run_id
+        self.run_id, self.began_at, self.started_at = start
         self.settings = plan.settings
         self.keep_bodies = plan.log_bodies
         self.client = client
@@ -51,7 +59,6 @@ class RunSession:
         self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream)
         self._permits, self._keep = permits, keep
         self.warmup_calls = plan.warmup_calls
-        self.started_at = started_at
 
     def take_permit(self) -> Permit | None:
         permit = self._permits.take()

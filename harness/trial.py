@@ -14,7 +14,7 @@ from harness.plan import Plan
 from harness.progress import Progress
 from harness.run import Run
 from harness.secrets import Secrets
-from harness.session import RunSession
+from harness.session import RunSession, RunStart
 from summary.vocabulary import Summary
 
 
@@ -48,7 +48,8 @@ class Trial:
         run, budget = self.run, self._budget
         permits = room_here(budget, run.started_at) if isinstance(budget, OpenLoop) else budget
         self._room = permits if isinstance(permits, WaitingRoom) else None
-        session = RunSession(self.plan, client, run.run_id, secrets, run.started_at, permits, run.keep)
+        start = RunStart(run.run_id, run.began_at, run.started_at)
+        session = RunSession(self.plan, client, start, secrets, permits, run.keep)
         session.alone = self.plan.load["num_users"] in (None, 1)
         self._show_progress(lambda: session.in_flight)
         return session

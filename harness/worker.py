@@ -2,6 +2,7 @@
 
 import logging
 import time
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import locust.runners
@@ -17,7 +18,7 @@ from harness.outbox import Outbox
 from harness.permits import WaitingRoom
 from harness.plan import Plan, plan_of
 from harness.secrets import Secrets
-from harness.session import NoSession, RunSession
+from harness.session import NoSession, RunSession, RunStart
 from harness.target import Options, ProviderClasses
 from providers.permit import Permit
 from providers.user import LLMUser, Session
@@ -126,7 +127,8 @@ class Worker:
             self._room = WaitingRoom(started_at, self._want, self._unwant, self._give_back)
         self._permits = self._room or Budget(None, lambda: None)
         stream = runner.worker_index + 1
-        return RunSession(plan, client, run_id, self._secrets, started_at, self._permits, self._outbox.keep, stream)
+        start = RunStart(run_id, datetime.fromtimestamp(given.run_began_at, UTC), started_at)
+        return RunSession(plan, client, start, self._secrets, self._permits, self._outbox.keep, stream)
 
     def _started_at(self, given: Any) -> float:
         """Return the run's start on this process's clock."""

@@ -34,9 +34,13 @@ class Prompt(Protocol):
 
 
 class Session(Protocol):
-    """One run, as its users see it."""
+    """One run, as its users see it.
+
+    began_at, started_at  when it began: the time of day, and on the monotonic clock
+    """
 
     run_id: str
+    began_at: datetime
     started_at: float
     settings: Settings
     client: Any
@@ -117,7 +121,7 @@ class LLMUser(User):
         )  # fmt: skip
         if permit.scheduled_s is not None:
             call.start_lag_s = call.start_s - permit.scheduled_s
-            call.scheduled_at = call.timestamp - timedelta(seconds=call.start_lag_s)
+            call.scheduled_at = session.began_at + timedelta(seconds=permit.scheduled_s)
         return call, started_at
 
     def _measure(self, call: Call, wired: Exchange, payload: str, started_at: float) -> Exception | None:

@@ -1,6 +1,7 @@
 """One call of one provider, through the real SDK and a real wire, without a run around it."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from locust.env import Environment
@@ -37,6 +38,7 @@ class OneSession:
     keep_bodies: bool = False
     warmup_calls: int = 0
     payload: str = "Say something."
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started_at: float = field(default_factory=now)
     calls: list[Call] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
