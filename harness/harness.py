@@ -97,7 +97,7 @@ class Harness:
         quiet.calm(given)
         quiet.forget_callers()
         refine_buckets()
-        self.exit_code.watch_signals()
+        self.exit_code.watch_signals(runner)
         if isinstance(runner, WorkerRunner):
             self.worker = Worker(environment, self.classes, self.secrets, self._secret_options)
             return

@@ -1,6 +1,6 @@
 """Calls counted out to users that wait for them, here or on workers: one permit a call, and no stock of them."""
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -38,7 +38,8 @@ class PermitDesk:
         self._budget, self._grant, self._is_there = budget, grant, is_there
         self._out: defaultdict[str, dict[int, Permit]] = defaultdict(dict)
         self._lost: set[int] = set()
-        self._waiting: deque[str] = deque()
+        self._waiting: Counter[str] = Counter()
+        self._turns: Counter[str] = Counter()
         self._is_serving = False
 
     @property
@@ -47,13 +48,13 @@ class PermitDesk:
 
     def want(self, worker: str) -> None:
         """A worker asks. With no permit to give its user waits: one may come or be given back, else the run ends."""
-        self._waiting.append(worker)
+        self._waiting[worker] += 1
         self.serve()
 
     def unwant(self, worker: str) -> None:
         """One of a worker's users waits no more. A permit that is on its way to it goes to another, or comes back."""
-        if worker in self._waiting:
-            self._waiting.remove(worker)
+        if self._waiting[worker]:
+            self._waiting[worker] -= 1
 
     def take_back(self, worker: str, number: int) -> None:
         """A worker's user was stopped before it could use its permit."""
@@ -68,8 +69,7 @@ class PermitDesk:
             self._budget.end(number)
 
     def bury(self, living: set[str]) -> None:
-        """Count the permits of workers that are gone as lost; what they want comes after what the living want."""
-        self._waiting = deque(sorted(self._waiting, key=lambda worker: worker not in living))
+        """Count the permits of workers that are gone as lost."""
         for worker in [worker for worker, permits in self._out.items() if permits and worker not in living]:
             lost = self._out.pop(worker)
             self._lost.update(lost)
@@ -84,14 +84,18 @@ class PermitDesk:
         self._is_serving = True
         try:
             while (worker := self._next_waiting()) and (permit := self._budget.take()):
-                self._waiting.remove(worker)
+                self._waiting[worker] -= 1
+                self._turns[worker] += 1
                 self._out[worker][permit.number] = permit
                 self._grant(worker, permit)
         finally:
             self._is_serving = False
 
     def _next_waiting(self) -> str | None:
-        return next(filter(self._is_there, self._waiting), None)
+        """Return the worker with the fewest permits out, of several the one with the fewest turns. So the load is even,
+        and a worker that has just died, which nobody knows yet, soon gets no more."""
+        waiting = [worker for worker, users in self._waiting.items() if users and self._is_there(worker)]
+        return min(waiting, key=lambda worker: (len(self._out[worker]), self._turns[worker]), default=None)
 
 
 class WaitingRoom:

@@ -40,7 +40,7 @@ def _options(environment: Any) -> dict[str, Any]:
     """Return the options as the form changes them."""
     options = dict(vars(environment.parsed_options))
     for name, value in request.form.items():
-        if name in options and name != "user_classes":
+        if name in options and not isinstance(options[name], list):
             options[name] = value == "true" if isinstance(options[name], bool) else value
     options["user_classes"] = _ticked(options)
     return options

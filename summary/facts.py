@@ -38,7 +38,7 @@ def _count_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     if summary.get("aborted_count"):
         yield "aborted", f"{summary['aborted_count']} (cut off by the end of the run)"
     if (summary.get("lost") or {}).get("calls"):
-        yield "lost", f"{summary['lost']['calls']} (in flight on workers that died)"
+        yield "lost", f"{summary['lost']['calls']} (counted out to workers that died: perhaps sent)"
     if summary.get("warmup_count"):
         yield "warm-up calls", f"{summary['warmup_count']} (in no figure)"
     if summary.get("total_execution_time_s") is not None:

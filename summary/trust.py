@@ -67,7 +67,7 @@ def _rate(summary: Summary) -> Iterator[Summary]:
 def _workers(summary: Summary) -> Iterator[Summary]:
     lost, client = summary["lost"] or {}, summary["client"] or {}
     if lost.get("workers") or lost.get("calls"):
-        says = f"{lost['workers']} died, with {lost['calls']} calls in flight; the last second of theirs is missing"
+        says = f"{lost['workers']} died, and {lost['calls']} calls of theirs, perhaps sent, were never heard of again"
         yield _finding("workers", False, says)
     elif client.get("processes", 1) > 1:
         yield _finding("workers", True, "none was lost")
@@ -86,7 +86,7 @@ def _connections(summary: Summary) -> Iterator[Summary]:
 
 def _aborted(summary: Summary) -> Iterator[Summary]:
     aborted, calls = summary["aborted_count"], summary["total_requests"]
-    if not calls:
+    if not calls or summary["client"] is None:
         return
     if aborted <= ABORTED_LIMIT * calls:
         yield _finding("aborted", True, f"{aborted} of {calls} calls were cut off by the end of the run")

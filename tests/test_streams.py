@@ -193,10 +193,12 @@ def assert_consistent(call: Call) -> None:
     assert 0 < ttfb_s <= ttft_s <= ttfv_s <= latency_s
     assert ttft_s >= TTFT_S - CLOCK_S
     assert latency_s >= TTFT_S + (TOKENS - 1) * ITL_S - CLOCK_S
-    assert 0 < len(call.gaps_s) < TOKENS
-    assert min(call.gaps_s) > 0
+    assert len(call.gaps_s) < TOKENS
     assert ttft_s + sum(call.gaps_s) <= latency_s + 1e-9
     assert ttft_s + sum(call.gaps_s) >= TTFT_S + (TOKENS - 1) * ITL_S - CLOCK_S
+    if not call.gaps_s:  # A machine so busy that all tokens left in one write.
+        return
+    assert min(call.gaps_s) > 0
     assert call.itl_mean_s == pytest.approx(sum(call.gaps_s) / len(call.gaps_s))
     assert call.itl_max_s == max(call.gaps_s)
     assert_tpot(call)

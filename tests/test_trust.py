@@ -66,7 +66,7 @@ def client(**changes: Any) -> dict[str, Any]:
         ("workers", True, client(processes=3), "none was lost"),
         (
             "workers", False, {"lost": {"calls": 4, "workers": 1}},
-            "1 died, with 4 calls in flight; the last second of theirs is missing",
+            "1 died, and 4 calls of theirs, perhaps sent, were never heard of again",
         ),
         ("connections", True, {}, "20 opened for 200 calls"),
         (
