@@ -94,6 +94,12 @@ class Call:
                          timestamp are those of its schedule
     latency_from_schedule_s  start_lag_s + latency_s: what a client that sent on time would have waited
     stage                of the schedule, from 1
+    content_events       pieces of the answer that carried content: text, reasoning, a tool call or a refusal; 0 for an
+                         answer that was finished without any
+    content_reads        the reads that completed them (streams only): 1 for a stream that arrived in one piece
+    joined_reads         reads with more than one piece that were taken up late: their packets may have come apart
+    error_reason         what failed on the wire, in fixed words such as `refused` or `timed out within the body`;
+                         `None` for an answer that says itself what is wrong
     gaps_s               the gaps themselves: for the run's histogram, no column
     """
 
@@ -133,6 +139,10 @@ class Call:
     start_lag_s: float | None = None
     latency_from_schedule_s: float | None = None
     stage: int | None = None
+    content_events: int | None = None
+    content_reads: int | None = None
+    joined_reads: int | None = None
+    error_reason: str | None = None
     gaps_s: list[float] = field(default_factory=list, repr=False)
     _last_content_s: float | None = None
 

@@ -183,7 +183,7 @@ def _in_one_line(error: Exception) -> str:
 def _conclude(call: Call, wired: Exchange, started_at: float) -> None:
     """Add what the wire saw. The latency ends at the answer's last byte; without one, at the failure."""
     call.status, call.response_bytes, call.connection = wired.status, wired.body_bytes, wired.connection
-    call.connect_s, call.lag_s = wired.connect_s, wired.lag_s
+    call.connect_s, call.lag_s, call.error_reason = wired.connect_s, wired.lag_s, wired.failure
     if wired.first_byte_at is not None:
         call.ttfb_s = wired.first_byte_at - started_at
     if call.outcome != "aborted":

@@ -48,6 +48,8 @@ class Exchange:
     first_byte_at   the read that brought the first byte of the body
     last_byte_at    the read that brought the last byte of the body; of an empty body, of the head
     lag_s           how late, at worst, an arrived packet was taken up; only where the kernel stamps arrivals
+    read_lag_s      the same of the latest read alone
+    failure         what failed, in fixed words such as `refused` or `timed out within the body`
     unread          a stream that the SDK was kept from reading, as its plug's response; see the plugs
     body_bytes      the body as received: chunk framing removed, compression not
     connect_s       of a new connection: start of name resolution -> end of TLS
@@ -59,6 +61,8 @@ class Exchange:
     first_byte_at: float | None = None
     last_byte_at: float | None = None
     lag_s: float | None = None
+    read_lag_s: float | None = None
+    failure: str | None = None
     connect_s: float | None = None
     connection: Literal["new", "reused"] | None = None
     status: int | None = None
