@@ -1,5 +1,6 @@
 """The wire and the SDK client that a plan's calls go through."""
 
+import gc
 from typing import Any
 
 import gevent
@@ -20,13 +21,21 @@ def client_of(plan: Plan, user_class: type[LLMUser]) -> Any:
     """Return the provider's SDK client for a plan. Raises `UsageError` with what the SDK says against it."""
     try:
         rehearse(user_class, plan.settings)
-        return user_class.connect(plan.settings, wire_of(plan))
+        client = user_class.connect(plan.settings, wire_of(plan))
+        _spare_the_collector()
+        return client
     except Exception as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"{plan.settings.provider}'s SDK refuses the options: {reason}") from error
     finally:
         # Importing the SDK took a second that gevent's clock has not seen; a timer set now would end that much early.
         gevent.get_hub().loop.update_now()
+
+
+def _spare_the_collector() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def wire_of(plan: Plan) -> Wire:

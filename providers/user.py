@@ -12,6 +12,7 @@ from providers.call import Call, Finish, IncompleteStream
 from providers.permit import Permit
 from providers.settings import API, Settings
 from wire.exchange import DeadlineExceeded, Exchange, Wire, WireError, exchange, now
+from wire.turns import turns
 
 
 class CallFailed(Exception):
@@ -95,6 +96,7 @@ class LLMUser(User):
     @task
     def ask(self) -> None:
         """Make one call, from its permit to its record; a user without a permit is done."""
+        turns().take()
         permit = self.session.take_permit()
         if permit is None:
             raise StopUser

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from wire.connection import tls_context
+from wire.tls import tls_context
 
 
 @dataclass(frozen=True, slots=True)

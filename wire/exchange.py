@@ -88,8 +88,9 @@ class Exchange:
         if self.lag_s is None or lag_s > self.lag_s:
             self.lag_s = lag_s
 
-    def received(self, data: bytes, at: float) -> None:
-        """A piece of the body arrived."""
+    def received(self, data: bytes, at: float, lag_s: float | None = None) -> None:
+        """A piece of the body arrived, and had waited for us that long."""
+        self.read_lag_s = lag_s
         if self.first_byte_at is None:
             self.first_byte_at = at
         self.last_byte_at = at

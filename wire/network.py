@@ -1,23 +1,30 @@
-"""The wire over the network: kept connections, one request a call, every byte stamped as it is received."""
+"""The wire over the network: kept connections, one request a call, every read stamped as it arrives."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 
 import gevent
+from gevent.hub import Waiter
 
 from wire.connection import Connection, connect
-from wire.exchange import Exchange, Origin, Request, WireError, current, now
+from wire.exchange import DeadlineExceeded, Exchange, Origin, Request, WireError, current, now
 from wire.http1 import AnswerParser, encode
 from wire.proxy import proxy_of
+from wire.turns import turns
 
 IDLE_S = 5.0
 """Idle connections are given up after this: uvicorn and Node close theirs then, and a race would fail the call."""
 
-READS_BEFORE_A_BREAK = 32
-"""A body that comes faster than we read would otherwise keep every other call, and the deadline itself, waiting."""
-
 LINGER_S = 0.1
 """How long to read on for the end of an answer that the SDK has stopped reading, to keep the connection."""
+
+MOST_UNREAD_READS = 128
+MOST_UNREAD_BYTES = 1 << 18
+"""An answer longer than this is replayed in parts: memory stays bounded, and so does the length of a turn."""
+
+SILENT_S, LOOK_EVERY_S = 0.1, 0.05
+"""An answer that says nothing for so long is replayed as far as it is: it may have failed, and stay open."""
 
 
 class NetworkWire:
@@ -25,6 +32,7 @@ class NetworkWire:
 
     def __init__(self) -> None:
         self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)
+        self._silence = _Silence()
 
     def send(self, request: Request) -> "NetworkReply":
         """Send one request and wait for its answer's head. Never sends twice, whatever happens."""
@@ -32,24 +40,21 @@ class NetworkWire:
         exchange = current()
         exchange.begin()
         connection = self._connection(request.origin, exchange)
-        try:
-            exchange.sent_at = now()
-            connection.send(data)
-            return NetworkReply(self, request.origin, connection, exchange)
-        except BaseException:
-            connection.close()
-            raise
-
-    def keep(self, origin: Origin, connection: Connection) -> None:
-        """Take back a connection whose answer has been read to its end."""
-        connection.idle_since = now()
-        self._idle[origin].append(connection)
+        exchange.sent_at = now()
+        reply = NetworkReply(connection, exchange, lambda: self._keep(request.origin, connection), self._silence)
+        reply.ask(data)
+        return reply
 
     def close(self) -> None:
         """Close the idle connections."""
         for idle in self._idle.values():
             while idle:
                 idle.pop().close()
+
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        """Take back a connection whose answer has arrived to its end."""
+        connection.idle_since = now()
+        self._idle[origin].append(connection)
 
     def _connection(self, origin: Origin, exchange: Exchange) -> Connection:
         idle = self._idle[origin]
@@ -77,32 +82,59 @@ def _as_the_proxy_wants(request: Request) -> Request:
 
 
 class NetworkReply:
-    """An answer on its way in. Read to its end it gives its connection back, closed before that, usually, up."""
+    """An answer on its way in.
 
-    def __init__(self, wire: NetworkWire, origin: Origin, connection: Connection, exchange: Exchange) -> None:
-        self._wire, self._origin, self._exchange = wire, origin, exchange
+    The event loop reads, stamps and parses the HTTP of whatever arrives; no greenlet runs in between. The call's
+    greenlet sleeps until there is an end, a silence, or too much to keep, and then, in its turn, is given each read
+    with its stamp, as if it had been there.
+
+    keep  takes the connection back, once the answer has arrived to its end and the connection is still good
+    """
+
+    def __init__(
+        self, connection: Connection, exchange: Exchange, keep: Callable[[], None], silence: "_Silence"
+    ) -> None:
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
         self._connection: Connection | None = connection
+        self._exchange, self._keep, self._silence = exchange, keep, silence
         self._parser = AnswerParser()
-        self._reads = 0
-        self._head_at = self._read_head()
+        # Lists of plain values, which the garbage collector passes over: a tuple for each read would feed it.
+        self._bodies: list[bytes] = []
+        self._arrivals: list[float] = []
+        self._lags_s: list[float | None] = []
+        self._replayed = self._unread_bytes = 0
+        self._head_at = self._latest_at = 0.0
+        self._failure: WireError | None = None
+        self._waiter: Waiter[None] | None = None
+
+    def ask(self, data: bytes) -> None:
+        """Send the request and wait for the answer's head."""
+        try:
+            self._send(data)
+            while not self._parser.head_complete:
+                self._wait()
+        except BaseException:
+            self._give_up()
+            raise
         self.status, self.headers = self._parser.status, self._parser.headers
-        exchange.answered(self.status, self.headers, self._head_at)
+        self._exchange.answered(self.status, self.headers, self._head_at)
 
     def read(self) -> bytes:
-        """Return the next piece of the body as it arrived, b"" after the last."""
-        at = self._head_at
-        body = self._parser.take_body()
-        while not body and self._connection is not None:
-            at = self._receive()
-            body = self._parser.take_body()
-        if body:
-            self._exchange.received(body, at)
+        """Return the next piece of the body as it arrived, b"" after the last. Raises `WireError`."""
+        while self._replayed == len(self._bodies):
+            if self._parser.complete:
+                return b""
+            self._forget_replayed()
+            self._wait()
+        replayed = self._replayed
+        self._replayed += 1
+        body = self._bodies[replayed]
+        self._exchange.received(body, self._arrivals[replayed], self._lags_s[replayed])
         return body
 
     def close(self) -> None:
         """Stop reading. The connection is kept if the rest of the answer comes within `LINGER_S`."""
-        if self._connection is None:
-            return
         try:
             with gevent.Timeout(LINGER_S, False):  # type: ignore[arg-type]  # gevent's own way to ask for no exception
                 while self.read():
@@ -112,37 +144,120 @@ class NetworkReply:
         finally:
             self._give_up()
 
-    def _read_head(self) -> float:
-        while not self._parser.head_complete:
-            at = self._receive()
-        return at
+    def _send(self, data: bytes) -> None:
+        connection = self._connection
+        assert connection is not None
+        connection.listen(self._take, self._fail)
+        self._silence.watch(self)
+        is_sent = connection.send(data)
+        while not is_sent:
+            connection.when_writable(self._wake)
+            self._wait()
+            if self._parser.complete or self._failure is not None:
+                return  # The answer came early, or never will.
+            is_sent = connection.send_rest()
 
-    def _receive(self) -> float:
-        assert self._connection is not None
-        self._reads += 1
+    def _forget_replayed(self) -> None:
+        for part in (self._bodies, self._arrivals, self._lags_s):
+            part.clear()
+        self._replayed = self._unread_bytes = 0
+
+    def _wait(self) -> None:
+        """Sleep until woken, and then until it is this greenlet's turn. Raises what ended the answer, if anything did.
+
+        A deadline that strikes is such an end, unless the answer has arrived whole: it comes after what has arrived.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._waiter = Waiter()
         try:
-            if self._reads % READS_BEFORE_A_BREAK == 0:
-                gevent.sleep(0)
-            data, at, lag_s = self._connection.receive()
-            self._parser.parse(data) if data else self._parser.finish()
+            self._waiter.get()
+        except DeadlineExceeded as error:
+            if not self._parser.complete:
+                self._fail(error)
         except BaseException:
             self._give_up()
             raise
+        finally:
+            self._waiter = None
+
+    # What follows runs in the event loop, which it must not keep waiting: it neither raises nor sleeps.
+
+    def _take(self, data: bytes, at: float, lag_s: float | None) -> None:
+        parser = self._parser
+        had_head = parser.head_complete
+        try:
+            parser.parse(data) if data else parser.finish()
+        except WireError as error:
+            self._fail(error)
+            return
+        self._latest_at = at
         if lag_s is not None:
             self._exchange.late(lag_s)
-        if self._parser.complete:
-            self._settle(self._connection)
-        return at
+        if parser.head_complete and not had_head:
+            self._head_at = at
+        if body := parser.take_body():
+            self._bodies.append(body)
+            self._arrivals.append(at)
+            self._lags_s.append(lag_s)
+            self._unread_bytes += len(body)
+        if parser.complete:
+            self._settle()
+        elif len(self._bodies) >= MOST_UNREAD_READS or self._unread_bytes >= MOST_UNREAD_BYTES:
+            self._wake()
 
-    def _settle(self, connection: Connection) -> None:
-        self._connection = None
+    def look(self, at: float) -> None:
+        """Wake the greenlet if what has arrived has been all for a while."""
+        if at - self._latest_at > SILENT_S and (self._bodies or (self._parser.head_complete and not self.status)):
+            self._wake()
+
+    def _fail(self, error: WireError) -> None:
+        self._failure = self._failure or error
+        self._give_up()
+        self._wake()
+
+    def _settle(self) -> None:
+        connection, self._connection = self._connection, None
         self._exchange.complete = True
+        assert connection is not None
+        connection.mute()
+        self._silence.forget(self)
         if self._parser.reusable:
-            self._wire.keep(self._origin, connection)
+            self._keep()
         else:
             connection.close()
+        self._wake()
 
     def _give_up(self) -> None:
         if self._connection is not None:
+            self._silence.forget(self)
             self._connection.close()
             self._connection = None
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            turns().queue(waiter)
+
+
+class _Silence:
+    """Looks, now and then, for answers that have fallen silent."""
+
+    def __init__(self) -> None:
+        self._replies: dict[NetworkReply, None] = {}
+        self._timer = gevent.get_hub().loop.timer(LOOK_EVERY_S, LOOK_EVERY_S, ref=False)
+
+    def watch(self, reply: NetworkReply) -> None:
+        if not self._replies:
+            self._timer.start(self._look)
+        self._replies[reply] = None
+
+    def forget(self, reply: NetworkReply) -> None:
+        self._replies.pop(reply, None)
+        if not self._replies:
+            self._timer.stop()
+
+    def _look(self) -> None:
+        at = now()
+        for reply in list(self._replies):
+            reply.look(at)

@@ -1,0 +1,45 @@
+"""When the event loop looked at its sockets: how long what it reads can have lain there."""
+
+from functools import cache
+
+import gevent
+
+from wire.exchange import now
+
+LOWEST_PRIORITY, HIGHEST_PRIORITY = -2, 2
+"""libev's EV_MINPRI and EV_MAXPRI."""
+
+SLEPT_S = 0.0002
+"""A poll that took longer than this had nothing to return at first."""
+
+
+class Polls:
+    """Stamps each round's poll.
+
+    unread_since  the earliest time at which a byte can have come that this round reads. A poll that slept was woken by
+                  the first byte: nothing had come before. One that returned at once may return what came at any time
+                  after the poll before it, which would have returned it otherwise.
+    """
+
+    def __init__(self) -> None:
+        loop = gevent.get_hub().loop
+        self.unread_since = self._polled_at = self._returned_at = now()
+        # Last before the poll, after gevent's own callbacks have run; first after it, before any socket is read.
+        self._before = loop.prepare(ref=False, priority=LOWEST_PRIORITY)
+        self._after = loop.check(ref=False, priority=HIGHEST_PRIORITY)
+        self._before.start(self._poll)
+        self._after.start(self._return)
+
+    def _poll(self) -> None:
+        self._polled_at = now()
+
+    def _return(self) -> None:
+        at = now()
+        self.unread_since = at if at - self._polled_at > SLEPT_S else self._returned_at
+        self._returned_at = at
+
+
+@cache
+def polls() -> Polls:
+    """Return the process's polls."""
+    return Polls()
