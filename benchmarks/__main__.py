@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import accuracy, calls, floor, machine, served, stall, start
+from benchmarks import accuracy, calls, floor, machine, served, stall, start, truth
 from benchmarks.plan import Plan
 from benchmarks.processes import BenchmarkFailed
 from benchmarks.tables import Table, markdown, show
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[Plan], Table]] = {
     "calls": calls.measure,
     "floor": floor.measure,
     "accuracy": accuracy.measure,
+    "truth": truth.measure,
     "start": start.measure,
     "mock": served.measure,
     "stall": stall.measure,

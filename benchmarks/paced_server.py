@@ -12,7 +12,7 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import count, groupby
+from itertools import count, groupby, pairwise
 from time import perf_counter
 
 from mock.connection import chunk, head_bytes
@@ -59,7 +59,7 @@ class Truth:
 
     def add(self, asked_at: float, written_at: list[float]) -> None:
         self.ttft_s.append(written_at[0] - asked_at)
-        self.gaps_s += [later - earlier for earlier, later in zip(written_at, written_at[1:], strict=False)]
+        self.gaps_s += [later - earlier for earlier, later in pairwise(written_at)]
 
     def as_answer(self) -> bytes:
         body = json.dumps({"ttft_s": self.ttft_s, "gaps_s": self.gaps_s}).encode()
@@ -91,7 +91,7 @@ class Peer:
 
     def write(self) -> None:
         """Send what is due, and note when."""
-        due_s, data = self._writes[len(self._written_at)]
+        _, data = self._writes[len(self._written_at)]
         try:
             self.socket.sendall(data)
         except OSError:

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.request import urlopen
 
@@ -48,19 +49,19 @@ class MockServer:
 def serving(*options: str) -> Iterator[MockServer]:
     """Run a mock server on a free port of its core for as long as the block lasts."""
     command = [sys.executable, "-m", "mock", "--port", "0", "--tokens", "64", "--exact-tokens", *options]
-    with _running(command, PROJECT, stderr=subprocess.PIPE) as process:
+    with running(command, PROJECT, stderr=subprocess.PIPE) as process:
         pin(process, SERVER_CORE)
         assert process.stderr is not None
         yield MockServer(process.stderr.readline().split()[-1])
 
 
 @contextmanager
-def client(arguments: Sequence[str]) -> Iterator[tuple[Process, Path]]:
+def client(arguments: Sequence[str], **environment: str) -> Iterator[tuple[Process, Path]]:
     """Run a headless Locust in an empty folder, which the block is given; kill it with the block."""
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "stderr").open("w") as errors:
         command = [sys.executable, "-m", "locust", "--headless", *arguments]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
-        with _running(command, Path(folder), **pipes) as process:
+        with running(command, Path(folder), environment, **pipes) as process:
             yield process, Path(folder)
 
 
@@ -85,8 +86,11 @@ def wait_until(reached: Any, timeout_s: float, what: str) -> None:
 
 
 @contextmanager
-def _running(command: Sequence[str], folder: Path, **pipes: Any) -> Iterator[Process]:
-    with subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, text=True, **pipes) as process:
+def running(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] = MappingProxyType({}), **pipes: Any
+) -> Iterator[Process]:
+    """Run a command with nothing of the caller's environment but what it needs; kill it with the block."""
+    with subprocess.Popen(command, cwd=folder, env={**ENVIRONMENT, **environment}, text=True, **pipes) as process:
         try:
             yield process
         finally:

@@ -9,6 +9,7 @@ from greenlet import getcurrent, greenlet
 
 from providers.permit import Permit
 from wire.exchange import now
+from wire.turns import turns
 
 
 class Budget(Protocol):
@@ -173,12 +174,11 @@ class WaitingRoom:
             waiter.set(None)
 
     def _wait_until_due(self, permit: Permit) -> bool:
-        """Tell whether the call's time came before the end of the run."""
-        if permit.scheduled_s is None:
-            return True
-        while (left_s := self._started_at + permit.scheduled_s - now()) > 0:
+        """Wait for the call's time, and then for a turn; False if the run ended before its time came."""
+        while permit.scheduled_s is not None and (left_s := self._started_at + permit.scheduled_s - now()) > 0:
             if self._closed.wait(left_s):
                 return False
+        turns().take()
         return True
 
     def _forget(self, waiter: "AsyncResult[Permit | None]") -> None:

@@ -6,24 +6,25 @@ from functools import cache
 import gevent
 from gevent.hub import Waiter
 
-HIGHEST_PRIORITY = 2
-"""libev's EV_MAXPRI."""
+HIGHEST_PRIORITY, LOWEST_PRIORITY = 2, -2
+"""libev's EV_MAXPRI and EV_MINPRI."""
 
 
 class Turns:
-    """Lets one greenlet go on for each round of the event loop.
+    """Lets one greenlet go on in each round of the event loop, just before the loop looks at its sockets.
 
     Greenlets that are woken together would otherwise run one after the other before the next poll, and everything that
-    arrives in that time would be read late. The idle watcher has the highest priority, so it is called once in each
-    round, whatever else is ready; the sockets' watchers are called in between.
+    arrives in that time would be read late.
     """
 
     def __init__(self) -> None:
-        self._watcher = gevent.get_hub().loop.idle(priority=HIGHEST_PRIORITY)
+        loop = gevent.get_hub().loop
+        self._before_poll = loop.prepare(priority=HIGHEST_PRIORITY)
+        self._sleepless = loop.idle(priority=LOWEST_PRIORITY)
         self._waiting: deque[Waiter[None]] = deque()
 
     def take(self) -> None:
-        """Wait for the running greenlet's turn: until one round after those who wait already."""
+        """Wait for the running greenlet's turn, which comes after those of all who wait already."""
         waiter: Waiter[None] = Waiter()
         self.queue(waiter)
         waiter.get()
@@ -32,13 +33,19 @@ class Turns:
         """Switch to a waiting greenlet when its turn has come. One that has stopped waiting by then has none."""
         self._waiting.append(waiter)
         if len(self._waiting) == 1:
-            self._watcher.start(self._next)
+            self._before_poll.start(self._next)
+            self._sleepless.start(_nothing)
 
     def _next(self) -> None:
         waiter = self._waiting.popleft()
         if not self._waiting:
-            self._watcher.stop()
+            self._before_poll.stop()
+            self._sleepless.stop()
         waiter.switch(None)
+
+
+def _nothing() -> None:
+    """As long as an idle watcher is active, no poll sleeps."""
 
 
 @cache

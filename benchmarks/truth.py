@@ -1,0 +1,176 @@
+"""Are TTFT and ITL true, however many events a second arrive? Held against the target's own clock of each write."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks.contenders import Case, ours
+from benchmarks.figures import Aim, Spread, spread
+from benchmarks.plan import Plan
+from benchmarks.processes import CLIENT_CORE, PROJECT, SERVER_CORE, BenchmarkFailed, client, complaint, pin, running
+from benchmarks.tables import Table
+
+TTFT_S, TOKENS = 0.1, 60
+RUN_S = 8
+QUICK = ("openai",)
+FULL = ("openai", "anthropic", "vertex-ai", "aws-bedrock")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """So many streams at a time, each with so many events a second."""
+
+    streams: int
+    events_per_s: int
+    ttft_aim_ms: float
+    gaps_lost_aim: float = 0.005
+    tls: bool = False
+
+    @property
+    def itl_s(self) -> float:
+        return 1 / self.events_per_s
+
+    @property
+    def name(self) -> str:
+        return f"{self.streams} × {self.events_per_s}/s" + (", TLS" if self.tls else "")
+
+
+PACES = (
+    Pace(60, 100, 5),
+    Pace(120, 100, 5),
+    Pace(120, 100, 5, tls=True),
+    Pace(300, 100, 5),
+    Pace(500, 50, 5),
+    Pace(400, 100, 10, gaps_lost_aim=0.01),
+    Pace(1000, 20, 10),
+)
+ITL_AIM_MS = 2.0
+OVERLOAD = Pace(800, 100, 0)
+OVERLOADS = 20
+COLUMNS = (
+    "provider", "streams", "events/s", "TTFT p99, ms", "aim", "ITL p99, ms", "aim", "gaps lost", "aim", "joined",
+    "believable",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run beside the truth; errors are the tool's 99th percentile less the target's, in ms."""
+
+    events_per_s: float
+    ttft_error_ms: float
+    itl_error_ms: float
+    gaps_lost: float
+    joined: float
+    believable: bool
+
+
+def measure(plan: Plan) -> Table:
+    """Run each pace, for openai alone or for all wire formats; then the overload."""
+    table = Table(
+        "How true TTFT and ITL are",
+        f"Errors of the 99th percentile against the target's own clock of each write; streams of {TOKENS} tokens after "
+        f"{1000 * TTFT_S:g} ms, client and target on a core each. Gaps lost: two events that one read joined.",
+        COLUMNS,
+    )
+    for provider in FULL if plan.full else QUICK:
+        for pace in PACES:
+            table.rows.append(_row(provider, pace, [_run(provider, pace) for _ in range(plan.repeats)]))
+    overloads = [_run("openai", OVERLOAD) for _ in range(OVERLOADS if plan.full else plan.repeats)]
+    table.rows.append([*_row("openai", OVERLOAD, overloads)[:2], *_overload_cells(overloads)])
+    return table
+
+
+def _row(provider: str, pace: Pace, runs: list[Measured]) -> list[str]:
+    def over(name: str) -> Spread:
+        return spread(getattr(run, name) for run in runs)
+
+    lost = over("gaps_lost")
+    return [
+        provider,
+        pace.name,
+        over("events_per_s").text("{:.0f}"),
+        over("ttft_error_ms").text("{:+.1f}"),
+        Aim(pace.ttft_aim_ms, at_most=True).judge(over("ttft_error_ms")),
+        over("itl_error_ms").text("{:+.1f}"),
+        Aim(ITL_AIM_MS, at_most=True).judge(over("itl_error_ms")),
+        lost.text("{:.2%}"),
+        Aim(pace.gaps_lost_aim, at_most=True).judge(lost),
+        over("joined").text("{:.1%}"),
+        f"{sum(run.believable for run in runs)} of {len(runs)}",
+    ]
+
+
+def _overload_cells(runs: list[Measured]) -> list[str]:
+    """An overload has one aim: that no run calls itself believable."""
+    believed = sum(run.believable for run in runs)
+    events, ttft = spread(run.events_per_s for run in runs), spread(run.ttft_error_ms for run in runs)
+    verdict = f"{believed} of {len(runs)}, aim 0 {'✗' if believed else '✓'}"
+    return [events.text("{:.0f}"), ttft.text("{:+.1f}"), "", "", "", "", "", "", verdict]
+
+
+def _run(provider: str, pace: Pace) -> Measured:
+    load = ["-u", str(pace.streams), "-r", str(pace.streams / 2), "-t", f"{RUN_S}s", "-o", "json"]
+    load += ["--warmup", str(pace.streams)]  # They open the connections, whose set-up is no part of this question.
+    with _paced(pace) as (url, environment):
+        arguments = [*ours(Case(provider, stream=True), url), *load]
+        with client(arguments, **environment) as (process, folder):
+            pin(process, CLIENT_CORE)
+            said, _ = process.communicate()
+            if not said:
+                raise BenchmarkFailed(f"a client gave no summary: {complaint(folder)}")
+        return _compared(json.loads(said), _truth(url))
+
+
+def _compared(summary: dict[str, Any], truth: dict[str, list[float]]) -> Measured:
+    calls, itl = summary["success_count"], summary["itl_s"]
+    if not calls or summary["failure_count"]:
+        raise BenchmarkFailed(f"{summary['failure_count']} calls failed: {summary['failures']}")
+    ttft_p99_s, gap_p99_s = (float(np.percentile(truth[name], 99)) for name in ("ttft_s", "gaps_s"))
+    return Measured(
+        events_per_s=summary["output_tokens_per_s"],
+        ttft_error_ms=1000 * (summary["ttft_s"]["p99"] - ttft_p99_s),
+        itl_error_ms=1000 * (itl["p99"] - gap_p99_s),
+        gaps_lost=1 - itl["gaps"] / (calls * (TOKENS - 1)),
+        joined=(summary.get("joined_count") or 0) / calls,
+        believable=summary["verdict"]["believable"],
+    )
+
+
+@contextmanager
+def _paced(pace: Pace) -> Iterator[tuple[str, dict[str, str]]]:
+    """Run a paced server; yield its address, and what its client needs in its environment."""
+    with TemporaryDirectory() as folder:
+        certificate = _certificate(Path(folder)) if pace.tls else None
+        command = [sys.executable, "-m", "benchmarks.paced_server", "--ttft", str(TTFT_S), "--itl", str(pace.itl_s)]
+        command += ["--tokens", str(TOKENS), *(["--tls-cert", str(certificate)] if certificate else [])]
+        with running(command, PROJECT, stderr=subprocess.PIPE) as process:
+            pin(process, SERVER_CORE)
+            assert process.stderr is not None
+            yield process.stderr.readline().split()[-1], {"SSL_CERT_FILE": str(certificate)} if certificate else {}
+
+
+def _certificate(folder: Path) -> Path:
+    """Write a certificate for localhost and its key into one file."""
+    path = folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(path), "-out", str(folder / "chain.pem")]
+    subprocess.run(command, check=True, capture_output=True)
+    with path.open("a") as file:
+        file.write((folder / "chain.pem").read_text())
+    return path
+
+
+def _truth(url: str) -> dict[str, list[float]]:
+    """Ask the target what really happened. `curl` needs no trust in its certificate."""
+    said = subprocess.run(["curl", "-sk", f"{url}/truth"], capture_output=True, check=True).stdout
+    truth: dict[str, list[float]] = json.loads(said)
+    return truth

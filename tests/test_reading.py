@@ -1,0 +1,230 @@
+"""How the event loop reads: when each read arrived, how long it may have lain there, and who goes on when."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import gevent
+import gevent.monkey
+import pytest
+from gevent import socket
+
+from tests.certificates import make_certificate, trusting
+from tests.raw_server import Peer, chunked, serving
+from wire.connection import Connection, PlainSocket, connect
+from wire.exchange import DeadlineExceeded, Origin, exchange, now
+from wire.network import MOST_UNREAD_READS, NetworkWire
+from wire.turns import Turns
+
+block = gevent.monkey.get_original("time", "sleep")
+"""Sleeps as a busy process would: the event loop can't run meanwhile."""
+
+LONG_S = 0.1
+NEVER_S = 600.0
+
+
+class Reads:
+    """What a connection's reads brought."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.data: list[bytes] = []
+        self.at: list[float] = []
+        self.lags_s: list[float] = []
+        connection.listen(self._take, self._fail)
+
+    def _take(self, data: bytes, at: float, lag_s: float | None) -> None:
+        assert lag_s is not None
+        self.data.append(data)
+        self.at.append(at)
+        self.lags_s.append(lag_s)
+
+    def _fail(self, error: Exception) -> None:
+        raise error
+
+    def wait(self, count: int) -> None:
+        with gevent.Timeout(15):
+            while len(self.data) < count:
+                gevent.sleep(0.001)
+
+
+@contextmanager
+def connected() -> Iterator[tuple[Connection, socket.socket]]:
+    """A connection, and its other end, which sends without the event loop."""
+    with PlainSocket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        connection = connect(Origin("http", "127.0.0.1", listening.getsockname()[1]))
+        peer, _ = listening.accept()
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with peer:
+            yield connection, peer
+        connection.close()
+
+
+def test_a_read_that_was_waited_for_has_hardly_a_lag() -> None:
+    with connected() as (connection, peer):
+        reads = Reads(connection)
+        gevent.spawn_later(LONG_S, peer.send, b"first")
+        reads.wait(1)
+    assert reads.lags_s[0] < LONG_S, "the poll slept until it came, however long that was"
+
+
+def test_packets_that_one_read_joins_are_stamped_as_the_last_and_their_lag_covers_the_first() -> None:
+    with connected() as (connection, peer):
+        reads = Reads(connection)
+        gevent.sleep(0.01)
+        first_sent_at = now()
+        peer.send(b"first")
+        block(LONG_S)
+        peer.send(b"second")
+        block(LONG_S)
+        reads.wait(1)
+    assert reads.data == [b"firstsecond"]
+    assert first_sent_at + LONG_S <= reads.at[0] <= first_sent_at + 2 * LONG_S + 0.05
+    assert reads.lags_s[0] >= 2 * LONG_S
+
+
+def test_what_came_while_the_loop_was_busy_is_stamped_as_it_came() -> None:
+    with connected() as (connection, peer):
+        reads = Reads(connection)
+        gevent.sleep(0.01)
+        peer.send(b"first")
+        sent_at = now()
+        block(3 * LONG_S)
+        reads.wait(1)
+    assert reads.at[0] < sent_at + LONG_S
+
+
+def test_between_two_turns_every_socket_is_read() -> None:
+    seen: list[str] = []
+    turns = Turns()
+    with connected() as (connection, peer):
+        connection.listen(lambda data, at, lag_s: seen.append(data.decode()), lambda error: None)
+
+        def work(name: str) -> None:
+            turns.take()
+            seen.append(name)
+            peer.send(f"after {name}".encode())
+            block(0.005)
+
+        gevent.joinall([gevent.spawn(work, name) for name in ("one", "two", "three")])
+        gevent.sleep(0.01)
+    assert seen == ["one", "after one", "two", "after two", "three", "after three"]
+
+
+def test_a_greenlet_that_is_killed_before_its_turn_takes_nobody_elses() -> None:
+    turns, seen = Turns(), list[str]()
+
+    def work(name: str) -> None:
+        turns.take()
+        seen.append(name)
+
+    greenlets = [gevent.spawn(work, name) for name in ("one", "two", "three")]
+    gevent.sleep(0)
+    greenlets[1].kill()
+    gevent.joinall(greenlets)
+    assert seen == ["one", "three"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_answer_is_replayed_with_the_times_of_its_reads(scheme: str, tmp_path: Path) -> None:
+    """Also over TLS: the kernel stamps the records."""
+    sent_at: list[float] = []
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(3):
+            gevent.sleep(0.02)
+            peer.send(b"1\r\nx\r\n")
+            sent_at.append(now())
+        block(2 * LONG_S)
+        gevent.sleep(0.02)
+        peer.send(b"0\r\n\r\n")
+
+    certificate = make_certificate(tmp_path)
+    tls = certificate.server_context() if scheme == "https" else None
+    wire = NetworkWire()
+    with trusting(certificate), serving(script, tls=tls) as server, exchange() as seen:
+        reply = wire.send(server.request())
+        read_at = []
+        while reply.read():
+            read_at.append(seen.last_byte_at)
+    assert seen.lag_s is not None
+    for arrived_at, sent in zip(read_at, sent_at, strict=True):
+        assert arrived_at is not None
+        assert abs(arrived_at - sent) < LONG_S, "the loop was busy afterwards, and the answer replayed at its end"
+
+
+def test_an_answer_that_falls_silent_is_replayed_so_far() -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nerror\r\n")
+        peer.wait_for_close()
+
+    wire = NetworkWire()
+    with serving(script) as server, exchange(), gevent.Timeout(15):
+        reply = wire.send(server.request())
+        assert reply.read() == b"error"
+        reply.close()
+
+
+def test_a_long_answer_is_replayed_in_parts() -> None:
+    """Memory stays bounded however long a stream is."""
+    pieces = 10 * MOST_UNREAD_READS
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        head, *chunks = chunked(*[b"x"] * pieces).split(b"\r\n1\r\n")
+        peer.send(head + b"\r\n")
+        for piece in chunks:
+            peer.send(b"1\r\n" + piece + b"\r\n")
+            gevent.sleep(0)
+
+    wire = NetworkWire()
+    with serving(script) as server, exchange() as seen, gevent.Timeout(30):
+        reply = wire.send(server.request())
+        most, size = 0, 0
+        while piece := reply.read():
+            size += len(piece)
+            most = max(most, len(reply._bodies))
+    assert (size, seen.body_bytes) == (pieces, pieces)
+    assert most <= 2 * MOST_UNREAD_READS
+
+
+def test_a_deadline_comes_after_what_has_arrived() -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntext\r\n")
+        peer.wait_for_close()
+
+    wire = NetworkWire()
+    with serving(script) as server, exchange() as seen:
+        timer = gevent.Timeout.start_new(0.05, DeadlineExceeded("too late"))
+        reply = wire.send(server.request())
+        assert reply.read() == b"text"
+        with pytest.raises(DeadlineExceeded):
+            reply.read()
+        timer.close()
+    assert (seen.status, seen.body_bytes) == (200, 4)
+
+
+def test_a_complete_answer_whose_deadline_strikes_late_is_a_success() -> None:
+    wire = NetworkWire()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(chunked(b"text"))
+        block(0.2)
+
+    with serving(script) as server, exchange() as seen:
+        timer = gevent.Timeout.start_new(0.1, DeadlineExceeded("too late"))
+        reply = wire.send(server.request())
+        assert [reply.read(), reply.read()] == [b"text", b""]
+        timer.close()
+    assert seen.complete
+
+
+def test_time_is_what_the_project_counts_in() -> None:
+    assert abs(now() - time.perf_counter()) < 1
