@@ -35,8 +35,8 @@ class AnswerParser(HTTPResponseParser):
     complete        the last byte of the body was fed
     surplus         bytes came after the answer's end, so the connection can't be trusted with another
 
-    What llhttp refuses is read again by h11, unless a part of the body has been handed out. Two parsers that disagree
-    about where an answer ends are how answers are smuggled, so the connection is not reused then.
+    What llhttp refuses before the body's first byte is read again by h11. Such an answer may end elsewhere for another
+    reader (that is how answers are smuggled), so its connection is never reused.
     """
 
     def __init__(self) -> None:
@@ -77,12 +77,9 @@ class AnswerParser(HTTPResponseParser):
     def take_body(self) -> bytes:
         """Return the body bytes parsed since the last call."""
         if len(self._pieces) == 1:
-            body = self._pieces.pop()
-        else:
-            body = b"".join(self._pieces)
-            self._pieces.clear()
-        if body:
-            self._fed = None
+            return self._pieces.pop()
+        body = b"".join(self._pieces)
+        self._pieces.clear()
         return body
 
     def _remember(self, data: bytes) -> None:
@@ -103,7 +100,7 @@ class AnswerParser(HTTPResponseParser):
     def _read_again(self, fed: bytes, error: HTTPParseError) -> None:
         if not _STATUS_LINE.match(fed):
             raise NotHTTP("the peer's answer is not HTTP/1.1") from error
-        self._fed, self._pieces, self.headers, self.head_complete = None, [], [], False
+        self._fed, self.headers, self.head_complete = None, [], False
         self._tolerant = TolerantParser()
         self._take(self._tolerant.events(fed))
 
@@ -141,6 +138,7 @@ class AnswerParser(HTTPResponseParser):
             self.headers = []
 
     def _on_body(self, piece: bytes | bytearray) -> None:
+        self._fed = None
         if not self.surplus:
             self._pieces.append(bytes(piece))
 
