@@ -10,7 +10,7 @@ import gevent
 from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
-from harness import ending, keys, llm_tab, menus, models, options, preflight, quiet, web
+from harness import ending, keys, llm_tab, menus, models, open_files, options, preflight, quiet, web
 from harness.connect import client_of
 from harness.errors import BREACHED, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
@@ -143,6 +143,8 @@ class Harness:
         check_writable(given["results_prefix"])
         if plan.junit:
             check_junit(plan.junit)
+        if self.master is None and not plan.settings.mock:
+            open_files.check(plan.load["num_users"] or 1)
         preflight.check(plan.settings)
         user_class = self.classes[plan.settings.provider]
         self.client = client_of(plan, user_class)

@@ -228,3 +228,22 @@ def test_a_complete_answer_whose_deadline_strikes_late_is_a_success() -> None:
 
 def test_time_is_what_the_project_counts_in() -> None:
     assert abs(now() - time.perf_counter()) < 1
+
+
+def test_a_tls_peer_that_says_goodbye_with_its_answer_is_no_failure(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(chunked(b"text"))
+        peer.close()
+        block(0.01)
+
+    wire = NetworkWire()
+    with trusting(certificate), serving(script, tls=certificate.server_context()) as server:
+        for connection in ("new", "new"):
+            with exchange() as seen:
+                reply = wire.send(server.request())
+                assert [reply.read(), reply.read()] == [b"text", b""]
+            assert (seen.complete, seen.connection) == (True, connection)
+            gevent.sleep(0.05)

@@ -9,7 +9,17 @@ import gevent
 import gevent.monkey
 from gevent import socket
 
-from wire.exchange import ConnectFailed, ConnectionBroken, ConnectTimedOut, DeadlineExceeded, Origin, Request, now
+from wire.exchange import (
+    ConnectFailed,
+    ConnectionBroken,
+    ConnectTimedOut,
+    DeadlineExceeded,
+    NotHTTP,
+    Origin,
+    Request,
+    now,
+)
+from wire.failures import failure_of, text_of
 from wire.http1 import AnswerParser, encode
 from wire.polls import polls
 from wire.proxy import Proxy, proxy_of
@@ -32,22 +42,30 @@ Fail = Callable[[ConnectionBroken], None]
 
 
 class Connection:
-    """An open connection. It is read by the event loop itself, as soon as something has arrived.
+    """An open connection. The event loop itself reads it, as soon as something has arrived, and writes it.
 
-    `idle_since` is set while it waits for its next request.
+    idle_since   set while it waits for its next request
+    send_error   why the latest request could not be sent whole; an answer may have arrived all the same
     """
 
     def __init__(self, sock: socket.socket, tls: TLS | None) -> None:
         self._socket = PlainSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
         self._socket.setblocking(False)
-        self._tls = tls
-        self._stamped = _ask_for_stamps(self._socket)
-        self._polls = polls()
+        _ask_for_stamps(self._socket)
+        self._tls, self._polls = tls, polls()
         loop = gevent.get_hub().loop
         self._readable = loop.io(self._socket.fileno(), READABLE)
         self._writable = loop.io(self._socket.fileno(), WRITABLE)
         self._unsent = memoryview(b"")
+        self._take: Take = _ignore
+        self._fail: Fail = _ignore
         self.idle_since = 0.0
+        self.send_error: ConnectionBroken | None = None
+
+    @property
+    def has_sent(self) -> bool:
+        """Tell whether the latest request was handed to the socket whole."""
+        return self.send_error is None and not self._unsent
 
     def listen(self, take: Take, fail: Fail) -> None:
         """Call `take` for each read from now on, and `fail` if the connection breaks; both in the event loop."""
@@ -57,32 +75,33 @@ class Connection:
     def mute(self) -> None:
         """Read no more."""
         self._readable.stop()
-        del self._take, self._fail
+        self._take = self._fail = _ignore
 
-    def send(self, data: bytes) -> bool:
-        """Hand bytes to the socket; False if it could not take them all. Raises `ConnectionBroken`."""
-        self._unsent = memoryview(self._tls.encrypt(data) if self._tls else data)
-        return self.send_rest()
+    def send(self, data: bytes) -> None:
+        """Hand the bytes to the socket. Never waits, and never fails.
 
-    def send_rest(self) -> bool:
-        """Hand on what is left."""
+        A server may answer a large request, and stop reading, before it has all of it. So what the socket doesn't take
+        at once goes out from the event loop while we read, and an error is kept until reading has failed too.
+        """
+        self.send_error = None
+        self._push(self._tls.encrypt(data) if self._tls else data)
+
+    def _push(self, data: bytes) -> None:
+        self._unsent = memoryview(bytes(self._unsent) + data) if self._unsent else memoryview(data)
+        self._send_rest()
+
+    def _send_rest(self) -> None:
         try:
             while self._unsent:
                 self._unsent = self._unsent[self._socket.send(self._unsent) :]
         except BlockingIOError:
-            return False
+            self._writable.start(self._send_rest)
+            return
         except OSError as error:
-            raise ConnectionBroken(f"could not send the request: {_reason(error)}") from error
-        return True
-
-    def when_writable(self, wake: Callable[[], None]) -> None:
-        """Call `wake` once, in the event loop, when the socket takes more."""
-
-        def woken() -> None:
-            self._writable.stop()
-            wake()
-
-        self._writable.start(woken)
+            message = f"could not send the request: {text_of(error)}"
+            self.send_error = ConnectionBroken(message, failure_of(error, "send failed"))
+            self._unsent = memoryview(b"")
+        self._writable.stop()
 
     def is_alive(self) -> bool:
         """Tell whether an idle connection is still open, and silent as it should be. Never waits."""
@@ -107,12 +126,22 @@ class Connection:
         try:
             data, ancillary, _, _ = self._socket.recvmsg(RECEIVE_BYTES, TIMESPEC_SPACE_BYTES)
             at, lag_s = self._arrival(ancillary)
-            for piece in (data,) if self._tls is None else self._tls.decrypt(data):
-                self._take(piece, at, lag_s)
+            if self._tls is None:
+                self._take(data, at, lag_s)
+            else:
+                self._take_encrypted(self._tls, data, at, lag_s)
         except BlockingIOError:
             return
         except OSError as error:
-            self._fail(ConnectionBroken(f"the connection was lost: {_reason(error)}"))
+            reason = failure_of(error, "reset")
+            self._fail(ConnectionBroken(f"the connection was lost: {text_of(error)}", reason))
+
+    def _take_encrypted(self, tls: TLS, data: bytes, at: float, lag_s: float | None) -> None:
+        """A read may hold a part of a record, or several; TLS may have something to say to the peer, too."""
+        for piece in tls.decrypt(data):
+            self._take(piece, at, lag_s)
+        if (reply := tls.outgoing.read()) and self._socket.fileno() >= 0:
+            self._push(reply)
 
     def _arrival(self, ancillary: list[tuple[int, int, bytes]]) -> tuple[float, float | None]:
         """Return when the last packet of a read arrived, and how long the first may have waited.
@@ -133,15 +162,16 @@ def connect(origin: Origin) -> Connection:
     """Open a connection, TLS included. Raises `ConnectFailed` or, at the call's deadline, `ConnectTimedOut`."""
     try:
         return _open(origin)
-    except DeadlineExceeded as error:
+    except (DeadlineExceeded, TimeoutError) as error:
         raise ConnectTimedOut(f"no connection to {origin.host}:{origin.port} in time") from error
     except (OSError, UnicodeError) as error:
-        raise ConnectFailed(f"no connection to {origin.host}:{origin.port}: {_reason(error)}") from error
+        message = f"no connection to {origin.host}:{origin.port}: {text_of(error)}"
+        raise ConnectFailed(message, failure_of(error, "unreachable")) from error
 
 
 def _open(origin: Origin) -> Connection:
     proxy = proxy_of(origin)
-    sock = socket.create_connection((proxy.host, proxy.port) if proxy else (origin.host, origin.port))
+    sock = _proxy_socket(proxy) if proxy else socket.create_connection((origin.host, origin.port))
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if origin.scheme != "https":
@@ -167,27 +197,40 @@ def _shake_hands(sock: socket.socket, server_name: str) -> TLS:
     return tls
 
 
+def _proxy_socket(proxy: Proxy) -> socket.socket:
+    try:
+        return socket.create_connection((proxy.host, proxy.port))
+    except (OSError, UnicodeError) as error:
+        message = f"no connection to the proxy {proxy.host}:{proxy.port}: {text_of(error)}"
+        raise ConnectFailed(message, "proxy") from error
+
+
 def _tunnel(sock: socket.socket, origin: Origin, proxy: Proxy) -> None:
     """Ask the proxy for a way through to the origin (CONNECT, RFC 9110 9.3.6)."""
     target = f"[{origin.host}]:{origin.port}" if ":" in origin.host else f"{origin.host}:{origin.port}"
     headers = [("Host", target), *proxy.headers]
     sock.sendall(encode(Request("CONNECT", "http", proxy.host, proxy.port, target, headers, b"")))
+    status = _proxy_status(sock)
+    if not 200 <= status < 300:
+        raise ConnectFailed(f"the proxy refuses a way to {target}: HTTP {status}", "proxy")
+
+
+def _proxy_status(sock: socket.socket) -> int:
     answer = AnswerParser()
-    while not answer.head_complete:
-        data = sock.recv(RECEIVE_BYTES)
-        if not data:
-            raise ConnectFailed("the proxy closed the connection")
-        answer.parse(data)
-    if not 200 <= answer.status < 300:
-        raise ConnectFailed(f"the proxy refuses a way to {target}: HTTP {answer.status}")
+    try:
+        while not answer.head_complete:
+            if not (data := sock.recv(RECEIVE_BYTES)):
+                raise ConnectFailed("the proxy closed the connection", "proxy")
+            answer.parse(data)
+    except NotHTTP as error:
+        raise ConnectFailed("the proxy's answer is not HTTP/1.1", "proxy") from error
+    return answer.status
 
 
-def _ask_for_stamps(sock: socket.socket) -> bool:
-    if sys.platform != "linux":
-        return False
-    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    return True
+def _ignore(*_: object) -> None:
+    """What comes when nobody listens, such as the peer's goodbye behind its answer."""
 
 
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+def _ask_for_stamps(sock: socket.socket) -> None:
+    if sys.platform == "linux":
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)

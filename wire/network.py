@@ -8,7 +8,7 @@ import gevent
 from gevent.hub import Waiter
 
 from wire.connection import Connection, connect
-from wire.exchange import DeadlineExceeded, Exchange, Origin, Request, WireError, current, now
+from wire.exchange import ConnectionBroken, DeadlineExceeded, Exchange, Origin, Request, WireError, current, now
 from wire.http1 import AnswerParser, encode
 from wire.proxy import proxy_of
 from wire.turns import turns
@@ -64,9 +64,9 @@ class NetworkWire:
                 exchange.connection = "reused"
                 return connection
             connection.close()
-        exchange.connection = "new"
         started_at = now()
         connection = connect(origin)
+        exchange.connection = "new"
         exchange.connect_s = now() - started_at
         return connection
 
@@ -109,9 +109,13 @@ class NetworkReply:
         self._waiter: Waiter[None] | None = None
 
     def ask(self, data: bytes) -> None:
-        """Send the request and wait for the answer's head."""
+        """Send the request and wait for the answer's head, which may come before all is sent."""
+        connection = self._connection
+        assert connection is not None
+        connection.listen(self._take, self._fail)
+        self._silence.watch(self)
+        connection.send(data)
         try:
-            self._send(data)
             while not self._parser.head_complete:
                 self._wait()
         except BaseException:
@@ -143,19 +147,6 @@ class NetworkReply:
             pass
         finally:
             self._give_up()
-
-    def _send(self, data: bytes) -> None:
-        connection = self._connection
-        assert connection is not None
-        connection.listen(self._take, self._fail)
-        self._silence.watch(self)
-        is_sent = connection.send(data)
-        while not is_sent:
-            connection.when_writable(self._wake)
-            self._wait()
-            if self._parser.complete or self._failure is not None:
-                return  # The answer came early, or never will.
-            is_sent = connection.send_rest()
 
     def _forget_replayed(self) -> None:
         for part in (self._bodies, self._arrivals, self._lags_s):
@@ -212,7 +203,9 @@ class NetworkReply:
             self._wake()
 
     def _fail(self, error: WireError) -> None:
-        self._failure = self._failure or error
+        """Note what ended the answer. What ended the request before explains a broken connection better."""
+        send_error = self._connection.send_error if self._connection is not None else None
+        self._failure = self._failure or (send_error if isinstance(error, ConnectionBroken) else None) or error
         self._give_up()
         self._wake()
 
@@ -222,7 +215,7 @@ class NetworkReply:
         assert connection is not None
         connection.mute()
         self._silence.forget(self)
-        if self._parser.reusable:
+        if self._parser.reusable and connection.has_sent:
             self._keep()
         else:
             connection.close()
