@@ -57,6 +57,7 @@ class Connection:
         self._readable = loop.io(self._socket.fileno(), READABLE)
         self._writable = loop.io(self._socket.fileno(), WRITABLE)
         self._unsent = memoryview(b"")
+        self._peer_has_gone = False
         self._take: Take = _ignore
         self._fail: Fail = _ignore
         self.idle_since = 0.0
@@ -104,12 +105,16 @@ class Connection:
         self._writable.stop()
 
     def is_alive(self) -> bool:
-        """Tell whether an idle connection is still open, and silent as it should be. Never waits."""
+        """Tell whether an idle connection is still open, and silent as it should be. Never waits.
+
+        Over TLS there may be records that are no data, such as session tickets.
+        """
         try:
-            while True:
+            while not self._peer_has_gone:
                 data = self._socket.recv(RECEIVE_BYTES)
                 if self._tls is None or any(True for _ in self._tls.decrypt(data)):
                     return False
+            return False
         except BlockingIOError:
             return True
         except OSError:
@@ -139,6 +144,7 @@ class Connection:
     def _take_encrypted(self, tls: TLS, data: bytes, at: float, lag_s: float | None) -> None:
         """A read may hold a part of a record, or several; TLS may have something to say to the peer, too."""
         for piece in tls.decrypt(data):
+            self._peer_has_gone = not piece
             self._take(piece, at, lag_s)
         if (reply := tls.outgoing.read()) and self._socket.fileno() >= 0:
             self._push(reply)
