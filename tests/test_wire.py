@@ -474,21 +474,22 @@ def test_every_piece_is_stamped_as_it_arrives(wire: NetworkWire, serve: Serve) -
     assert (seen.first_byte_at, seen.last_byte_at) == (stamps[0], stamps[-1])
 
 
-def test_the_lag_of_the_latest_read_stands_beside_the_worst() -> None:
+def test_the_lag_of_the_latest_piece_stands_beside_the_worst() -> None:
     seen = Exchange()
     for lag_s in (0.25, 0.5, 0.125):
         seen.late(lag_s)
+        seen.received(b"piece", now(), lag_s)
     assert (seen.read_lag_s, seen.lag_s) == (0.125, 0.5)
-    seen.late(None)
+    seen.received(b"piece", now())
     assert (seen.read_lag_s, seen.lag_s) == (None, 0.5)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps what arrives")
-def test_over_tls_no_lag_is_known(wire: NetworkWire, serve: Serve, certificate: Certificate) -> None:
-    plain = ask(wire, serve(answering(answer())))
-    tls = ask(wire, serve(answering(answer()), tls=certificate.server_context()))
-    assert plain.read_lag_s is not None
-    assert (tls.read_lag_s, tls.lag_s) == (None, None)
+def test_the_lag_is_known_over_tls_too(wire: NetworkWire, serve: Serve, certificate: Certificate) -> None:
+    for tls in (None, certificate.server_context()):
+        seen = ask(wire, serve(answering(answer()), tls=tls))
+        assert seen.read_lag_s is not None
+        assert seen.lag_s is not None
 
 
 def test_a_body_that_came_with_the_head_is_stamped_with_that_read(wire: NetworkWire, serve: Serve) -> None:
