@@ -36,7 +36,7 @@ def attach(web_ui: Any, latest: Callable[[], PaceStats | None]) -> None:
     def feed(response: Response) -> Response:
         if request.path.endswith("/stats/requests") and response.is_json:
             content = response.get_json() or {}
-            content["extended_stats"] = [{"key": KEY, "data": rows_of(latest())}]
+            content["extended_stats"] = [{"key": KEY, "data": rows_of(latest())}, *content.get("extended_stats", [])]
             if content.get("state") == STATE_CLEANUP:
                 content["state"] = STATE_RUNNING  # The page stops asking otherwise, and never sees the run's end.
             response.set_data(json.dumps(content))

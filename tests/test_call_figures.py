@@ -7,18 +7,21 @@ from datetime import UTC, datetime
 from math import floor
 from typing import Any
 
+import gevent
 import pytest
+from gevent.monkey import get_original
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from locust.rpc.protocol import Message
 
-from harness.client_watch import CPU_LIMIT, LAG_LIMIT_S, ClientFigures, verdict
+from harness.client_watch import CPU_LIMIT, LAG_LIMIT_S, ClientFigures, ClientWatch, lags_of, verdict
 from harness.pace import PaceStats
 from harness.rehearsal import rehearse
 from locustfile import harness
 from providers.call import Call, Delta, Finish, Part, Usage
 from tests.asking import APIS, settings_of
 from tests.raw_server import serving, silent
+from wire.exchange import now
 
 QUICKLY = settings(deadline=None, max_examples=50)
 BUCKET_ERROR = 0.005
@@ -263,8 +266,12 @@ def test_the_verdict_says_what_was_seen_and_what_to_do() -> None:
     assert verdict(0.084, 0.98) == "the bottleneck (loop lag p99 84 ms, CPU 98 %): use --processes or fewer users"
 
 
-def a_sample(lags_s: Sequence[float] = (), cpu_s: float = 0.0, wall_s: float = 1.0, late_calls: int = 0) -> Any:
-    return {"lags_s": list(lags_s), "cpu_s": cpu_s, "wall_s": wall_s, "late_calls": late_calls}
+ALL_ALONG = (0.0, 1e9)
+
+
+def a_sample(lags_s: Sequence[float] = (), stalls: Sequence[tuple[float, float]] = (), **changes: float) -> Any:
+    usual = {"lags_s": list(lags_s), "stalls": list(stalls), "cpu_s": 0.0, "wall_s": 1.0, "late_calls": 0}
+    return {**usual, **changes}
 
 
 def test_the_busiest_process_decides_over_all_of_its_samples() -> None:
@@ -272,7 +279,7 @@ def test_the_busiest_process_decides_over_all_of_its_samples() -> None:
     client.add("one", a_sample(cpu_s=1.0, wall_s=1.0))
     client.add("one", a_sample(cpu_s=0.2, wall_s=2.0))
     client.add("two", a_sample(cpu_s=1.5, wall_s=3.0))
-    concluded = client.conclude()
+    concluded = client.conclude(ALL_ALONG)
     assert concluded["cpu_share"] == pytest.approx(0.5)
     assert (concluded["processes"], concluded["verdict"]) == (2, "ok")
 
@@ -281,7 +288,7 @@ def test_the_lag_is_over_the_samples_of_all_processes() -> None:
     client = ClientFigures()
     client.add("one", a_sample([0.001] * 97, late_calls=2))
     client.add("two", a_sample([0.2, 0.3, 0.4], late_calls=3))
-    concluded = client.conclude()
+    concluded = client.conclude(ALL_ALONG)
     # 100 samples: rank 0.99 * 99 = 98.01, so 1 % of the way from the 99th, 0.3, to the 100th.
     assert concluded["loop_lag_s"] == pytest.approx({"p50": 0.001, "p99": 0.301, "max": 0.4})
     assert concluded["late_calls"] == 5
@@ -289,10 +296,39 @@ def test_the_lag_is_over_the_samples_of_all_processes() -> None:
 
 
 def test_a_run_too_short_for_a_sample_blames_nobody() -> None:
-    assert ClientFigures().conclude()["verdict"] == "ok"
+    assert ClientFigures().conclude(ALL_ALONG)["verdict"] == "ok"
     client = ClientFigures()
     client.add("here", a_sample(wall_s=0.0))
-    assert (client.conclude()["cpu_share"], client.conclude()["verdict"]) == (0.0, "ok")
+    assert (client.conclude(ALL_ALONG)["cpu_share"], client.conclude(ALL_ALONG)["verdict"]) == (0.0, "ok")
+
+
+def test_a_loop_that_stood_still_counts_by_its_share_of_the_time_and_not_as_one_tick() -> None:
+    """1.5 s of 10 s: 425 ticks on time, and the 75 that should have come meanwhile."""
+    client = ClientFigures()
+    client.add("here", a_sample([0.0] * 425 + lags_of(1.5)))
+    assert client.conclude(ALL_ALONG)["loop_lag_s"]["p99"] == pytest.approx(1.4, abs=0.02)
+    assert lags_of(0.05) == pytest.approx([0.05, 0.03, 0.01])
+    assert lags_of(0.0) == [0.0]
+
+
+def test_a_stall_touches_calls_only_between_the_first_start_and_the_last_end() -> None:
+    client = ClientFigures()
+    client.add("one", a_sample(stalls=[(0.0, 0.9), (1.8, 2.3)]))
+    client.add("two", a_sample(stalls=[(5.0, 6.5), (9.0, 9.4)]))
+    assert client.conclude((1.0, 8.0))["stalls"] == pytest.approx({"count": 2, "longest_s": 1.5, "total_s": 2.0})
+    assert ClientFigures().conclude(ALL_ALONG)["stalls"] == {"count": 0, "longest_s": 0, "total_s": 0}
+
+
+def test_a_blocked_loop_is_a_stall_even_if_nobody_ticked_after_it() -> None:
+    watch = ClientWatch(now())
+    gevent.sleep(0)
+    get_original("time", "sleep")(0.3)
+    sample = watch.take()
+    watch.stop()
+    ((began_s, ended_s),) = sample["stalls"]
+    assert 0 <= began_s < ended_s
+    assert ended_s - began_s >= 0.25
+    assert len(sample["lags_s"]) >= 10
 
 
 # The rehearsal
