@@ -120,13 +120,14 @@ class Master:
         self._took_part.clear()
         self._drain.begin()
         self._is_over = False
-        self._be_patient()
+        self._expect_beats(BEATS_AT_START)  # Until all workers have told of the run none is taken for dead.
 
-    def _be_patient(self) -> None:
-        """Until all workers have told of the run, take none for dead."""
-        locust.runners.HEARTBEAT_LIVENESS = BEATS_AT_START
-        for worker in self._runner.clients.all:
-            worker.heartbeat = BEATS_AT_START
+    def _expect_beats(self, beats: int) -> None:
+        """Take a worker for dead that misses so many heartbeats from now on."""
+        if locust.runners.HEARTBEAT_LIVENESS != beats:
+            locust.runners.HEARTBEAT_LIVENESS = beats
+            for worker in self._runner.clients.all:
+                worker.heartbeat = beats
 
     def end(self) -> None:
         """The run's files are closed: what still comes from its workers comes too late."""
@@ -164,7 +165,7 @@ class Master:
             return
         self._took_part.add(client_id)
         if self._took_part >= {worker.id for worker in self._runner.clients.all}:
-            locust.runners.HEARTBEAT_LIVENESS = BEATS
+            self._expect_beats(BEATS)
         self._receive(self._run, self._desk, client_id, data)
 
     def _receive(self, run: Run, desk: PermitDesk, worker: str, report: dict[str, Any]) -> None:
