@@ -19,6 +19,9 @@ class ExitCode:
     def note(self, code: int) -> None:
         self._noted.add(code)
 
+    def has(self, code: int) -> bool:
+        return code in self._noted
+
     @property
     def is_signalled(self) -> bool:
         """Tell whether the user has asked for the end by a signal."""

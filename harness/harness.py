@@ -27,7 +27,7 @@ from harness import (
     web,
 )
 from harness.connect import client_of
-from harness.errors import BREACHED, INTERNAL, INTERRUPTED, CannotStart, UsageError
+from harness.errors import BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.gatekeeper import check_junit, passes
 from harness.locust_csv import refine_buckets
@@ -99,6 +99,7 @@ class Harness:
     def begin(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         """Listen to `init`: check everything that can be checked before the first call, or leave with one line."""
         self._stdout = streams.take_stdout()
+        streams.let_the_terminal_go()
         try:
             signals = self._watch_signals(environment, runner)
             self._begin(environment, runner, web_ui)
@@ -267,7 +268,7 @@ class Harness:
             self._attempt(lambda: self._tell(summary, given))
             self._attempt(lambda: self._judge(trial.plan, summary))
         if trial.run.ended["early"]:
-            _log.error("the run ended early: %s", trial.run.ended["why"])
+            _log.error("the run is not complete: %s", trial.run.ended["why"])
         if trial.run.broken or trial.run.ended["early"]:
             self.exit_code.note(INTERNAL)
         if self.master is not None:
@@ -282,6 +283,8 @@ class Harness:
         except CannotStart as error:
             _log.error("%s", error)
         except OSError as error:
+            if self.exit_code.has(HUNG_UP):
+                return None
             _log.error("can't write the summary to stdout: %s", (error.strerror or str(error)).lower())
         except Exception:
             _log.exception("an error of our own")

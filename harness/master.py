@@ -124,7 +124,7 @@ class Master:
 
     def _expect_beats(self, beats: int) -> None:
         """Take a worker for dead that misses so many heartbeats from now on."""
-        if locust.runners.HEARTBEAT_LIVENESS != beats:
+        if beats != locust.runners.HEARTBEAT_LIVENESS:
             locust.runners.HEARTBEAT_LIVENESS = beats
             for worker in self._runner.clients.all:
                 worker.heartbeat = beats
