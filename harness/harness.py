@@ -19,6 +19,7 @@ from harness import (
     menus,
     models,
     options,
+    orphan,
     preflight,
     quiet,
     refusals,
@@ -134,6 +135,7 @@ class Harness:
         else:
             self._begin_attended(environment)
         if self.master is not None:
+            orphan.forget_stopped_workers()
             self.master.wait_for_workers(given.processes or 0)
         if web_ui:
             web.attach(web_ui, environment, self._check_form)

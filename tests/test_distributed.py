@@ -132,6 +132,21 @@ def test_a_second_interrupt_cuts_the_workers_calls_off_and_they_are_recorded(to_
     assert "Traceback" not in ended.stderr
 
 
+def test_a_worker_that_is_stopped_for_good_holds_nobody_up(tmp_path: Path, slow_mock: MockServer) -> None:
+    options = against(slow_mock, "--processes", "2", "-u", "4", "-r", "4", "-i", "1000")
+    with started(tmp_path, options) as running:
+        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
+        stopped = children_of(running)[0]
+        os.kill(stopped, signal.SIGSTOP)
+        running.send(signal.SIGINT)
+        ended = running.wait()
+    assert ended.code == 130, ended.stderr
+    assert not is_alive(stopped)
+    assert summary_in(tmp_path)["lost"]["workers"] == 1
+    assert len(rows_in(tmp_path)) == summary_in(tmp_path)["total_requests"]
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_killed_master_leaves_its_rows_and_no_worker_that_goes_on(tmp_path: Path, slow_mock: MockServer) -> None:
     options = against(slow_mock, "--processes", "2", "--rate", "20", "-u", "20", "-i", "2000")
     with started(tmp_path, options) as running:
