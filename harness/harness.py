@@ -18,6 +18,7 @@ from harness import (
     llm_tab,
     menus,
     models,
+    open_files,
     options,
     orphan,
     preflight,
@@ -178,6 +179,8 @@ class Harness:
         check_writable(given["results_prefix"])
         if plan.junit:
             check_junit(plan.junit)
+        if self.master is None and not plan.settings.mock:
+            open_files.check(plan.load["num_users"] or 1)
         preflight.check(plan.settings)
         user_class = self.classes[plan.settings.provider]
         refusals.check_tags(user_class, given)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import locust.runners
 
-from harness import ending, orphan, preflight
+from harness import ending, open_files, orphan, preflight
 from harness.budget import Budget
 from harness.clock import MasterClock
 from harness.connect import client_of
@@ -119,6 +119,7 @@ class Worker:
         plan = self._plan({**vars(given), "host": environment.host, "seed": given.run_seed})
         if self._outbox is not None:
             self._outbox.close()
+        open_files.allow(plan.load["num_users"] or 1)
         preflight.check(plan.settings)
         client = client_of(plan, self._classes[plan.settings.provider])
         run_id, started_at = given.run_id, self._started_at(given)

@@ -64,4 +64,5 @@ def _end_badly(answer: Answer) -> None:
     if answer.end == "stall":
         Event().wait()
     if answer.end != "complete":
-        raise ConnectionBroken("the peer closed the connection before the answer was complete")
+        message = "the peer closed the connection before the answer was complete"
+        raise ConnectionBroken(message, "reset" if answer.end == "reset" else None)

@@ -58,6 +58,10 @@ class Peer:
         self._server.arrived.set()
         return received
 
+    def head(self) -> bytes:
+        """Wait for a request, and read no further than its head."""
+        return self._read_until(b"\r\n\r\n")[0]
+
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
@@ -229,8 +233,8 @@ def chunked(*chunks: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + framed
 
 
-def mocking(service: Service, *headers: tuple[str, str]) -> Script:
-    """Answer every request as the mock would, with more headers."""
+def mocking(service: Service, *headers: tuple[str, str], bend: Callable[[bytes], bytes] = bytes) -> Script:
+    """Answer every request as the mock would, with more headers; `bend` has the last word on the bytes."""
 
     def script(peer: Peer) -> None:
         while received := peer.request():
@@ -238,6 +242,6 @@ def mocking(service: Service, *headers: tuple[str, str]) -> Script:
             said = service.answer(MockRequest(received.method, received.target, named, received.body))
             said.headers.extend(headers)
             head = head_bytes(said, chunked=False, keep_alive=True)
-            peer.send(head + b"".join(part.data for part in said.parts))
+            peer.send(bend(head + b"".join(part.data for part in said.parts)))
 
     return script

@@ -1,10 +1,12 @@
 """The exit codes: 0 reachable, 1 not, 2 bad usage, 70 an error of our own; each with one line that says why."""
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
 
+from harness import open_files
 from tests.command_line import QUICK_MOCK, Ended, forked, free_port, rows_in, started
 from tests.mock_server import MockServer
 
@@ -141,3 +143,22 @@ def test_a_full_disk_ends_with_70_and_a_whole_summary(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert len([line for line in done.stderr.splitlines() if "/ERROR/" in line]) == 1, done.stderr
     assert "file too large" in done.stderr
+
+
+def test_more_users_than_open_files_are_refused_before_the_first_call(tmp_path: Path) -> None:
+    few = ["sh", "-c", 'ulimit -n 300; exec "$@"', "sh"]
+    with started(tmp_path, [*OPENAI, "-H", "http://127.0.0.1:9", "-u", "400"], wrapper=few) as running:
+        done = running.wait()
+    assert done.code == 2
+    assert done.stderr.splitlines()[-1].startswith("locust: error: 400 users need 600 open files, but the limit is 300")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_soft_limit_of_open_files_is_raised_for_the_users() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        open_files.check(100)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (100 + open_files.SPARE_FILES, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

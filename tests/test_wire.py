@@ -2,6 +2,7 @@
 
 import os
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -337,7 +338,7 @@ def test_a_refused_connection_has_failed_and_sent_nothing(wire: NetworkWire, ser
     with serving(silent) as server:
         pass
     seen = fail(wire, server, ConnectFailed)
-    assert (seen.requests, seen.sent_at, seen.connect_s, seen.status) == (1, None, None, None)
+    assert (seen.requests, seen.connection, seen.sent_at, seen.connect_s, seen.status) == (1, None, None, None, None)
 
 
 def test_an_unknown_host_is_a_failed_connect(wire: NetworkWire, serve: Serve) -> None:
@@ -471,6 +472,23 @@ def test_every_piece_is_stamped_as_it_arrives(wire: NetworkWire, serve: Serve) -
     assert seen.sent_at is not None
     assert started_at < seen.sent_at < stamps[0]
     assert (seen.first_byte_at, seen.last_byte_at) == (stamps[0], stamps[-1])
+
+
+def test_the_lag_of_the_latest_read_stands_beside_the_worst() -> None:
+    seen = Exchange()
+    for lag_s in (0.25, 0.5, 0.125):
+        seen.late(lag_s)
+    assert (seen.read_lag_s, seen.lag_s) == (0.125, 0.5)
+    seen.late(None)
+    assert (seen.read_lag_s, seen.lag_s) == (None, 0.5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps what arrives")
+def test_over_tls_no_lag_is_known(wire: NetworkWire, serve: Serve, certificate: Certificate) -> None:
+    plain = ask(wire, serve(answering(answer())))
+    tls = ask(wire, serve(answering(answer()), tls=certificate.server_context()))
+    assert plain.read_lag_s is not None
+    assert (tls.read_lag_s, tls.lag_s) == (None, None)
 
 
 def test_a_body_that_came_with_the_head_is_stamped_with_that_read(wire: NetworkWire, serve: Serve) -> None:
@@ -749,6 +767,15 @@ def test_a_long_https_body_arrives_whole(wire: NetworkWire, serve: Serve, certif
     server = serve(answering(answer(body)), tls=certificate.server_context())
     assert bytes(ask(wire, server).body) == body
     assert ask(wire, server).connection == "reused"
+
+
+def test_a_long_https_request_is_sent_whole(wire: NetworkWire, serve: Serve, certificate: Certificate) -> None:
+    body = os.urandom(3_000_000)
+    server = serve(answering(answer()), tls=certificate.server_context())
+    headers = [("Host", "test"), ("Content-Length", str(len(body)))]
+    seen = [ask(wire, server, replace(server.request(), headers=headers, body=body)) for _ in range(2)]
+    assert [one.connection for one in seen] == ["new", "reused"]
+    assert [request.body == body for request in server.requests] == [True, True]
 
 
 def test_an_https_connection_that_the_server_closed_meanwhile_is_not_reused(

@@ -77,15 +77,23 @@ def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
+_ERRORS: tuple[tuple[type[wire.WireError], Any], ...] = (
+    (wire.ConnectTimedOut, botocore.ConnectTimeoutError),
+    (wire.DeadlineExceeded, botocore.ReadTimeoutError),
+    (wire.ConnectFailed, botocore.EndpointConnectionError),
+    (wire.ConnectionBroken, botocore.ConnectionClosedError),
+    (wire.NotHTTP, botocore.ConnectionClosedError),
+)
+"""The wire's errors and botocore's, the narrower class first."""
+
+
 @contextmanager
 def _botocore_errors(url: str) -> Iterator[None]:
     try:
         yield
-    except wire.ConnectTimedOut as error:
-        raise botocore.ConnectTimeoutError(endpoint_url=url, error=error) from error
-    except wire.DeadlineExceeded as error:
-        raise botocore.ReadTimeoutError(endpoint_url=url, error=error) from error
-    except wire.ConnectFailed as error:
-        raise botocore.EndpointConnectionError(endpoint_url=url, error=error) from error
-    except (wire.ConnectionBroken, wire.NotHTTP) as error:
-        raise botocore.ConnectionClosedError(endpoint_url=url, error=error) from error
+    except wire.WireError as error:
+        wire.current().failed(error)
+        for ours, theirs in _ERRORS:
+            if isinstance(error, ours):
+                raise theirs(endpoint_url=url, error=error) from error
+        raise

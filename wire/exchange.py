@@ -11,20 +11,54 @@ now = time.perf_counter
 """The one clock: every stamp of the project is a reading of it, in seconds."""
 
 
+Failure = Literal[
+    "refused",
+    "unknown host",
+    "unreachable",
+    "TLS",
+    "proxy",
+    "reset",
+    "closed early",
+    "timed out at connect",
+    "timed out before the head",
+    "timed out within the body",
+    "not HTTP",
+    "too many open files",
+    "send failed",
+]
+"""What can fail on the wire, in the words that rows and summaries group by."""
+
+
 class WireError(Exception):
-    """The wire failed. Each plug turns it into its SDK's own exception."""
+    """The wire failed. Each plug turns it into its SDK's own exception.
+
+    `failure` is the word for it; `None` for a second request, which is the SDK's failure, and for a deadline, whose
+    word depends on how far the exchange was.
+    """
+
+    failure: Failure | None = None
+
+    def __init__(self, message: str, failure: Failure | None = None) -> None:
+        super().__init__(message)
+        self.failure = failure or self.failure
 
 
 class ConnectFailed(WireError):
     """No connection came about: refused, unknown name, TLS not agreed."""
 
+    failure = "unreachable"
+
 
 class ConnectionBroken(WireError):
     """The connection was lost, by reset or by an early close, before the answer was complete."""
 
+    failure = "closed early"
+
 
 class NotHTTP(WireError):
     """The peer's bytes, or the SDK's headers, are not HTTP/1.1."""
+
+    failure = "not HTTP"
 
 
 class SecondRequest(WireError):
@@ -36,7 +70,9 @@ class DeadlineExceeded(WireError):
 
 
 class ConnectTimedOut(DeadlineExceeded):
-    """The call's total deadline passed before there was a connection."""
+    """The call's total deadline, or the system's own, passed before there was a connection."""
+
+    failure = "timed out at connect"
 
 
 @dataclass(slots=True)
@@ -49,10 +85,11 @@ class Exchange:
     last_byte_at    the read that brought the last byte of the body; of an empty body, of the head
     lag_s           how late, at worst, an arrived packet was taken up; only where the kernel stamps arrivals
     read_lag_s      the same of the latest read alone
-    failure         what failed, in fixed words such as `refused` or `timed out within the body`
+    failure         what failed, if the SDK was told of a failure
     unread          a stream that the SDK was kept from reading, as its plug's response; see the plugs
     body_bytes      the body as received: chunk framing removed, compression not
     connect_s       of a new connection: start of name resolution -> end of TLS
+    connection      `None` until there is one
     """
 
     keep_body: bool = False
@@ -62,7 +99,7 @@ class Exchange:
     last_byte_at: float | None = None
     lag_s: float | None = None
     read_lag_s: float | None = None
-    failure: str | None = None
+    failure: Failure | None = None
     connect_s: float | None = None
     connection: Literal["new", "reused"] | None = None
     status: int | None = None
@@ -83,10 +120,18 @@ class Exchange:
         self.status, self.headers, self.body_bytes = status, headers, 0
         self.last_byte_at = at
 
-    def late(self, lag_s: float) -> None:
+    def late(self, lag_s: float | None) -> None:
         """A packet had waited for us that long; `last_byte_at` and its like are already free of it."""
-        if self.lag_s is None or lag_s > self.lag_s:
+        self.read_lag_s = lag_s
+        if lag_s is not None and (self.lag_s is None or lag_s > self.lag_s):
             self.lag_s = lag_s
+
+    def failed(self, error: WireError) -> None:
+        """The SDK is about to be told of this failure."""
+        if error.failure is None and isinstance(error, DeadlineExceeded):
+            self.failure = "timed out before the head" if self.status is None else "timed out within the body"
+        else:
+            self.failure = error.failure
 
     def received(self, data: bytes, at: float) -> None:
         """A piece of the body arrived."""

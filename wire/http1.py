@@ -1,12 +1,17 @@
-"""HTTP/1.1 as bytes: a request written, an answer parsed (by llhttp). RFC 9112."""
+"""HTTP/1.1 as bytes: a request written, an answer parsed, by llhttp (strict and fast) or else by h11. RFC 9112."""
 
 import re
+from collections.abc import Iterable
 
+import h11
 from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
 
 from wire.exchange import ConnectionBroken, NotHTTP, Request
+from wire.tolerant import MOST_HEAD_BYTES, Event, TolerantParser, headers_of
 
 _FORBIDDEN_IN_HEADER = re.compile(r"[\r\n\0]")
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] [0-9]{3}[ \r\n]")
+"""What an answer begins with. Without it h11 would wait for the end of a head that never comes."""
 
 
 def encode(request: Request) -> bytes:
@@ -29,6 +34,9 @@ class AnswerParser(HTTPResponseParser):
     head_complete   status and `headers` are final (interim 1xx answers are passed over)
     complete        the last byte of the body was fed
     surplus         bytes came after the answer's end, so the connection can't be trusted with another
+
+    What llhttp refuses before the body's first byte is read again by h11. Such an answer may end elsewhere for another
+    reader (that is how answers are smuggled), so its connection is never reused.
     """
 
     def __init__(self) -> None:
@@ -41,25 +49,27 @@ class AnswerParser(HTTPResponseParser):
         self._field = ""
         self._value: str | None = None
         self._pieces: list[bytes] = []
+        self._fed: list[bytes] | None = []
+        self._tolerant: TolerantParser | None = None
 
     @property
     def reusable(self) -> bool:
-        return self.complete and not self.surplus and bool(self.should_keep_alive())
+        return self.complete and not self.surplus and self._tolerant is None and bool(self.should_keep_alive())
 
     def parse(self, data: bytes) -> None:
         """Take the next received bytes. Raises `NotHTTP`."""
+        if self._fed is not None:
+            self._remember(data)
         try:
             self.feed(data)
         except HTTPParseError as error:
-            if not self.complete:
-                raise NotHTTP("the peer's answer is not HTTP/1.1") from error
-            self.surplus = True
+            self._refused(data, error)
 
     def finish(self) -> None:
         """Take the peer's close. It ends a body without a length; anywhere else, `ConnectionBroken`."""
         try:
-            self.feed(b"")
-        except HTTPParseError:
+            self._take(self._tolerant.events(b"")) if self._tolerant else self.feed(b"")
+        except (HTTPParseError, NotHTTP):
             self.complete = False
         if not self.complete:
             raise ConnectionBroken("the peer closed the connection before the answer was complete")
@@ -72,6 +82,37 @@ class AnswerParser(HTTPResponseParser):
         self._pieces.clear()
         return body
 
+    def _remember(self, data: bytes) -> None:
+        assert self._fed is not None
+        if not self.head_complete and sum(map(len, self._fed)) > MOST_HEAD_BYTES:
+            raise NotHTTP("the head of the peer's answer is too long")
+        self._fed.append(data)
+
+    def _refused(self, data: bytes, error: HTTPParseError) -> None:
+        """Let h11 read what llhttp refuses, which from then on refuses everything."""
+        if self._tolerant is not None:
+            self._take(self._tolerant.events(data))
+        elif self.complete:
+            self.surplus = True
+        else:
+            self._read_again(b"".join(self._fed or ()), error)
+
+    def _read_again(self, fed: bytes, error: HTTPParseError) -> None:
+        if not _STATUS_LINE.match(fed):
+            raise NotHTTP("the peer's answer is not HTTP/1.1") from error
+        self._fed, self.headers, self.head_complete = None, [], False
+        self._tolerant = TolerantParser()
+        self._take(self._tolerant.events(fed))
+
+    def _take(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, h11.Response):
+                self.status, self.headers, self.head_complete = event.status_code, headers_of(event), True
+            elif isinstance(event, h11.Data):
+                self._pieces.append(bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage):
+                self.complete = True
+
     def _on_message_begin(self) -> None:
         if self.complete:
             self.surplus = True
@@ -79,11 +120,13 @@ class AnswerParser(HTTPResponseParser):
     def _on_status(self, text: str) -> None: ...
 
     def _on_header_field(self, text: str) -> None:
-        self._keep_header()
-        self._field += text
+        if not self.head_complete:
+            self._keep_header()
+            self._field += text
 
     def _on_header_value(self, text: str) -> None:
-        self._value = (self._value or "") + text
+        if not self.head_complete:
+            self._value = (self._value or "") + text
 
     def _on_headers_complete(self) -> None:
         if self.head_complete:
@@ -95,6 +138,7 @@ class AnswerParser(HTTPResponseParser):
             self.headers = []
 
     def _on_body(self, piece: bytes | bytearray) -> None:
+        self._fed = None
         if not self.surplus:
             self._pieces.append(bytes(piece))
 
@@ -102,6 +146,6 @@ class AnswerParser(HTTPResponseParser):
         self.complete = self.head_complete
 
     def _keep_header(self) -> None:
-        if self._value is not None and not self.head_complete:
+        if self._value is not None:
             self.headers.append((self._field, self._value))
             self._field, self._value = "", None

@@ -43,7 +43,8 @@ class WireTransport(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         with _httpx2_errors():
             reply = self._wire.send(_request(request))
-        response = httpx2.Response(reply.status, headers=reply.headers, stream=_Body(reply), request=request)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+        response = httpx2.Response(reply.status, headers=headers, stream=_Body(reply), request=request)
         if self._keep_streams and response.is_success and "alt=sse" in request.url.query.decode():
             wire.current().unread = response
             return httpx2.Response(reply.status, content=b"", request=request)
@@ -82,6 +83,7 @@ def _httpx2_errors() -> Iterator[None]:
     try:
         yield
     except wire.WireError as error:
+        wire.current().failed(error)
         for ours, theirs in _ERRORS:
             if isinstance(error, ours):
                 raise theirs(str(error)) from error

@@ -6,7 +6,7 @@ from dataclasses import replace
 import gevent
 
 from wire.connection import Connection, connect
-from wire.exchange import Exchange, Origin, Request, WireError, current, now
+from wire.exchange import ConnectionBroken, Exchange, Origin, Request, WireError, current, now
 from wire.http1 import AnswerParser, encode
 from wire.proxy import proxy_of
 
@@ -59,9 +59,9 @@ class NetworkWire:
                 exchange.connection = "reused"
                 return connection
             connection.close()
-        exchange.connection = "new"
         started_at = now()
         connection = connect(origin)
+        exchange.connection = "new"
         exchange.connect_s = now() - started_at
         return connection
 
@@ -125,11 +125,16 @@ class NetworkReply:
                 gevent.sleep(0)
             data, at, lag_s = self._connection.receive()
             self._parser.parse(data) if data else self._parser.finish()
+        except ConnectionBroken as error:
+            send_error = self._connection.send_error
+            self._give_up()
+            if send_error is not None:
+                raise send_error from error
+            raise
         except BaseException:
             self._give_up()
             raise
-        if lag_s is not None:
-            self._exchange.late(lag_s)
+        self._exchange.late(lag_s)
         if self._parser.complete:
             self._settle(self._connection)
         return at
@@ -137,7 +142,7 @@ class NetworkReply:
     def _settle(self, connection: Connection) -> None:
         self._connection = None
         self._exchange.complete = True
-        if self._parser.reusable:
+        if self._parser.reusable and connection.has_sent:
             self._wire.keep(self._origin, connection)
         else:
             connection.close()

@@ -31,7 +31,7 @@ def proxy_of(origin: Origin) -> Proxy | None:
         return None
     parts = urlsplit(url if "://" in url else f"http://{url}")
     if parts.scheme != "http" or not parts.hostname:
-        raise ConnectFailed(f"the proxy of {origin.scheme.upper()}_PROXY must be http://host:port")
+        raise ConnectFailed(f"the proxy of {origin.scheme.upper()}_PROXY must be http://host:port", "proxy")
     return Proxy(parts.hostname, parts.port or 80, _authorization(parts.username, parts.password))
 
 

@@ -1,0 +1,25 @@
+"""Open files: each user can hold a connection, so a process must be allowed enough of them."""
+
+import resource
+
+from harness.errors import UsageError
+
+SPARE_FILES = 200
+"""For all that is no user's connection: logs, results, imports, connections to workers, the web UI."""
+
+
+def allow(users: int) -> int:
+    """Raise the process's own limit, as far as it may, for that many users; return the limit."""
+    wanted = users + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def check(users: int) -> None:
+    """Raise `UsageError` if the system doesn't allow that many users to be connected at once."""
+    wanted, limit = users + SPARE_FILES, allow(users)
+    if limit < wanted:
+        raise UsageError(f"{users} users need {wanted} open files, but the limit is {limit}: raise it with ulimit -n")

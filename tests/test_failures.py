@@ -1,0 +1,328 @@
+"""What real servers do to a call, through the real SDKs: odd answers are read, early ones kept, failures named."""
+
+import errno
+import gzip
+import os
+import resource
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from gevent import socket
+from gevent.event import Event
+
+from mock.pace import Pace
+from mock.service import Service
+from providers.call import Call
+from tests.asking import PROVIDERS, Asker
+from tests.certificates import make_certificate, trusting
+from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, mocking, serving, silent
+from wire.exchange import ConnectionBroken, Exchange
+from wire.failures import failure_of
+from wire.proxy import proxy_of
+
+BOTH_PLUGS = pytest.mark.parametrize("provider", ["openai", "aws-bedrock"])
+BOTH_WAYS = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+BOTH_SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
+SOON_S = 0.5
+"""A deadline that a busy machine still reaches the server in."""
+LARGE = "word " * 1_200_000
+TOO_LARGE = answer(b'{"error": {"message": "request entity too large"}}', status="413 Payload Too Large")
+
+
+def with_head(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    def bend(data: bytes) -> bytes:
+        head, end, body = data.partition(b"\r\n\r\n")
+        return change(head + end[:2]) + end[2:] + body
+
+    return bend
+
+
+def with_length(data: bytes) -> bytes:
+    """Give a stream, whose length the mock doesn't tell, its length."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = b"" if b"content-length" in head.lower() else b"\r\nContent-Length: %d" % len(body)
+    return head + length + b"\r\n\r\n" + body
+
+
+def line_feeds_alone(data: bytes) -> bytes:
+    head, _, body = data.partition(b"\r\n\r\n")
+    return head.replace(b"\r\n", b"\n") + b"\n\n" + body
+
+
+def chunks_beside_the_length(data: bytes) -> bytes:
+    head, _, body = data.partition(b"\r\n\r\n")
+    return head + b"\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+
+
+def the_length_twice(head: bytes) -> bytes:
+    return head + next(line for line in head.splitlines(True) if line.lower().startswith(b"content-length"))
+
+
+BENDS = {
+    "Latin-1 in a header": with_head(lambda head: head + b"X-City: S\xe3o Paulo\r\n"),
+    "UTF-8 in a header": with_head(lambda head: head + "X-City: São Paulo €\r\n".encode()),
+    "64 kB of headers": with_head(lambda head: head + b"X-Long: %s\r\n" % (b"a" * 1000) * 64),
+    "a folded header": with_head(lambda head: head + b"X-Folded: a\r\n b\r\n"),
+    "the length twice": with_head(the_length_twice),
+    "line feeds alone": line_feeds_alone,
+    "chunks beside the length": chunks_beside_the_length,
+}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@BOTH_WAYS
+def test_an_odd_answer_is_read_as_the_sdk_would(provider: str, stream: bool) -> None:
+    for kind, change in BENDS.items():
+
+        def bend(data: bytes, change: Callable[[bytes], bytes] = change) -> bytes:
+            return change(with_length(data))
+
+        with serving(mocking(Service(Pace(0)), bend=bend)) as server:
+            call = Asker(provider, server.url, stream=stream).ask()
+        assert (call.outcome, call.status, call.error_reason) == ("ok", 200, None), (kind, call.error)
+
+
+def zipped(data: bytes) -> bytes:
+    body = gzip.compress(data.partition(b"\r\n\r\n")[2])
+    kind = next(line for line in data.split(b"\r\n") if line.lower().startswith(b"content-type"))
+    return b"HTTP/1.1 200 OK\r\n%s\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (kind, len(body), body)
+
+
+@pytest.mark.parametrize("provider", [provider for provider in PROVIDERS if provider != "aws-bedrock"])
+@BOTH_WAYS
+def test_a_compression_that_the_sdk_announces_is_read(provider: str, stream: bool) -> None:
+    with serving(mocking(Service(Pace(0)), bend=zipped)) as server:
+        call = Asker(provider, server.url, stream=stream).ask()
+        assert "gzip" in server.requests[0].all("accept-encoding")[0]
+    assert (call.outcome, call.status) == ("ok", 200), call.error
+
+
+# Early answers
+
+
+@contextmanager
+def reached(scheme: str, script: Script, folder: Path) -> Iterator[RawServer]:
+    """Serve with or without TLS."""
+    certificate = make_certificate(folder)
+    with trusting(certificate), serving(script, tls=certificate.server_context() if scheme == "https" else None) as one:
+        yield one
+
+
+def reads_on(peer: Peer) -> None:
+    peer.head()
+    peer.send(TOO_LARGE)
+    peer.wait_for_close()
+
+
+def reads_no_more(peer: Peer) -> None:
+    peer.head()
+    peer.send(TOO_LARGE)
+    Event().wait(WAIT_S)
+
+
+@BOTH_PLUGS
+@BOTH_SCHEMES
+@pytest.mark.parametrize("script", [reads_on, reads_no_more])
+def test_an_answer_before_the_whole_request_is_kept(provider: str, scheme: str, script: Script, tmp_path: Path) -> None:
+    with reached(scheme, script, tmp_path) as server:
+        asker = Asker(provider, server.url)
+        asker.session.payload = LARGE
+        calls = [asker.ask() for _ in range(2)]
+        assert server.connections == 2
+    assert [(call.status, call.connection, call.error_reason) for call in calls] == [(413, "new", None)] * 2
+    assert "too large" in (calls[0].error or "") or provider == "aws-bedrock"
+
+
+@BOTH_PLUGS
+@BOTH_SCHEMES
+def test_a_server_that_resets_at_once_leaves_its_answer_or_the_reason(
+    provider: str, scheme: str, tmp_path: Path
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.send(TOO_LARGE)
+        peer.reset()
+
+    with reached(scheme, script, tmp_path) as server:
+        asker = Asker(provider, server.url)
+        asker.session.payload = LARGE
+        call = asker.ask()
+    assert (call.status, call.error_reason) in [(413, None), (None, "reset")]
+
+
+@BOTH_PLUGS
+def test_a_request_that_nobody_takes_has_failed_to_be_sent(provider: str) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.reset()
+
+    with serving(script) as server:
+        asker = Asker(provider, server.url)
+        asker.session.payload = LARGE
+        call = asker.ask()
+    assert (call.outcome, call.status, call.connection, call.error_reason) == ("failed", None, "new", "reset")
+
+
+# Failures in fixed words
+
+
+def closes(peer: Peer) -> None:
+    peer.request()
+    peer.close()
+
+
+def resets(peer: Peer) -> None:
+    peer.request()
+    peer.reset()
+
+
+def closes_within_the_body(peer: Peer) -> None:
+    peer.request()
+    peer.send(answer(b"{}")[:-1])
+    peer.close()
+
+
+def resets_within_the_body(peer: Peer) -> None:
+    peer.request()
+    peer.send(answer(b"{}")[:-1])
+    peer.reset()
+
+
+def stops_within_the_body(peer: Peer) -> None:
+    peer.request()
+    peer.send(answer(b"{}")[:-1])
+    peer.wait_for_close()
+
+
+def babbles(peer: Peer) -> None:
+    peer.request()
+    peer.send(b"SSH-2.0-OpenSSH_9\r\n")
+    peer.wait_for_close()
+
+
+@BOTH_PLUGS
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    ("script", "reason", "status"),
+    [
+        (closes, "closed early", None),
+        (closes_within_the_body, "closed early", 200),
+        (resets, "reset", None),
+        (resets_within_the_body, "reset", 200),
+        (babbles, "not HTTP", None),
+    ],
+)
+def test_a_broken_answer_has_a_reason(
+    provider: str, stream: bool, script: Script, reason: str, status: int | None
+) -> None:
+    with serving(script) as server:
+        call = Asker(provider, server.url, stream=stream).ask()
+    assert (call.outcome, call.error_reason, call.status, call.connection) == ("failed", reason, status, "new")
+
+
+@BOTH_PLUGS
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [(silent, "timed out before the head"), (stops_within_the_body, "timed out within the body")],
+)
+def test_a_deadline_says_how_far_the_call_was(provider: str, script: Script, reason: str) -> None:
+    with serving(script) as server:
+        call = Asker(provider, server.url, timeout_s=SOON_S).ask()
+    assert (call.outcome, call.error_reason) == ("failed", reason)
+
+
+@BOTH_PLUGS
+def test_a_deadline_before_there_is_a_connection_says_so(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asker = Asker(provider, "http://127.0.0.1:9", timeout_s=SOON_S)
+    monkeypatch.setattr(socket, "create_connection", lambda address: Event().wait())
+    call = asker.ask()
+    assert (call.error_reason, call.connection) == ("timed out at connect", None)
+
+
+def refused(_: Path) -> str:
+    with serving(silent) as server:
+        return server.url
+
+
+def unknown(_: Path) -> str:
+    return "http://nowhere.invalid"
+
+
+@BOTH_PLUGS
+@pytest.mark.parametrize(("where", "reason"), [(refused, "refused"), (unknown, "unknown host")])
+def test_a_call_without_a_connection_has_none(
+    provider: str, where: Callable[[Path], str], reason: str, tmp_path: Path
+) -> None:
+    call = Asker(provider, where(tmp_path)).ask()
+    assert (call.outcome, call.error_reason, call.connection, call.connect_s) == ("failed", reason, None, None)
+
+
+@BOTH_PLUGS
+def test_an_untrusted_certificate_is_a_failure_of_tls(provider: str, tmp_path: Path) -> None:
+    with serving(silent, tls=make_certificate(tmp_path).server_context()) as server:
+        call = Asker(provider, server.url).ask()
+    assert (call.error_reason, call.connection) == ("TLS", None)
+
+
+@BOTH_PLUGS
+def test_a_proxy_that_nobody_runs_is_the_proxys_failure(
+    provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", refused(tmp_path))
+    proxy_of.cache_clear()
+    call = Asker(provider, "http://llm.invalid").ask()
+    proxy_of.cache_clear()
+    assert (call.error_reason, call.connection) == ("proxy", None)
+    assert "the proxy 127.0.0.1" in (call.error or "")
+
+
+@contextmanager
+def no_file_left() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as restored:
+        restored.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with open(os.devnull) as highest:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest.fileno() + 1, hard))
+        with suppress(OSError):
+            while True:
+                restored.enter_context(open(os.devnull))
+        yield
+
+
+@BOTH_PLUGS
+def test_too_many_open_files_are_said_to_be_our_own_failure(provider: str) -> None:
+    with serving(silent) as server:
+        asker = Asker(provider, server.url)
+        calls: list[Call] = []
+        with no_file_left():
+            calls.append(asker.ask())
+    assert (calls[0].error_reason, calls[0].connection) == ("too many open files", None)
+    assert "ulimit -n" in (calls[0].error or "")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.EHOSTUNREACH, "no route to host"), "unreachable"),
+        (OSError(errno.ENETUNREACH, "network is unreachable"), "unreachable"),
+        (OSError(errno.ENFILE, "too many open files in system"), "too many open files"),
+        (BrokenPipeError(errno.EPIPE, "broken pipe"), "reset"),
+        (ssl.SSLEOFError(8, "EOF occurred"), "closed early"),
+        (ssl.SSLError(1, "bad record"), "TLS"),
+        (socket.gaierror(-2, "unknown"), "unknown host"),
+        (UnicodeError("label too long"), "unknown host"),
+        (OSError(errno.EIO, "input/output error"), "send failed"),
+    ],
+)
+def test_an_error_of_the_system_has_one_word(error: Exception, reason: str) -> None:
+    assert failure_of(error, "send failed") == reason
+
+
+def test_a_failure_that_the_sdk_was_not_told_of_is_none() -> None:
+    seen = Exchange()
+    assert seen.failure is None
+    seen.failed(ConnectionBroken("gone"))
+    assert seen.failure == "closed early"

@@ -1,0 +1,46 @@
+"""What the operating system, DNS and TLS report, in the fixed words that failures are grouped by."""
+
+import errno
+import ssl
+from socket import gaierror
+
+from wire.exchange import Failure
+
+_BY_CLASS: tuple[tuple[type[Exception], Failure], ...] = (
+    (gaierror, "unknown host"),
+    (UnicodeError, "unknown host"),
+    (ssl.SSLEOFError, "closed early"),
+    (ssl.SSLError, "TLS"),
+)
+"""Asked first: `gaierror` and `SSLError` have numbers of their own. The narrower class comes first."""
+
+_BY_ERRNO: dict[int, Failure] = {
+    errno.ECONNREFUSED: "refused",
+    errno.ECONNRESET: "reset",
+    errno.ECONNABORTED: "reset",
+    errno.EPIPE: "reset",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.EHOSTDOWN: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+    errno.ENETDOWN: "unreachable",
+    errno.ETIMEDOUT: "unreachable",
+    errno.EMFILE: "too many open files",
+    errno.ENFILE: "too many open files",
+}
+
+
+def failure_of(error: Exception, otherwise: Failure) -> Failure:
+    """Return the word for an error of a socket."""
+    for kind, failure in _BY_CLASS:
+        if isinstance(error, kind):
+            return failure
+    number = error.errno if isinstance(error, OSError) else None
+    return _BY_ERRNO.get(number or 0, otherwise)
+
+
+def text_of(error: Exception) -> str:
+    """Return an error's text for the user."""
+    text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+    if failure_of(error, "send failed") == "too many open files":
+        return f"{text} (raise the limit: ulimit -n)"
+    return text

@@ -1,0 +1,43 @@
+"""Answers that bend the rules, read by h11, as the SDKs' own clients read them."""
+
+from collections.abc import Iterator
+
+import h11
+
+from wire.exchange import NotHTTP
+
+MOST_HEAD_BYTES = 1 << 20
+"""The longest head taken; a peer must not fill our memory with headers."""
+MOST_QUOTED = 200
+"""How much of h11's reason is told: it quotes the peer's header."""
+
+Event = h11.Response | h11.InformationalResponse | h11.Data | h11.EndOfMessage
+
+
+class TolerantParser:
+    """Takes what llhttp refuses: a length beside chunks (the chunks win, RFC 9112 6.3), the same length twice,
+    lines that end in LF alone, folded headers, spaces after a chunk's size."""
+
+    def __init__(self) -> None:
+        self._peer = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD_BYTES)
+        self._peer.send(
+            h11.Request(method="POST", target="/", headers=[("Host", "")])
+        )  # h11 reads only an answer to one
+        self._peer.send(h11.EndOfMessage())
+
+    def events(self, data: bytes) -> Iterator[Event]:
+        """Take the next received bytes, b"" for the peer's close. Raises `NotHTTP`.
+
+        h11 itself raises `ValueError` for a length of more digits than Python converts.
+        """
+        try:
+            self._peer.receive_data(data)
+            while isinstance(event := self._peer.next_event(), Event):
+                yield event
+        except (h11.ProtocolError, ValueError) as error:
+            raise NotHTTP(f"the peer's answer is not HTTP/1.1: {str(error)[:MOST_QUOTED]}") from error
+
+
+def headers_of(event: h11.Response) -> list[tuple[str, str]]:
+    """Return an answer's headers with their names as they were sent."""
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers.raw_items()]
