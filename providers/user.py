@@ -15,8 +15,8 @@ from wire.exchange import DeadlineExceeded, Exchange, Wire, WireError, exchange,
 
 
 class CallFailed(Exception):
-    """What Locust is told of a failed call: the SDK's exception class, the HTTP status, and what failed on the wire;
-    the same for failures of a kind.
+    """What Locust is told of a failed call, the same for all of its kind: the SDK's exception class, the HTTP status,
+    and what failed on the wire.
 
     The SDK's own exception is its `__cause__`.
     """
@@ -156,7 +156,8 @@ class LLMUser(User):
     def _tell_locust(self, call: Call, error: Exception | None) -> None:
         failure = None
         if error is not None:
-            failure = CallFailed(_kind(call, error))
+            kind = (type(error).__name__, call.status, call.error_reason)
+            failure = CallFailed(" ".join(str(part) for part in kind if part))
             failure.__cause__ = error
         self.environment.events.request.fire(
             request_type=call.provider,
@@ -167,11 +168,6 @@ class LLMUser(User):
             context=self.context(),
             call=call,
         )
-
-
-def _kind(call: Call, error: Exception) -> str:
-    """Return what failures of a kind share, such as `RateLimitError 429` or `APIConnectionError refused`."""
-    return " ".join(str(part) for part in (type(error).__name__, call.status, call.error_reason) if part)
 
 
 def _in_one_line(error: Exception) -> str:

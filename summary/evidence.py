@@ -3,7 +3,7 @@
 import pandas as pd
 
 from summary import calls
-from summary.vocabulary import LATE_S, Summary
+from summary.vocabulary import LATE_S, OTHER_REASONS, Summary
 
 MOST_REASONS = 20
 """How many finish reasons a summary names: a server may make up as many as it likes."""
@@ -55,13 +55,13 @@ def no_content_count(rows: pd.DataFrame) -> int | None:
 
 
 def finish_reasons(rows: pd.DataFrame) -> dict[str, int] | None:
-    """Count the finish reasons of the successes, the most frequent first; the rarest of very many as `…`."""
+    """Count the finish reasons of the successes, the most frequent first; the rarest of very many as one."""
     if "finish_reason" not in rows:
         return None
     counts = calls.of_successes(rows)["finish_reason"].dropna().astype(str).value_counts()
     named = {str(reason): int(count) for reason, count in counts.iloc[:MOST_REASONS].items()}
     rest = int(counts.iloc[MOST_REASONS:].sum())
-    return {**named, "…": rest} if rest else named
+    return {**named, OTHER_REASONS: rest} if rest else named
 
 
 def peak_in_flight(rows: pd.DataFrame) -> int:

@@ -49,7 +49,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         **calls.counts(rows),
         "warmup_count": warmup_count,
         "lost": observed.get("lost"),
-        "ended": observed.get("ended"),
+        **{name: observed.get(name) for name in ("rows", "ended")},
         **open_loop.punctuality(rows, options.get("rate_stages")),
         **calls.rates(rows),
         **slo.service_level(rows, level),
@@ -68,7 +68,6 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         "failures": failures.grouped(rows),
         "own_failures": failures.own(rows),
         "outages": failures.outages(rows),
-        **({"rows": observed["rows"]} if observed.get("rows") else {}),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
     summary["verdict"] = verdict_on(summary)

@@ -25,5 +25,8 @@ TITLES = {
     "itl_s": "ITL",
 }
 TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+OTHER_REASONS = "…"
+"""Stands for the rarest of very many finish reasons."""
+
 OBSERVED = ("itl_s", "client", "lost", "ended")
 """What the running process saw and the rows can't tell: it is taken from PREFIX_summary.json when that is there."""

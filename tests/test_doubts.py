@@ -199,6 +199,26 @@ def test_answers_without_content_are_counted() -> None:
     assert summary["verdict"]["believable"]
 
 
+def test_finish_reasons_are_counted_over_the_successes() -> None:
+    rows = [plain(number, finish_reason="length" if number < 2 else "stop") for number in range(200)]
+    rows.append(plain(200, outcome="failed", finish_reason="error", error="E: x"))
+    summary = summary_of(rows)
+    assert summary["finish_reasons"] == {"stop": 198, "length": 2}
+    assert "finish reasons 198 stop, 2 length" in shown(summary)
+    assert doubts(summary, "server") == []
+
+
+@pytest.mark.parametrize(("reason", "is_said"), [("stop", False), ("END_TURN", False), ("length", True), ("", False)])
+def test_one_ordinary_finish_reason_is_not_worth_a_line(reason: str, is_said: bool) -> None:
+    assert ("finish reasons" in shown(summary_of([plain(0, finish_reason=reason)]))) is is_said
+
+
+def test_of_very_many_finish_reasons_the_rarest_are_one() -> None:
+    reasons = summary_of([plain(number, finish_reason=f"r{number}" if number > 9 else "stop") for number in range(99)])
+    assert (len(reasons["finish_reasons"]), sum(reasons["finish_reasons"].values())) == (21, 99)
+    assert reasons["finish_reasons"]["stop"] == 10
+
+
 def test_an_older_runs_rows_are_read_without_what_they_lack() -> None:
     older = COLUMNS[:10]
     rows = frame(older, [row[:10] for row in map(closed, range(200))])

@@ -190,6 +190,8 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
             "3 rows were refused: their numbers were not granted to the workers that sent them",
         ),
         ("rows", "run", True, {"rows": SOUND}, "all are there"),
+        ("rows", "run", True, {"rows": {**SOUND, "is_cut": True}},
+         "all are there, but for the last, which was cut off"),
         (
             "rows", "run", False, {"rows": DAMAGED},
             "2 can't be read; they are of 2 runs; success_count and total_bytes differ from _summary.json",
@@ -220,6 +222,14 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
             "2 of 200 successes have no content: no text, tool call or refusal",
         ),
         (
+            "finish", "server", False, {"finish_reasons": {"stop": 198, "STOP_SEQUENCE": 1, "[b]": 1}},
+            "1 of 200 answers ended for a reason that no API documents: [b]",
+        ),
+        (
+            "finish", "server", False, {"finish_reasons": {**dict.fromkeys("abcd", 2), "…": 9}},
+            "8 of 200 answers ended for a reason that no API documents: a, b, c and others",
+        ),
+        (
             "outage", "server", False, {"outages": [OUTAGE]},
             "40 failures in a row, 2026-01-01T00:00:10.000Z to 2026-01-01T00:00:12.000Z",
         ),
@@ -246,6 +256,7 @@ def test_a_finding_says_what_was_seen(about: str, kind: str, ok: bool, changes: 
         ("buffering", streams()),
         ("failures", {"own_failures": []}),
         ("answers", {"no_content_count": 0}),
+        ("finish", {"finish_reasons": {"stop": 190, "length": 9, "…": 1}}),
         ("end", {"ended": {"early": False, "why": None}}),
         ("rows", {}),
         ("outage", {"outages": []}),

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 
-from summary.validity.finding import LATENCY, PACE, finding, is_many
-from summary.vocabulary import Summary
+from finishes import is_known
+from summary.validity.finding import LATENCY, PACE, finding, is_many, listed
+from summary.vocabulary import OTHER_REASONS, Summary
 
 NEW_CONNECTIONS_LIMIT = 0.1
 MOST_NAMED = 3
 
 
 def findings(summary: Summary) -> Iterator[Summary]:
-    for look in (_connections, _buffering, _no_content, _outages):
+    for look in (_connections, _buffering, _no_content, _finish_reasons, _outages):
         yield from look(summary)
 
 
@@ -47,6 +48,19 @@ def _no_content(summary: Summary) -> Iterator[Summary]:
     if count := summary.get("no_content_count"):
         says = f"{count} of {summary['success_count']} successes have no content: no text, tool call or refusal"
         yield finding("answers", "server", False, says, (*LATENCY, "success_count", "throughput_rps", "error_rate"))
+
+
+def _finish_reasons(summary: Summary) -> Iterator[Summary]:
+    """Name reasons that no API documents: their answers are taken for successes, which they may not be."""
+    counts: dict[str, int] = summary.get("finish_reasons") or {}
+    unknown = [reason for reason in counts if not is_known(reason) and reason != OTHER_REASONS]
+    if unknown:
+        names = [*unknown[:MOST_NAMED], *(["others"] if len(unknown) > MOST_NAMED else [])]
+        count = sum(counts[reason] for reason in unknown)
+        says = (
+            f"{count} of {summary['success_count']} answers ended for a reason that no API documents: {listed(names)}"
+        )
+        yield finding("finish", "server", False, says)
 
 
 def _outages(summary: Summary) -> Iterator[Summary]:
