@@ -183,7 +183,7 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ("workers", "run", True, client(processes=3), "none was lost"),
         (
             "workers", "run", False, lost(calls=4, workers=1),
-            "1 died, and 4 calls of theirs, perhaps sent, were never heard of again",
+            "1 died, and 4 calls assigned to them were lost, sent or not",
         ),
         (
             "workers", "run", False, lost(refused_rows=3),
@@ -211,7 +211,8 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
             "200 opened for 200 calls: latency includes their set-up; --warmup opens them first",
         ),
         ("buffering", "server", True, streams(one_piece=1, unpaced=2),
-         "1 of 200 streams came in one piece, 1 in too few to show a pace"),
+         "1 of 200 streams came in one piece, 1 of 200 streams came in too few reads to show a pace"),
+        ("buffering", "server", True, streams(unpaced=2), "2 of 200 streams came in too few reads to show a pace"),
         (
             "buffering", "server", False, streams(one_piece=200, unpaced=200),
             "200 of 200 streams came in one piece: the server or a proxy holds tokens back, so TTFT is late, and these "
@@ -280,6 +281,8 @@ def test_nothing_is_said_about_what_a_run_does_not_have(about: str, changes: dic
         ("packets", {"reads": {"stamped": 200, "late": 62}}, ["throughput_rps"]),
         ("joined reads", streams(joined=9), ["ttft_s", "ttfv_s", "tpot_s", "itl_s"]),
         ("starts", starts(24, 0.9), ["latency_from_schedule_s"]),
+        ("client", {"client": BUSY}, ["latency_s", "throughput_rps"]),
+        ("client", {**packets(0), "client": BUSY}, ["ttft_s", "ttfv_s", "tpot_s", "itl_s", "throughput_rps"]),
         ("stalls", stalls(1, 1.5, 1.5), ["latency_s", "throughput_rps"]),
         ("stalls", {**packets(0), **stalls(1, 1.5, 1.5)}, ["ttft_s", "ttfv_s", "tpot_s", "itl_s", "throughput_rps"]),
         ("outage", {"outages": [OUTAGE]}, []),

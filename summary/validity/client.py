@@ -54,7 +54,7 @@ def _loop(summary: Summary) -> Iterator[Summary]:
         yield finding("client", "client", True, f"kept up: {seen}")
     else:
         says = f"was the bottleneck: {seen}; {ADVICE}"
-        yield finding("client", "client", False, says, (*LATENCY, *PACE, *RATES), f"was the bottleneck: {seen}")
+        yield finding("client", "client", False, says, _touched_by_a_standstill(summary), f"was the bottleneck: {seen}")
 
 
 def _stalls(summary: Summary) -> Iterator[Summary]:
@@ -69,8 +69,7 @@ def _stalls(summary: Summary) -> Iterator[Summary]:
     says = f"the client stood still for {longest}"
     if seen["count"] > 1:
         says = f"the client stood still {seen['count']} times, for {seen['total_s']:.2g} s in all, {longest} at most"
-    touches = (*_read_late(summary), "latency_from_schedule_s", *RATES)
-    yield finding("stalls", "client", ok, says, touches, f"stood still for {longest}")
+    yield finding("stalls", "client", ok, says, _touched_by_a_standstill(summary), f"stood still for {longest}")
 
 
 def _stalls_of(client: Summary) -> Summary:
@@ -170,7 +169,7 @@ def _own_failures(summary: Summary) -> Iterator[Summary]:
     yield finding("failures", "client", False, says, (*FAILURES, "success_count"), f"failed in {calls}")
 
 
-def _read_late(summary: Summary) -> tuple[str, ...]:
-    """Return the figures that a late read distorts: all, where the kernel doesn't say when packets arrived."""
+def _touched_by_a_standstill(summary: Summary) -> tuple[str, ...]:
+    """Return what is wrong when the loop is late. The latency is not, where packets have the kernel's stamps."""
     is_stamped = (summary.get("reads") or {}).get("stamped")
-    return PACE if is_stamped else (*LATENCY, *PACE)
+    return (*(() if is_stamped else LATENCY), *PACE, "latency_from_schedule_s", *RATES)

@@ -33,11 +33,11 @@ def _buffering(summary: Summary) -> Iterator[Summary]:
     reads = summary.get("reads") or {}
     if not reads.get("unpaced"):
         return
-    streams, one_piece, unpaced = reads["streams"], reads["one_piece"], reads["unpaced"]
-    says = f"{one_piece} of {streams} streams came in one piece"
-    if others := unpaced - one_piece:
-        says += f", {others} in too few to show a pace"
-    if is_many(unpaced, streams):
+    streams, one_piece, others = reads["streams"], reads["one_piece"], reads["unpaced"] - reads["one_piece"]
+    counted = [f"{one_piece} of {streams} streams came in one piece"] if one_piece else []
+    counted += [f"{others} of {streams} streams came in too few reads to show a pace"] if others else []
+    says = ", ".join(counted)
+    if is_many(reads["unpaced"], streams):
         says += ": the server or a proxy holds tokens back, so TTFT is late, and these have no TPOT and no ITL"
         yield finding("buffering", "server", False, says, PACE)
     else:
