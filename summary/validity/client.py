@@ -29,7 +29,10 @@ STALL_LIMIT_S = 0.5
 """No scheduler of a working machine takes the CPU away for so long; less than that in a whole run is a hiccup."""
 
 EVIDENT_S = 10.0
-"""In a shorter time five late ticks, of 50 a second, are enough to move the loop's p99: one or two hiccups."""
+"""In a shorter time fewer than five late ticks, of 50 a second, move the loop's p99: one or two hiccups."""
+
+CPU_LIMIT = 0.9
+"""The client's own limit, see `harness.client_watch`."""
 
 MATERIAL = 0.1
 """A lateness below a tenth of a figure is lost in it."""
@@ -52,9 +55,18 @@ def _loop(summary: Summary) -> Iterator[Summary]:
     seen = f"loop lag p99 {lag_ms:.0f} ms, CPU {cpu_percent:.0f} % of a core"
     if client["verdict"] == "ok":
         yield finding("client", "client", True, f"kept up: {seen}")
+    elif _is_hiccup(client):
+        yield finding("client", "client", True, f"kept up, but for a hiccup: {seen}")
     else:
         says = f"was the bottleneck: {seen}; {ADVICE}"
         yield finding("client", "client", False, says, _touched_by_a_standstill(summary), f"was the bottleneck: {seen}")
+
+
+def _is_hiccup(client: Summary) -> bool:
+    """Tell whether it was nothing but a moment of a short run that moved the loop's p99."""
+    observed_s = client.get("observed_s", EVIDENT_S)
+    too_little_s = client["loop_lag_s"]["p99"] * observed_s < STALL_LIMIT_S
+    return bool(observed_s < EVIDENT_S and too_little_s and client["cpu_share"] <= CPU_LIMIT)
 
 
 def _stalls(summary: Summary) -> Iterator[Summary]:
