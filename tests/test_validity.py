@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import floats, integers
 
 from summary.render import as_table
 from summary.validity.verdict import verdict_on
@@ -318,6 +320,33 @@ def test_a_slow_machines_hiccup_is_no_reason_for_doubt() -> None:
     for changes in (hiccup, {**hiccup, **STREAMED}, {**hiccup, **packets(2, stamped=40)}):
         verdict = verdict_on(a_summary(**few, **changes))
         assert (verdict["believable"], verdict["enough_samples"]) == (True, False)
+
+
+CALLS, SECONDS = integers(0, 200), floats(0, 10)
+
+
+@given(CALLS, CALLS, CALLS, SECONDS, SECONDS, integers(0, 3), CALLS)
+def test_what_speaks_against_a_run_never_makes_it_more_believable(
+    late: int, joined: int, late_starts: int, lag_s: float, stalled_s: float, aborted: int, more: int
+) -> None:
+    """Each doubt alone grown to any size: a run that was not believed stays so."""
+
+    def believed(**grown: float) -> bool:
+        seen = {
+            "late": late, "joined": joined, "starts": late_starts, "lag_s": lag_s, "stalled_s": stalled_s,
+            "aborted": aborted,
+        }  # fmt: skip
+        seen = {name: value + grown.get(name, 0) for name, value in seen.items()}
+        changes = {
+            **streams(), **starts(int(seen["starts"]), seen["lag_s"]),
+            **stalls(1, seen["stalled_s"], seen["stalled_s"]),
+            "reads": {"stamped": 400, "late": seen["late"], "streams": 400, "joined": seen["joined"]},
+            "aborted_count": seen["aborted"],
+        }  # fmt: skip
+        return bool(verdict_on(a_summary(**changes))["believable"])
+
+    for name in ("late", "joined", "starts", "lag_s", "stalled_s", "aborted"):
+        assert believed(**{name: more}) <= believed()
 
 
 def test_an_older_runs_greatest_lag_is_its_longest_stall() -> None:
