@@ -15,7 +15,8 @@ from wire.exchange import DeadlineExceeded, Exchange, Wire, WireError, exchange,
 
 
 class CallFailed(Exception):
-    """What Locust is told of a failed call: the SDK's exception class and the HTTP status, alike for like failures.
+    """What Locust is told of a failed call, the same for all of its kind: the SDK's exception class, the HTTP status,
+    and what failed on the wire.
 
     The SDK's own exception is its `__cause__`.
     """
@@ -155,7 +156,8 @@ class LLMUser(User):
     def _tell_locust(self, call: Call, error: Exception | None) -> None:
         failure = None
         if error is not None:
-            failure = CallFailed(type(error).__name__ + (f" {call.status}" if call.status else ""))
+            kind = (type(error).__name__, call.status, call.error_reason)
+            failure = CallFailed(" ".join(str(part) for part in kind if part))
             failure.__cause__ = error
         self.environment.events.request.fire(
             request_type=call.provider,

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from summary import tables
 from summary.facts import facts
-from summary.vocabulary import CI_NEEDS, Summary
+from summary.vocabulary import Summary
 
 TABLE_WIDTH = 88
 
@@ -51,6 +51,8 @@ def _parts(summary: Summary) -> Iterator[Table]:
         yield tables.distributions(summary)
     if summary.get("stages"):
         yield tables.stages(summary["stages"])
+        if services := tables.stage_services(summary["stages"]):
+            yield services
     if summary.get("gates"):
         yield tables.gates(summary["gates"])
     if summary.get("verdict"):
@@ -58,9 +60,6 @@ def _parts(summary: Summary) -> Iterator[Table]:
 
 
 def _remarks(summary: Summary) -> Iterator[str]:
-    samples = summary["latency_s"].get("samples")
-    if needs := samples and [f"{name} needs {needed}" for name, needed in CI_NEEDS.items() if samples < needed]:
-        yield f"Too few samples ({samples}) for a 95 % confidence interval: {', '.join(needs)}."
     if summary.get("cut_off"):
         yield "This run was cut off before its summary: calls that were in flight are in no row."
     if summary.get("percentiles"):

@@ -175,9 +175,10 @@ def test_the_summary_is_what_the_rows_say(many: Path) -> None:
     assert summary["total_bytes"] == sum(int(row["response_bytes"]) for row in rows)
     for name, share in (("min", 0), ("median", 50), ("p95", 95), ("p99", 99), ("max", 100)):
         assert summary["latency_s"][name] == pytest.approx(float(np.percentile(good, share)))
-    assert summary["failures"] == [
-        {"error": "InternalServerError", "status": 500, "count": summary["failure_count"]}
-    ]  # fmt: skip
+    (failure,) = summary["failures"]
+    assert (failure["error"], failure["status"], failure["reason"]) == ("InternalServerError", 500, None)
+    assert failure["count"] == summary["failure_count"]
+    assert summary["start"] <= failure["first"] < failure["last"] <= summary["end"]
 
 
 def test_locusts_statistics_count_every_call(many: Path) -> None:

@@ -184,13 +184,13 @@ def ask_one(asker: Asker) -> Call:
 
 
 def assert_failed(asker: Asker, call: Call, error: str, status: int | None) -> None:
-    """The call failed with the SDK's own exception, and Locust was told its class and the status."""
+    """The call failed with the SDK's own exception; Locust was told its class, the status, and what the wire says."""
     assert (call.outcome, call.status) == ("failed", status)
     assert call.error is not None
     assert call.error.partition(":")[0] == error
     told = asker.events[-1]["exception"]
     assert isinstance(told, CallFailed)
-    assert str(told) == (f"{error} {status}" if status else error)
+    assert str(told) == " ".join(str(part) for part in (error, status, call.error_reason) if part)
     assert type(told.__cause__).__name__ == error
 
 
