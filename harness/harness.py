@@ -15,7 +15,7 @@ from harness.connect import client_of
 from harness.errors import BREACHED, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.gatekeeper import check_junit, passes
-from harness.locust_csv import refine_buckets
+from harness.locust_csv import refine_percentiles
 from harness.master import Master
 from harness.pace import PaceStats
 from harness.plan import Plan, plan_of
@@ -96,7 +96,7 @@ class Harness:
         self._take_secrets(given)
         quiet.calm(given)
         quiet.forget_callers()
-        refine_buckets()
+        refine_percentiles()
         self.exit_code.watch_signals(runner)
         if isinstance(runner, WorkerRunner):
             self.worker = Worker(environment, self.classes, self.secrets, self._secret_options)

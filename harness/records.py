@@ -1,7 +1,7 @@
 """PREFIX_requests.csv: a row a call, on disk as soon as the call has ended.
 
 The columns are those of `providers.call.Call`, which defines them. timestamp is ISO 8601 with milliseconds; what was
-not observed is an empty cell.
+not observed is an empty cell. A text that a spreadsheet would take for a formula stands behind an apostrophe.
 """
 
 import csv
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from providers.call import Call
+from summary.cells import quoted
 
 COLUMNS = tuple(field.name for field in fields(Call) if field.name not in ("gaps_s", "_last_content_s"))
 REQUEST = COLUMNS.index("request")
@@ -58,4 +59,4 @@ def cells_of(call: Call) -> list[Any]:
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value
+    return quoted(value)

@@ -92,11 +92,13 @@ class Run:
         # pandas takes half a second to import: a run that never starts, or has yet to, does not wait for it.
         from summary import rows
         from summary.figures import summarise
+        from summary.losses import losses
 
-        table = rows.read(self._records.path)
+        table, damage = rows.read_with_damage(self._records.path)
         if self._unwritten:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
-        return summarise(table, self._facts, observed)
+        seen = {**observed, "rows": losses(table, damage, self._facts, observed, written={})}
+        return summarise(table, self._facts, seen)
 
     def _numbered(self, cells: list[Any]) -> list[Any]:
         """Without a count, workers number their calls for themselves: here they get a number of the run's."""

@@ -35,7 +35,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
     verdict                   whether these figures can be believed
     gates                     what became of each --fail-if
     """
-    rows, warmup_count = _measured(rows)
+    rows, warmup_count = measured(rows)
     options = run.get("options") or {}
     summary = {
         **{name: run.get(name) or _only(rows, name) for name in ("run_id", "provider", "model", "api", "mode")},
@@ -45,6 +45,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         **calls.counts(rows),
         "warmup_count": warmup_count,
         "lost": observed.get("lost"),
+        "rows": observed.get("rows"),
         **open_loop.punctuality(rows),
         **calls.rates(rows),
         **_service_level(rows, options.get("slo")),
@@ -53,7 +54,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         "itl_s": observed.get("itl_s"),
         "too_few_samples": _too_few(len(calls.of_successes(rows))),
         "stages": open_loop.stages(rows, options.get("rate_stages")),
-        **_sizes(rows),
+        **sizes(rows),
         "lag_s": calls.distribution_of(rows, "lag_s") if calls.is_reported(rows, "lag_s") else None,
         "client": _client(rows, observed.get("client")),
         "failures": _failures(rows),
@@ -88,7 +89,7 @@ def _error_adjusted(rows: pd.DataFrame) -> Summary:
     return error_adjusted(latencies, int(rows["outcome"].isin(calls.FAILED).sum()))
 
 
-def _sizes(rows: pd.DataFrame) -> Summary:
+def sizes(rows: pd.DataFrame) -> Summary:
     return {
         "total_bytes": int(rows["response_bytes"].sum()),
         **{name: calls.total(rows, name) for name in TOKENS},
@@ -96,11 +97,11 @@ def _sizes(rows: pd.DataFrame) -> Summary:
     }
 
 
-def _measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+def measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     if "phase" not in rows:
         return rows, 0
     is_warmup = rows["phase"] == "warmup"
-    return rows[~is_warmup], int(is_warmup.sum())
+    return (rows[~is_warmup] if is_warmup.any() else rows), int(is_warmup.sum())
 
 
 def _start(rows: pd.DataFrame, run: dict[str, Any]) -> str | None:
