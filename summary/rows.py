@@ -153,13 +153,13 @@ class _Table:
         return table, is_sound
 
     def _parsed(self, block: bytes, numbers: str) -> pd.DataFrame:
-        types = dict.fromkeys(self._numbers, numbers) | dict.fromkeys(self._texts, "category")
+        types = dict.fromkeys(self._used, "object") | dict.fromkeys(self._numbers, numbers)
         if not block:
             empty = {"prompt": "int64"} | dict.fromkeys(self._numbers, "float64")
             return pd.DataFrame({name: pd.Series(dtype=empty.get(name, "object")) for name in self._used})
         table = pd.read_csv(
             io.BytesIO(block), header=None, names=self._all, usecols=self._used, index_col=False, engine="c",
-            dtype={**types, "timestamp": "object", "prompt": "object"}, keep_default_na=False, na_values=[""],
+            dtype=types, keep_default_na=False, na_values=[""],
             skip_blank_lines=False, low_memory=False,
         )  # fmt: skip
         for name in self._texts:
@@ -170,14 +170,14 @@ class _Table:
 
     def _shared(self, name: str, texts: "pd.Series[str]") -> "pd.Series[str]":
         """Return a column with one object for all equal texts, `None` for those that are missing."""
-        if texts.dtype == "object":
+        if name == "timestamp":
             return texts.where(texts.notna(), None)
-        known = self._known[name]
-        objects = np.array([*(self._object(known, text) for text in texts.cat.categories), None], dtype=object)
-        return pd.Series(objects[texts.cat.codes], index=texts.index, dtype=object)
+        codes, different = pd.factorize(texts.to_numpy(dtype=object))
+        objects = np.array([*(self._object(self._known[name], text) for text in different), None], dtype=object)
+        return pd.Series(objects[codes], dtype=object)
 
     def _object(self, known: dict[str, str], text: str) -> str:
-        plain = unquoted(str(text))
+        plain = unquoted(text)
         if len(known) >= DISTINCT_TEXTS and plain not in known:
             plain = plain.partition(":")[0]
         return known.setdefault(plain, plain)
