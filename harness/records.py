@@ -32,8 +32,9 @@ class Records:
     def append(self, cells: Sequence[Any]) -> None:
         """Write a row. A disk that takes only a part of it gets none: `OSError`, and the file stays whole."""
         line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(cells)
-        data = line.getvalue().encode("utf-8", "replace")
+        # A text with a carriage return is quoted only where the line's own end has one.
+        csv.writer(line, lineterminator="\r\n").writerow(cells)
+        data = f"{line.getvalue()[:-2]}\n".encode("utf-8", "replace")
         try:
             self._write(data)
         except OSError:

@@ -235,5 +235,5 @@ def _cells(row: bytes) -> Iterator[list[str] | None]:
 
 def _as_csv(rows: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue().encode("utf-8", "replace")
