@@ -82,7 +82,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "plain": ("-i", "3"),
         "stream": ("--stream", "-i", "3", "--slo", "ttft<9", "--fail-if", "p95>9"),
         "open": ("--rate", "50", "-i", "3"),
-        "stages": ("--rate-stages", "20:100ms,40:100ms", "--mock-error-rate", "0.5"),
+        "stages": ("--rate-stages", "20:100ms,40:100ms", "--mock-error-rate", "1"),
     }
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name, given_options in options.items():
