@@ -42,21 +42,24 @@ def losses(rows: pd.DataFrame, damage: Damage, run: dict[str, Any], observed: Su
 
 
 def _missing(numbers: np.ndarray, run: dict[str, Any], observed: Summary) -> int:
-    """Return how many numbers below the highest are missing without a reason.
-
-    Each user may take one with it: its call was in flight when the run was killed, wherever that is; or it was given
-    a number, and had no time to use it, at the end of the run.
-    """
+    """Return how many numbers below the highest are missing without a reason."""
     if not len(numbers):
         return 0
-    users = int((run.get("options") or {}).get("num_users") or 1)
     is_there = np.zeros(int(min(numbers.max(), 10 * len(numbers) + 1e6)) + 1, dtype=bool)
     is_there[numbers[numbers < len(is_there)].astype(int)] = True
     absent = np.flatnonzero(~is_there[1:]) + 1
-    was_killed = observed.get("client") is None
-    unused = absent if was_killed else absent[absent >= len(is_there) - 2 * users]
+    users = int((run.get("options") or {}).get("num_users") or 1)
     lost_calls = int((observed.get("lost") or {}).get("calls", 0))
-    return max(0, len(absent) - min(users, len(unused)) - lost_calls)
+    return max(0, len(absent) - min(users, _unused(absent, len(is_there) - 1, users, observed)) - lost_calls)
+
+
+def _unused(absent: np.ndarray, highest: int, users: int, observed: Summary) -> int:
+    """Return how many of the missing numbers users may have taken with them, one each: for a call that was in flight
+    when the run was killed, or on its way to a worker when the run ended."""
+    client = observed.get("client")
+    if client is None:
+        return len(absent)
+    return int((absent > highest - 2 * users).sum()) if client.get("processes", 1) > 1 else 0
 
 
 def _differs(rows: pd.DataFrame, written: Summary) -> list[str]:

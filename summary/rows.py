@@ -61,7 +61,8 @@ def read_with_damage(path: Path) -> tuple[pd.DataFrame, Damage]:
         with path.open("rb") as file:
             return _read(Blocks(file), path)
     except (OSError, NoRowEnds) as error:
-        raise UnreadableRows(f"{path}: {getattr(error, 'strerror', None) or error}".lower()) from error
+        reason = str(getattr(error, "strerror", None) or error)
+        raise UnreadableRows(f"{path}: {reason.lower()}") from error
 
 
 def frame(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
