@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import accuracy, calls, floor, machine, served, stall, start
+from benchmarks import accuracy, calls, floor, machine, million, served, stall, start
 from benchmarks.plan import Plan
 from benchmarks.processes import BenchmarkFailed
 from benchmarks.tables import Table, markdown, show
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[Plan], Table]] = {
     "floor": floor.measure,
     "accuracy": accuracy.measure,
     "start": start.measure,
+    "million": million.measure,
     "mock": served.measure,
     "stall": stall.measure,
 }

@@ -32,7 +32,7 @@ from harness.connect import client_of
 from harness.errors import BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.gatekeeper import check_junit, passes
-from harness.locust_csv import refine_buckets
+from harness.locust_csv import refine_percentiles
 from harness.master import Master
 from harness.pace import PaceStats
 from harness.plan import Plan, plan_of
@@ -123,7 +123,7 @@ class Harness:
         self._take_secrets(given)
         quiet.calm(given)
         quiet.forget_callers()
-        refine_buckets()
+        refine_percentiles()
         if isinstance(runner, WorkerRunner):
             self.worker = Worker(environment, self.classes, self.secrets, self._secret_options)
             return

@@ -30,7 +30,7 @@ class Outbox:
         """Move everything into a report to the master."""
         report[RUN], report[IN_FLIGHT] = self._run_id, in_flight
         report[CALLS], self._cells = self._cells, []
-        report[PACE] = self._pace.stats.serialize_stats()
+        report[PACE], self._pace = self._pace.packed(), PaceStats()
         report[CLIENT] = self._watch.take()
 
     def close(self) -> None:

@@ -65,5 +65,5 @@ class Progress:
         return [f"{asked} asked, {delivered} delivered, {waiting} waiting, {dropped} dropped"]
 
     def _median(self, title: str, figure: str) -> list[str]:
-        entry = self._pace.entry(self._name, figure)
-        return [f"{title} {entry.get_response_time_percentile(0.5) / 1000:.3g} s"] if entry.num_requests else []
+        seen = self._pace.of(self._name, figure)
+        return [f"{title} {seen.percentile(0.5):.3g} s"] if len(seen) else []

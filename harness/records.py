@@ -1,7 +1,7 @@
 """PREFIX_requests.csv: a row a call, on disk as soon as the call has ended.
 
 The columns are those of `providers.call.Call`, which defines them. timestamp is ISO 8601 with milliseconds; what was
-not observed is an empty cell.
+not observed is an empty cell. A text that a spreadsheet would take for a formula stands behind an apostrophe.
 """
 
 import csv
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from providers.call import Call
+from summary.cells import quoted
 
 COLUMNS = tuple(field.name for field in fields(Call) if field.name not in ("gaps_s", "_last_content_s"))
 REQUEST = COLUMNS.index("request")
@@ -37,8 +38,9 @@ class Records:
         """
         self._check_untouched()
         line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(cells)
-        data = line.getvalue().encode("utf-8", "replace")
+        # A text with a carriage return is quoted only where the line's own end has one.
+        csv.writer(line, lineterminator="\r\n").writerow(cells)
+        data = f"{line.getvalue()[:-2]}\n".encode("utf-8", "replace")
         try:
             self._write(data)
         except OSError:
@@ -89,4 +91,4 @@ def cells_of(call: Call) -> list[Any]:
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value
+    return quoted(value)

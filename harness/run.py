@@ -107,20 +107,23 @@ class Run:
         # pandas takes half a second to import: a run that never starts, or has yet to, does not wait for it.
         from summary import rows
         from summary.figures import summarise
+        from summary.losses import losses
 
         try:
             self._records.check()
         except OSError as error:
             self._give_up_writing(self._records.path, error)
         try:
-            table = rows.read(self._records.readable)
+            table, damage = rows.read_with_damage(self._records.readable)
         except rows.UnreadableRows:
-            table = rows.frame(COLUMNS, [])
+            table, damage = rows.frame(COLUMNS, []), rows.Damage()
         if (missing := self._records.row_count - len(table)) > 0:
             self.ended = {"early": True, "why": f"{missing} rows were lost with their file"}
         if self._unwritten:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
-        return summarise(table, self._facts, self._observed())
+        observed = self._observed()
+        observed["rows"] = losses(table, damage, self._facts, observed, written={})
+        return summarise(table, self._facts, observed)
 
     def _observed(self) -> dict[str, Any]:
         client = self._client.conclude(self._calls_s)

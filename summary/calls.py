@@ -25,7 +25,8 @@ def counts(rows: pd.DataFrame) -> Summary:
 
 def rates(rows: pd.DataFrame) -> Summary:
     """Return what is counted over the calls that ended, and over their time: first send -> last end."""
-    ended, successes = rows[rows["outcome"] != "aborted"], of_successes(rows)
+    ended = rows.loc[rows["outcome"] != "aborted", ["outcome", "start_s", "latency_s"]]
+    successes = of_successes(rows)
     span_s = _span_s(ended)
     return {
         "error_rate": float(ended["outcome"].isin(FAILED).mean()) if len(ended) else None,

@@ -61,7 +61,8 @@ def _share(error_rate: float | None) -> str:
 
 
 def _size_lines(summary: Summary) -> Iterator[tuple[str, str]]:
-    yield "bytes received", f"{summary['total_bytes']:,}"
+    if summary["total_bytes"] is not None:
+        yield "bytes received", f"{summary['total_bytes']:,}"
     for name in ("input_tokens", "output_tokens"):
         if summary.get(name) is not None:
             yield name.replace("_", " "), f"{summary[name]:,}" + _part(summary, name)

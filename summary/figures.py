@@ -38,7 +38,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
     verdict                   whether these figures can be believed
     gates                     what became of each --fail-if
     """
-    rows, warmup_count = _measured(rows)
+    rows, warmup_count = measured(rows)
     options = run.get("options") or {}
     level = slo.parse(options["slo"]) if options.get("slo") else None
     summary = {
@@ -58,7 +58,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         "itl_s": observed.get("itl_s"),
         "too_few_samples": calls.too_few(rows),
         "stages": open_loop.stages(rows, options.get("rate_stages"), level),
-        **_sizes(rows),
+        **sizes(rows),
         "lag_s": calls.distribution_of(rows, "lag_s") if calls.is_reported(rows, "lag_s") else None,
         "client": _client(rows, observed.get("client")),
         "peak_in_flight": evidence.peak_in_flight(rows),
@@ -89,7 +89,7 @@ def _error_adjusted(rows: pd.DataFrame) -> Summary:
     return error_adjusted(latencies, int(rows["outcome"].isin(calls.FAILED).sum()))
 
 
-def _sizes(rows: pd.DataFrame) -> Summary:
+def sizes(rows: pd.DataFrame) -> Summary:
     return {
         "total_bytes": int(rows["response_bytes"].sum()),
         **{name: calls.total(rows, name) for name in TOKENS},
@@ -97,11 +97,11 @@ def _sizes(rows: pd.DataFrame) -> Summary:
     }
 
 
-def _measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+def measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     if "phase" not in rows:
         return rows, 0
     is_warmup = rows["phase"] == "warmup"
-    return rows[~is_warmup], int(is_warmup.sum())
+    return (rows[~is_warmup] if is_warmup.any() else rows), int(is_warmup.sum())
 
 
 def _start(rows: pd.DataFrame, run: dict[str, Any]) -> str | None:

@@ -4,10 +4,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from math import floor
 from typing import Any
 
 import gevent
+import numpy as np
 import pytest
 from gevent.monkey import get_original
 from hypothesis import given, settings
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from locust.rpc.protocol import Message
 
 from harness.client_watch import CPU_LIMIT, LAG_LIMIT_S, ClientFigures, ClientWatch, lags_of, verdict
+from harness.outbox import PACE, Outbox
 from harness.pace import PaceStats
 from harness.rehearsal import rehearse
 from locustfile import harness
@@ -157,21 +158,14 @@ def counted(calls: Sequence[Call]) -> PaceStats:
     return pace
 
 
-def assert_close_to_a_sample(found: float, values: Sequence[float], share: float) -> None:
-    """The percentile lies between the two samples that surround it, up to the histogram's rounding."""
-    ranked, rank = sorted(values), share * (len(values) - 1)
-    low, high = ranked[floor(rank)], ranked[min(floor(rank) + 1, len(ranked) - 1)]
-    assert low * (1 - BUCKET_ERROR) <= found <= high * (1 + BUCKET_ERROR)
-
-
 @pytest.mark.parametrize("figure", ["ttft_s", "tpot_s"])
 @pytest.mark.parametrize("share", SHARES)
 def test_percentiles_of_the_histograms_are_exact_to_half_a_percent(figure: str, share: float) -> None:
     calls = drawn(1)
-    entry = counted(calls).entry(NAME, figure)
-    assert entry.num_requests == len(calls)
+    histogram = counted(calls).of(NAME, figure)
     values = [getattr(call, figure) for call in calls]
-    assert_close_to_a_sample(entry.get_response_time_percentile(share) / 1000, values, share)
+    assert len(histogram) == len(calls)
+    assert histogram.percentile(share) == pytest.approx(np.percentile(values, 100 * share), rel=BUCKET_ERROR)
 
 
 def test_the_itl_of_a_run_is_over_every_gap_of_every_call() -> None:
@@ -181,7 +175,7 @@ def test_the_itl_of_a_run_is_over_every_gap_of_every_call() -> None:
     assert itl_s is not None
     assert itl_s["gaps"] == sum(itl_s["histogram_ms"].values()) == len(gaps_s)
     for name, share in zip(("median", "p95", "p99"), SHARES, strict=True):
-        assert_close_to_a_sample(itl_s[name], gaps_s, share)
+        assert itl_s[name] == pytest.approx(np.percentile(gaps_s, 100 * share), rel=BUCKET_ERROR)
     assert itl_s["avg"] == pytest.approx(sum(gaps_s) / len(gaps_s))
     assert (itl_s["min"], itl_s["max"]) == (pytest.approx(min(gaps_s)), pytest.approx(max(gaps_s)))
 
@@ -201,13 +195,12 @@ def test_merged_histograms_are_those_of_one_process(parts: int) -> None:
     calls = drawn(3) + [replace(call, model="other") for call in drawn(4, calls=50)]
     whole, merged = counted(calls), PaceStats()
     for part in range(parts):
-        report = counted(calls[part::parts]).stats.serialize_stats()
+        report = counted(calls[part::parts]).packed()
         merged.merge(Message.unserialize(Message("stats", report, "worker").serialize()).data)
     assert flat(merged) == pytest.approx(flat(whole))
-    for (name, figure), entry in whole.stats.entries.items():
-        assert merged.entry(name, figure).response_times == entry.response_times
-        assert merged.entry(name, figure).num_requests == entry.num_requests
     for name in (NAME, "chat other"):
+        for figure in ("latency_s", "ttft_s", "tpot_s", "itl_s"):
+            assert merged.of(name, figure).counts == whole.of(name, figure).counts != {}
         assert merged.output_tokens_per_s(name) == pytest.approx(whole.output_tokens_per_s(name)) != 0
 
 
@@ -218,24 +211,27 @@ def flat(pace: PaceStats) -> dict[str, float]:
 
 
 def test_what_a_worker_has_sent_it_does_not_send_again() -> None:
-    worker, master = counted(drawn(5, calls=10)), PaceStats()
-    master.merge(worker.stats.serialize_stats())
-    assert worker.stats.serialize_stats() == []
-    worker.add(streamed(0.1, 0.2))
-    master.merge(worker.stats.serialize_stats())
-    assert master.entry(NAME, "ttft_s").num_requests == 11
+    outbox, master = Outbox("run", "worker"), PaceStats()
+    for calls in (drawn(5, calls=10), [], [streamed(0.1, 0.2)]):
+        report: dict[str, Any] = {}
+        for call in calls:
+            outbox.keep(call)
+        outbox.fill(report, in_flight=0)
+        master.merge(report[PACE])
+    outbox.close()
+    assert len(master.of(NAME, "ttft_s")) == 11
 
 
 @pytest.mark.parametrize("changes", [{"outcome": "failed"}, {"outcome": "aborted"}, {"phase": "warmup"}], ids=str)
 def test_only_measured_successes_count(changes: dict[str, Any]) -> None:
     pace = counted([streamed(0.1, 0.2, **changes)])
-    assert (pace.itl_s(), dict(pace.stats.entries)) == (None, {})
+    assert (pace.itl_s(), pace.packed()) == (None, PaceStats().packed())
 
 
 def test_a_plain_call_leaves_no_pace() -> None:
     pace = counted([a_call((Delta("Hi"), None), (Usage(1, 64), None))])
     assert pace.itl_s() is None
-    assert {figure for _, figure in pace.stats.entries} == {"latency_s"}
+    assert [figure for _, figure, _ in pace.packed()[0]] == ["latency_s"]
 
 
 def test_tokens_a_second_are_all_tokens_from_the_first_start_to_the_last_end() -> None:
