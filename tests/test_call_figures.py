@@ -211,7 +211,7 @@ def flat(pace: PaceStats) -> dict[str, float]:
 
 
 def test_what_a_worker_has_sent_it_does_not_send_again() -> None:
-    outbox, master = Outbox("run", "worker"), PaceStats()
+    outbox, master = Outbox("run", "worker", now()), PaceStats()
     for calls in (drawn(5, calls=10), [], [streamed(0.1, 0.2)]):
         report: dict[str, Any] = {}
         for call in calls:
