@@ -1,8 +1,8 @@
 """AWS Bedrock. https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html"""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from functools import cache
 from typing import Any
 
@@ -10,7 +10,6 @@ import orjson
 
 from providers import bedrock_families as families
 from providers.answers import converse, eventstream, reading
-from providers.answers.errors import told_in
 from providers.answers.reading import Event
 from providers.call import Answer
 from providers.settings import Settings
@@ -47,23 +46,19 @@ class BedrockUser(LLMUser):
         self.family = families.of(self.settings.model)
 
     def chat(self, payload: str) -> Answer:
-        with _own_words():
-            self.client.converse(messages=said_by_user(payload), **self.request)
+        self.client.converse(messages=said_by_user(payload), **self.request)
         return reading.whole(current().unread.content, converse.message)
 
     def chat_stream(self, payload: str) -> Answer:
-        with _own_words():
-            self.client.converse_stream(messages=said_by_user(payload), **self.request)
+        self.client.converse_stream(messages=said_by_user(payload), **self.request)
         return streamed(lambda events: reading.stream(events, converse.message_stream))
 
     def completions(self, payload: str) -> Answer:
-        with _own_words():
-            answer = self.client.invoke_model(**self._invocation(payload))
+        answer = self.client.invoke_model(**self._invocation(payload))
         return self.family.answer(answer["body"].read(), answer["ResponseMetadata"]["HTTPHeaders"])
 
     def completions_stream(self, payload: str) -> Answer:
-        with _own_words():
-            self.client.invoke_model_with_response_stream(**self._invocation(payload))
+        self.client.invoke_model_with_response_stream(**self._invocation(payload))
         return streamed(self.family.answer_stream)
 
     def _invocation(self, payload: str) -> dict[str, Any]:
@@ -83,20 +78,6 @@ def streamed(read: Callable[[Iterable[Event]], Answer]) -> Answer:
     """
     with closing(current().unread.raw) as raw:
         yield from read(eventstream.events(raw.stream()))
-
-
-@contextmanager
-def _own_words() -> Iterator[None]:
-    """Add what an error's body says to botocore's exception where that is silent: it reads only AWS's own shape."""
-    from botocore.exceptions import ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        if not error.response.get("Error", {}).get("Message"):
-            body = current().unread.content
-            error.add_note(told_in(body) or body.decode("utf-8", "replace"))
-        raise
 
 
 @cache

@@ -8,6 +8,7 @@ from locust import User, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
+from providers.answers.refusal import missing_words, words_of_body
 from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
 from providers.permit import Permit
 from providers.settings import API, Settings
@@ -141,7 +142,7 @@ class LLMUser(User):
             self._take_all(call, wired, payload, started_at)
         except Exception as error:
             call.outcome = "failed"
-            call.error = self._shown(_told_by(error), ERROR_CHARACTERS)
+            call.error = self._shown(_told_by(error, wired), ERROR_CHARACTERS)
             return error
         finally:
             deadline.close()
@@ -165,7 +166,7 @@ class LLMUser(User):
         except STUMBLES as error:
             if wired.status is None:
                 raise
-            raise MalformedAnswer("the SDK can't read the answer") from error
+            raise MalformedAnswer(f"the SDK can't read the answer: {words_of_body(wired)}") from error
         if not finished:
             kind = {name.lower(): value for name, value in wired.headers}.get("content-type", "no content type")
             raise IncompleteStream(f"the answer ({kind}) ended without the provider's finish marker{said}")
@@ -191,15 +192,17 @@ class LLMUser(User):
         )
 
 
-def _told_by(error: Exception) -> str:
-    """Return `Class: message`, and its cause where the SDK's message hides it ("Connection error.")."""
+def _told_by(error: Exception, wired: Exchange) -> str:
+    """Return `Class: message`, its cause where the SDK's message hides it ("Connection error."), and the words of an
+    error's body that the SDK leaves out."""
     cause: BaseException = error
     while cause.__cause__ is not None and not isinstance(cause, WireError):
         cause = cause.__cause__
-    text = " ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+    text = f"{type(error).__name__}: {error}"
     if str(cause) not in text:
         text += f" ({cause})"
-    return text
+    words = missing_words(wired, text)
+    return f"{text} - {words}" if words else text
 
 
 def _in_one_line(text: str, characters: int) -> str:
