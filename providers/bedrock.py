@@ -10,7 +10,7 @@ import orjson
 
 from providers import bedrock_families as families
 from providers.answers import converse, eventstream, reading
-from providers.answers.reading import Event
+from providers.answers.document import Event
 from providers.call import Answer
 from providers.settings import Settings
 from providers.user import LLMUser

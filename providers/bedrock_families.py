@@ -12,8 +12,7 @@ from typing import Any
 
 from providers.answers import anthropic, converse, openai, reading
 from providers.answers.content import called, counts_of, finished, reason_of, text_of
-from providers.answers.document import parsed, quoted
-from providers.answers.reading import Event
+from providers.answers.document import SURPRISES, Event, parsed, quoted
 from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Usage, total
 
 Path = tuple[str | int, ...]
@@ -83,7 +82,7 @@ def _unwrapped(events: Iterable[Event]) -> Iterator[Event]:
     for _, payload in events:
         try:
             yield "", b64decode(parsed(payload)["bytes"])
-        except (LookupError, TypeError, ValueError) as error:
+        except SURPRISES as error:
             raise MalformedAnswer(f"a frame that is no chunk: {quoted(payload)}") from error
 
 

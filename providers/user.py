@@ -8,6 +8,7 @@ from locust import User, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
+from providers.answers.document import SURPRISES
 from providers.answers.refusal import missing_words, words_of_body
 from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
 from providers.permit import Permit
@@ -16,9 +17,6 @@ from wire.exchange import DeadlineExceeded, Exchange, Wire, WireError, exchange,
 
 ERROR_CHARACTERS, REASON_CHARACTERS = 500, 100
 """How much of a server's text a row keeps."""
-
-STUMBLES = (LookupError, AttributeError, TypeError, ValueError, RecursionError)
-"""What an SDK raises, unawares, over an answer that it did not expect."""
 
 
 class CallFailed(Exception):
@@ -163,7 +161,7 @@ class LLMUser(User):
                 finished = finished or isinstance(part, Finish)
         except IncompleteStream as error:
             finished, said = False, f": {error}"
-        except STUMBLES as error:
+        except SURPRISES as error:
             if wired.status is None:
                 raise
             raise MalformedAnswer(f"the SDK can't read the answer: {words_of_body(wired)}") from error

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from mock import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, sse
+from providers.answers.document import Event
 from providers.answers.eventstream import BadChecksum
-from providers.answers.reading import Event
 from providers.answers.sse import BYTE_ORDER_MARK
 from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, Part, Usage
 

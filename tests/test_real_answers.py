@@ -425,6 +425,14 @@ def test_usage_in_floats_is_counted_and_a_later_stop_reason_may_be_missing() -> 
     assert (call.finish_reason, call.output_tokens) == ("max_tokens", 9)
 
 
+def test_reasoning_that_a_total_adds_is_output() -> None:
+    counts = {"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 20}}
+    for total_tokens, output_tokens in ((35, 25), (15, 5), (None, 5)):
+        told = {"choices": [], "usage": {**counts, "total_tokens": total_tokens}}
+        call = chat(chunk(content="Hi"), chunk("stop"), told, DONE)
+        assert (call.output_tokens, call.reasoning_tokens) == (output_tokens, 20)
+
+
 @pytest.mark.parametrize("message", [{}, {"message": None}, {"message": {"role": "assistant"}}])
 def test_a_filtered_answer_without_content_is_finished(message: dict[str, Any]) -> None:
     body = {"choices": [{"index": 0, "finish_reason": "content_filter", **message}]}

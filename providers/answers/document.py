@@ -5,6 +5,12 @@ from typing import Any
 
 import orjson
 
+Event = tuple[str, bytes]
+"""An event of a stream: its name, "" where it has none, and its data."""
+
+SURPRISES = (LookupError, AttributeError, TypeError, ValueError, RecursionError)
+"""What Python raises where an answer has not the expected shape."""
+
 QUOTED = 200
 """How many characters of a malformed answer its error shows."""
 

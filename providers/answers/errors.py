@@ -10,7 +10,11 @@ _KINDS = ("code", "status", "type", "__type", "name")
 _WORDS = ("message", "Message", "msg", "detail", "details", "error", "errors", "error_message", "error_description")
 _FLAT = ("message", "Message", "detail", "errors", "error_message", "error_msg")
 _TELLTALES = frozenset({"error", *_FLAT})
-_OF_AN_ANSWER = ("choices", "candidates", "content", "output", "outputs", "completion", "generation", "results")
+_OF_AN_ANSWER = (
+    "choices", "candidates", "content", "output", "outputs", "completion", "completions", "generation", "generations",
+    "results", "text",
+)  # fmt: skip
+"""Where the APIs have their content; an answer with content may have a `message` or a `detail` besides."""
 
 
 def told(body: Any) -> str | None:

@@ -7,11 +7,10 @@ from itertools import islice
 from struct import unpack_from
 from zlib import crc32
 
-from providers.answers.document import quoted
+from providers.answers.document import Event, quoted
 from providers.answers.errors import told_in
 from providers.call import ErrorInStream, IncompleteStream, MalformedAnswer
 
-Event = tuple[str, bytes]
 PRELUDE_BYTES = 12
 CHECKSUM_BYTES = 4
 SMALLEST_FRAME_BYTES = PRELUDE_BYTES + CHECKSUM_BYTES

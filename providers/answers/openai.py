@@ -1,6 +1,7 @@
 """What OpenAI's APIs answer, also Azure's and DeepSeek's. https://platform.openai.com/docs/api-reference
 
-Usage: `prompt_tokens` includes cached ones, `completion_tokens` includes reasoning, in all three APIs.
+Usage: `prompt_tokens` includes cached ones, `completion_tokens` includes reasoning, in all three APIs. xAI's leaves it
+out, as its total shows; it is added here.
 A stream is finished by a `finish_reason` and then `[DONE]`; a Responses stream by `response.completed` or
 `response.incomplete`. On Bedrock, where many families speak this way, by the `finish_reason` (or `stop_reason`) alone.
 """
@@ -12,7 +13,7 @@ import finishes
 from providers.answers.content import called, counts_of, finished, reason_of, text_of
 from providers.answers.errors import told, words_of
 from providers.answers.reading import DONE
-from providers.call import Answer, Delta, ErrorInStream, Json, Usage
+from providers.call import Answer, Delta, ErrorInStream, Json, Usage, total
 
 REASONING = ("reasoning_content", "reasoning")
 """DeepSeek's and older vLLM's name; that of vLLM, OpenRouter, Groq and Ollama."""
@@ -175,9 +176,13 @@ def _response_usage(usage: Json) -> Usage:
 def _usage(usage: Any) -> Usage:
     usage = counts_of(usage)
     cached = counts_of(usage.get("prompt_tokens_details")).get("cached_tokens")
+    reasoning = counts_of(usage.get("completion_tokens_details")).get("reasoning_tokens")
+    outputs = usage.get("completion_tokens")
+    if reasoning and usage.get("total_tokens") == total(usage.get("prompt_tokens"), outputs, reasoning):
+        outputs = total(outputs, reasoning)
     return Usage(
         usage.get("prompt_tokens"),
-        usage.get("completion_tokens"),
+        outputs,
         usage.get("prompt_cache_hit_tokens") if cached is None else cached,
-        counts_of(usage.get("completion_tokens_details")).get("reasoning_tokens"),
+        reasoning,
     )

@@ -5,15 +5,9 @@ from contextlib import closing
 from typing import Any
 
 from providers.answers import sse
-from providers.answers.document import NotJSON, parsed, quoted
+from providers.answers.document import SURPRISES, Event, NotJSON, parsed, quoted
 from providers.answers.errors import refuse_error, told, told_in
 from providers.call import Answer, ErrorInStream, Json, MalformedAnswer
-
-Event = tuple[str, bytes]
-"""An event's name, "" where it has none, and its data."""
-
-SURPRISES = (LookupError, AttributeError, TypeError, ValueError, RecursionError)
-"""What Python raises where an answer has not the expected shape."""
 
 DONE: Json = {}
 """Stands for the event `[DONE]`, the last of a stream."""

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from providers.answers.document import NotJSON, parsed, quoted
+from providers.answers.document import Event, NotJSON, parsed, quoted
 from providers.answers.errors import told_in
 from providers.call import ErrorInStream, IncompleteStream
 
-Event = tuple[str, bytes]
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b"")
 """The fields of an event; comments have no name."""
