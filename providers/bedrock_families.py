@@ -89,8 +89,9 @@ def _unwrapped(events: Iterable[Event]) -> Iterator[Event]:
 def _uncounted(chunks: Iterable[Json], counts: Counts) -> Iterator[Json]:
     """Yield the chunks without Bedrock's own counts, which are kept."""
     for chunk in chunks:
-        metrics = counts_of(chunk.pop(METRICS, None))
-        counts.update({name: metrics[f"{name}TokenCount"] for name in _HEADERS if f"{name}TokenCount" in metrics})
+        if METRICS in chunk:
+            metrics = counts_of(chunk.pop(METRICS))
+            counts.update({name: metrics[f"{name}TokenCount"] for name in _HEADERS if f"{name}TokenCount" in metrics})
         yield chunk
 
 
@@ -121,7 +122,8 @@ def _read_whole(body: Json, text: Path, finish: Path) -> Answer:
 def _read_chunks(chunks: Iterable[Json], text: Path, finish: Path) -> Answer:
     for chunk in chunks:
         yield Delta(text_of(_at(chunk, text)))
-        yield from called({"name": _at(chunk, _TOOL_CALL)})
+        if "tool_calls" in chunk:
+            yield from called({"name": _at(chunk, _TOOL_CALL)})
         if reason := reason_of(_at(chunk, finish)):
             yield from finished("invoke", reason, chunk)
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import finishes
+from harness import session
 from mock import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, sse
@@ -27,6 +28,7 @@ from providers.user import ERROR_CHARACTERS, REASON_CHARACTERS
 from tests.asking import APIS, Asker
 from tests.canned import STEP_S, Canned, answered, mocked
 from tests.test_streams import FAMILIES, UNKNOWN_MODEL
+from wire.exchange import Exchange
 
 QUICKLY = settings(deadline=None, max_examples=15)
 DISTINCT_APIS = [
@@ -407,6 +409,12 @@ def test_half_an_emoji_is_content() -> None:
     half = b'{"choices":[{"delta":{"content":"\\ud83d"},"finish_reason":null}]}'
     call = chat(half, half, chunk("stop"), DONE)
     assert (call.outcome, call.content_events) == ("ok", 2)
+
+
+def test_half_an_emoji_does_not_keep_a_body_out_of_a_log() -> None:
+    wired = Exchange(keep_body=True)
+    wired.received(b'{"text": "\\ud83d"}', at=0.0)
+    assert session._body_line(wired).encode() == b'{"text": "?"}'
 
 
 @pytest.mark.parametrize("later", [None, {}, {"prompt_tokens": None, "completion_tokens": None}, [], "x"])
