@@ -17,7 +17,7 @@ from typing import Any
 from providers.call import Call
 from summary.cells import quoted
 
-COLUMNS = tuple(field.name for field in fields(Call) if field.name not in ("gaps_s", "_last_content_s"))
+COLUMNS = tuple(field.name for field in fields(Call) if field.name != "gaps_s" and field.name[0] != "_")
 REQUEST = COLUMNS.index("request")
 
 

@@ -65,9 +65,11 @@ def test_a_stream_of_four_reads_worked_out_by_hand() -> None:
 
 
 def test_two_deltas_of_one_read_are_no_gap() -> None:
-    call = a_call((Delta("a"), 0.5), (Delta("b"), 0.5), (Delta("c"), 0.7), (Delta("d"), 0.7), (Usage(1, 4), 0.7))
-    assert call.gaps_s == pytest.approx([0.2])
-    assert call.tpot_s == pytest.approx(0.2 / 3)
+    reads_s = (0.5, 0.6, 0.6, 0.8, 0.8)
+    call = a_call(*((Delta("x"), at_s) for at_s in reads_s), (Usage(1, 5), 0.8))
+    assert call.gaps_s == pytest.approx([0.1, 0.2])
+    assert call.tpot_s == pytest.approx(0.3 / 4)
+    assert (call.content_events, call.content_reads) == (5, 3)
 
 
 def test_an_answer_of_one_read_has_a_first_token_and_no_gap() -> None:
@@ -125,10 +127,14 @@ def test_the_figures_of_any_stream_agree_with_each_other(steps: list[tuple[float
         assert figures(call) == {}
         return
     assert call.ttft_s == contents_s[0]
+    assert call.ttfv_s is None or call.ttft_s <= call.ttfv_s
+    assert (call.content_events, call.content_reads) == (len(contents_s), len(set(contents_s)))
+    if not call.gaps_s:
+        assert set(figures(call)) <= {"ttft_s", "ttfv_s"}
+        return
     assert len(call.gaps_s) == len(set(contents_s)) - 1
     assert sum(call.gaps_s) == pytest.approx(contents_s[-1] - contents_s[0])
     assert call.tpot_s == pytest.approx((contents_s[-1] - contents_s[0]) / (tokens - 1))
-    assert call.ttfv_s is None or call.ttft_s <= call.ttfv_s
 
 
 # The run's histograms

@@ -14,7 +14,7 @@ import pytest
 import report
 from summary.vocabulary import OBSERVED
 from tests.command_line import Ended, Running, free_port, rows_in, started, stats_in, summary_in
-from tests.mock_server import MockServer
+from tests.mock_server import MockServer, serving
 from tests.running import run
 from tests.test_providers import WITHOUT_USAGE
 from tests.test_web_ui import FIVE_CALLS, OPENAI, Page, web_ui
@@ -200,10 +200,11 @@ def downloaded(page: Page) -> Rows:
     return list(csv.DictReader(io.StringIO(page.get("llm/csv"))))
 
 
-def test_the_llm_tab_shows_and_downloads_the_latest_streams(page: Page, mock_server: MockServer) -> None:
+def test_the_llm_tab_shows_and_downloads_the_latest_streams(page: Page) -> None:
     assert '"LLM"' in page.get()
     assert "/llm/csv" in page.get()
-    folder = one_run(page, mock_server, stream="true")
+    with serving("--ttft", "0.05", "--itl", "0.03", "--tokens", "5") as paced:
+        folder = one_run(page, paced, stream="true")
     [row] = shown(page)
     summary = summary_in(folder, "metrics")
     assert (row["name"], row["calls"], summary["stream"]) == (NAME, 5, True)
