@@ -2,19 +2,24 @@
 [--slo CONDITIONS] [--fail-if CONDITION …]."""
 
 import argparse
+import io
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from summary import locust_stats, rows
+from summary.cells import printable
 from summary.conditions import BadCondition
 from summary.figures import summarise
+from summary.losses import losses
 from summary.render import RENDERERS
 from summary.rows import UnreadableRows
 from summary.vocabulary import OBSERVED, Summary
 
 BREACHED = 3
+RESULTS = Path("results")
+LATEST, NEWEST = RESULTS / "latest", "newest.json"
 REQUESTS, RUN, SUMMARY, STATS = "_requests.csv", "_run.json", "_summary.json", "_stats.csv"
 
 
@@ -22,18 +27,23 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the summary of a run; 0, 3 if it is not what --fail-if allows, or 2 with one line on stderr if there is
     none to make."""
     options = _parser().parse_args(arguments)
+    place = options.path
     try:
-        summary = summary_of(Path(options.path), slo=options.slo, fail_if=options.fail_if)
-        text = RENDERERS[options.output_format](summary)
-        if options.out:
-            Path(options.out).write_text(text, encoding="utf-8")
-        else:
-            sys.stdout.write(text)
+        place = place or newest()
+        summary = summary_of(Path(place), slo=options.slo, fail_if=options.fail_if)
+        _write(RENDERERS[options.output_format](summary), options.out)
     except (UnreadableRows, BadCondition) as error:
         return _refuse(str(error))
     except OSError as error:
-        return _refuse(f"{error.filename or options.out}: {(error.strerror or str(error)).lower()}")
+        return _refuse(f"{error.filename or options.out or 'stdout'}: {(error.strerror or str(error)).lower()}")
+    except ODD as error:
+        reason = f"{type(error).__name__}: {error}"
+        return _refuse(f"{place}: {SUMMARY} or {RUN} is damaged, or of another version ({reason})")
     return BREACHED if options.fail_if and _tell_breaches(summary) else 0
+
+
+ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a JSON file leads to whose names or values are not those that a run writes."""
 
 
 def summary_of(path: Path, **conditions: Any) -> Summary:
@@ -48,11 +58,21 @@ def summary_of(path: Path, **conditions: Any) -> Summary:
         return locust_stats.read(file)
     prefix = file.name.removesuffix(REQUESTS)
     written = read_json(file.with_name(prefix + SUMMARY))
-    observed = {name: written.get(name) for name in OBSERVED}
     run = read_json(file.with_name(prefix + RUN))
     run["options"] = {**(run.get("options") or {}), **{name: value for name, value in conditions.items() if value}}
-    summary = summarise(rows.read(file), run, observed)
+    table, damage = rows.read_with_damage(file)
+    observed = {name: written.get(name) for name in OBSERVED}
+    observed["rows"] = losses(table, damage, run, observed, written)
+    summary = summarise(table, run, observed)
     return summary if written else {**summary, "cut_off": True}
+
+
+def newest() -> str:
+    """Return where the newest run is: in a folder of its own, or wherever its --csv put it."""
+    pointer = read_json(RESULTS / NEWEST)
+    prefix, run_id = str(pointer.get("prefix", "")), str(pointer.get("run_id", ""))
+    is_elsewhere = bool(prefix) and Path(prefix + REQUESTS).is_file()
+    return prefix if is_elsewhere and not (LATEST.is_dir() and LATEST.resolve().name > run_id) else str(LATEST)
 
 
 def find(path: Path) -> Path:
@@ -70,18 +90,33 @@ def find(path: Path) -> Path:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return what a JSON file of the run's says; {} if the file is not there."""
+    if not path.exists():
+        return {}
+    if not path.is_file():
+        raise UnreadableRows(f"{path}: not a file")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableRows(f"{path}: not JSON ({error})") from error
-    return dict(content) if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        raise UnreadableRows(f"{path}: not what a run writes")
+    return content
+
+
+def _write(text: str, out: str | None) -> None:
+    """Write to a file or to stdout, whatever characters it has."""
+    if out:
+        Path(out).write_text(text, encoding="utf-8", errors="backslashreplace")
+        return
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__)
-    parser.add_argument("path", nargs="?", default="results/latest", help="a run's folder or prefix, or a CSV file")
+    parser.add_argument("path", nargs="?", help="a run's folder or prefix, or a CSV file; the newest run's")
     parser.add_argument("-o", "--output-format", choices=tuple(RENDERERS), default="table")
     parser.add_argument("--slo", help='judge the calls by this level instead: "ttft<0.5 latency<3"')
     parser.add_argument("--fail-if", action="append", metavar="CONDITION", help="exit code 3 if it is true; repeatable")
@@ -93,12 +128,12 @@ def _tell_breaches(summary: Summary) -> int:
     """Write a line a breach, and return how many there are."""
     breaches = [gate for gate in summary["gates"] if gate["breached"]]
     for gate in breaches:
-        sys.stderr.write(f"breach: {gate['gate']}: {gate['reason']}\n")
+        sys.stderr.write(printable(f"breach: {gate['gate']}: {gate['reason']}") + "\n")
     return len(breaches)
 
 
 def _refuse(reason: str) -> int:
-    sys.stderr.write(f"report.py: error: {reason}\n")
+    sys.stderr.write(printable(f"report.py: error: {reason}") + "\n")
     return 2
 
 

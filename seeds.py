@@ -87,6 +87,8 @@ def read_file(path: Path) -> SeedFile:
 
 
 def _lines(path: Path) -> list[str]:
+    if path.exists() and not path.is_file():
+        raise SeedError(f"{path}: not a regular file")
     try:
         data = path.read_bytes()
         return [line.rstrip() for line in data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")]

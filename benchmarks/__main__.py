@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import accuracy, calls, floor, machine, served, stall, start, truth
+from benchmarks import accuracy, calls, events, floor, machine, million, served, stall, start, truth
 from benchmarks.plan import Plan
 from benchmarks.processes import BenchmarkFailed
 from benchmarks.tables import Table, markdown, show
@@ -14,10 +14,12 @@ from benchmarks.tables import Table, markdown, show
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS: dict[str, Callable[[Plan], Table]] = {
     "calls": calls.measure,
+    "events": events.measure,
     "floor": floor.measure,
     "accuracy": accuracy.measure,
     "truth": truth.measure,
     "start": start.measure,
+    "million": million.measure,
     "mock": served.measure,
     "stall": stall.measure,
 }

@@ -1,7 +1,8 @@
-"""Whether the client itself was the bottleneck: its event loops' lag, its CPU, its late reads."""
+"""Whether the client itself was the bottleneck: its event loops' lag, its stalls, its CPU, its late reads."""
 
 import time
 from collections import defaultdict
+from itertools import count, takewhile
 from typing import Any
 
 import gevent
@@ -13,18 +14,27 @@ TICK_S = 0.02
 LATE_S = 0.01
 """A packet taken up later than this had to wait for us."""
 
+STALL_S = 0.1
+"""A loop that is this late stood still: by its own work, for want of a CPU, or because the process was stopped."""
+
 LAG_LIMIT_S = 0.05
 CPU_LIMIT = 0.9
 
 Sample = dict[str, Any]
+Span = tuple[float, float]
 
 
 class ClientWatch:
-    """Samples one process's event loop: each tick should come after `TICK_S`; what it takes longer is lag."""
+    """Samples one process's event loop: each tick should come after `TICK_S`; what it takes longer is lag.
 
-    def __init__(self) -> None:
-        self._ticker = gevent.spawn(self._tick)
+    Stalls are spans of the run's time, which began at `started_at`.
+    """
+
+    def __init__(self, started_at: float) -> None:
+        self._started_at = started_at
+        self._due_at = now() + TICK_S
         self._begin()
+        self._ticker = gevent.spawn(self._tick)
 
     def saw_lag(self, lag_s: float | None) -> None:
         """Count a call whose packets had to wait."""
@@ -33,8 +43,11 @@ class ClientWatch:
 
     def take(self) -> Sample:
         """Return what was seen since the last `take`."""
+        if now() > self._due_at:
+            self._look()
         sample = {
             "lags_s": self._lags_s,
+            "stalls": self._stalls,
             "cpu_s": time.process_time() - self._cpu_began_s,
             "wall_s": now() - self._began_at,
             "late_calls": self._late_calls,
@@ -47,14 +60,31 @@ class ClientWatch:
 
     def _begin(self) -> None:
         self._lags_s: list[float] = []
+        self._stalls: list[Span] = []
         self._late_calls = 0
         self._began_at, self._cpu_began_s = now(), time.process_time()
 
     def _tick(self) -> None:
         while True:
-            due_at = now() + TICK_S
             gevent.sleep(TICK_S)
-            self._lags_s.append(max(0.0, now() - due_at))
+            self._look()
+
+    def _look(self) -> None:
+        at = now()
+        lag_s = max(0.0, at - self._due_at)
+        self._lags_s += lags_of(lag_s)
+        if lag_s >= STALL_S:
+            self._stalls.append((self._due_at - self._started_at, at - self._started_at))
+        self._due_at = at + TICK_S
+
+
+def lags_of(lag_s: float) -> list[float]:
+    """Return the lag of a late tick and those of the ticks that it kept from coming, one each `TICK_S`.
+
+    Without them a loop that stood still for a second would be one sample among many (coordinated omission).
+    """
+    missed = takewhile(lambda left_s: left_s > 0, (lag_s - tick * TICK_S for tick in count(1)))
+    return [lag_s, *missed]
 
 
 class ClientFigures:
@@ -62,28 +92,39 @@ class ClientFigures:
 
     def __init__(self) -> None:
         self._lags_s: list[float] = []
+        self._stalls: list[Span] = []
         self._late_calls = 0
         self._used: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
 
     def add(self, process: str, sample: Sample) -> None:
         self._lags_s += sample["lags_s"]
+        self._stalls += [(began_s, ended_s) for began_s, ended_s in sample["stalls"]]
         self._late_calls += sample["late_calls"]
         self._used[process][0] += sample["cpu_s"]
         self._used[process][1] += sample["wall_s"]
 
-    def conclude(self) -> dict[str, Any]:
-        """Return lag in seconds over all processes, the CPU share of the busiest, and a verdict in words."""
+    def conclude(self, calls_s: Span) -> dict[str, Any]:
+        """Return lag in seconds over all processes, their stalls, the CPU share of the busiest, and a verdict in words.
+
+        calls_s  from the first call's start to the last one's end: what stood still outside of it touched no call
+        """
         lags_s = np.array(self._lags_s or [0.0])
         cpu_share = max((cpu_s / wall_s for cpu_s, wall_s in self._used.values() if wall_s), default=0.0)
         p50_s, p99_s = (float(np.percentile(lags_s, share)) for share in (50, 99))
         return {
             "verdict": verdict(p99_s, cpu_share),
             "loop_lag_s": {"p50": p50_s, "p99": p99_s, "max": float(lags_s.max())},
+            "stalls": self._stalls_within(calls_s),
             "cpu_share": cpu_share,
             "late_calls": self._late_calls,
             "observed_s": max((wall_s for _, wall_s in self._used.values()), default=0.0),
             "processes": len(self._used),
         }
+
+    def _stalls_within(self, calls_s: Span) -> dict[str, float]:
+        first_s, last_s = calls_s
+        lasted_s = [ended - began for began, ended in self._stalls if began < last_s and ended > first_s]
+        return {"count": len(lasted_s), "longest_s": max(lasted_s, default=0.0), "total_s": sum(lasted_s)}
 
 
 def verdict(lag_p99_s: float, cpu_share: float) -> str:

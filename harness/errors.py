@@ -1,6 +1,7 @@
-"""The two ways in which a run can't begin, and the exit codes of the whole tool."""
+"""The ways in which a run can't begin, and the exit codes of the whole tool."""
 
-REACHED, UNREACHABLE, BAD_USAGE, BREACHED, INTERNAL, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 70, 130, 143
+REACHED, UNREACHABLE, BAD_USAGE, BREACHED, INTERNAL = 0, 1, 2, 3, 70
+HUNG_UP, INTERRUPTED, TERMINATED = 129, 130, 143
 
 
 class CannotStart(Exception):
@@ -19,3 +20,7 @@ class Unreachable(CannotStart):
     """The host doesn't accept a connection."""
 
     exit_code = UNREACHABLE
+
+
+class NoWorkers(CannotStart):
+    """The workers that the run waits for don't come."""

@@ -1,11 +1,13 @@
 """Gates at work: a run that can't pass any more is ended early, and every breach is told."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness.outlet import open_outlet
 from harness.plan import Plan
 from harness.records import COLUMNS
 from harness.results import writable
@@ -45,8 +47,8 @@ def passes(plan: Plan, summary: Summary) -> bool:
         if verdict.breached:
             sys.stderr.write(f"{verdict.line}\n")
     if plan.junit:
-        with writable(plan.junit):
-            plan.junit.write_text(as_junit(verdicts, summary), encoding="utf-8")
+        with writable(plan.junit), open_outlet(plan.junit, os.O_TRUNC) as file:
+            file.write(as_junit(verdicts, summary))
     return not any(verdict.breached for verdict in verdicts)
 
 
@@ -55,6 +57,6 @@ def check_junit(path: Path) -> None:
     report, and an earlier run's would be taken for its own. Raises `UsageError`."""
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
+        open_outlet(path).close()
         if path.is_file():
             path.unlink()

@@ -2,31 +2,52 @@
 
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from errno import EBADF
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TextIO, TypeVar, cast
 
 import gevent
+from gevent import Greenlet
 from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
-from harness import ending, keys, llm_tab, menus, models, open_files, options, preflight, quiet, web
+from harness import (
+    ending,
+    keys,
+    llm_tab,
+    menus,
+    models,
+    open_files,
+    options,
+    orphan,
+    preflight,
+    quiet,
+    refusals,
+    schedule_tab,
+    streams,
+    web,
+)
 from harness.connect import client_of
-from harness.errors import BREACHED, INTERNAL, INTERRUPTED, CannotStart, UsageError
+from harness.errors import BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.gatekeeper import check_junit, passes
-from harness.locust_csv import refine_buckets
+from harness.locust_csv import refine_percentiles
 from harness.master import Master
 from harness.pace import PaceStats
 from harness.plan import Plan, plan_of
 from harness.results import check_writable
 from harness.secrets import Secrets
 from harness.session import NoSession
+from harness.signals import Signals
 from harness.target import provider_of
 from harness.trial import Trial
 from harness.worker import Worker
 from providers.user import LLMUser, Session
 from summary.render import RENDERERS, as_table
+from summary.vocabulary import Summary
+
+Result = TypeVar("Result")
 
 _log = logging.getLogger("llm")
 
@@ -35,8 +56,8 @@ SETTLE_S = 0.01
 
 
 class Harness:
-    """One process's harness. `plan` is what the next test will do, `trial` the test that is on,
-    `pace` that of the latest.
+    """One process's harness. `plan` is what the next test will do, `trial` the test that is on, `latest` that or the
+    one before, `pace` that of the latest.
 
     Locust types its environment's runner and options as optional; in its events both are there, hence `Any`.
     """
@@ -50,11 +71,13 @@ class Harness:
         self.plan: Plan | None = None
         self.client: Any = None
         self.trial: Trial | None = None
+        self.latest: Trial | None = None
         self.pace: PaceStats | None = None
         self._models_file = DEFAULT_MODELS_FILE
         self._secret_options: dict[str, Any] = {}
-        self._stdout = sys.stdout
+        self._stdout: TextIO | None = None
         self._has_begun = Event()
+        self._finishing: Greenlet[..., None] | None = None
 
     def listen(self, events: Any) -> None:
         """Take part in a Locust process, from its command line to its exit code.
@@ -77,8 +100,13 @@ class Harness:
 
     def begin(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         """Listen to `init`: check everything that can be checked before the first call, or leave with one line."""
+        self._stdout = streams.take_stdout()
+        streams.let_the_terminal_go()
         try:
+            signals = self._watch_signals(environment, runner)
             self._begin(environment, runner, web_ui)
+            signals.begin()
+            environment.events.quitting.add_listener(signals.end)
             self._has_begun.set()
         except CannotStart as error:
             sys.stderr.write(f"locust: error: {self.secrets.redact(str(error))}\n")
@@ -91,13 +119,11 @@ class Harness:
 
     def _begin(self, environment: Any, runner: Any, web_ui: Any) -> None:
         given = environment.parsed_options
-        self._stdout, sys.stdout = sys.stdout, sys.stderr
         self._models_file = Path(given.models_file)
         self._take_secrets(given)
         quiet.calm(given)
         quiet.forget_callers()
-        refine_buckets()
-        self.exit_code.watch_signals(runner)
+        refine_percentiles()
         if isinstance(runner, WorkerRunner):
             self.worker = Worker(environment, self.classes, self.secrets, self._secret_options)
             return
@@ -110,10 +136,19 @@ class Harness:
         else:
             self._begin_attended(environment)
         if self.master is not None:
+            orphan.forget_stopped_workers()
             self.master.wait_for_workers(given.processes or 0)
         if web_ui:
             web.attach(web_ui, environment, self._check_form)
             llm_tab.attach(web_ui, lambda: self.pace)
+            schedule_tab.attach(web_ui, lambda: self.latest.standing() if self.latest else None)
+
+    def _watch_signals(self, environment: Any, runner: Any) -> Signals:
+        def cut() -> None:
+            self.master.cut() if self.master is not None else ending.cut(runner)
+
+        given = environment.parsed_options
+        return Signals(runner, self.exit_code.note, cut, is_forked=bool(given.worker and given.processes))
 
     def _begin_unattended(self, environment: Any) -> None:
         given = environment.parsed_options
@@ -122,6 +157,7 @@ class Harness:
         menus.ask_for_missing(given, self.classes)
         self.prepare(environment, vars(given))
         plan = cast(Plan, self.plan)
+        refusals.check_autoquit(plan, given.autoquit)
         if plan.schedule is not None and not (plan.schedule.has_end or plan.calls or given.run_time):
             raise UsageError("--rate alone never ends: give -i or -t, or --rate-stages")
         given.num_users, given.spawn_rate = plan.load["num_users"], plan.load["spawn_rate"]
@@ -147,13 +183,14 @@ class Harness:
             open_files.check(plan.load["num_users"] or 1)
         preflight.check(plan.settings)
         user_class = self.classes[plan.settings.provider]
+        refusals.check_tags(user_class, given)
         self.client = client_of(plan, user_class)
         environment.user_classes = [user_class]
         self.plan = plan
 
     def _check_form(self, environment: Any, given: Mapping[str, Any]) -> str | None:
         """Prepare what the web UI's form asks for; return the reason why it can't start, if there is one."""
-        if self.trial is not None:
+        if self.trial is not None or (self._finishing is not None and not self._finishing.ready()):
             return "the last run's calls are still ending: try again in a moment"
         try:
             self.prepare(environment, given)
@@ -187,7 +224,7 @@ class Harness:
         environment.user_classes = [self.classes[plan.settings.provider]]
         if given.stop_timeout == options.STOP_TIMEOUT_OF_THE_RUN:
             environment.stop_timeout = plan.settings.timeout_s + 1
-        self.trial = trial = Trial(plan, environment, lambda: self._end_run(environment))
+        self.trial = self.latest = trial = Trial(plan, environment, lambda: self._end_run(environment))
         self.pace = trial.run.pace
         trial.describe_to_workers()
         if self.master is not None:
@@ -214,36 +251,58 @@ class Harness:
     def _end_run(self, environment: Any) -> None:
         """Stop the test, and a headless Locust with it; a moment later, in a greenlet of its own: a user may be asking,
         and Locust logs an error for each user that it finds half gone."""
-        runner = environment.runner
-        gevent.spawn_later(SETTLE_S, runner.quit if environment.parsed_options.headless else runner.stop)
+        gevent.spawn_later(SETTLE_S, ending.end_by_itself, environment)
 
     def finish_run(self, environment: Any, **_: Any) -> None:
-        """Listen to `test_stop`, which fires when the last user has stopped, and may fire again."""
-        trial, self.trial, self.plan = self.trial, None, None
-        if trial is None:
-            return
-        try:
-            summary = trial.finish()
-            self._tell(summary, environment.parsed_options)
-            if not passes(trial.plan, summary):
-                self.exit_code.note(BREACHED)
-        except CannotStart as error:
-            _log.error("%s", error)
-            self.exit_code.note(INTERNAL)
-        except OSError as error:
-            _log.error("can't write the summary to stdout: %s", (error.strerror or str(error)).lower())
-            self.exit_code.note(INTERNAL)
-        except Exception:
-            _log.exception("an error of our own")
-            self.exit_code.note(INTERNAL)
-        if trial.run.broken:
+        """Listen to `test_stop`, which fires when the last user has stopped, and may fire again.
+
+        Locust kills the greenlets of a runner that quits, and one of them may be here: a run is finished by another.
+        """
+        if self.trial is not None:
+            self._finishing = gevent.spawn(self._finish, self.trial, environment)
+            self.trial = self.plan = None
+        if self._finishing is not None:
+            self._finishing.join()
+
+    def _finish(self, trial: Trial, environment: Any) -> None:
+        """Write the summary, show it and judge it. None of these depends on the others' luck."""
+        given = environment.parsed_options
+        asked = self.exit_code.is_signalled or not given.headless
+        summary = self._attempt(lambda: trial.finish(asked, self.master.workers_gone if self.master else 0))
+        if summary is not None:
+            self._attempt(lambda: self._tell(summary, given))
+            self._attempt(lambda: self._judge(trial.plan, summary))
+        if trial.run.ended["early"]:
+            _log.error("the run is not complete: %s", trial.run.ended["why"])
+        if trial.run.broken or trial.run.ended["early"]:
             self.exit_code.note(INTERNAL)
         if self.master is not None:
             self.master.end()
             if environment.runner.worker_count == 0:
                 self._end_run(environment)
 
-    def _tell(self, summary: dict[str, Any], given: Any) -> None:
+    def _attempt(self, step: Callable[[], Result]) -> Result | None:
+        """Take a step of the run's end; one that fails is told and costs the exit code, and the next is taken."""
+        try:
+            return step()
+        except CannotStart as error:
+            _log.error("%s", error)
+        except OSError as error:
+            if self.exit_code.has(HUNG_UP):
+                return None
+            _log.error("can't write the summary to stdout: %s", (error.strerror or str(error)).lower())
+        except Exception:
+            _log.exception("an error of our own")
+        self.exit_code.note(INTERNAL)
+        return None
+
+    def _judge(self, plan: Plan, summary: Summary) -> None:
+        if not passes(plan, summary):
+            self.exit_code.note(BREACHED)
+
+    def _tell(self, summary: Summary, given: Any) -> None:
+        if self._stdout is None:
+            raise OSError(EBADF, "it was closed before the start")
         render = RENDERERS[given.output_format]
         in_colour = given.output_format == "table" and self._stdout.isatty()
         self._stdout.write(as_table(summary, colour=True) if in_colour else render(summary))

@@ -1,7 +1,8 @@
 """A master's part of a distributed run: permits out, rows in, and an end that waits for both."""
 
+import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import gevent
 import locust.runners
@@ -10,13 +11,17 @@ from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING, WorkerN
 from harness import clock
 from harness.budget import Budget
 from harness.drain import Drain
+from harness.errors import NoWorkers
 from harness.open_loop import OpenLoop
 from harness.outbox import CALLS, RUN
 from harness.permits import PermitDesk
 from harness.records import REQUEST
+from harness.row_check import is_row
 from harness.run import Run
 from providers.permit import Permit
 from wire.exchange import now
+
+_log = logging.getLogger("llm")
 
 PREPARED, REFUSED = "llm_prepared", "llm_refused"
 WANT, UNWANT, GRANT, BACK = "llm_want", "llm_unwant", "llm_grant", "llm_back"
@@ -40,6 +45,16 @@ class _Workers(WorkerNodes):
     @property
     def all(self) -> list[WorkerNode]:  # type: ignore[override]
         return list(self._worker_nodes.values())
+
+
+def _accepts(run: Run, desk: PermitDesk, worker: str, cells: Any) -> bool:
+    """Tell whether a worker's row is a call's that it was given, and that has not come yet. Even one that is no row
+    ends its call: it is not waited for any longer."""
+    number = cells[REQUEST] if isinstance(cells, list) and len(cells) > REQUEST else None
+    is_given = isinstance(number, int) and (not run.is_counted_out or desk.has(worker, number))
+    if is_given:
+        desk.end(worker, cast(int, number))
+    return is_given and is_row(cells, run.run_id)
 
 
 class Master:
@@ -71,11 +86,25 @@ class Master:
         clock.answer(runner)
         runner.greenlet.spawn(self._watch_workers)
 
-    def wait_for_workers(self, count: int) -> None:
-        """Wait until so many have imported their SDK: Locust calls a worker ready before, and starts the clock."""
-        give_up_at = now() + PATIENCE_S
-        while self._prepared < count and now() < give_up_at:
+    def wait_for_workers(self, count: int, patience_s: float = PATIENCE_S) -> None:
+        """Wait until so many have imported their SDK: Locust calls a worker ready before, and starts the clock.
+
+        Raises `NoWorkers`: Locust itself would wait for ever.
+        """
+        give_up_at = now() + patience_s
+        while self._prepared < count:
+            if now() > give_up_at:
+                raise NoWorkers(f"{self._prepared} of {count} workers were ready within {patience_s:g} s")
             gevent.sleep(0.05)
+
+    @property
+    def workers_gone(self) -> int:
+        """How many workers took part in the run, if none of them, and no other, is left."""
+        return 0 if self._runner.worker_count else len(self._took_part)
+
+    def cut(self) -> None:
+        """Abort the calls in flight."""
+        self._drain.cut()
 
     def _on_prepared(self, **_: Any) -> None:
         self._prepared += 1
@@ -89,14 +118,16 @@ class Master:
         if isinstance(budget, OpenLoop):
             budget.on_ready = self._desk.serve
         self._took_part.clear()
+        self._drain.begin()
         self._is_over = False
-        self._be_patient()
+        self._expect_beats(BEATS_AT_START)  # Until all workers have told of the run none is taken for dead.
 
-    def _be_patient(self) -> None:
-        """Until all workers have told of the run, take none for dead."""
-        locust.runners.HEARTBEAT_LIVENESS = BEATS_AT_START
-        for worker in self._runner.clients.all:
-            worker.heartbeat = BEATS_AT_START
+    def _expect_beats(self, beats: int) -> None:
+        """Take a worker for dead that misses so many heartbeats from now on."""
+        if beats != locust.runners.HEARTBEAT_LIVENESS:
+            locust.runners.HEARTBEAT_LIVENESS = beats
+            for worker in self._runner.clients.all:
+                worker.heartbeat = beats
 
     def end(self) -> None:
         """The run's files are closed: what still comes from its workers comes too late."""
@@ -134,10 +165,18 @@ class Master:
             return
         self._took_part.add(client_id)
         if self._took_part >= {worker.id for worker in self._runner.clients.all}:
-            locust.runners.HEARTBEAT_LIVENESS = BEATS
-        self._run.receive(client_id, data)
-        for cells in data.get(CALLS, ()):
-            self._desk.end(client_id, cells[REQUEST])
+            self._expect_beats(BEATS)
+        self._receive(self._run, self._desk, client_id, data)
+
+    def _receive(self, run: Run, desk: PermitDesk, worker: str, report: dict[str, Any]) -> None:
+        """Hand on a report with those rows alone whose calls were counted out to this worker."""
+        rows = report.get(CALLS, ())
+        report[CALLS] = [cells for cells in rows if _accepts(run, desk, worker, cells)]
+        run.lost["refused_rows"] += len(rows) - len(report[CALLS])
+        try:
+            run.receive(worker, report)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            _log.error("%s sent a report that can't be read: %r", worker, error)
 
     def _on_stopping(self, **_: Any) -> None:
         """The run's end: the last rows, and an account of the workers that can't send theirs."""
@@ -145,7 +184,7 @@ class Master:
         self._drain.wait()
         self._bury_the_dead()
         if self._run is not None and self._desk is not None:
-            self._run.lost = {"calls": self._desk.lost_count, "workers": len(self._took_part & self._missing)}
+            self._run.lost |= {"calls": self._desk.lost_count, "workers": len(self._took_part & self._missing)}
         self._is_over = True
 
     def _stay_stopped(self, **_: Any) -> None:
@@ -156,6 +195,8 @@ class Master:
         """Let no more users start: Locust's master goes on with them, and its workers take that for a new test."""
         if (dispatcher := self._runner._users_dispatcher) is not None:
             dispatcher._target_user_count = dispatcher._current_user_count
+        # Nor for a worker that leaves or comes from now on: Locust would start the test anew.
+        self._runner._users_dispatcher, self._runner.spawning_completed = None, False
 
     def _watch_workers(self) -> None:
         while True:

@@ -11,6 +11,8 @@ Models = dict[str, list[str]]
 
 def read(path: Path) -> Models:
     """Return provider -> its models, in the file's order. Raises `UsageError`."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"models file {path}: not a regular file")
     try:
         models = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import gevent
 
@@ -11,6 +12,16 @@ from wire.exchange import now
 
 LEAD_S = 0.1
 """How long before its time a call is given to a user: time for a message to reach a worker."""
+
+
+class Standing(NamedTuple):
+    """How a schedule is kept, in calls: asked are those due by now, and of these some were delivered, which means
+    started, some wait for a user, and some were dropped. Warm-up calls have no time, and are none of them."""
+
+    asked: int
+    delivered: int
+    waiting: int
+    dropped: int
 
 
 class OpenLoop:
@@ -37,6 +48,8 @@ class OpenLoop:
         self._on_dropped, self._on_spent = on_dropped, on_spent
         self._warmup_left = self._warmup_to_end = warmup_calls
         self._counted = self._ended = 0
+        self._asked = self._dropped = 0
+        self._ahead: deque[float] = deque()
         self._ready: deque[Permit] = deque()
         self._has_users = self._is_drawn = False
         self._begins_s = 0.0
@@ -85,6 +98,20 @@ class OpenLoop:
             self._draw_until(self._closed_at - self._run_started_at)
         self._drop_what_is_due()
 
+    def standing(self) -> Standing:
+        """Return how the schedule is kept at the moment, or was when the run was over."""
+        self._count_asked()
+        waiting = sum(permit.scheduled_s is not None and self._is_overdue(permit, 0.0) for permit in self._ready)
+        delivered = self._asked - waiting - self._dropped
+        return Standing(self._asked, delivered, waiting, self._dropped)
+
+    def _count_asked(self) -> None:
+        """Count those whose time has come of the calls that were drawn ahead of it."""
+        run_s = (self._closed_at or now()) - self._run_started_at
+        while self._ahead and self._ahead[0] < run_s:
+            self._ahead.popleft()
+            self._asked += 1
+
     def _drop_what_is_due(self) -> None:
         while self._ready:
             permit = self._ready.popleft()
@@ -109,8 +136,10 @@ class OpenLoop:
 
     def _draw_until(self, run_s: float) -> None:
         """Make ready what is due by a time of the run's."""
+        self._count_asked()
         while self._coming is not None and self._begins_s + self._coming.at_s <= run_s:
             self._ready.append(self._next(Due(self._begins_s + self._coming.at_s, self._coming.stage)))
+            self._ahead.append(self._begins_s + self._coming.at_s)
             self._coming = next(self._times, None)
 
     def _next(self, due: Due | None) -> Permit:
@@ -127,6 +156,7 @@ class OpenLoop:
         return self._lateness_s(permit) > patience_s
 
     def _drop(self, permit: Permit) -> None:
+        self._dropped += 1
         self._on_dropped(permit)
         self.end(permit.number)
 

@@ -5,6 +5,7 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
+from harness.command_line import refuse_mistakes
 from harness.models import Models
 
 SECRET = ("api_key", "header")
@@ -39,6 +40,7 @@ class Offered(list[str]):
 
 def add_arguments(parser: Any, models: Models, user_classes: Iterable[str]) -> None:
     """Add every option, and Locust's own under the names and with the defaults of this project."""
+    refuse_mistakes(parser, sorted(user_classes))
     parser = _Named(parser)
     parser.set_defaults(
         host=DEFAULT_HOST, exit_code_on_error=0, enable_rebalancing=True, stop_timeout=STOP_TIMEOUT_OF_THE_RUN
@@ -50,7 +52,6 @@ def add_arguments(parser: Any, models: Models, user_classes: Iterable[str]) -> N
     _add_mock(parser)
     _add_output(parser)
     _take_over_csv(parser)
-    _refuse_unknown_classes(parser, sorted(user_classes))
 
 
 def _add_target(parser: Any, models: Models) -> None:
@@ -166,15 +167,3 @@ def _take_over_csv(parser: Any) -> None:
             action.dest, action.dest
         )
     parser.set_defaults(csv_prefix=None, stats_history_enabled=False)
-
-
-def _refuse_unknown_classes(parser: Any, known: list[str]) -> None:
-    """Locust itself ends with 1, the code of an unreachable host, when a User class does not exist."""
-
-    def user_class(name: str) -> str:
-        if name not in known:
-            raise argparse.ArgumentTypeError(f"unknown User class {name!r}: there are {', '.join(known)}")
-        return name
-
-    positional = next(action for action in parser._actions if action.dest == "user_classes")
-    positional.type = user_class

@@ -14,11 +14,11 @@ IN_FLIGHT = "llm_in_flight"
 class Outbox:
     """Keeps a worker's ended calls of one run until the next report takes them."""
 
-    def __init__(self, run_id: str, worker: str) -> None:
+    def __init__(self, run_id: str, worker: str, started_at: float) -> None:
         self._run_id, self._worker = run_id, worker
         self._cells: list[list[Any]] = []
         self._pace = PaceStats()
-        self._watch = ClientWatch()
+        self._watch = ClientWatch(started_at)
 
     def keep(self, call: Call) -> None:
         call.worker = self._worker
@@ -30,7 +30,7 @@ class Outbox:
         """Move everything into a report to the master."""
         report[RUN], report[IN_FLIGHT] = self._run_id, in_flight
         report[CALLS], self._cells = self._cells, []
-        report[PACE] = self._pace.stats.serialize_stats()
+        report[PACE], self._pace = self._pace.packed(), PaceStats()
         report[CLIENT] = self._watch.take()
 
     def close(self) -> None:

@@ -1,24 +1,34 @@
-"""What the answers' pace was over the run, live and at its end: histograms of latency, TTFT, TPOT and every gap (ITL).
+"""What the answers' pace is, live and at a run's end: histograms of latency, TTFT, TPOT and every gap (ITL)."""
 
-A second instance of Locust's `RequestStats` carries them: it serialises, merges on the master and gives percentiles.
-"""
-
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
-from locust.stats import RequestStats, StatsEntry
-
-from harness.locust_csv import bucket_finely
+from harness.histograms import PERCENTILES, Histogram
 from providers.call import Call
 
-TOKENS = "output_tokens"
-LATENCY_PERCENTILES = {"median": 0.5, "p95": 0.95, "p99": 0.99}
+
+@dataclass(slots=True)
+class Tokens:
+    """Output tokens, and the time that they took: from the first call's start to the last one's end, in seconds of
+    the run."""
+
+    count: int = 0
+    began_s: float | None = None
+    ended_s: float = 0.0
+
+    def add(self, count: int, began_s: float, ended_s: float) -> None:
+        self.count += count
+        self.began_s = began_s if self.began_s is None else min(self.began_s, began_s)
+        self.ended_s = max(self.ended_s, ended_s)
 
 
 class PaceStats:
-    """Histograms by figure and by `<api> <model>`, in milliseconds, three significant digits. Successes only."""
+    """Histograms by figure, in seconds, and by `<api> <model>`. Successes only."""
 
     def __init__(self) -> None:
-        self.stats = RequestStats(use_response_times_cache=False)
+        self._histograms: defaultdict[tuple[str, str], Histogram] = defaultdict(Histogram)
+        self._tokens: defaultdict[str, Tokens] = defaultdict(Tokens)
 
     def add(self, call: Call) -> None:
         """Count a measured call's figures."""
@@ -27,66 +37,53 @@ class PaceStats:
         name = f"{call.api} {call.model}"
         for figure, value_s in (("latency_s", call.latency_s), ("ttft_s", call.ttft_s), ("tpot_s", call.tpot_s)):
             if value_s is not None:
-                _count(self.stats.get(name, figure), [value_s])
+                self._histograms[name, figure].add([value_s])
         if call.gaps_s:
-            _count(self.stats.get(name, "itl_s"), call.gaps_s)
+            self._histograms[name, "itl_s"].add(call.gaps_s)
         if call.ttft_s is not None and call.output_tokens:
-            self._count_tokens(name, call)
+            ended_s = call.start_s + (call.latency_s or 0.0)
+            self._tokens[name].add(call.output_tokens, call.start_s, ended_s)
 
-    def entry(self, name: str, figure: str) -> StatsEntry:
+    def names(self) -> list[str]:
+        """Return each `<api> <model>` that has streamed."""
+        return sorted({name for name, figure in list(self._histograms) if figure == "ttft_s"})
+
+    def of(self, name: str, figure: str) -> Histogram:
         """Return a figure's histogram, an empty one if there is none."""
-        return self.stats.entries.get((name, figure)) or StatsEntry(self.stats, name, figure)
+        return self._histograms.get((name, figure)) or Histogram()
 
     def output_tokens_per_s(self, name: str) -> float:
-        """Return all output tokens over the time from the first call's start to the last one's end, so far."""
-        tokens = self.entry(name, TOKENS)
-        span_s = tokens.max_response_time - (tokens.min_response_time or 0)
-        return tokens.total_content_length / span_s if span_s else 0.0
+        """Return all output tokens over the time that they took, so far."""
+        tokens = self._tokens.get(name) or Tokens()
+        span_s = tokens.ended_s - (tokens.began_s or 0.0)
+        return tokens.count / span_s if span_s else 0.0
 
-    def _count_tokens(self, name: str, call: Call) -> None:
-        """An entry whose content is tokens, and whose times are where calls stand in the run, in seconds."""
-        entry: Any = self.stats.get(name, TOKENS)
-        entry.num_requests += 1
-        entry.total_content_length += call.output_tokens
-        ended_s = call.start_s + (call.latency_s or 0.0)
-        starts_s = [call.start_s] if entry.min_response_time is None else [call.start_s, entry.min_response_time]
-        entry.min_response_time, entry.max_response_time = min(starts_s), max(entry.max_response_time, ended_s)
+    def packed(self) -> list[Any]:
+        """Return everything as lists, texts and numbers, for `merge` in another process."""
+        histograms = [[name, figure, seen.packed()] for (name, figure), seen in self._histograms.items()]
+        return [histograms, [[name, seen.count, seen.began_s, seen.ended_s] for name, seen in self._tokens.items()]]
 
-    def merge(self, serialized: list[Any]) -> None:
-        """Add what a worker counted."""
-        for data in serialized:
-            self.stats.get(data["name"], data["method"]).extend(StatsEntry.unserialize(data, self.stats))
+    def merge(self, packed: list[Any]) -> None:
+        """Add what a worker has counted."""
+        histograms, tokens = packed or ([], [])
+        for name, figure, seen in histograms:
+            self._histograms[name, figure].merge(seen)
+        for name, count, began_s, ended_s in tokens:
+            self._tokens[name].add(count, began_s, ended_s)
 
     def itl_s(self) -> dict[str, Any] | None:
         """Return the run's inter-token latency over every gap of every call, its histogram included."""
-        total = StatsEntry(self.stats, "Aggregated", "itl_s")
-        for (_, figure), entry in self.stats.entries.items():
+        total = Histogram()
+        for (_, figure), seen in self._histograms.items():
             if figure == "itl_s":
-                total.extend(entry)
-        if not total.num_requests:
+                total.merge(seen.packed())
+        if not len(total):
             return None
-        percentiles = {name: _percentile_s(total, share) for name, share in LATENCY_PERCENTILES.items()}
         return {
-            "min": (total.min_response_time or 0) / 1000,
-            "avg": total.avg_response_time / 1000,
-            **percentiles,
-            "max": total.max_response_time / 1000,
-            "gaps": total.num_requests,
-            "histogram_ms": {f"{key:g}": count for key, count in sorted(total.response_times.items())},
+            "min": total.smallest,
+            "avg": total.total / len(total),
+            **{name: total.percentile(share) for name, share in PERCENTILES.items()},
+            "max": total.largest,
+            "gaps": len(total),
+            "histogram_ms": {f"{1000 * value:g}": count for value, count in sorted(total.counts.items())},
         }
-
-
-def _count(entry: StatsEntry, values_s: list[float]) -> None:
-    """Add values as `StatsEntry.log` would, without its bookkeeping by the second, which costs more than the rest."""
-    times: Any = entry.response_times
-    for value_s in values_s:
-        times[bucket_finely(value_s * 1000)] += 1
-    smallest_ms, largest_ms = min(values_s) * 1000, max(values_s) * 1000
-    entry.num_requests += len(values_s)
-    entry.total_response_time += sum(values_s) * 1000  # type: ignore[assignment]
-    entry.min_response_time = min(entry.min_response_time or smallest_ms, smallest_ms)  # type: ignore[assignment]
-    entry.max_response_time = max(entry.max_response_time, largest_ms)  # type: ignore[assignment]
-
-
-def _percentile_s(entry: StatsEntry, share: float) -> float:
-    return entry.get_response_time_percentile(share) / 1000

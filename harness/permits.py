@@ -38,7 +38,7 @@ class PermitDesk:
     ) -> None:
         self._budget, self._grant, self._is_there = budget, grant, is_there
         self._out: defaultdict[str, dict[int, Permit]] = defaultdict(dict)
-        self._lost: set[int] = set()
+        self._lost: dict[int, str] = {}
         self._waiting: Counter[str] = Counter()
         self._turns: Counter[str] = Counter()
         self._is_serving = False
@@ -63,9 +63,13 @@ class PermitDesk:
             self._budget.take_back(permit)
             self.serve()
 
+    def has(self, worker: str, number: int) -> bool:
+        """Tell whether a call was counted out to a worker, and has no row yet."""
+        return number in self._out.get(worker, ()) or self._lost.get(number) == worker
+
     def end(self, worker: str, number: int) -> None:
         """A call's row has arrived."""
-        self._lost.discard(number)
+        self._lost.pop(number, None)
         if self._out[worker].pop(number, None):
             self._budget.end(number)
 
@@ -73,7 +77,7 @@ class PermitDesk:
         """Count the permits of workers that are gone as lost."""
         for worker in [worker for worker, permits in self._out.items() if permits and worker not in living]:
             lost = self._out.pop(worker)
-            self._lost.update(lost)
+            self._lost.update(dict.fromkeys(lost, worker))
             for number in lost:
                 self._budget.end(number)
 

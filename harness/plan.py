@@ -128,7 +128,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
 def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]:
     """An open loop's users only wait for its calls: unless told otherwise, enough of them, and all at once."""
     users = options.get("num_users")
-    if users is not None and users < 1 and options.get("headless"):
+    if users is not None and users < 1 and (options.get("headless") or options.get("autostart")):
         raise UsageError(f"--users must be a whole number from 1, not {users}")
     load = {**{name: options.get(name) for name in _LOAD}, "run_time": _run_time_s(options.get("run_time"))}
     if users_of_an_open_loop:
@@ -139,10 +139,15 @@ def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]
 
 def _run_time_s(given: int | str | None) -> int | None:
     """Return the run time, which Locust's command line has as a number and the web UI's form as a text."""
+    if given in (None, ""):
+        return None
     try:
-        return parse_timespan(str(given)) if given else None
+        run_time_s = parse_timespan(str(given))
     except ValueError:
         raise UsageError(f"--run-time must look like 20, 20s, 3m or 1h20m, not {given!r}") from None
+    if run_time_s < 1:
+        raise UsageError(f"--run-time must be at least a second, not {given!r}")
+    return run_time_s
 
 
 def _seed(text: str) -> int:

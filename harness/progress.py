@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.live_line import Rate
+from harness.open_loop import Standing
 from harness.pace import PaceStats
 from harness.plan import Plan
 from wire.exchange import now
@@ -14,9 +15,19 @@ class Progress:
     """A run as it stands, in one line.
 
     in_flight  how many calls are being made at the moment
+    standing   how an open loop keeps its schedule
     """
 
-    def __init__(self, plan: Plan, stats: Any, pace: PaceStats, run_time_s: int | None, in_flight: Callable[[], int]):
+    def __init__(
+        self,
+        plan: Plan,
+        stats: Any,
+        pace: PaceStats,
+        run_time_s: int | None,
+        in_flight: Callable[[], int],
+        standing: Callable[[], Standing] | None = None,
+    ) -> None:
+        self._standing = standing
         self._plan, self._total, self._pace, self._run_time_s = plan, stats.total, pace, run_time_s
         self._in_flight = in_flight
         self._name = f"{plan.settings.api} {plan.settings.model}"
@@ -28,6 +39,7 @@ class Progress:
             self._extent(done),
             f"{self._rate.look(done):.1f}/s",
             f"{self._in_flight()} in flight",
+            *self._schedule(),
             *self._median("p50", "latency_s"),
             *self._median("TTFT p50", "ttft_s"),
             f"{self._total.num_failures} failed",
@@ -45,6 +57,13 @@ class Progress:
         left_s = max(0, round(end_s - (now() - self._began_at)))
         return f"{done} calls, {left_s // 60}:{left_s % 60:02} left"
 
+    def _schedule(self) -> list[str]:
+        """Tell how the schedule is kept: calls due by now, and what became of them."""
+        if self._standing is None:
+            return []
+        asked, delivered, waiting, dropped = self._standing()
+        return [f"{asked} asked, {delivered} delivered, {waiting} waiting, {dropped} dropped"]
+
     def _median(self, title: str, figure: str) -> list[str]:
-        entry = self._pace.entry(self._name, figure)
-        return [f"{title} {entry.get_response_time_percentile(0.5) / 1000:.3g} s"] if entry.num_requests else []
+        seen = self._pace.of(self._name, figure)
+        return [f"{title} {seen.percentile(0.5):.3g} s"] if len(seen) else []

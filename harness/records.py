@@ -1,7 +1,7 @@
 """PREFIX_requests.csv: a row a call, on disk as soon as the call has ended.
 
 The columns are those of `providers.call.Call`, which defines them. timestamp is ISO 8601 with milliseconds; what was
-not observed is an empty cell.
+not observed is an empty cell. A text that a spreadsheet would take for a formula stands behind an apostrophe.
 """
 
 import csv
@@ -10,12 +10,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
+from errno import EIO, ENOENT
 from pathlib import Path
 from typing import Any
 
 from providers.call import Call
+from summary.cells import quoted
 
-COLUMNS = tuple(field.name for field in fields(Call) if field.name not in ("gaps_s", "_last_content_s"))
+COLUMNS = tuple(field.name for field in fields(Call) if field.name != "gaps_s" and field.name[0] != "_")
 REQUEST = COLUMNS.index("request")
 
 
@@ -24,15 +26,21 @@ class Records:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         self._size_bytes = 0
+        self.row_count = -1
         self.append(COLUMNS)
 
     def append(self, cells: Sequence[Any]) -> None:
-        """Write a row. A disk that takes only a part of it gets none: `OSError`, and the file stays whole."""
+        """Write a row. A disk that takes only a part of it gets none: `OSError`, and the file stays whole.
+
+        A file that somebody else has cut or deleted gets no more rows: `OSError` too.
+        """
+        self._check_untouched()
         line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(cells)
-        data = line.getvalue().encode("utf-8", "replace")
+        # A text with a carriage return is quoted only where the line's own end has one.
+        csv.writer(line, lineterminator="\r\n").writerow(cells)
+        data = f"{line.getvalue()[:-2]}\n".encode("utf-8", "replace")
         try:
             self._write(data)
         except OSError:
@@ -40,9 +48,34 @@ class Records:
             os.lseek(self._file, self._size_bytes, os.SEEK_SET)
             raise
         self._size_bytes += len(data)
+        self.row_count += 1
+
+    @property
+    def readable(self) -> Path:
+        """Return a path to the rows as long as the file is open, even if it was deleted or moved."""
+        return self.path if self._is_in_its_place() else Path(f"/dev/fd/{self._file}")
+
+    def check(self) -> None:
+        """Raise `OSError` unless the file is in its place and as long as it was written."""
+        self._check_untouched()
+        if not self._is_in_its_place():
+            raise OSError(ENOENT, "somebody else has moved it")
 
     def close(self) -> None:
         os.close(self._file)
+
+    def _check_untouched(self) -> None:
+        found = os.fstat(self._file)
+        if not found.st_nlink:
+            raise OSError(ENOENT, "somebody else has deleted it")
+        if found.st_size != self._size_bytes:
+            raise OSError(EIO, f"somebody else has changed its size from {self._size_bytes} to {found.st_size} bytes")
+
+    def _is_in_its_place(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(self._file))
+        except OSError:
+            return False
 
     def _write(self, data: bytes) -> None:
         written = 0
@@ -58,4 +91,4 @@ def cells_of(call: Call) -> list[Any]:
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value
+    return quoted(value)

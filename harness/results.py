@@ -14,8 +14,11 @@ from typing import Any
 from harness.errors import UsageError
 
 FOLDER = Path("results")
-LATEST = FOLDER / "latest"
-_MARKS = ("requests.csv", "run.json", "summary.json", "stats.csv")
+LATEST, NEWEST = FOLDER / "latest", FOLDER / "newest.json"
+CLAIM = "run.json"
+_MARKS = (
+    "requests.csv", "run.json", "summary.json", "stats.csv", "stats_history.csv", "failures.csv", "exceptions.csv",
+)  # fmt: skip
 
 
 def check_writable(given_prefix: str | None) -> None:
@@ -32,18 +35,17 @@ class Results:
     def __init__(self, run_id: str, given_prefix: str | None) -> None:
         """Choose the prefix and make its folder. Raises `UsageError` if it can't be written to."""
         with writable(Path(given_prefix or FOLDER)):
-            self.prefix = _unused(_given(given_prefix)) if given_prefix else _folder_of(run_id) / "metrics"
-            self.prefix.parent.mkdir(parents=True, exist_ok=True)
+            self.prefix = _claimed(_given(given_prefix)) if given_prefix else _folder_of(run_id) / "metrics"
+        if given_prefix:
+            _point_to(self.prefix, run_id)
 
     def path(self, name: str) -> Path:
-        return self.prefix.with_name(f"{self.prefix.name}_{name}")
+        return _file(self.prefix, name)
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
-        """Write a JSON file in one piece: a reader finds it whole or not at all."""
+        """Write one of the run's JSON files."""
         path = self.path(name)
-        draft = path.with_name(path.name + ".part")
-        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        draft.replace(path)
+        _write_json(path, content, draft=f"{path.name}.part")
 
 
 @contextlib.contextmanager
@@ -76,11 +78,39 @@ def _given(prefix: str) -> Path:
     return Path(prefix) / "metrics" if prefix.endswith(os.sep) or os.path.isdir(prefix) else Path(prefix)
 
 
-def _unused(prefix: Path) -> Path:
-    """Return the prefix, or the first of PREFIX-2, PREFIX-3, … under which no run has written."""
+def _claimed(prefix: Path) -> Path:
+    """Return the prefix, or the first of PREFIX-2, PREFIX-3, … under which no run writes or has written."""
+    prefix.parent.mkdir(parents=True, exist_ok=True)
     numbered = (prefix.with_name(f"{prefix.name}-{number}") for number in itertools.count(2))
-    return next(name for name in itertools.chain([prefix], numbered) if not _is_used(name))
+    return next(name for name in itertools.chain([prefix], numbered) if not _is_used(name) and _claim(name))
 
 
 def _is_used(prefix: Path) -> bool:
-    return any(prefix.with_name(f"{prefix.name}_{name}").exists() for name in _MARKS)
+    return any(_file(prefix, name).exists() for name in _MARKS)
+
+
+def _claim(prefix: Path) -> bool:
+    """Make the first of a run's files, still empty; `False` if another run was faster."""
+    try:
+        _file(prefix, CLAIM).open("x").close()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _file(prefix: Path, name: str) -> Path:
+    return prefix.with_name(f"{prefix.name}_{name}")
+
+
+def _point_to(prefix: Path, run_id: str) -> None:
+    """Let `report.py` find a run that is elsewhere than in `FOLDER`. Where this can't be written it does without."""
+    with contextlib.suppress(OSError):
+        FOLDER.mkdir(exist_ok=True)
+        _write_json(NEWEST, {"run_id": run_id, "prefix": str(prefix)}, draft=f".newest-{run_id}")
+
+
+def _write_json(path: Path, content: dict[str, Any], draft: str) -> None:
+    """Write a JSON file in one piece: a reader finds it whole or not at all."""
+    part = path.with_name(draft)
+    part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(path)

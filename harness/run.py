@@ -1,6 +1,7 @@
 """One run's files, from its first line to its summary."""
 
 import logging
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from typing import Any
 from locust.env import Environment
 
 from harness.client_watch import ClientFigures, ClientWatch
+from harness.early_end import Ended
 from harness.locust_csv import LocustCSV
 from harness.outbox import CALLS, CLIENT, IN_FLIGHT, PACE
 from harness.pace import PaceStats
@@ -20,6 +22,8 @@ from providers.call import Call
 from wire.exchange import now
 
 PACKAGES = ("locust", "openai", "anthropic", "boto3", "google-genai", "httpx2", "gevent", "pandas")
+
+START_S, LATENCY_S = COLUMNS.index("start_s"), COLUMNS.index("latency_s")
 
 _log = logging.getLogger("llm")
 
@@ -48,11 +52,13 @@ class Run:
             self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)
         self._unwritten: list[list[Any]] = []
         self.pace = PaceStats()
-        self._watch = ClientWatch()
+        self._watch = ClientWatch(self.started_at)
         self._client = ClientFigures()
         self._received = 0
         self._in_flight: dict[str, int] = {}
-        self.lost = {"calls": 0, "workers": 0}
+        self.lost = {"calls": 0, "workers": 0, "refused_rows": 0}
+        self.ended: Ended = {"early": False, "why": None}
+        self._calls_s = (math.inf, 0.0)
         self.on_row: Callable[[list[Any]], None] = lambda cells: None
 
     def keep(self, call: Call) -> None:
@@ -66,9 +72,19 @@ class Run:
         for cells in report.get(CALLS, ()):
             self._write(self._numbered(cells))
         self.pace.merge(report.get(PACE, []))
-        self._in_flight[worker] = report.get(IN_FLIGHT, 0)
+        self._in_flight[worker] = int(report.get(IN_FLIGHT, 0))
         if CLIENT in report:
             self._client.add(worker, report[CLIENT])
+
+    @property
+    def is_counted_out(self) -> bool:
+        """Tell whether the numbers of its calls are given out, and not each worker's own."""
+        return self._plan.is_counted_out
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are: in the file, and those that it didn't take."""
+        return self._records.row_count + len(self._unwritten)
 
     def in_flight(self) -> int:
         """Return how many calls the workers were making when they last told."""
@@ -76,11 +92,10 @@ class Run:
 
     def finish(self) -> dict[str, Any]:
         """Close the files and return the summary, which also stands in PREFIX_summary.json."""
-        self._records.close()
-        self._watch.stop()
         self._client.add("here", self._watch.take())
-        observed = {"itl_s": self.pace.itl_s(), "client": self._client.conclude(), "lost": self.lost}
-        summary = self._summary(observed)
+        self._watch.stop()
+        summary = self._summary()
+        self._records.close()
         for write in (self._locust_csv.finish, lambda: self._results.write_json("summary.json", summary)):
             try:
                 write()
@@ -88,15 +103,31 @@ class Run:
                 self._give_up_writing(self._results.prefix, error)
         return summary
 
-    def _summary(self, observed: dict[str, Any]) -> dict[str, Any]:
+    def _summary(self) -> dict[str, Any]:
         # pandas takes half a second to import: a run that never starts, or has yet to, does not wait for it.
         from summary import rows
         from summary.figures import summarise
+        from summary.losses import losses
 
-        table = rows.read(self._records.path)
+        try:
+            self._records.check()
+        except OSError as error:
+            self._give_up_writing(self._records.path, error)
+        try:
+            table, damage = rows.read_with_damage(self._records.readable)
+        except rows.UnreadableRows:
+            table, damage = rows.frame(COLUMNS, []), rows.Damage()
+        if (missing := self._records.row_count - len(table)) > 0:
+            self.ended = {"early": True, "why": f"{missing} rows were lost with their file"}
         if self._unwritten:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
+        observed = self._observed()
+        observed["rows"] = losses(table, damage, self._facts, observed, written={})
         return summarise(table, self._facts, observed)
+
+    def _observed(self) -> dict[str, Any]:
+        client = self._client.conclude(self._calls_s)
+        return {"itl_s": self.pace.itl_s(), "client": client, "lost": self.lost, "ended": self.ended}
 
     def _numbered(self, cells: list[Any]) -> list[Any]:
         """Without a count, workers number their calls for themselves: here they get a number of the run's."""
@@ -106,6 +137,7 @@ class Run:
         return cells
 
     def _write(self, cells: list[Any]) -> None:
+        self._extend_span(cells)
         self.on_row(cells)
         try:
             if not self.broken:
@@ -114,6 +146,13 @@ class Run:
         except OSError as error:
             self._give_up_writing(self._records.path, error)
         self._unwritten.append(cells)
+
+    def _extend_span(self, cells: list[Any]) -> None:
+        """Note how far the calls reach. One that was cut off has ended now."""
+        start_s, latency_s = cells[START_S], cells[LATENCY_S]
+        ended_s = now() - self.started_at if latency_s is None else start_s + latency_s
+        first_s, last_s = self._calls_s
+        self._calls_s = (min(first_s, start_s), max(last_s, ended_s))
 
     def _give_up_writing(self, path: Any, error: OSError) -> None:
         if not self.broken:

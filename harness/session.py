@@ -107,9 +107,10 @@ def _line(call: Call) -> str:
 
 
 def _body_line(exchange: Exchange) -> str:
-    """Return the answer's body, decompressed, as one line of JSON."""
+    """Return the answer's body, decompressed, as one line of JSON that any log can take: no half of an emoji in it."""
     body = httpx2.Response(200, headers=exchange.headers, content=bytes(exchange.body)).text
     try:
-        return json.dumps(json.loads(body), ensure_ascii=False)
+        line = json.dumps(json.loads(body), ensure_ascii=False)
     except ValueError:
-        return json.dumps(body, ensure_ascii=False)
+        line = json.dumps(body, ensure_ascii=False)
+    return line.encode("utf-8", "replace").decode()

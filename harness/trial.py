@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from harness import live_line
+from harness import early_end, live_line
 from harness.counting import budget_of, room_here
+from harness.early_end import End
 from harness.gatekeeper import FailFast
 from harness.live_line import LiveLine
 from harness.master import Master
-from harness.open_loop import OpenLoop
+from harness.open_loop import OpenLoop, Standing
 from harness.permits import WaitingRoom
 from harness.plan import Plan
 from harness.progress import Progress
@@ -16,6 +17,7 @@ from harness.run import Run
 from harness.secrets import Secrets
 from harness.session import RunSession, RunStart
 from summary.vocabulary import Summary
+from wire.exchange import now
 
 
 class Trial:
@@ -25,12 +27,14 @@ class Trial:
         given = environment.parsed_options
         self.plan = plan
         self.run = Run(plan, environment, given.results_prefix, given.full_history)
-        self._environment = environment
-        self._budget = budget_of(plan, self.run, environment, end)
+        self._environment, self._end = environment, end
+        self._is_spent = self._fails_fast = False
+        self._stopped_at: float | None = None
+        self._budget = budget_of(plan, self.run, environment, self._spend)
         self._room: WaitingRoom | None = None
         self._live_line: LiveLine | None = None
         if plan.fail_fast:
-            self.run.on_row = FailFast(plan, end).see
+            self.run.on_row = FailFast(plan, self._fail_fast).see
 
     def describe_to_workers(self) -> None:
         """Add to the options, which Locust sends to its workers, what they need to know of this run."""
@@ -61,18 +65,35 @@ class Trial:
 
     def stop_calls(self) -> None:
         """Let no call begin any more."""
+        self._stopped_at = self._stopped_at or now()
         self._budget.close()
         if self._room is not None:
             self._room.close()
 
-    def finish(self) -> Summary:
-        """Close the files and return the summary."""
+    def standing(self) -> Standing | None:
+        """Return how an open loop keeps its schedule."""
+        return self._budget.standing() if isinstance(self._budget, OpenLoop) else None
+
+    def finish(self, asked: bool, workers_gone: int) -> Summary:
+        """Close the files and return the summary; see `harness.early_end.End` for what it is to know."""
         if self._live_line is not None:
             self._live_line.stop()
+        lasted_s = (self._stopped_at or now()) - self.run.started_at
+        end = End(asked or self._fails_fast, self._is_spent, lasted_s, self.run.row_count, workers_gone)
+        self.run.ended = early_end.ended(self.plan, end)
         return self.run.finish()
+
+    def _spend(self) -> None:
+        self._is_spent = True
+        self._end()
+
+    def _fail_fast(self) -> None:
+        self._fails_fast = True
+        self._end()
 
     def _show_progress(self, in_flight: Callable[[], int]) -> None:
         given = self._environment.parsed_options
         if live_line.wanted(given):
-            progress = Progress(self.plan, self._environment.stats, self.run.pace, given.run_time, in_flight)
+            standing = self._budget.standing if isinstance(self._budget, OpenLoop) else None
+            progress = Progress(self.plan, self._environment.stats, self.run.pace, given.run_time, in_flight, standing)
             self._live_line = LiveLine(progress.line)

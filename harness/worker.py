@@ -11,7 +11,7 @@ from harness import ending, open_files, orphan, preflight
 from harness.budget import Budget
 from harness.clock import MasterClock
 from harness.connect import client_of
-from harness.drain import DRAIN, DRAINED
+from harness.drain import CUT, DRAIN, DRAINED
 from harness.errors import CannotStart
 from harness.master import BACK, GRANT, PREPARED, REFUSED, UNWANT, WANT
 from harness.outbox import Outbox
@@ -44,6 +44,7 @@ class Worker:
         self._clock = MasterClock(environment.runner)
         environment.runner.register_message(GRANT, self.grant)
         environment.runner.register_message(DRAIN, self.drain, concurrent=True)
+        environment.runner.register_message(CUT, lambda **_: ending.cut(environment.runner))
         orphan.watch(environment.runner, is_forked=bool(environment.parsed_options.processes))
         environment.user_classes = list(classes.values())
         environment.events.test_stopping.add_listener(self.close_permits)
@@ -122,7 +123,7 @@ class Worker:
         preflight.check(plan.settings)
         client = client_of(plan, self._classes[plan.settings.provider])
         run_id, started_at = given.run_id, self._started_at(given)
-        self._outbox = Outbox(run_id, self._name)
+        self._outbox = Outbox(run_id, self._name, started_at)
         self._run_id, self._room = run_id, None
         if plan.is_counted_out:
             self._room = WaitingRoom(started_at, self._want, self._unwant, self._give_back)

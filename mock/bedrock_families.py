@@ -134,19 +134,23 @@ def generic_timeline(ask: Ask, said: Utterance) -> Timeline:
         yield at_s, {"text": text, "stop_reason": stop}
 
 
+CHATTING = (
+    r"(ai21|openai|mistral|deepseek|qwen|moonshotai|moonshot|minimax|zai)\.|google\.gemma|nvidia\.|writer\.palmyra"
+)
+
 # Searched in the model's id, first match wins: ids may open with a region ("us.") or be a whole ARN.
 FAMILIES: dict[str, Family] = {
     r"anthropic\.claude-(v\d|instant)": Family(anthropic.completion, anthropic.completion_timeline),
     r"anthropic\.": Family(anthropic.message, anthropic.message_timeline),
     r"meta\.": Family(llama, llama_timeline),
-    r"mistral\.": Family(mistral, mistral_timeline),
+    r"mistral\.(mistral-7b|mixtral|mistral-(large|small)-2402)": Family(mistral, mistral_timeline),
     r"cohere\.command-r": Family(command_r, command_r_timeline),
     r"cohere\.": Family(command, command_timeline),
     r"ai21\.j2": Family(jurassic, generic_timeline),
-    r"(ai21|openai)\.": Family(openai.chat, chat_timeline),
+    r"deepseek\.r1": Family(deepseek, deepseek_timeline),
+    CHATTING: Family(openai.chat, chat_timeline),
     r"amazon\.titan": Family(titan, titan_timeline),
     r"amazon\.nova": Family(converse, nova_timeline),
-    r"deepseek\.": Family(deepseek, deepseek_timeline),
     "": Family(generic, generic_timeline),
 }
 

@@ -5,8 +5,7 @@ from typing import Any
 import httpx2
 
 from providers.answers import anthropic as answers
-from providers.answers.body import opened
-from providers.answers.sse import streamed
+from providers.answers.reading import streamed, whole
 from providers.call import Answer
 from providers.settings import Settings
 from providers.user import LLMUser
@@ -43,13 +42,13 @@ class AnthropicUser(LLMUser):
         self.max_tokens = self.settings.max_tokens or DEMANDED_MAX_TOKENS
 
     def chat(self, payload: str) -> Answer:
-        return answers.message(opened(self._message(payload).read()))
+        return whole(self._message(payload).read(), answers.message)
 
     def chat_stream(self, payload: str) -> Answer:
         return streamed(self._message(payload, stream=True).http_response, answers.message_stream)
 
     def completions(self, payload: str) -> Answer:
-        return answers.completion(opened(self._completion(payload).content))
+        return whole(self._completion(payload).content, answers.completion)
 
     def completions_stream(self, payload: str) -> Answer:
         return streamed(self._completion(payload, stream=True), answers.completion_stream)

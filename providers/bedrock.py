@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from providers import bedrock_families as families
-from providers.answers import converse, eventstream
-from providers.answers.body import opened
-from providers.call import Answer, Json
+from providers.answers import converse, eventstream, reading
+from providers.answers.document import Event
+from providers.call import Answer
 from providers.settings import Settings
 from providers.user import LLMUser
 from wire.exchange import Wire, current
@@ -46,15 +46,16 @@ class BedrockUser(LLMUser):
         self.family = families.of(self.settings.model)
 
     def chat(self, payload: str) -> Answer:
-        return converse.message(self.client.converse(messages=said_by_user(payload), **self.request))
+        self.client.converse(messages=said_by_user(payload), **self.request)
+        return reading.whole(current().unread.content, converse.message)
 
     def chat_stream(self, payload: str) -> Answer:
         self.client.converse_stream(messages=said_by_user(payload), **self.request)
-        return streamed(converse.message_stream)
+        return streamed(lambda events: reading.stream(events, converse.message_stream))
 
     def completions(self, payload: str) -> Answer:
         answer = self.client.invoke_model(**self._invocation(payload))
-        return self.family.answer(opened(answer["body"].read()), answer["ResponseMetadata"]["HTTPHeaders"])
+        return self.family.answer(answer["body"].read(), answer["ResponseMetadata"]["HTTPHeaders"])
 
     def completions_stream(self, payload: str) -> Answer:
         self.client.invoke_model_with_response_stream(**self._invocation(payload))
@@ -70,12 +71,12 @@ def said_by_user(payload: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": [{"text": payload}]}]
 
 
-def streamed(read: Callable[[Iterable[tuple[str, Json]]], Answer]) -> Answer:
+def streamed(read: Callable[[Iterable[Event]], Answer]) -> Answer:
     """Yield the parts that `read` makes of the call's event stream, as they come.
 
     botocore leaves it unread until its own reader is asked, which costs twice as much a frame as this.
     """
-    with closing(current().unread) as raw:
+    with closing(current().unread.raw) as raw:
         yield from read(eventstream.events(raw.stream()))
 
 

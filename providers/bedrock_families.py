@@ -1,7 +1,7 @@
 """What each model family speaks in `invoke_model`. https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
 
 A stream is finished by what its family's `finish` names; of an unknown family, which says nothing that we know, by a
-complete body with valid checksums.
+complete body with valid checksums. Many families speak as OpenAI's chat does, but for the `[DONE]`.
 """
 
 from base64 import b64decode
@@ -10,10 +10,10 @@ from dataclasses import astuple, dataclass
 from functools import partial
 from typing import Any
 
-import orjson
-
-from providers.answers import anthropic, converse
-from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage, total
+from providers.answers import anthropic, converse, openai, reading
+from providers.answers.content import called, counts_of, finished, reason_of, text_of
+from providers.answers.document import SURPRISES, Event, parsed, quoted
+from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Usage, total
 
 Path = tuple[str | int, ...]
 Paths = tuple[Path, Path]
@@ -52,15 +52,16 @@ class Family:
         filled: Json = _fill(self.shape, values)
         return filled
 
-    def answer(self, body: Json, headers: Mapping[str, str]) -> Answer:
+    def answer(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Read a whole answer. Bedrock itself counts the tokens, in headers alike for all families."""
         counts = {name: _number(headers.get(f"x-amzn-bedrock-{_HEADERS[name]}-token-count")) for name in _HEADERS}
-        return _counted(self.whole(body), counts)
+        return _counted(reading.whole(body, self.whole), counts)
 
-    def answer_stream(self, events: Iterable[tuple[str, Json]]) -> Answer:
+    def answer_stream(self, events: Iterable[Event]) -> Answer:
         """Read a stream of `chunk` events. Bedrock's own counts come with the last."""
         counts: Counts = {}
-        return _counted(self.chunks(_unwrapped(events, counts)), counts)
+        parts = reading.stream(_unwrapped(events), lambda chunks: self.chunks(_uncounted(chunks, counts)))
+        return _counted(parts, counts)
 
 
 _HEADERS = {
@@ -76,11 +77,21 @@ def of(model: str) -> Family:
     return next((family for family in _FAMILIES if family.mark in model), UNKNOWN)
 
 
-def _unwrapped(events: Iterable[tuple[str, Json]], counts: Counts) -> Iterator[Json]:
-    for _, event in events:
-        chunk: Json = orjson.loads(b64decode(event["bytes"]))
-        metrics = chunk.pop(METRICS, {})
-        counts.update({name: metrics[f"{name}TokenCount"] for name in _HEADERS if f"{name}TokenCount" in metrics})
+def _unwrapped(events: Iterable[Event]) -> Iterator[Event]:
+    """Yield what each frame wraps: a family's own JSON in base64."""
+    for _, payload in events:
+        try:
+            yield "", b64decode(parsed(payload)["bytes"])
+        except SURPRISES as error:
+            raise MalformedAnswer(f"a frame that is no chunk: {quoted(payload)}") from error
+
+
+def _uncounted(chunks: Iterable[Json], counts: Counts) -> Iterator[Json]:
+    """Yield the chunks without Bedrock's own counts, which are kept."""
+    for chunk in chunks:
+        if METRICS in chunk:
+            metrics = counts_of(chunk.pop(METRICS))
+            counts.update({name: metrics[f"{name}TokenCount"] for name in _HEADERS if f"{name}TokenCount" in metrics})
         yield chunk
 
 
@@ -99,21 +110,43 @@ def _counted(parts: Answer, counts: Counts) -> Answer:
 
 
 def _read_whole(body: Json, text: Path, finish: Path) -> Answer:
-    """Read an answer by paths; one without its text is not finished."""
-    if (found := _at(body, text)) is not None:
-        yield Delta(found)
-        yield Finish(_at(body, finish))
+    """Read an answer by paths. One with neither of them is none."""
+    found, reason = _at(body, text), reason_of(_at(body, finish))
+    if found is None and reason is None:
+        raise KeyError(text[-1])
+    yield Delta(text_of(found))
+    yield from called({"name": _at(body, _TOOL_CALL)})
+    yield from finished("invoke", reason, body)
 
 
 def _read_chunks(chunks: Iterable[Json], text: Path, finish: Path) -> Answer:
     for chunk in chunks:
-        yield Delta(_at(chunk, text) or "")
-        if reason := _at(chunk, finish):
-            yield Finish(reason)
+        yield Delta(text_of(_at(chunk, text)))
+        if "tool_calls" in chunk:
+            yield from called({"name": _at(chunk, _TOOL_CALL)})
+        if reason := reason_of(_at(chunk, finish)):
+            yield from finished("invoke", reason, chunk)
+
+
+def _chat_chunks(chunks: Iterable[Json]) -> Answer:
+    return openai.chat_stream(chunks, needs_done=False)
+
+
+def _completion_whole(body: Json) -> Answer:
+    return openai.chat(_with_choices(body))
+
+
+def _completion_chunks(chunks: Iterable[Json]) -> Answer:
+    return _chat_chunks(map(_with_choices, chunks))
+
+
+def _with_choices(body: Json) -> Json:
+    """Return a body of Mistral's with its `outputs` under OpenAI's name."""
+    return {**body, "choices": body["outputs"]} if "outputs" in body else body
 
 
 def _nova_chunks(chunks: Iterable[Json]) -> Answer:
-    return converse.message_stream(item for chunk in chunks for item in chunk.items())
+    return converse.message_stream({**event, "type": kind} for chunk in chunks for kind, event in chunk.items())
 
 
 def _unknown_whole(body: Json) -> Answer:
@@ -122,13 +155,16 @@ def _unknown_whole(body: Json) -> Answer:
 
 def _unknown_chunks(chunks: Iterable[Json]) -> Answer:
     """Read text under the names that models use; the body's end is the only finish that is sure."""
-    chunk: Json | None = None
+    is_empty, reason = True, None
     for chunk in chunks:
-        if "error" in chunk:
-            raise ErrorInStream(str(chunk["error"]))
+        is_empty = False
+        for part in openai.chat_stream([chunk], needs_done=False):
+            reason = part.reason if isinstance(part, Finish) else reason
+            if isinstance(part, Delta):
+                yield part
         yield Delta(next((chunk[name] for name in _COMMON_TEXT_NAMES if isinstance(chunk.get(name), str)), ""))
-    if chunk is not None:
-        yield Finish(None)
+    if not is_empty:
+        yield Finish(reason)
 
 
 def _usage(counts: Counts) -> Usage:
@@ -171,6 +207,12 @@ _CLAUDE_MESSAGES = {
     "max_tokens": MAX_TOKENS,
 }
 _PROMPTED = {"prompt": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS}
+_TOOL_CALL = ("tool_calls", 0, "name")
+_PROMPTED_MISTRALS = (
+    "mistral.mistral-7b", "mistral.mixtral", "mistral.mistral-large-2402", "mistral.mistral-small-2402",
+)  # fmt: skip
+"""Mistral's models up to Large 2402 take a prompt; the later ones, from Large 2407 on, messages."""
+
 _COMMON_TEXT_NAMES = ("text", "generation", "completion", "outputText", "output")
 
 
@@ -185,7 +227,18 @@ def _told_by_paths(mark: str, shape: Json, whole: Paths, chunk: Paths) -> Family
 
 
 def _legacy_claude(mark: str) -> Family:
-    return Family(mark, _CLAUDE_LEGACY, anthropic.completion, anthropic.completion_events, limit_demanded=True)
+    return Family(mark, _CLAUDE_LEGACY, anthropic.completion, anthropic.completion_stream, limit_demanded=True)
+
+
+def _completing(mark: str) -> Family:
+    """A family that takes a prompt, and answers in choices of text or in Mistral's `outputs`."""
+    return Family(mark, _PROMPTED, _completion_whole, _completion_chunks)
+
+
+def _chatting(mark: str, limit: str = "max_tokens") -> Family:
+    """A family that speaks as OpenAI's chat does."""
+    shape = {"messages": _USER_MESSAGE, "temperature": TEMPERATURE, limit: MAX_TOKENS}
+    return Family(mark, shape, openai.chat, _chat_chunks)
 
 
 UNKNOWN = Family("", {"prompt": PROMPT, "temperature": TEMPERATURE}, _unknown_whole, _unknown_chunks)
@@ -193,25 +246,17 @@ UNKNOWN = Family("", {"prompt": PROMPT, "temperature": TEMPERATURE}, _unknown_wh
 _FAMILIES = (
     _legacy_claude("anthropic.claude-v2"),
     _legacy_claude("anthropic.claude-instant"),
-    Family("anthropic.claude", _CLAUDE_MESSAGES, anthropic.message, anthropic.message_events, limit_demanded=True),
+    Family("anthropic.claude", _CLAUDE_MESSAGES, anthropic.message, anthropic.message_stream, limit_demanded=True),
     _told_by_paths(
         "meta.llama",
         {"prompt": PROMPT, "temperature": TEMPERATURE, "max_gen_len": MAX_TOKENS},
         whole=(("generation",), ("stop_reason",)),
         chunk=(("generation",), ("stop_reason",)),
     ),
-    _told_by_paths(
-        "mistral.",
-        _PROMPTED,
-        whole=(("outputs", 0, "text"), ("outputs", 0, "stop_reason")),
-        chunk=(("outputs", 0, "text"), ("outputs", 0, "stop_reason")),
-    ),
-    _told_by_paths(
-        "deepseek.",
-        _PROMPTED,
-        whole=(("choices", 0, "text"), ("choices", 0, "stop_reason")),
-        chunk=(("choices", 0, "text"), ("choices", 0, "stop_reason")),
-    ),
+    *(_completing(mark) for mark in _PROMPTED_MISTRALS),
+    _chatting("mistral."),
+    _completing("deepseek.r1"),
+    _chatting("deepseek."),
     _told_by_paths(
         "cohere.command-r",
         {"message": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
@@ -230,18 +275,8 @@ _FAMILIES = (
         whole=(("completions", 0, "data", "text"), ("completions", 0, "finishReason", "reason")),
         chunk=(("text",), ("stop_reason",)),
     ),
-    _told_by_paths(
-        "ai21.",
-        {"messages": _USER_MESSAGE, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
-        whole=(("choices", 0, "message", "content"), ("choices", 0, "finish_reason")),
-        chunk=(("choices", 0, "delta", "content"), ("choices", 0, "finish_reason")),
-    ),
-    _told_by_paths(
-        "openai.",
-        {"messages": _USER_MESSAGE, "temperature": TEMPERATURE, "max_completion_tokens": MAX_TOKENS},
-        whole=(("choices", 0, "message", "content"), ("choices", 0, "finish_reason")),
-        chunk=(("choices", 0, "delta", "content"), ("choices", 0, "finish_reason")),
-    ),
+    *map(_chatting, ("ai21.", "qwen.", "moonshot", "minimax.", "zai.", "google.gemma", "nvidia.", "writer.palmyra")),
+    _chatting("openai.", limit="max_completion_tokens"),
     _told_by_paths(
         "amazon.titan",
         {"inputText": PROMPT, "textGenerationConfig": {"temperature": TEMPERATURE, "maxTokenCount": MAX_TOKENS}},

@@ -3,18 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Json = dict[str, Any]
 Outcome = Literal["ok", "failed", "aborted", "dropped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """A piece of the answer's text, as it arrived; `reasoning` text is not shown to an end user."""
+class Delta(NamedTuple):
+    """A piece of the answer's content, as it arrived: text, reasoning, a tool call's name or arguments, a refusal.
+
+    reasoning  it is not shown to an end user
+    partial    the provider streams less of this reasoning than it counts: a summary, or nothing of it (an empty text)
+    """
 
     text: str
     reasoning: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Finish:
 
 def counted(value: Any) -> int | None:
     """Return a provider's token count; `None` for what is no count, however it was reported."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
@@ -58,7 +64,15 @@ class IncompleteStream(Exception):
 
 
 class ErrorInStream(Exception):
-    """The provider reported an error in the middle of an answer that had begun with a 200."""
+    """The provider reported an error within an answer that had begun with a 200; the text is the provider's own."""
+
+
+class MalformedAnswer(Exception):
+    """The answer, or an event of it, is not what the API answers; the text quotes its beginning."""
+
+
+LATE_READ_S = 0.001
+"""A read that was taken up later than this after its last packet may have joined packets that came apart."""
 
 
 @dataclass(slots=True)
@@ -83,8 +97,11 @@ class Call:
     ttft_s               start -> the read that completed the first text, reasoning included (streams only)
     ttfv_s               start -> the read that completed the first visible text, not reasoning (streams only)
     tpot_s               (last content - ttft) / (output_tokens - 1): time per output token after the first;
-                         `None` without usage or below 2 tokens
-    itl_mean_s, _max_s   over the gaps between two reads that carried content (reads, not tokens)
+                         `None` without usage, below 2 tokens, or where no pace was observed. Where reasoning was
+                         counted but not streamed in full, the visible part alone:
+                         (last content - ttfv) / (output_tokens - reasoning_tokens - 1)
+    itl_mean_s, _max_s   over the gaps between two reads that carried content (reads, not tokens); `None` where no
+                         pace was observed
     output_tokens_per_s  1 / tpot_s
     lag_s                how late, at worst, an arrived packet was taken up: our own lateness, already left out of the
                          other figures; `None` where the kernel gives no arrival times (TLS, not Linux, the mock)
@@ -145,36 +162,102 @@ class Call:
     error_reason: str | None = None
     gaps_s: list[float] = field(default_factory=list, repr=False)
     _last_content_s: float | None = None
+    _last_reasoning_s: float | None = None
+    _is_partial: bool = False
+    _first_read_events: int = 0
+    _read_is_joined: bool = False
 
-    def take(self, part: Part, at_s: float | None) -> None:
-        """Keep what a part of the answer tells. `at_s`: when the read arrived that completed it, counted from the
-        call's start; `None` for an answer that comes whole, whose pace is not observed."""
+    def take(self, part: Part, at_s: float | None, read_lag_s: float | None = None) -> None:
+        """Keep what a part of the answer tells.
+
+        at_s        when the read arrived that completed it, counted from the call's start; `None` for an answer that
+                    comes whole, whose pace is not observed
+        read_lag_s  how late that read was taken up; `None` where that is unknown
+        """
         if isinstance(part, Delta):
-            if at_s is not None and part.text:
-                self._take_text(part, at_s)
+            self._take_content(part, at_s, read_lag_s)
         elif isinstance(part, Usage):
-            self.input_tokens, self.output_tokens = counted(part.input_tokens), counted(part.output_tokens)
-            self.cached_tokens, self.reasoning_tokens = counted(part.cached_tokens), counted(part.reasoning_tokens)
+            self._take_usage(part)
         else:
             self.finish_reason = part.reason
+        if self.content_events is None:
+            self.content_events = 0
 
-    def _take_text(self, part: Delta, at_s: float) -> None:
-        last_s = self._last_content_s
-        if last_s is None:
-            self.ttft_s = at_s
-        elif at_s != last_s:
-            self.gaps_s.append(at_s - last_s)
-        self._last_content_s = at_s
-        if self.ttfv_s is None and not part.reasoning:
+    def _take_content(self, part: Delta, at_s: float | None, read_lag_s: float | None) -> None:
+        self._is_partial = self._is_partial or part.partial
+        if not part.text:
+            return
+        self.content_events = (self.content_events or 0) + 1
+        if at_s is None:
+            return
+        if at_s == self._last_content_s:
+            self._take_joined(read_lag_s)
+        else:
+            self._take_read(at_s, read_lag_s)
+        if part.reasoning:
+            self._last_reasoning_s = at_s
+        elif self.ttfv_s is None:
             self.ttfv_s = at_s
+
+    def _take_read(self, at_s: float, read_lag_s: float | None) -> None:
+        """The first content of a read."""
+        if self._last_content_s is None:
+            self.ttft_s = at_s
+            self._first_read_events = 1
+        else:
+            self.gaps_s.append(at_s - self._last_content_s)
+        self._last_content_s = at_s
+        self.content_reads = (self.content_reads or 0) + 1
+        self._read_is_joined = False
+        if read_lag_s is not None and self.joined_reads is None:
+            self.joined_reads = 0
+
+    def _take_joined(self, read_lag_s: float | None) -> None:
+        """More content of the same read."""
+        if self.content_reads == 1:
+            self._first_read_events += 1
+        if not self._read_is_joined and read_lag_s is not None and read_lag_s > LATE_READ_S:
+            self.joined_reads = (self.joined_reads or 0) + 1
+            self._read_is_joined = True
+
+    def _take_usage(self, usage: Usage) -> None:
+        """Later counts replace earlier ones; what reports no count does not."""
+        for name in ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"):
+            count = counted(getattr(usage, name))
+            if count is not None:
+                setattr(self, name, count)
 
     def conclude_pace(self) -> None:
         """Work out the figures that need the whole answer."""
-        if self.gaps_s:
-            self.itl_mean_s = sum(self.gaps_s) / len(self.gaps_s)
-            self.itl_max_s = max(self.gaps_s)
-        if self.ttft_s is None or self._last_content_s is None or (self.output_tokens or 0) < 2:
+        if not self._has_pace():
+            self.gaps_s.clear()
             return
-        self.tpot_s = (self._last_content_s - self.ttft_s) / ((self.output_tokens or 0) - 1)
+        self.itl_mean_s = sum(self.gaps_s) / len(self.gaps_s)
+        self.itl_max_s = max(self.gaps_s)
+        self.tpot_s = self._time_per_token()
         if self.tpot_s:
             self.output_tokens_per_s = 1 / self.tpot_s
+
+    def _has_pace(self) -> bool:
+        """Tell whether the reads show the pace at which the content came.
+
+        A proxy that buffers joins what came apart. All that it holds back until the first read counts in no gap, but
+        its tokens do: a first read with a tenth of the events makes TPOT a tenth too small, and that is the limit. A
+        first read of one event is the usual case, and nothing nearer exists. Two reads of many events show one flush,
+        not a pace; of a short answer they are all there is.
+        """
+        events, reads = self.content_events or 0, self.content_reads or 0
+        if reads < 2 or reads < min(events, 3):
+            return False
+        return self._first_read_events == 1 or self._first_read_events * 10 <= events
+
+    def _time_per_token(self) -> float | None:
+        """Divide the time of the streamed tokens by their number, neither by more nor by fewer tokens than that."""
+        first_s, tokens, hidden = self.ttft_s, self.output_tokens, self.reasoning_tokens
+        if self._is_partial or (hidden and self._last_reasoning_s is None):
+            if hidden is None or self.ttfv_s is None or (self._last_reasoning_s or 0.0) > self.ttfv_s:
+                return None
+            first_s, tokens = self.ttfv_s, (tokens or 0) - hidden
+        if first_s is None or self._last_content_s is None or (tokens or 0) < 2:
+            return None
+        return (self._last_content_s - first_s) / ((tokens or 0) - 1) or None

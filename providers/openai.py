@@ -3,8 +3,7 @@
 from typing import Any, ClassVar
 
 from providers.answers import openai as answers
-from providers.answers.body import opened
-from providers.answers.sse import streamed
+from providers.answers.reading import streamed, whole
 from providers.call import Answer
 from providers.settings import API, Settings
 from providers.user import LLMUser
@@ -44,7 +43,7 @@ class OpenAIUser(LLMUser):
         answer = self.client.chat.completions.with_raw_response.create(
             messages=(), extra_body=said_by_user(payload), **self.options
         )
-        return answers.chat(opened(answer.content))
+        return whole(answer.content, answers.chat)
 
     def chat_stream(self, payload: str) -> Answer:
         answer = self.client.chat.completions.with_raw_response.create(
@@ -54,17 +53,17 @@ class OpenAIUser(LLMUser):
 
     def completions(self, payload: str) -> Answer:
         answer = self.client.completions.with_raw_response.create(prompt=payload, **self.options)
-        return answers.completion(opened(answer.content))
+        return whole(answer.content, answers.chat)
 
     def completions_stream(self, payload: str) -> Answer:
         answer = self.client.completions.with_raw_response.create(
             prompt=payload, stream=True, **WITH_USAGE, **self.options
         )
-        return streamed(answer.http_response, answers.completion_stream)
+        return streamed(answer.http_response, answers.chat_stream)
 
     def responses(self, payload: str) -> Answer:
         answer = self.client.responses.with_raw_response.create(input=payload, **self.response_options)
-        return answers.response(opened(answer.content))
+        return whole(answer.content, answers.response)
 
     def responses_stream(self, payload: str) -> Answer:
         answer = self.client.responses.with_raw_response.create(input=payload, stream=True, **self.response_options)

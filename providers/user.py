@@ -8,15 +8,21 @@ from locust import User, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from providers.call import Call, Finish, IncompleteStream
+from providers.answers.document import SURPRISES
+from providers.answers.refusal import missing_words, words_of_body
+from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
 from providers.permit import Permit
 from providers.settings import API, Settings
 from wire.exchange import DeadlineExceeded, Exchange, Wire, WireError, exchange, now
 from wire.turns import turns
 
+ERROR_CHARACTERS, REASON_CHARACTERS = 500, 100
+"""How much of a server's text a row keeps."""
+
 
 class CallFailed(Exception):
-    """What Locust is told of a failed call: the SDK's exception class and the HTTP status, alike for like failures.
+    """What Locust is told of a failed call, the same for all of its kind: the SDK's exception class, the HTTP status,
+    and what failed on the wire.
 
     The SDK's own exception is its `__cause__`.
     """
@@ -137,27 +143,45 @@ class LLMUser(User):
             self._take_all(call, wired, payload, started_at)
         except Exception as error:
             call.outcome = "failed"
-            call.error = self.session.redact(_in_one_line(error))
+            call.error = self._shown(_told_by(error, wired), ERROR_CHARACTERS)
             return error
         finally:
             deadline.close()
+            call.finish_reason = self._shown(call.finish_reason or "", REASON_CHARACTERS) or None
         call.outcome = "ok"
         return None
 
     def _take_all(self, call: Call, wired: Exchange, payload: str, started_at: float) -> None:
-        """Take each part as it comes. It arrived with the read that completed it: the wire's latest."""
-        finished = False
-        for part in self.answer(payload):
-            call.take(part, (wired.last_byte_at or now()) - started_at if self.settings.stream else None)
-            finished = finished or isinstance(part, Finish)
+        """Take each part as it comes. It arrived with the read that completed it: the wire's latest.
+
+        Raises `IncompleteStream`, and `MalformedAnswer` where the SDK itself stumbles over an answer.
+        """
+        finished, said = False, ""
+        try:
+            for part in self.answer(payload):
+                at_s = (wired.last_byte_at or now()) - started_at if self.settings.stream else None
+                call.take(part, at_s, wired.read_lag_s)
+                finished = finished or isinstance(part, Finish)
+        except IncompleteStream as error:
+            finished, said = False, f": {error}"
+        except SURPRISES as error:
+            if wired.status is None:
+                raise
+            raise MalformedAnswer(f"the SDK can't read the answer: {words_of_body(wired)}") from error
         if not finished:
             kind = {name.lower(): value for name, value in wired.headers}.get("content-type", "no content type")
-            raise IncompleteStream(f"the answer ({kind}) ended without the provider's finish marker")
+            raise IncompleteStream(f"the answer ({kind}) ended without the provider's finish marker{said}")
+
+    def _shown(self, text: str, characters: int) -> str:
+        """Return a text of a server as it may be shown: without secrets, in one line, and cut."""
+        redact = self.session.redact
+        return _in_one_line(redact(_in_one_line(redact(text), 4 * characters)), characters)
 
     def _tell_locust(self, call: Call, error: Exception | None) -> None:
         failure = None
         if error is not None:
-            failure = CallFailed(type(error).__name__ + (f" {call.status}" if call.status else ""))
+            kind = (type(error).__name__, call.status, call.error_reason)
+            failure = CallFailed(" ".join(str(part) for part in kind if part))
             failure.__cause__ = error
         self.environment.events.request.fire(
             request_type=call.provider,
@@ -170,16 +194,25 @@ class LLMUser(User):
         )
 
 
-def _in_one_line(error: Exception) -> str:
-    """Return `Class: message`, and its cause where the SDK's message hides it ("Connection error."). What a server
-    sends may hold line breaks, and commands for a terminal: they are left out."""
+def _told_by(error: Exception, wired: Exchange) -> str:
+    """Return `Class: message`, its cause where the SDK's message hides it ("Connection error."), and the words of an
+    error's body that the SDK leaves out."""
     cause: BaseException = error
     while cause.__cause__ is not None and not isinstance(cause, WireError):
         cause = cause.__cause__
     text = f"{type(error).__name__}: {error}"
     if str(cause) not in text:
         text += f" ({cause})"
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    words = missing_words(wired, text)
+    return f"{text} - {words}" if words else text
+
+
+def _in_one_line(text: str, characters: int) -> str:
+    """Return the text without line breaks and commands for a terminal, and not longer than this."""
+    line = " ".join(text.split())
+    if len(line) > characters:
+        line = line[: characters - 1] + "…"
+    return " ".join("".join(character if character.isprintable() else " " for character in line).split())
 
 
 def _conclude(call: Call, wired: Exchange, started_at: float) -> None:

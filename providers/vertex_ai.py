@@ -5,8 +5,7 @@ from functools import cache
 from typing import Any
 
 from providers.answers import gemini as answers
-from providers.answers.body import opened
-from providers.answers.sse import streamed
+from providers.answers.reading import streamed, whole
 from providers.call import Answer
 from providers.settings import Settings
 from providers.user import LLMUser
@@ -44,7 +43,7 @@ class VertexAIUser(LLMUser):
 
     def chat(self, payload: str) -> Answer:
         answer = self.client.models.generate_content(model=self.settings.model, contents=payload, config=self.config)
-        return answers.content(opened(answer.sdk_http_response.body))
+        return whole(answer.sdk_http_response.body, answers.content)
 
     def chat_stream(self, payload: str) -> Answer:
         """Let the SDK send the request and check the answer's head. It has no way to read a stream but through its

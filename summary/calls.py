@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from summary.confidence import interval
-from summary.vocabulary import LATENCIES, PERCENTILES, STREAM_FIGURES, Summary
+from summary.vocabulary import LATENCIES, PERCENTILES, SAMPLES_NEEDED, STREAM_FIGURES, Summary
 
 FAILED = ("failed", "dropped")
 CONFIDENT = ("p95", "p99")
@@ -25,7 +25,8 @@ def counts(rows: pd.DataFrame) -> Summary:
 
 def rates(rows: pd.DataFrame) -> Summary:
     """Return what is counted over the calls that ended, and over their time: first send -> last end."""
-    ended, successes = rows[rows["outcome"] != "aborted"], of_successes(rows)
+    ended = rows.loc[rows["outcome"] != "aborted", ["outcome", "start_s", "latency_s"]]
+    successes = of_successes(rows)
     span_s = _span_s(ended)
     return {
         "error_rate": float(ended["outcome"].isin(FAILED).mean()) if len(ended) else None,
@@ -62,12 +63,25 @@ def distribution(values: np.ndarray) -> Summary:
     }
 
 
+def too_few(rows: pd.DataFrame) -> list[str]:
+    """Return the percentiles for which there are too few successes."""
+    successes = len(of_successes(rows))
+    return [name for name, needed in SAMPLES_NEEDED.items() if successes < needed]
+
+
 def of_successes(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["outcome"] == "ok"]
 
 
 def is_reported(rows: pd.DataFrame, column: str) -> bool:
     return column in rows and bool(rows[column].notna().any())
+
+
+def numbers(rows: pd.DataFrame, column: str) -> "pd.Series[float]":
+    """Return a column as numbers, missing ones as NaN; also of rows that lack it."""
+    if column not in rows:
+        return pd.Series(float("nan"), index=rows.index)
+    return pd.to_numeric(rows[column], errors="coerce")
 
 
 def total(rows: pd.DataFrame, column: str) -> int | None:

@@ -3,17 +3,21 @@
 from collections.abc import Iterator
 
 from rich.table import Table
+from rich.text import Text
 
 from summary.vocabulary import Summary
+
+ORDINARY_ENDS = {"stop", "end_turn", "completed", "complete", "finish", "eos", "eos_token", "endoftext"}
+REASON_CHARACTERS = 40
 
 
 def facts(summary: Summary) -> Table:
     table = Table(title=_title(summary), show_header=False, title_justify="left", min_width=64)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for section in (_run_lines, _count_lines, _size_lines, _failure_lines):
+    for section in (_run_lines, _count_lines, _size_lines, _finish_lines, _failure_lines):
         for name, value in section(summary):
-            table.add_row(name, value)
+            table.add_row(name, Text(value))
         table.add_section()
     return table
 
@@ -57,7 +61,8 @@ def _share(error_rate: float | None) -> str:
 
 
 def _size_lines(summary: Summary) -> Iterator[tuple[str, str]]:
-    yield "bytes received", f"{summary['total_bytes']:,}"
+    if summary["total_bytes"] is not None:
+        yield "bytes received", f"{summary['total_bytes']:,}"
     for name in ("input_tokens", "output_tokens"):
         if summary.get(name) is not None:
             yield name.replace("_", " "), f"{summary[name]:,}" + _part(summary, name)
@@ -72,7 +77,38 @@ def _part(summary: Summary, name: str) -> str:
 
 def _failure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     for failure in summary.get("failures", ()):
-        status = "" if failure["status"] is None else f" (HTTP {failure['status']})"
-        yield "failure", f"{failure['count']} × {failure['error']}{status}"
+        yield "failure", _failure(failure)
     for entry in summary.get("entries", ()):
         yield str(entry["type"] or "entry"), f"{entry['name']}: {entry['requests']} calls, {entry['failures']} failed"
+
+
+def _failure(failure: Summary) -> str:
+    """Return a group of failures as two lines: how many of what, when; and what one of them said."""
+    status = f"HTTP {failure['status']}" if failure["status"] is not None else None
+    why = ", ".join(filter(None, [status, failure.get("reason")]))
+    text = f"{failure['count']} × {failure['error']}" + (f" ({why})" if why else "")
+    if failure.get("first"):
+        text += f", {_span(failure['first'], failure['last'])}"
+    message = failure.get("example", "").removeprefix(failure["error"]).removeprefix(":").strip()
+    return f"{text}\n{message}" if message else text
+
+
+def _span(first: str, last: str) -> str:
+    """Return the times of day of a first and a last event."""
+    return _time_of_day(first) if first == last else f"{_time_of_day(first)} to {_time_of_day(last)}"
+
+
+def _time_of_day(iso: str) -> str:
+    return iso[iso.find("T") + 1 :]
+
+
+def _finish_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Name the finish reasons, unless the model came to its own end in each answer."""
+    reasons = summary.get("finish_reasons") or {}
+    if len(reasons) > 1 or not {reason.lower() for reason in reasons} <= ORDINARY_ENDS:
+        counted = ", ".join(f"{count} {_short(reason)}" for reason, count in reasons.items())
+        yield "finish reasons", counted
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= REASON_CHARACTERS else text[: REASON_CHARACTERS - 1] + "…"

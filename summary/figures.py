@@ -4,9 +4,10 @@ from typing import Any
 
 import pandas as pd
 
-from summary import calls, gates, open_loop, slo, trust, verdicts
+from summary import calls, evidence, failures, gates, open_loop, slo, verdicts
 from summary.error_adjusted import error_adjusted
-from summary.vocabulary import SAMPLES_NEEDED, TOKENS, Summary
+from summary.validity.verdict import verdict_on
+from summary.vocabulary import TOKENS, Summary
 
 
 def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any]) -> Summary:
@@ -30,13 +31,16 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
                               with the 95 % confidence intervals of p95 and p99
     latency_error_adjusted_s  with a failure as an infinitely slow call: `None`, and named in `infinite`
     lag_s                     how late we took up arrived packets, at worst in each call
+    reads                     see `summary.evidence`, as for the finish reasons and the answers without content
+    failures, outages         see `summary.failures`
     total_bytes               answers' bodies, of all calls
     repeated_payloads         how many different payloads were sent more than once
     verdict                   whether these figures can be believed
     gates                     what became of each --fail-if
     """
-    rows, warmup_count = _measured(rows)
+    rows, warmup_count = measured(rows)
     options = run.get("options") or {}
+    level = slo.parse(options["slo"]) if options.get("slo") else None
     summary = {
         **{name: run.get(name) or _only(rows, name) for name in ("run_id", "provider", "model", "api", "mode")},
         **{name: run.get(name) for name in ("stream", "host", "files")},
@@ -45,21 +49,29 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         **calls.counts(rows),
         "warmup_count": warmup_count,
         "lost": observed.get("lost"),
-        **open_loop.punctuality(rows),
+        **{name: observed.get(name) for name in ("rows", "ended")},
+        **open_loop.punctuality(rows, options.get("rate_stages")),
         **calls.rates(rows),
-        **_service_level(rows, options.get("slo")),
+        **slo.service_level(rows, level),
         **calls.times(rows),
         "latency_error_adjusted_s": _error_adjusted(rows),
         "itl_s": observed.get("itl_s"),
-        "too_few_samples": _too_few(len(calls.of_successes(rows))),
-        "stages": open_loop.stages(rows, options.get("rate_stages")),
-        **_sizes(rows),
+        "too_few_samples": calls.too_few(rows),
+        "stages": open_loop.stages(rows, options.get("rate_stages"), level),
+        **sizes(rows),
         "lag_s": calls.distribution_of(rows, "lag_s") if calls.is_reported(rows, "lag_s") else None,
         "client": _client(rows, observed.get("client")),
-        "failures": _failures(rows),
+        "peak_in_flight": evidence.peak_in_flight(rows),
+        "reads": evidence.reads(rows),
+        "finish_reasons": evidence.finish_reasons(rows),
+        "no_content_count": evidence.no_content_count(rows),
+        "failures": failures.grouped(rows),
+        "own_failures": failures.own(rows),
+        "outages": failures.outages(rows),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
-    return {**summary, "verdict": trust.verdict_on(summary), "gates": _gates(summary, options.get("fail_if"))}
+    summary["verdict"] = verdict_on(summary)
+    return {**summary, "gates": _gates(summary, options.get("fail_if"))}
 
 
 def _gates(summary: Summary, texts: list[str] | None) -> list[Summary]:
@@ -67,20 +79,9 @@ def _gates(summary: Summary, texts: list[str] | None) -> list[Summary]:
     return [verdict.facts() for verdict in judged]
 
 
-def _too_few(successes: int) -> list[str]:
-    return [name for name, needed in SAMPLES_NEEDED.items() if successes < needed]
-
-
 def _client(rows: pd.DataFrame, seen: Summary | None) -> Summary | None:
     new = int((rows["connection"] == "new").sum()) if calls.is_reported(rows, "connection") else None
     return seen and {**seen, "new_connections": new}
-
-
-def _service_level(rows: pd.DataFrame, text: str | None) -> Summary:
-    if not text:
-        return {}
-    level, span_s = slo.parse(text), calls.rates(rows)["total_execution_time_s"]
-    return {"slo_attainment": slo.attainment(level, rows), "goodput_rps": slo.goodput_rps(level, rows, span_s)}
 
 
 def _error_adjusted(rows: pd.DataFrame) -> Summary:
@@ -88,7 +89,7 @@ def _error_adjusted(rows: pd.DataFrame) -> Summary:
     return error_adjusted(latencies, int(rows["outcome"].isin(calls.FAILED).sum()))
 
 
-def _sizes(rows: pd.DataFrame) -> Summary:
+def sizes(rows: pd.DataFrame) -> Summary:
     return {
         "total_bytes": int(rows["response_bytes"].sum()),
         **{name: calls.total(rows, name) for name in TOKENS},
@@ -96,11 +97,11 @@ def _sizes(rows: pd.DataFrame) -> Summary:
     }
 
 
-def _measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+def measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     if "phase" not in rows:
         return rows, 0
     is_warmup = rows["phase"] == "warmup"
-    return rows[~is_warmup], int(is_warmup.sum())
+    return (rows[~is_warmup] if is_warmup.any() else rows), int(is_warmup.sum())
 
 
 def _start(rows: pd.DataFrame, run: dict[str, Any]) -> str | None:
@@ -115,17 +116,6 @@ def _end(rows: pd.DataFrame) -> str | None:
     ends = pd.to_datetime(ended["timestamp"]) + pd.to_timedelta(ended["latency_s"], unit="s")
     last: pd.Timestamp = ends.max()
     return last.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _failures(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Count the failures by the exception's class and the HTTP status, the most frequent first."""
-    failed = rows[rows["outcome"].isin(calls.FAILED)]
-    kinds = pd.DataFrame({"error": failed["error"].astype(str).str.split(":").str[0], "status": failed["status"]})
-    found = kinds.value_counts(dropna=False).reset_index(name="count")
-    return [
-        {"error": row["error"], "status": None if pd.isna(row["status"]) else int(row["status"]), "count": row["count"]}
-        for row in found.to_dict("records")
-    ]
 
 
 def _only(rows: pd.DataFrame, column: str) -> Any:

@@ -4,36 +4,38 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from summary import tables
+from summary.cells import escaped, printable
+from summary.csv_row import COLUMNS, cells
 from summary.facts import facts
-from summary.vocabulary import CI_NEEDS, Summary
+from summary.vocabulary import Summary
 
 TABLE_WIDTH = 88
 
 
 def as_json(summary: Summary) -> str:
-    return json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+    return escaped(json.dumps(summary, indent=2, ensure_ascii=False)) + "\n"
 
 
 def as_csv(summary: Summary) -> str:
-    """Return two lines, names and values; nested names are joined by dots, lists stand as JSON."""
-    flat = dict(_flat(summary, ""))
+    """Return two lines, names and values: see `summary.csv_row`."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(flat)
-    writer.writerow(flat.values())
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, cells(summary)])
     return text.getvalue()
 
 
 def as_table(summary: Summary, colour: bool = False) -> str:
-    """Return the tables that end a run."""
-    console = Console(file=io.StringIO(), width=TABLE_WIDTH, force_terminal=colour, highlight=False)
+    """Return the tables that end a run. Every text is shown as it is: brackets colour nothing, and what would move a
+    terminal's cursor is left out."""
+    summary = printable(summary)
+    console = Console(
+        file=io.StringIO(), width=TABLE_WIDTH, force_terminal=colour, highlight=False, markup=False, emoji=False
+    )
     with console.capture() as capture:
         for part in _parts(summary):
             console.print(part)
@@ -51,6 +53,8 @@ def _parts(summary: Summary) -> Iterator[Table]:
         yield tables.distributions(summary)
     if summary.get("stages"):
         yield tables.stages(summary["stages"])
+        if services := tables.stage_services(summary["stages"]):
+            yield services
     if summary.get("gates"):
         yield tables.gates(summary["gates"])
     if summary.get("verdict"):
@@ -58,18 +62,7 @@ def _parts(summary: Summary) -> Iterator[Table]:
 
 
 def _remarks(summary: Summary) -> Iterator[str]:
-    samples = summary["latency_s"].get("samples")
-    if needs := samples and [f"{name} needs {needed}" for name, needed in CI_NEEDS.items() if samples < needed]:
-        yield f"Too few samples ({samples}) for a 95 % confidence interval: {', '.join(needs)}."
     if summary.get("cut_off"):
         yield "This run was cut off before its summary: calls that were in flight are in no row."
     if summary.get("percentiles"):
         yield f"Percentiles are {summary['percentiles']}."
-
-
-def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else key)
-    else:
-        yield name, json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from summary import conditions
+from summary import calls, conditions
 from summary.conditions import Condition, Figure, Language, Need
+from summary.vocabulary import Summary
 
 FIGURES: dict[str, Figure] = {
     "latency": Figure(("latency_s",), "time"),
@@ -48,7 +49,7 @@ class Slo:
         """Tell for each row whether it met the level: `ok`, and every condition true of a value that was observed."""
         met = rows["outcome"] == "ok"
         for condition in self.conditions:
-            met &= condition.compare(_numbers(rows, _column(condition)))
+            met &= condition.compare(calls.numbers(rows, _column(condition)))
         return met
 
     def met_by(self, values: Mapping[str, Any], outcome: str) -> bool:
@@ -60,6 +61,14 @@ def parse(text: str) -> Slo:
     """Return the level that conditions say, spaces or commas between them. Raises `BadCondition`."""
     texts = re.sub(r"\s*([<>]=?)\s*", r"\1", text).replace(",", " ").split()
     return Slo(tuple(conditions.parse(each, LANGUAGE) for each in texts or [text]))
+
+
+def service_level(rows: pd.DataFrame, level: Slo | None) -> Summary:
+    """Return how well calls met a level; {} without one."""
+    if level is None:
+        return {}
+    span_s = calls.rates(rows)["total_execution_time_s"]
+    return {"slo_attainment": attainment(level, rows), "goodput_rps": goodput_rps(level, rows, span_s)}
 
 
 def attainment(slo: Slo, rows: pd.DataFrame) -> float | None:
@@ -76,9 +85,3 @@ def goodput_rps(slo: Slo, rows: pd.DataFrame, span_s: float | None) -> float | N
 
 def _column(condition: Condition) -> str:
     return FIGURES[condition.name].path[0]
-
-
-def _numbers(rows: pd.DataFrame, column: str) -> "pd.Series[float]":
-    if column not in rows:
-        return pd.Series(float("nan"), index=rows.index)
-    return pd.to_numeric(rows[column], errors="coerce")

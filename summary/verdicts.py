@@ -6,6 +6,7 @@ from typing import Any
 
 from summary.conditions import Kind
 from summary.gates import ADJUSTED, Gate
+from summary.validity.verdict import notes_on
 from summary.vocabulary import SAMPLES_NEEDED, Summary
 
 PRINTED: dict[Kind, tuple[int, str]] = {"time": (1, " s"), "share": (100, " %"), "rate": (1, "/s"), "count": (1, "")}
@@ -18,7 +19,7 @@ class Verdict:
 
     value    the figure: seconds, a share, a number a second, a count; infinite if failures made it so; `None` if none
     samples  the values behind it: of a distribution's figure those observed, of all others the calls that ended
-    reason   what it was, or why it can't be judged; one line
+    reason   what it was, or why it can't be judged, and what the client did to it; one line
     """
 
     gate: Gate
@@ -48,7 +49,8 @@ def judge(gate: Gate, summary: Summary) -> Verdict:
     value, samples = _value(gate, summary), _samples(gate, summary)
     doubt = _absence(gate, summary) if value is None else _scarcity(gate, samples)
     breached = doubt is not None or gate.condition.holds(value)
-    return Verdict(gate, breached, value, samples, doubt or _finding(gate, value or 0, samples))
+    reason = doubt or _finding(gate, value or 0, samples)
+    return Verdict(gate, breached, value, samples, reason + _reservation(gate, summary))
 
 
 def _value(gate: Gate, summary: Summary) -> float | None:
@@ -86,6 +88,12 @@ def _scarcity(gate: Gate, samples: int) -> str | None:
 def _finding(gate: Gate, value: float, samples: int) -> str:
     counted = "1 sample" if samples == 1 else f"{samples} samples"
     return f"{gate.condition.name} is {_printed(gate, value)} ({counted})"
+
+
+def _reservation(gate: Gate, summary: Summary) -> str:
+    """Return, in parentheses, how the client itself touched the figure; "" if it did not."""
+    notes = notes_on(gate.figure.path[0], summary.get("verdict"))
+    return f" (the client itself {'; '.join(notes)})" if notes else ""
 
 
 def _printed(gate: Gate, value: float) -> str:

@@ -16,6 +16,17 @@ LATE_S = 0.01
 """A call that starts later than this after its time is late."""
 
 STREAM_FIGURES = ("ttft_s", "ttfv_s", "tpot_s")
+TITLES = {
+    "latency_s": "latency",
+    "latency_from_schedule_s": "latency from schedule",
+    "ttft_s": "TTFT",
+    "ttfv_s": "TTFV",
+    "tpot_s": "TPOT",
+    "itl_s": "ITL",
+}
 TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
-OBSERVED = ("itl_s", "client", "lost")
+OTHER_REASONS = "…"
+"""Stands for the rarest of very many finish reasons."""
+
+OBSERVED = ("itl_s", "client", "lost", "ended")
 """What the running process saw and the rows can't tell: it is taken from PREFIX_summary.json when that is there."""

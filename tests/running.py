@@ -19,7 +19,8 @@ MOCK = ("--headless", "--mock", "--mock-latency", "0", *FILES)
 
 def run(folder: Path, *arguments: str, users: int = 1, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Path]:
     """Run to the end, and return Locust's environment and the prefix of the run's files."""
-    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
     prefix = folder / "run"
     environment, harness = harnessed([*MOCK, "--csv", str(prefix), *arguments])
     start_and_wait(environment, users)

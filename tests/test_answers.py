@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 
 from mock import eventstream as encoder
 from providers import bedrock_families
-from providers.answers import anthropic, converse, eventstream, gemini, openai, sse
+from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, sse
+from providers.answers.document import Event
 from providers.answers.eventstream import BadChecksum
+from providers.answers.sse import BYTE_ORDER_MARK
 from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, Part, Usage
 
 QUICKLY = settings(deadline=None, max_examples=100)
-LINE_ENDS = st.sampled_from([b"\n", b"\r\n"])
+LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
 TEXT = st.binary(max_size=12).map(lambda data: data.replace(b"\r", b"").replace(b"\n", b""))
-OTHER_LINES = st.sampled_from([b": a comment", b":", b"event: message", b"id: 7", b"retry: 10", b"datax: no"])
+OTHER_LINES = st.sampled_from([b": a comment", b":", b"id: 7", b"id", b"retry: 10", b"datax: no"])
 
 
 def cuts_of(data: bytes) -> st.SearchStrategy[list[bytes]]:
@@ -43,69 +45,102 @@ def in_two(data: bytes) -> Iterator[list[bytes]]:
 
 
 @st.composite
-def streams(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
-    """A stream of events, and their data."""
-    written, expected = b"", []
+def streams(draw: st.DrawFn) -> tuple[bytes, list[Event]]:
+    """A stream of events, and their names and data."""
+    line_end = draw(LINE_ENDS)
+    written, expected = draw(st.sampled_from([b"", BYTE_ORDER_MARK])), []
     for data_lines in draw(st.lists(st.lists(TEXT, max_size=3), max_size=5)):
+        name = draw(st.sampled_from(["", "message", "error"]))
         lines = [(b"data: " if draw(st.booleans()) or text[:1] == b" " else b"data:") + text for text in data_lines]
-        for line in draw(st.lists(OTHER_LINES, max_size=2)):
+        for line in [*draw(st.lists(OTHER_LINES, max_size=2)), *([f"event: {name}".encode()] if name else [])]:
             lines.insert(draw(st.integers(0, len(lines))), line)
-        written += b"".join(line + draw(LINE_ENDS) for line in [*lines, b""])
-        if data := b"\n".join(data_lines):
-            expected.append(data)
+        written += b"".join(line + line_end for line in [*lines, b""])
+        if (data := b"\n".join(data_lines)) or name == "error":
+            expected.append((name, data))
     return written, expected
 
 
 @QUICKLY
 @given(st.data(), streams())
 def test_however_a_stream_is_cut_its_events_are_the_same(
-    data: st.DataObject, stream: tuple[bytes, list[bytes]]
+    data: st.DataObject, stream: tuple[bytes, list[Event]]
 ) -> None:
     written, expected = stream
-    assert list(sse.data(data.draw(cuts_of(written)))) == expected
+    assert events_of(data.draw(cuts_of(written))) == expected
+
+
+def events_of(pieces: Iterable[bytes]) -> list[Event]:
+    """The events of a stream, also of one that holds nothing but what is none."""
+    events: list[Event] = []
+    try:
+        events += sse.events(pieces)
+    except IncompleteStream:
+        assert not events
+    return events
 
 
 EVENTS = [
     b"event: ping\ndata: {}\n\n",
+    b"\xef\xbb\xbfevent: note\n\n",
+    b"event: error\n\n",
+    b"data\n\n",
     b": keep-alive\n\n",
     b"data: one\ndata: two\nid: 1\n\n",
     b"\n\ndata:\xff\xfe\x80 \xe2\x82\n\n",
     b"data: [DONE]\n\n",
 ]
-EXPECTED = [b"{}", b"one\ntwo", b"\xff\xfe\x80 \xe2\x82", b"[DONE]"]
+EXPECTED = [("ping", b"{}"), ("error", b""), ("", b"one\ntwo"), ("", b"\xff\xfe\x80 \xe2\x82"), ("", b"[DONE]")]
 
 
-@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 def test_a_stream_cut_at_any_byte_gives_the_same_events(line_end: bytes) -> None:
     written = b"".join(EVENTS).replace(b"\n", line_end)
     for pieces in in_two(written):
-        assert list(sse.data(pieces)) == EXPECTED
+        assert list(sse.events(pieces)) == EXPECTED
 
 
 def test_several_events_of_one_piece_come_one_by_one() -> None:
-    assert list(sse.data([b"".join(EVENTS)])) == EXPECTED
+    assert list(sse.events([b"".join(EVENTS)])) == EXPECTED
 
 
-def test_an_event_is_given_as_soon_as_its_empty_line_is_there() -> None:
+def test_an_event_is_given_as_soon_as_its_empty_line_has_begun() -> None:
     taken: list[bytes] = []
 
     def pieces() -> Iterator[bytes]:
         yield b"data: 1\n\ndata: 2\r\n\r"
-        assert taken == [b"1"]
-        yield b"\n"
         assert taken == [b"1", b"2"]
+        yield b"\ndata: 3\n"
+        assert taken == [b"1", b"2"]
+        yield b"\n"
+        assert taken == [b"1", b"2", b"3"]
 
-    for event in sse.data(pieces()):
-        taken.append(event)
+    for _, data in sse.events(pieces()):
+        taken.append(data)
 
 
-@pytest.mark.parametrize("rest", [b"data: cut", b"data: cut\n", b"data: cut\r\n", b"data: cut\r\n\r"])
-def test_an_event_without_its_empty_line_was_cut_off(rest: bytes) -> None:
-    assert list(sse.data([b"data: whole\n\n" + rest])) == [b"whole"]
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\r", b"\r\n\r"])
+def test_a_last_event_without_its_empty_line_counts_if_it_is_whole(end: bytes) -> None:
+    first = b"data: whole\n\n"
+    for data in (b'{"a": 1}', b"[DONE]", b"[DONE] "):
+        assert list(sse.events([first + b"data: " + data + end])) == [("", b"whole"), ("", data)]
+    cut_off = [("", b"whole"), ("", b'{"a": ')] if end == b"\r\n\r" else [("", b"whole")]
+    assert list(sse.events([first + b'data: {"a": ' + end])) == cut_off
+
+
+@pytest.mark.parametrize("body", [b'{"error": {"message": "upstream reset"}}', b'{"detail": "upstream reset"}'])
+def test_an_error_outside_of_any_event_is_told(body: bytes) -> None:
+    for pieces in ([body], [b"data: 1\n\n" + body + b"\n"], [b"data: 1\n\n", body[:9], body[9:]]):
+        with pytest.raises(ErrorInStream, match="upstream reset"):
+            list(sse.events(pieces))
+
+
+def test_what_is_no_event_stream_is_quoted() -> None:
+    with pytest.raises(IncompleteStream, match="no event stream: “<!doctype html> <title>Sign in</title>”"):
+        list(sse.events([b"<!doctype html>\n<title>Sign in</title>"]))
 
 
 def test_a_line_feed_within_json_is_an_escape_and_stays() -> None:
-    assert list(sse.data([b'data: {"text": "a\\n\\nb"}\n\n'])) == [b'{"text": "a\\n\\nb"}']
+    assert list(sse.events([b'data: {"text": "a\\n\\nb"}\n\n'])) == [("", b'{"text": "a\\n\\nb"}')]
 
 
 # AWS event streams
@@ -116,16 +151,16 @@ FRAMES = [
     encoder.event("messageStop", {"stopReason": "end_turn"}),
 ]
 FRAMED = [
-    ("messageStart", {"role": "assistant"}),
-    ("contentBlockDelta", {"delta": {"text": "Grüße"}, "contentBlockIndex": 0}),
-    ("messageStop", {"stopReason": "end_turn"}),
+    ("messageStart", orjson.dumps({"role": "assistant"})),
+    ("contentBlockDelta", orjson.dumps({"delta": {"text": "Grüße"}, "contentBlockIndex": 0})),
+    ("messageStop", orjson.dumps({"stopReason": "end_turn"})),
 ]
 
 
 def test_the_frames_of_these_tests_are_frames_to_botocore() -> None:
     buffer = EventStreamBuffer()
     buffer.add_data(b"".join(FRAMES))
-    assert [(event.headers[":event-type"], orjson.loads(event.payload)) for event in buffer] == FRAMED
+    assert [(event.headers[":event-type"], event.payload) for event in buffer] == FRAMED
 
 
 def test_frames_cut_at_any_byte_are_the_same_events() -> None:
@@ -138,7 +173,7 @@ def test_frames_cut_at_any_byte_are_the_same_events() -> None:
 def test_however_frames_are_cut_their_events_are_the_same(data: st.DataObject, payloads: list[dict[str, str]]) -> None:
     written = b"".join(encoder.event("chunk", payload) for payload in payloads)
     events = list(eventstream.events(data.draw(cuts_of(written))))
-    assert events == [("chunk", payload) for payload in payloads]
+    assert events == [("chunk", orjson.dumps(payload)) for payload in payloads]
 
 
 def test_any_flipped_bit_is_a_bad_checksum() -> None:
@@ -165,10 +200,17 @@ def test_a_stream_that_ends_between_two_frames_is_its_readers_business() -> None
     assert list(eventstream.events(FRAMES[:2])) == FRAMED[:2]
 
 
-@pytest.mark.parametrize("body", [b"<html><body>Welcome</body></html>", b'{"message": "no stream"}', b"\0" * 64])
+@pytest.mark.parametrize("body", [b"<html><body>Welcome</body></html>", b'{"choices": []}', b"\0" * 64])
 def test_what_is_no_event_stream_is_told_as_one_with_bad_checksums(body: bytes) -> None:
     with pytest.raises(BadChecksum, match="no AWS event stream"):
         list(eventstream.events([body]))
+
+
+@pytest.mark.parametrize("body", [b'{"message": "no stream"}', b'{"error": "no stream"}', b'{"detail":"no stream"}'])
+def test_an_error_in_place_of_frames_is_told_in_its_own_words(body: bytes) -> None:
+    for pieces in in_two(body):
+        with pytest.raises(ErrorInStream, match="no stream"):
+            list(eventstream.events(pieces))
 
 
 def test_an_exception_event_is_an_error_with_its_name_and_message() -> None:
@@ -189,7 +231,7 @@ def test_an_error_message_is_an_error_with_its_code() -> None:
 # What the providers say
 
 Body = dict[str, Any]
-Reader = Callable[[Iterable[bytes]], Answer]
+Reader = Callable[[Iterable[Body]], Answer]
 
 
 def data_of(*events: Any) -> list[bytes]:
@@ -199,6 +241,11 @@ def data_of(*events: Any) -> list[bytes]:
 def visible(parts: Iterable[Part]) -> list[Part]:
     """The parts without the deltas that carry no text."""
     return [part for part in parts if not isinstance(part, Delta) or part.text]
+
+
+def streamed(read: Reader, *events: Any) -> list[Part]:
+    """What a reader makes of events without names: the parts but for the deltas that carry no text."""
+    return visible(reading.stream((("", data) for data in data_of(*events)), read))
 
 
 def chat_chunk(finish: str | None = None, **delta: Any) -> Body:
@@ -235,7 +282,7 @@ LAST = {"id": "chatcmpl-1", "choices": [], "usage": OPENAI_USAGE}
 
 
 def test_a_chat_stream_is_its_text_its_usage_and_its_finish() -> None:
-    parts = visible(openai.chat_stream(data_of(*CHAT, LAST, b"[DONE]")))
+    parts = streamed(openai.chat_stream, *CHAT, LAST, b"[DONE]")
     assert parts == [Delta("Hel"), Delta("lo"), Usage(2006, 300, 1920, 128), Finish("stop")]
 
 
@@ -245,16 +292,16 @@ def test_a_chat_stream_is_its_text_its_usage_and_its_finish() -> None:
     ids=["no DONE", "no DONE, no usage", "no finish_reason", "DONE alone", "nothing"],
 )
 def test_a_chat_stream_needs_both_its_finish_reason_and_its_done(events: list[Body | bytes]) -> None:
-    assert not any(isinstance(part, Finish) for part in openai.chat_stream(data_of(*events)))
+    assert not any(isinstance(part, Finish) for part in streamed(openai.chat_stream, *events))
 
 
 def test_what_comes_after_done_is_not_read() -> None:
-    assert visible(openai.chat_stream(data_of(*CHAT, b"[DONE]", b"not JSON")))[-1] == Finish("stop")
+    assert streamed(openai.chat_stream, *CHAT, b"[DONE]", b"not JSON")[-1] == Finish("stop")
 
 
 def test_deepseek_tells_reasoning_as_text_of_its_own_and_the_cache_under_its_own_name() -> None:
     events = [chat_chunk(role="assistant", content=None, reasoning_content="Hm"), chat_chunk(content="Hi")]
-    parts = visible(openai.chat_stream(data_of(*events, {**chat_chunk("stop"), "usage": DEEPSEEK_USAGE}, b"[DONE]")))
+    parts = streamed(openai.chat_stream, *events, {**chat_chunk("stop"), "usage": DEEPSEEK_USAGE}, b"[DONE]")
     assert parts == [Delta("Hm", reasoning=True), Delta("Hi"), Usage(20, 30, 16, None), Finish("stop")]
 
 
@@ -268,18 +315,20 @@ def test_an_endpoint_that_leaves_the_details_out_may_still_tell_the_cache(detail
 
 def test_a_cache_that_was_not_hit_is_nothing_not_missing() -> None:
     usage = {**OPENAI_USAGE, "prompt_tokens_details": {"cached_tokens": 0}}
-    assert Usage(2006, 300, 0, 128) in list(openai.chat_stream(data_of({**LAST, "usage": usage})))
+    assert Usage(2006, 300, 0, 128) in streamed(openai.chat_stream, {**LAST, "usage": usage})
 
 
-def test_a_refusal_and_a_tool_call_are_no_text() -> None:
-    events = [chat_chunk(tool_calls=[{"index": 0, "function": {"arguments": "{"}}]), chat_chunk("tool_calls")]
-    assert visible(openai.chat_stream(data_of(*events, b"[DONE]"))) == [Finish("tool_calls")]
+def test_a_refusal_and_a_tool_call_are_content() -> None:
+    calls = [{"index": 0, "function": {"name": "f", "arguments": ""}}, {"index": 0, "function": {"arguments": "{"}}]
+    events = [chat_chunk(content=None, refusal=""), *(chat_chunk(tool_calls=[call]) for call in calls)]
+    parts = streamed(openai.chat_stream, *events, chat_chunk(refusal="No"), chat_chunk("tool_calls"), b"[DONE]")
+    assert parts == [Delta("f"), Delta("{"), Delta("No"), Finish("tool_calls")]
 
 
 def test_a_completion_stream_is_its_text_its_usage_and_its_finish() -> None:
     pieces = [{"choices": [{"text": text, "index": 0, "finish_reason": None}]} for text in ("Hel", "lo")]
     end = {"choices": [{"text": "", "index": 0, "finish_reason": "length"}]}
-    parts = visible(openai.completion_stream(data_of(*pieces, end, LAST, b"[DONE]")))
+    parts = streamed(openai.chat_stream, *pieces, end, LAST, b"[DONE]")
     assert parts == [Delta("Hel"), Delta("lo"), Usage(2006, 300, 1920, 128), Finish("length")]
 
 
@@ -297,7 +346,7 @@ RESPONSE = [
     {"type": "response.output_text.delta", "output_index": 1, "delta": "Hi"},
     {"type": "response.output_text.done", "output_index": 1, "text": "Hi"},
 ]
-RESPONSE_PARTS = [Delta("Hm", reasoning=True), Delta("Hi")]
+RESPONSE_PARTS = [Delta("Hm", reasoning=True, partial=True), Delta("Hi")]
 
 
 @pytest.mark.parametrize(
@@ -306,12 +355,12 @@ RESPONSE_PARTS = [Delta("Hm", reasoning=True), Delta("Hi")]
 )
 def test_a_response_stream_is_finished_by_a_response(kind: str, details: Body | None, reason: str) -> None:
     end = {"status": kind, "incomplete_details": details, "usage": RESPONSES_USAGE}
-    parts = visible(openai.response_stream(data_of(*RESPONSE, {"type": f"response.{kind}", "response": end})))
+    parts = streamed(openai.response_stream, *RESPONSE, {"type": f"response.{kind}", "response": end})
     assert parts == [*RESPONSE_PARTS, Usage(37, 25, 11, 8), Finish(reason)]
 
 
 def test_a_response_stream_that_just_ends_is_unfinished() -> None:
-    assert visible(openai.response_stream(data_of(*RESPONSE))) == RESPONSE_PARTS
+    assert streamed(openai.response_stream, *RESPONSE) == RESPONSE_PARTS
 
 
 RESPONSE_FAILED = {"status": "failed", "error": {"code": "server_error", "message": "The model failed"}}
@@ -325,7 +374,7 @@ GOOGLE_ERROR = {"error": {"code": 503, "message": "The model is overloaded.", "s
     [
         (openai.chat_stream, OPENAI_ERROR, "server_error: The model failed"),
         (openai.chat_stream, {"error": "out of memory"}, "out of memory"),
-        (openai.completion_stream, OPENAI_ERROR, "server_error: The model failed"),
+        (openai.chat_stream, {**OPENAI_ERROR, "choices": []}, "server_error: The model failed"),
         (
             openai.response_stream,
             {"type": "response.failed", "response": RESPONSE_FAILED},
@@ -339,7 +388,7 @@ GOOGLE_ERROR = {"error": {"code": 503, "message": "The model is overloaded.", "s
 )
 def test_an_error_in_a_stream_is_raised_with_its_kind_and_message(read: Reader, event: Body, told: str) -> None:
     with pytest.raises(ErrorInStream, match=told):
-        list(read(data_of(event)))
+        streamed(read, event)
 
 
 MESSAGE_USAGE = {
@@ -360,41 +409,42 @@ MESSAGE: list[Body] = [
     {"type": "content_block_delta", "index": 2, "delta": {"type": "input_json_delta", "partial_json": "{"}},
     {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 15}},
 ]
-MESSAGE_TEXT = [Delta("Hm", reasoning=True), Delta("Hi")]
+MESSAGE_TEXT = [Delta("Hm", reasoning=True, partial=True), Delta("Hi")]
+TOOL_INPUT = Delta("{")
 MESSAGE_STOP = {"type": "message_stop"}
 NEW_KINDS: list[Body] = [{"type": "a_kind_of_next_year", "surprise": 1}]
 
 
 def test_a_message_streams_usage_is_joined_from_its_start_and_its_end() -> None:
-    parts = visible(anthropic.message_stream(data_of(*MESSAGE, MESSAGE_STOP)))
-    assert parts == [*MESSAGE_TEXT, Usage(1125, 15, 1000, None), Finish("end_turn")]
+    parts = streamed(anthropic.message_stream, *MESSAGE, MESSAGE_STOP)
+    assert parts == [*MESSAGE_TEXT, TOOL_INPUT, Usage(1125, 15, 1000, None), Finish("end_turn")]
 
 
 def test_a_later_count_of_a_message_stream_replaces_an_earlier_one_but_null_does_not() -> None:
     later = {"input_tokens": 30, "cache_read_input_tokens": None, "output_tokens": 15}
     events = [*MESSAGE[:-1], {**MESSAGE[-1], "usage": later}, MESSAGE_STOP]
-    assert Usage(1130, 15, 1000, None) in list(anthropic.message_stream(data_of(*events)))
+    assert Usage(1130, 15, 1000, None) in streamed(anthropic.message_stream, *events)
 
 
 def test_kinds_of_events_that_are_not_known_are_passed_over() -> None:
-    parts = visible(anthropic.message_stream(data_of(*NEW_KINDS, *MESSAGE, *NEW_KINDS, MESSAGE_STOP)))
+    parts = streamed(anthropic.message_stream, *NEW_KINDS, *MESSAGE, *NEW_KINDS, MESSAGE_STOP)
     assert parts[-1] == Finish("end_turn")
-    assert visible(openai.response_stream(data_of(*NEW_KINDS, *RESPONSE))) == RESPONSE_PARTS
+    assert streamed(openai.response_stream, *NEW_KINDS, *RESPONSE) == RESPONSE_PARTS
 
 
 def test_a_message_stream_without_its_stop_is_unfinished() -> None:
-    assert visible(anthropic.message_stream(data_of(*MESSAGE))) == MESSAGE_TEXT
+    assert streamed(anthropic.message_stream, *MESSAGE) == [*MESSAGE_TEXT, TOOL_INPUT]
 
 
 def test_a_legacy_completion_stream_is_finished_by_its_stop_reason() -> None:
     pieces: list[Body] = [{"type": "completion", "completion": text, "stop_reason": None} for text in (" Hel", "lo")]
     end = {"type": "completion", "completion": "", "stop_reason": "stop_sequence", "stop": "\n\nHuman:"}
     text = [Delta(" Hel"), Delta("lo")]
-    assert visible(anthropic.completion_stream(data_of(*pieces, {"type": "ping"}, end))) == [
+    assert streamed(anthropic.completion_stream, *pieces, {"type": "ping"}, end) == [
         *text,
         Finish("stop_sequence"),
     ]
-    assert visible(anthropic.completion_stream(data_of(*pieces))) == text
+    assert streamed(anthropic.completion_stream, *pieces) == text
 
 
 def gemini_body(text: str, finish: str | None = None, **part: Any) -> Body:
@@ -417,9 +467,9 @@ def test_a_gemini_streams_last_usage_counts_and_thoughts_are_output() -> None:
         gemini_body("Hi"),
         {**gemini_body("!", "STOP"), "usageMetadata": GEMINI_USAGE},
     ]
-    parts = visible(gemini.content_stream(data_of(*events)))
+    parts = streamed(gemini.content_stream, *events)
     assert parts == [
-        Delta("Hm", reasoning=True), Delta("Hi"), Delta("!"), Usage(100, 50, 60, 30), Finish("STOP")
+        Delta("Hm", True, True), Delta("Hi"), Delta("!"), Usage(100, 50, 60, 30), Finish("STOP")
     ]  # fmt: skip
 
 
@@ -437,12 +487,17 @@ def test_gemini_leaves_out_the_counts_that_are_zero(usage: Body, expected: Usage
 
 
 def test_a_gemini_stream_without_a_finish_reason_is_unfinished() -> None:
-    assert visible(gemini.content_stream(data_of(gemini_body("Hi")))) == [Delta("Hi")]
+    assert streamed(gemini.content_stream, gemini_body("Hi")) == [Delta("Hi")]
 
 
-def test_a_blocked_prompt_is_an_unfinished_gemini_stream() -> None:
-    blocked = {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 5}}
-    assert visible(gemini.content_stream(data_of(blocked))) == [Usage(5, None, None, None)]
+BLOCKED = {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 5}}
+
+
+def test_a_blocked_prompt_is_an_error_with_its_reason() -> None:
+    with pytest.raises(ErrorInStream, match="blocked: SAFETY"):
+        streamed(gemini.content_stream, BLOCKED)
+    with pytest.raises(ErrorInStream, match="blocked: SAFETY"):
+        list(gemini.content(BLOCKED))
 
 
 CONVERSE_USAGE = {
@@ -466,14 +521,20 @@ CONVERSE_END: list[tuple[str, Body]] = [
 ]
 
 
+def conversed(*events: tuple[str, Body]) -> list[Part]:
+    frames = ((kind, orjson.dumps(payload)) for kind, payload in events)
+    return visible(reading.stream(frames, converse.message_stream))
+
+
 def test_a_converse_streams_usage_comes_after_its_finish_and_includes_the_cache() -> None:
-    parts = visible(converse.message_stream([*CONVERSE, *CONVERSE_END]))
-    assert parts == [*MESSAGE_TEXT, Finish("end_turn"), Usage(130, 628, 60, None)]
+    parts = conversed(*CONVERSE, *CONVERSE_END)
+    assert parts == [*MESSAGE_TEXT, TOOL_INPUT, Finish("end_turn"), Usage(130, 628, 60, None)]
 
 
 def test_a_converse_stream_without_its_stop_is_unfinished() -> None:
-    assert visible(converse.message_stream([*CONVERSE, CONVERSE_END[1]])) == [
+    assert conversed(*CONVERSE, CONVERSE_END[1]) == [
         *MESSAGE_TEXT,
+        TOOL_INPUT,
         Usage(130, 628, 60, None),
     ]
 
@@ -507,10 +568,16 @@ def test_a_whole_response_has_its_reasoning_before_its_text() -> None:
     assert visible(openai.response(body)) == [*RESPONSE_PARTS, Usage(37, 25, 11, 8), Finish("completed")]
 
 
-@pytest.mark.parametrize("status", ["failed", "in_progress", "cancelled", "queued"])
+@pytest.mark.parametrize("status", ["in_progress", "queued"])
 def test_a_response_that_is_neither_completed_nor_incomplete_is_unfinished(status: str) -> None:
     body: Body = {"status": status, "incomplete_details": None, "output": [], "usage": None}
     assert list(openai.response(body)) == []
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_response_that_failed_is_an_error(status: str) -> None:
+    with pytest.raises(ErrorInStream, match=status):
+        list(openai.response({"status": status, "incomplete_details": None, "output": [], "usage": None}))
 
 
 # Bedrock's invoke: the chunks of a family, and Bedrock's own counts in the last
@@ -523,8 +590,8 @@ def invoked(model: str, chunks: Iterable[Body], metrics: Body | None) -> list[Pa
     """Read chunks as `invoke_model_with_response_stream` sends them."""
     *before, last = chunks
     ended = {**last, bedrock_families.METRICS: metrics} if metrics else last
-    events = [("chunk", {"bytes": b64encode(orjson.dumps(chunk)).decode()}) for chunk in [*before, ended]]
-    return visible(bedrock_families.of(model).answer_stream(events))
+    wrapped = [{"bytes": b64encode(orjson.dumps(chunk)).decode()} for chunk in [*before, ended]]
+    return visible(bedrock_families.of(model).answer_stream(("chunk", orjson.dumps(event)) for event in wrapped))
 
 
 def test_bedrocks_own_counts_include_the_cache() -> None:
@@ -551,7 +618,7 @@ def test_what_a_claude_tells_of_its_cache_survives_counts_that_are_silent_about_
 
 def test_a_nova_speaks_converse_in_chunks() -> None:
     parts = invoked("amazon.nova-lite-v1:0", [{kind: event} for kind, event in [*CONVERSE, *CONVERSE_END]], None)
-    assert parts == [*MESSAGE_TEXT, Finish("end_turn"), Usage(130, 628, 60, None)]
+    assert parts == [*MESSAGE_TEXT, TOOL_INPUT, Finish("end_turn"), Usage(130, 628, 60, None)]
 
 
 def test_an_unknown_family_is_finished_by_its_end() -> None:

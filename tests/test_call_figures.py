@@ -4,21 +4,25 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from math import floor
 from typing import Any
 
+import gevent
+import numpy as np
 import pytest
+from gevent.monkey import get_original
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from locust.rpc.protocol import Message
 
-from harness.client_watch import CPU_LIMIT, LAG_LIMIT_S, ClientFigures, verdict
+from harness.client_watch import CPU_LIMIT, LAG_LIMIT_S, ClientFigures, ClientWatch, lags_of, verdict
+from harness.outbox import PACE, Outbox
 from harness.pace import PaceStats
 from harness.rehearsal import rehearse
 from locustfile import harness
 from providers.call import Call, Delta, Finish, Part, Usage
 from tests.asking import APIS, settings_of
 from tests.raw_server import serving, silent
+from wire.exchange import now
 
 QUICKLY = settings(deadline=None, max_examples=50)
 BUCKET_ERROR = 0.005
@@ -61,9 +65,11 @@ def test_a_stream_of_four_reads_worked_out_by_hand() -> None:
 
 
 def test_two_deltas_of_one_read_are_no_gap() -> None:
-    call = a_call((Delta("a"), 0.5), (Delta("b"), 0.5), (Delta("c"), 0.7), (Delta("d"), 0.7), (Usage(1, 4), 0.7))
-    assert call.gaps_s == pytest.approx([0.2])
-    assert call.tpot_s == pytest.approx(0.2 / 3)
+    reads_s = (0.5, 0.6, 0.6, 0.8, 0.8)
+    call = a_call(*((Delta("x"), at_s) for at_s in reads_s), (Usage(1, 5), 0.8))
+    assert call.gaps_s == pytest.approx([0.1, 0.2])
+    assert call.tpot_s == pytest.approx(0.3 / 4)
+    assert (call.content_events, call.content_reads) == (5, 3)
 
 
 def test_an_answer_of_one_read_has_a_first_token_and_no_gap() -> None:
@@ -121,10 +127,14 @@ def test_the_figures_of_any_stream_agree_with_each_other(steps: list[tuple[float
         assert figures(call) == {}
         return
     assert call.ttft_s == contents_s[0]
+    assert call.ttfv_s is None or call.ttft_s <= call.ttfv_s
+    assert (call.content_events, call.content_reads) == (len(contents_s), len(set(contents_s)))
+    if not call.gaps_s:
+        assert set(figures(call)) <= {"ttft_s", "ttfv_s"}
+        return
     assert len(call.gaps_s) == len(set(contents_s)) - 1
     assert sum(call.gaps_s) == pytest.approx(contents_s[-1] - contents_s[0])
     assert call.tpot_s == pytest.approx((contents_s[-1] - contents_s[0]) / (tokens - 1))
-    assert call.ttfv_s is None or call.ttft_s <= call.ttfv_s
 
 
 # The run's histograms
@@ -154,21 +164,14 @@ def counted(calls: Sequence[Call]) -> PaceStats:
     return pace
 
 
-def assert_close_to_a_sample(found: float, values: Sequence[float], share: float) -> None:
-    """The percentile lies between the two samples that surround it, up to the histogram's rounding."""
-    ranked, rank = sorted(values), share * (len(values) - 1)
-    low, high = ranked[floor(rank)], ranked[min(floor(rank) + 1, len(ranked) - 1)]
-    assert low * (1 - BUCKET_ERROR) <= found <= high * (1 + BUCKET_ERROR)
-
-
 @pytest.mark.parametrize("figure", ["ttft_s", "tpot_s"])
 @pytest.mark.parametrize("share", SHARES)
 def test_percentiles_of_the_histograms_are_exact_to_half_a_percent(figure: str, share: float) -> None:
     calls = drawn(1)
-    entry = counted(calls).entry(NAME, figure)
-    assert entry.num_requests == len(calls)
+    histogram = counted(calls).of(NAME, figure)
     values = [getattr(call, figure) for call in calls]
-    assert_close_to_a_sample(entry.get_response_time_percentile(share) / 1000, values, share)
+    assert len(histogram) == len(calls)
+    assert histogram.percentile(share) == pytest.approx(np.percentile(values, 100 * share), rel=BUCKET_ERROR)
 
 
 def test_the_itl_of_a_run_is_over_every_gap_of_every_call() -> None:
@@ -178,7 +181,7 @@ def test_the_itl_of_a_run_is_over_every_gap_of_every_call() -> None:
     assert itl_s is not None
     assert itl_s["gaps"] == sum(itl_s["histogram_ms"].values()) == len(gaps_s)
     for name, share in zip(("median", "p95", "p99"), SHARES, strict=True):
-        assert_close_to_a_sample(itl_s[name], gaps_s, share)
+        assert itl_s[name] == pytest.approx(np.percentile(gaps_s, 100 * share), rel=BUCKET_ERROR)
     assert itl_s["avg"] == pytest.approx(sum(gaps_s) / len(gaps_s))
     assert (itl_s["min"], itl_s["max"]) == (pytest.approx(min(gaps_s)), pytest.approx(max(gaps_s)))
 
@@ -198,13 +201,12 @@ def test_merged_histograms_are_those_of_one_process(parts: int) -> None:
     calls = drawn(3) + [replace(call, model="other") for call in drawn(4, calls=50)]
     whole, merged = counted(calls), PaceStats()
     for part in range(parts):
-        report = counted(calls[part::parts]).stats.serialize_stats()
+        report = counted(calls[part::parts]).packed()
         merged.merge(Message.unserialize(Message("stats", report, "worker").serialize()).data)
     assert flat(merged) == pytest.approx(flat(whole))
-    for (name, figure), entry in whole.stats.entries.items():
-        assert merged.entry(name, figure).response_times == entry.response_times
-        assert merged.entry(name, figure).num_requests == entry.num_requests
     for name in (NAME, "chat other"):
+        for figure in ("latency_s", "ttft_s", "tpot_s", "itl_s"):
+            assert merged.of(name, figure).counts == whole.of(name, figure).counts != {}
         assert merged.output_tokens_per_s(name) == pytest.approx(whole.output_tokens_per_s(name)) != 0
 
 
@@ -215,24 +217,27 @@ def flat(pace: PaceStats) -> dict[str, float]:
 
 
 def test_what_a_worker_has_sent_it_does_not_send_again() -> None:
-    worker, master = counted(drawn(5, calls=10)), PaceStats()
-    master.merge(worker.stats.serialize_stats())
-    assert worker.stats.serialize_stats() == []
-    worker.add(streamed(0.1, 0.2))
-    master.merge(worker.stats.serialize_stats())
-    assert master.entry(NAME, "ttft_s").num_requests == 11
+    outbox, master = Outbox("run", "worker", now()), PaceStats()
+    for calls in (drawn(5, calls=10), [], [streamed(0.1, 0.2)]):
+        report: dict[str, Any] = {}
+        for call in calls:
+            outbox.keep(call)
+        outbox.fill(report, in_flight=0)
+        master.merge(report[PACE])
+    outbox.close()
+    assert len(master.of(NAME, "ttft_s")) == 11
 
 
 @pytest.mark.parametrize("changes", [{"outcome": "failed"}, {"outcome": "aborted"}, {"phase": "warmup"}], ids=str)
 def test_only_measured_successes_count(changes: dict[str, Any]) -> None:
     pace = counted([streamed(0.1, 0.2, **changes)])
-    assert (pace.itl_s(), dict(pace.stats.entries)) == (None, {})
+    assert (pace.itl_s(), pace.packed()) == (None, PaceStats().packed())
 
 
 def test_a_plain_call_leaves_no_pace() -> None:
     pace = counted([a_call((Delta("Hi"), None), (Usage(1, 64), None))])
     assert pace.itl_s() is None
-    assert {figure for _, figure in pace.stats.entries} == {"latency_s"}
+    assert [figure for _, figure, _ in pace.packed()[0]] == ["latency_s"]
 
 
 def test_tokens_a_second_are_all_tokens_from_the_first_start_to_the_last_end() -> None:
@@ -263,8 +268,12 @@ def test_the_verdict_says_what_was_seen_and_what_to_do() -> None:
     assert verdict(0.084, 0.98) == "the bottleneck (loop lag p99 84 ms, CPU 98 %): use --processes or fewer users"
 
 
-def a_sample(lags_s: Sequence[float] = (), cpu_s: float = 0.0, wall_s: float = 1.0, late_calls: int = 0) -> Any:
-    return {"lags_s": list(lags_s), "cpu_s": cpu_s, "wall_s": wall_s, "late_calls": late_calls}
+ALL_ALONG = (0.0, 1e9)
+
+
+def a_sample(lags_s: Sequence[float] = (), stalls: Sequence[tuple[float, float]] = (), **changes: float) -> Any:
+    usual = {"lags_s": list(lags_s), "stalls": list(stalls), "cpu_s": 0.0, "wall_s": 1.0, "late_calls": 0}
+    return {**usual, **changes}
 
 
 def test_the_busiest_process_decides_over_all_of_its_samples() -> None:
@@ -272,7 +281,7 @@ def test_the_busiest_process_decides_over_all_of_its_samples() -> None:
     client.add("one", a_sample(cpu_s=1.0, wall_s=1.0))
     client.add("one", a_sample(cpu_s=0.2, wall_s=2.0))
     client.add("two", a_sample(cpu_s=1.5, wall_s=3.0))
-    concluded = client.conclude()
+    concluded = client.conclude(ALL_ALONG)
     assert concluded["cpu_share"] == pytest.approx(0.5)
     assert (concluded["processes"], concluded["verdict"]) == (2, "ok")
 
@@ -281,7 +290,7 @@ def test_the_lag_is_over_the_samples_of_all_processes() -> None:
     client = ClientFigures()
     client.add("one", a_sample([0.001] * 97, late_calls=2))
     client.add("two", a_sample([0.2, 0.3, 0.4], late_calls=3))
-    concluded = client.conclude()
+    concluded = client.conclude(ALL_ALONG)
     # 100 samples: rank 0.99 * 99 = 98.01, so 1 % of the way from the 99th, 0.3, to the 100th.
     assert concluded["loop_lag_s"] == pytest.approx({"p50": 0.001, "p99": 0.301, "max": 0.4})
     assert concluded["late_calls"] == 5
@@ -289,10 +298,39 @@ def test_the_lag_is_over_the_samples_of_all_processes() -> None:
 
 
 def test_a_run_too_short_for_a_sample_blames_nobody() -> None:
-    assert ClientFigures().conclude()["verdict"] == "ok"
+    assert ClientFigures().conclude(ALL_ALONG)["verdict"] == "ok"
     client = ClientFigures()
     client.add("here", a_sample(wall_s=0.0))
-    assert (client.conclude()["cpu_share"], client.conclude()["verdict"]) == (0.0, "ok")
+    assert (client.conclude(ALL_ALONG)["cpu_share"], client.conclude(ALL_ALONG)["verdict"]) == (0.0, "ok")
+
+
+def test_a_loop_that_stood_still_counts_by_its_share_of_the_time_and_not_as_one_tick() -> None:
+    """1.5 s of 10 s: 425 ticks on time, and the 75 that should have come meanwhile."""
+    client = ClientFigures()
+    client.add("here", a_sample([0.0] * 425 + lags_of(1.5)))
+    assert client.conclude(ALL_ALONG)["loop_lag_s"]["p99"] == pytest.approx(1.4, abs=0.02)
+    assert lags_of(0.05) == pytest.approx([0.05, 0.03, 0.01])
+    assert lags_of(0.0) == [0.0]
+
+
+def test_a_stall_touches_calls_only_between_the_first_start_and_the_last_end() -> None:
+    client = ClientFigures()
+    client.add("one", a_sample(stalls=[(0.0, 0.9), (1.8, 2.3)]))
+    client.add("two", a_sample(stalls=[(5.0, 6.5), (9.0, 9.4)]))
+    assert client.conclude((1.0, 8.0))["stalls"] == pytest.approx({"count": 2, "longest_s": 1.5, "total_s": 2.0})
+    assert ClientFigures().conclude(ALL_ALONG)["stalls"] == {"count": 0, "longest_s": 0, "total_s": 0}
+
+
+def test_a_blocked_loop_is_a_stall_even_if_nobody_ticked_after_it() -> None:
+    watch = ClientWatch(now())
+    gevent.sleep(0)
+    get_original("time", "sleep")(0.3)
+    sample = watch.take()
+    watch.stop()
+    ((began_s, ended_s),) = sample["stalls"]
+    assert 0 <= began_s < ended_s
+    assert ended_s - began_s >= 0.25
+    assert len(sample["lags_s"]) >= 10
 
 
 # The rehearsal

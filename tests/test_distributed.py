@@ -1,5 +1,6 @@
 """Masters and workers as real processes: together they are one run, whatever becomes of them."""
 
+import json
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 
 from tests.command_line import Running, free_port, locust, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
+from tests.test_signals import silence
 from tests.test_web_ui import OPENAI, web_ui
 
 TARGET = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "--csv", "run", "-o", "json"]
@@ -87,6 +89,61 @@ def test_a_killed_workers_calls_in_flight_are_lost_and_the_rest_is_done_by_the_o
     numbers = [row["request"] for row in rows_in(tmp_path)]
     assert len(set(numbers)) == len(numbers) == summary["total_requests"] == int(stats_in(tmp_path)["Request Count"])
     assert slow_mock.stats()["requests"] <= calls
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_run_whose_workers_are_all_killed_is_not_complete_and_ends_with_70(
+    tmp_path: Path, slow_mock: MockServer
+) -> None:
+    options = against(slow_mock, "--processes", "2", "-u", "4", "-r", "4", "-i", "1000")
+    with started(tmp_path, options) as running:
+        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
+        for worker in children_of(running):
+            os.kill(worker, signal.SIGKILL)
+        ended = running.wait()
+    assert ended.code == 70, ended.stderr
+    assert "the run is not complete: all workers were gone (2 took part)" in ended.stderr
+    summary = summary_in(tmp_path)
+    assert summary["total_requests"] == len(rows_in(tmp_path)) < 1000
+    assert summary["lost"]["workers"] == 2
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("to_all", [True, False], ids=["as a terminal sends it, to all", "to the master alone"])
+def test_a_second_interrupt_cuts_the_workers_calls_off_and_they_are_recorded(to_all: bool, tmp_path: Path) -> None:
+    with silence() as silent:
+        port = str(free_port())
+        options = [*TARGET, "-H", silent.url, "--master-bind-port", port, "--master-port", port, "--timeout", "100"]
+        with started(tmp_path, [*options, "--processes", "2", "-u", "4", "-r", "4", "-i", "100"]) as running:
+
+            def interrupt() -> None:
+                (os.killpg if to_all else os.kill)(running.process.pid, signal.SIGINT)
+
+            running.until(lambda: silent.requests == 4)
+            interrupt()
+            time.sleep(0.5)  # Two signals at once are one.
+            interrupt()
+            ended = running.wait(timeout_s=30)
+    assert ended.code == 130, ended.stderr
+    summary = summary_in(tmp_path)
+    assert json.loads(ended.stdout) == summary
+    assert summary["aborted_count"] == summary["total_requests"] == len(rows_in(tmp_path)) == 4
+    assert summary["lost"]["calls"] == 0
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_worker_that_is_stopped_for_good_holds_nobody_up(tmp_path: Path, slow_mock: MockServer) -> None:
+    options = against(slow_mock, "--processes", "2", "-u", "4", "-r", "4", "-i", "1000")
+    with started(tmp_path, options) as running:
+        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
+        stopped = children_of(running)[0]
+        os.kill(stopped, signal.SIGSTOP)
+        running.send(signal.SIGINT)
+        ended = running.wait()
+    assert ended.code == 130, ended.stderr
+    assert not is_alive(stopped)
+    assert summary_in(tmp_path)["lost"]["workers"] == 1
+    assert len(rows_in(tmp_path)) == summary_in(tmp_path)["total_requests"]
     assert "Traceback" not in ended.stderr
 
 
@@ -172,7 +229,7 @@ def test_a_worker_that_joins_late_takes_part(tmp_path: Path, slow_mock: MockServ
     assert ended.code == 130, ended.stderr
     numbers = sorted(int(row["request"]) for row in rows_in(here))
     assert numbers == list(range(1, slow_mock.stats()["requests"] + 1))
-    assert summary_in(here)["lost"] == {"calls": 0, "workers": 0}
+    assert summary_in(here)["lost"] == {"calls": 0, "workers": 0, "refused_rows": 0}
 
 
 def test_a_worker_without_a_key_ends_the_run_and_is_named(tmp_path: Path, mock_server: MockServer) -> None:
@@ -235,7 +292,7 @@ def test_an_open_loop_over_workers_ends_in_time_with_every_call_made_or_dropped(
     assert len(made) == slow_mock.stats()["requests"] > 0
     assert len(rows) > len(made)
     assert len({row["request"] for row in rows}) == len(rows)
-    assert summary_in(tmp_path)["lost"] == {"calls": 0, "workers": 0}
+    assert summary_in(tmp_path)["lost"] == {"calls": 0, "workers": 0, "refused_rows": 0}
 
 
 def test_an_end_while_users_still_start_leaves_no_call_without_a_row(tmp_path: Path, slow_mock: MockServer) -> None:

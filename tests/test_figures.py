@@ -78,15 +78,6 @@ def test_latency_is_over_successes_and_bytes_over_all_calls() -> None:
     assert summary["end"] == "2026-01-01T00:00:30.000Z"
 
 
-def test_failures_are_counted_by_class_and_status() -> None:
-    failed = [row(outcome="failed", error="RateLimitError: a", status=429)] * 3
-    reset = [row(outcome="failed", error="APIConnectionError: b: c", status="")]
-    assert summarise(table(*failed, *reset, row()), {}, {})["failures"] == [
-        {"error": "RateLimitError", "status": 429, "count": 3},
-        {"error": "APIConnectionError", "status": None, "count": 1},
-    ]
-
-
 def test_repeated_payloads_are_those_sent_more_than_once() -> None:
     prompts = ["a", "b", "a", "c", "a", "b"]
     assert summarise(table(*(row(prompt=prompt) for prompt in prompts)), {}, {})["repeated_payloads"] == 2

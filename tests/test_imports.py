@@ -9,9 +9,10 @@ from tests.command_line import PROJECT
 
 MAY_IMPORT = {
     "wire": {"wire"},
-    "providers": {"providers", "wire"},
+    "finishes": set(),
+    "providers": {"finishes", "providers", "wire"},
     "mock": {"mock"},
-    "summary": {"summary"},
+    "summary": {"finishes", "summary"},
     "seeds": set(),
     "report": {"summary"},
     "harness": {"harness", "providers", "wire", "mock", "summary", "seeds"},
@@ -23,7 +24,7 @@ RELATED_PROVIDERS = {
     "bedrock": {"bedrock_families"},
 }
 SHARED_BY_PROVIDERS = {"answers", "call", "permit", "settings", "user"}
-STDLIB_ONLY = ("providers/call.py", "wire/exchange.py", "seeds.py")
+STDLIB_ONLY = ("finishes.py", "providers/call.py", "wire/exchange.py", "seeds.py")
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
 
 

@@ -1,11 +1,12 @@
 """The line that tells how a headless run is doing: on a terminal, and nowhere else."""
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import QUICK_MOCK, Command, Ended, locusts, rows_in
+from tests.command_line import QUICK_MOCK, Command, Ended, locusts, rows_in, summary_in
 from tests.test_menus import terminal
 
 SLOW = ["--mock", "--mock-latency", "0.3", "-u", "4", "-r", "4", "-i", "30"]
@@ -35,6 +36,7 @@ def test_an_open_loop_shows_the_time_that_is_left(tmp_path: Path) -> None:
         screen.until(" left")
         assert screen.end() == 0
     assert re.search(r"\d+ calls, 0:0[0-2] left · ", screen.shown)
+    assert re.search(r"in flight · \d+ asked, \d+ delivered, \d+ waiting, 0 dropped · ", screen.shown)
     assert "1:" not in "".join(re.findall(r"(\d:\d\d) left", screen.shown))
 
 
@@ -58,3 +60,20 @@ def test_print_stats_takes_the_lines_place_on_a_terminal(tmp_path: Path) -> None
         assert screen.end() == 0
     assert "Aggregated" in screen.shown
     assert "in flight" not in screen.shown
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGHUP])
+def test_a_terminal_that_hangs_up_ends_no_run_and_with_its_signal_one_that_is_whole(
+    number: signal.Signals | None, tmp_path: Path
+) -> None:
+    with terminal(tmp_path, *SLOW, "--fail-if", "max>0", "--junit", "gates.xml") as screen:
+        screen.until("in flight")
+        screen.hang_up()
+        if number is not None:
+            screen.process.send_signal(number)
+        code = screen.process.wait(60)
+    assert code == (70 if number is None else 129)
+    rows = len(rows_in(tmp_path))
+    assert rows == summary_in(tmp_path)["total_requests"] > 0
+    assert rows == 30 or number is not None
+    assert 'failures="1"' in (tmp_path / "gates.xml").read_text()

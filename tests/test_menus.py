@@ -35,6 +35,11 @@ class Terminal:
         for key in keys:
             os.write(self.screen, key)
 
+    def hang_up(self) -> None:
+        """Close the terminal's window."""
+        os.close(self.screen)
+        self.screen = -1
+
     def end(self) -> int:
         """Read to the end and return the exit code."""
         while self._read():
@@ -64,13 +69,15 @@ def terminal(folder: Path, *arguments: str, **environment: str) -> Iterator[Term
         stdin=its_side, stdout=its_side, stderr=its_side, start_new_session=True, env={**scrubbed(), **environment},
     )  # fmt: skip
     os.close(its_side)
+    shown = Terminal(process, screen)
     try:
-        yield Terminal(process, screen)
+        yield shown
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
-        os.close(screen)
+        if shown.screen >= 0:
+            shown.hang_up()
 
 
 def test_arrows_and_enter_choose_a_provider_and_one_of_its_models(tmp_path: Path, mock_server: MockServer) -> None:

@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import math
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from harness.arrivals import Schedule, Stage
 from report import summary_of
 from summary import open_loop
 from summary.figures import summarise
@@ -98,9 +101,8 @@ def test_a_dropped_call_is_a_failure_that_was_not_delivered() -> None:
     assert found["start_lag_s"]["samples"] == 3
     # First send to last end: 0 s to 3.5 s; the drops' times are no part of it.
     assert (found["total_execution_time_s"], found["throughput_rps"]) == (3.5, pytest.approx(2 / 3.5))
-    assert found["failures"] == [
-        {"error": "Dropped", "status": None, "count": 2}, {"error": "E", "status": 500, "count": 1},
-    ]  # fmt: skip
+    failures = [(failure["error"], failure["status"], failure["count"]) for failure in found["failures"]]
+    assert failures == [("Dropped", None, 2), ("E", 500, 1)]
     assert found["repeated_payloads"] == 1
 
 
@@ -162,9 +164,10 @@ def test_each_stage_has_figures_of_its_own() -> None:
     assert {name: ramp[name] for name in PLANNED[2]} == PLANNED[2]
     assert (first["total_requests"], first["asked_rps"], first["delivered_rps"]) == (2, 1.0, 1.0)
     assert (first["latency_s"]["median"], first["error_rate"]) == (2.0, 0.0)
-    # Due at 7, 7.25 and 7.5: 4 a second asked; one of them dropped, one started at 7.5, in time for the last.
+    # Due at 7, 7.25 and 7.5: 4 a second drawn; one of them dropped, one started at 7.5, in time for the last. From 2
+    # to 4 a second in 1 s: 2.0625 calls were asked in the 0.75 s of these three.
     assert (ramp["total_requests"], ramp["dropped_count"], ramp["late_count"]) == (3, 1, 1)
-    assert (ramp["asked_rps"], ramp["delivered_rps"]) == (4.0, pytest.approx(8 / 3))
+    assert (ramp["asked_rps"], ramp["drawn_rps"], ramp["delivered_rps"]) == (2.75, 4.0, pytest.approx(8 / 3))
     assert ramp["error_rate"] == pytest.approx(1 / 3)
     assert ramp["latency_s"]["max"] == 0.2
     assert (pause["total_requests"], pause["error_rate"], pause["latency_s"]["median"]) == (0, None, None)
@@ -176,14 +179,77 @@ def test_one_stage_alone_is_the_run_and_needs_no_table() -> None:
 
 
 def test_the_table_of_stages_has_a_line_a_stage() -> None:
-    text = as_table(summary(*STAGED, options={"rate_stages": PLANNED}))
-    lines = [line for line in text.splitlines() if line.startswith("│") and line.count("│") == 10]
-    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
-    assert cells == [
-        ["1", "1", "1", "2", "0", "2.000", "2.900", "2.980", "2.980"],
+    assert cells_of(as_table(summary(*STAGED, options={"rate_stages": PLANNED})), 9) == [
+        ["1", "1", "1", "2", "0", "2.000", "2.900*", "2.980*", "2.980*"],
         ["2", "0", "", "0", "0", "", "", "", ""],
-        ["3", "2-4", "2.667", "3", "1", "0.150", "0.195", "0.199", "0.596"],
+        ["3", "2-4", "2.667", "3", "1", "0.150", "0.195*", "0.199*", "0.596*"],
     ]
+
+
+def cells_of(text: str, columns: int) -> list[list[str]]:
+    """The lines of the table that has so many columns."""
+    lines = [line for line in text.splitlines() if line.startswith("│") and line.count("│") == columns + 1]
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+
+
+def test_a_stages_percentiles_are_starred_where_it_has_too_few_samples() -> None:
+    steady = [
+        {"from_rps": 100.0, "to_rps": 100.0, "duration_s": 1.0},
+        {"from_rps": 10.0, "to_rps": 10.0, "duration_s": 2.0},
+    ]
+    rows = [made(n / 100) for n in range(100)] + [made(1 + n / 10, stage=2) for n in range(20)]
+    found = summary(*rows, options={"rate_stages": steady})
+    assert [stage["too_few_samples"] for stage in found["stages"]] == [[], ["p99"]]
+    assert [row[5:] for row in cells_of(as_table(found), 9)] == [
+        ["0.500", "0.500", "0.500", "0.500"], ["0.500", "0.500", "0.500*", "0.500*"],
+    ]  # fmt: skip
+    assert "too few in stage 2" in as_table(found)
+
+
+def test_stages_show_ttft_and_goodput_where_there_is_any() -> None:
+    streamed = frame(
+        (*COLUMNS, "ttft_s"),
+        [[*made(n / 20, latency_s=n / 20, stage=1 + n // 20), str(0.1 + n / 100)] for n in range(40)],
+    )
+    steady = [{"from_rps": 20.0, "to_rps": 20.0, "duration_s": 1.0}] * 2
+    found = summarise(streamed, {"options": {"rate_stages": steady, "slo": "latency<1.5"}}, {})
+    assert [stage["slo_attainment"] for stage in found["stages"]] == [1.0, 0.5]
+    assert [stage["ttft_s"]["median"] for stage in found["stages"]] == pytest.approx([0.195, 0.395])
+    first, second = (row for row in cells_of(as_table(found), 6) if row[0] in ("1", "2"))
+    assert (first[:4], first[5]) == (["1", "0.195", "0.281", "0.288*"], "100 %")
+    assert (second[:4], second[5]) == (["2", "0.395", "0.480", "0.488*"], "50 %")
+
+
+def test_what_was_asked_is_what_the_options_say_and_what_was_drawn_what_came_of_it() -> None:
+    """Poisson at 20 a second drew 11 calls in a second: nobody's fault, and not short of anything."""
+    at_20 = [{"from_rps": 20.0, "to_rps": 20.0, "duration_s": None}]
+    found = summary(*(made(n / 10) for n in range(11)), options={"rate_stages": at_20, "arrival": "poisson"})
+    assert (found["asked_rps"], found["drawn_rps"], found["delivered_rps"]) == pytest.approx((20, 10, 10))
+    (rate,) = [finding for finding in found["verdict"]["findings"] if finding["about"] == "rate"]
+    assert (rate["ok"], rate["says"]) == (True, "20/s asked, 10/s drawn, 10/s delivered; 0 late, 0 dropped")
+
+
+@pytest.mark.parametrize("calls", [20, 100, 1000])
+@pytest.mark.parametrize(
+    "stages",
+    [
+        (Stage(5, 5, math.inf),), (Stage(5, 5, 10), Stage(20, 20, 10)), (Stage(0, 30, 60),), (Stage(10, 1, 20),),
+        (Stage(0, 0, 5), Stage(10, 10, 10), Stage(0, 0, 5)),
+    ],
+    ids=["one rate", "two rates", "a ramp up", "a ramp down", "pauses"],
+)  # fmt: skip
+def test_an_even_schedule_draws_what_was_asked_wherever_it_is_cut(stages: tuple[Stage, ...], calls: int) -> None:
+    schedule = Schedule(stages, "constant")
+    rows = [made(at_s, stage=stage) for at_s, stage in islice(schedule.times(1), calls)]
+    found = open_loop.punctuality(table(*rows), schedule.facts())
+    assert found["asked_rps"] == pytest.approx(found["drawn_rps"], rel=2 / len(rows))
+
+
+def test_a_random_schedule_was_asked_for_its_rate_whatever_it_drew() -> None:
+    schedule = Schedule((Stage(20, 20, math.inf),), "poisson")
+    for seed in range(20):
+        rows = [made(at_s, stage=stage) for at_s, stage in islice(schedule.times(seed), 40)]
+        assert open_loop.punctuality(table(*rows), schedule.facts())["asked_rps"] == pytest.approx(20)
 
 
 def test_intervals_stand_beside_p95_and_p99_where_there_are_enough_samples() -> None:

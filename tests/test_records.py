@@ -1,5 +1,6 @@
 """The file of rows, as it is written and as it is read back."""
 
+import csv
 import os
 import resource
 from dataclasses import fields
@@ -38,7 +39,7 @@ def test_what_is_read_back_is_what_was_written(tmp_path: Path) -> None:
     records.append(cells_of(a_call()))
     records.append(cells_of(a_call(request=2, prompt="plain", outcome="failed", error="E: a, b")))
     table = rows.read(records.path)
-    assert list(table["prompt"]) == [AWKWARD, "plain"]
+    assert [cells["prompt"] for cells in csv.DictReader(records.path.open(newline=""))] == [AWKWARD, "plain"]
     assert table["latency_s"][0] == 1 / 3
     assert table["timestamp"][0] == "2026-01-02T03:04:05.678Z"
     assert table["error"].tolist() == [None, "E: a, b"]

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from gevent.server import StreamServer
 
-from tests.command_line import Ended, Running, report, rows_in, started, stats_in, summary_in
+from tests.command_line import QUICK_MOCK, Ended, Running, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 
 OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "--csv", "run"]
@@ -71,7 +72,7 @@ def _is_whole(folder: Path, done: Ended) -> dict[str, Any]:
     return summary
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_lets_the_calls_in_flight_finish(
     number: signal.Signals, code: int, tmp_path: Path, slow_mock: MockServer
 ) -> None:
@@ -138,3 +139,33 @@ def test_no_patience_aborts_the_calls_in_flight_and_counts_none_of_them(tmp_path
     assert done.code == 0
     assert summary["aborted_count"] == summary["total_requests"] == silent.requests == 4
     assert all(row["latency_s"] == row["status"] == "" for row in rows_in(tmp_path))
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored_and_a_stopped_process_knows_that_it_stood_still(
+    tmp_path: Path, slow_mock: MockServer
+) -> None:
+    """`nohup` starts a program that ignores SIGHUP."""
+    ignoring = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"]
+    with started(tmp_path, [*FOUR_USERS, "-i", "40", "-H", slow_mock.url], wrapper=ignoring) as running:
+        running.until(lambda: _rows(tmp_path) >= 6)
+        running.send(signal.SIGHUP)
+        running.send(signal.SIGSTOP)
+        time.sleep(1)
+        running.send(signal.SIGCONT)
+        done = running.wait()
+    summary = _is_whole(tmp_path, done)
+    assert done.code == 0
+    assert summary["success_count"] == 40
+    assert summary["client"]["stalls"]["longest_s"] >= 0.9
+    assert summary["client"]["loop_lag_s"]["p99"] > 0.5
+
+
+@pytest.mark.parametrize(("stream", "code"), [("2>&-", 3), (">&-", 70), ("<&- >&- 2>&-", 70)])
+def test_a_stream_that_was_closed_costs_no_row_no_summary_and_no_gate(stream: str, code: int, tmp_path: Path) -> None:
+    closing = ["sh", "-c", f'exec "$@" {stream}', "sh"]
+    gate = ["--fail-if", "max>0", "--junit", "gates.xml"]
+    with started(tmp_path, [*QUICK_MOCK, "-i", "5", "--csv", "run", *gate], wrapper=closing) as running:
+        done = running.wait()
+    assert done.code == code
+    assert len(rows_in(tmp_path)) == summary_in(tmp_path)["total_requests"] == 5
+    assert 'failures="1"' in (tmp_path / "gates.xml").read_text()

@@ -202,3 +202,32 @@ def test_all_classes_of_the_picker_run_the_chosen_provider_alone(picker: Page, m
     assert answer["success"], answer
     assert {row["provider"] for row in rows_in(picker.next_run(before), "metrics")} == {"openai"}
     assert mock_server.stats()["by_format"] == {"openai chat": 5}
+
+
+def test_an_open_loop_that_falls_behind_shows_it_in_a_tab_of_its_own(page: Page) -> None:
+    before = len(page.runs())
+    with serving("--ttft", "60", "--itl", "0") as slow:
+        options = {"rate": "50", "timeout": "1", "user_count": "2", "spawn_rate": "2", "iterations": ""}
+        assert page.start(**OPENAI, host=slow.url, **options)["success"]
+        page.running.until(lambda: _standing(page).get("dropped", 0) > 0)
+        standing = _standing(page)
+        page.post("stop")
+        page.next_run(before)
+    assert standing["asked"] == standing["delivered"] + standing["waiting"] + standing["dropped"]
+    assert standing["waiting"] > standing["delivered"]
+    assert '"key": "schedule"' in page.get()
+
+
+def _standing(page: Page) -> dict[str, Any]:
+    tables = {table["key"]: table["data"] for table in json.loads(page.get("stats/requests"))["extended_stats"]}
+    assert set(tables) == {"llm", "schedule"}
+    return dict(tables["schedule"][0]) if tables["schedule"] else {}
+
+
+def test_autoquit_ends_a_run_whose_calls_are_all_made(tmp_path: Path) -> None:
+    port = str(free_port())
+    quitting = ["--autostart", "--autoquit", "1", "--web-host", "127.0.0.1", "--web-port", port, "--csv", "run"]
+    with started(tmp_path, ["--mock", "--mock-latency", "0", "-i", "5", *quitting]) as running:
+        ended = running.wait(timeout_s=30)
+    assert ended.code == 0, ended.stderr
+    assert summary_in(tmp_path)["total_requests"] == 5

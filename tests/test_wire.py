@@ -29,6 +29,7 @@ from tests.raw_server import (
 )
 from wire import network
 from wire.exchange import (
+    KEPT_BYTES,
     ConnectFailed,
     ConnectionBroken,
     ConnectTimedOut,
@@ -437,11 +438,15 @@ def test_headers_that_repeat_are_all_kept(wire: NetworkWire, serve: Serve) -> No
     assert seen.headers == [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Empty", ""), ("Content-Length", "2")]
 
 
-def test_a_body_is_kept_only_when_asked_for(wire: NetworkWire, serve: Serve) -> None:
-    server = serve(answering(answer()))
-    with exchange() as seen:
-        assert pieces(wire.send(server.request())) == [b"ok"]
-    assert (bytes(seen.body), seen.body_bytes) == (b"", 2)
+def test_the_whole_of_a_long_body_is_kept_only_when_asked_for(wire: NetworkWire, serve: Serve) -> None:
+    size_bytes = 1_000_000
+    for keep_body in (False, True):
+        server = serve(answering(answer(b"x" * size_bytes)))
+        with exchange(keep_body=keep_body) as seen:
+            pieces(wire.send(server.request()))
+        assert seen.body_bytes == size_bytes
+        assert (len(seen.body) == size_bytes) is keep_body
+        assert len(seen.body) >= KEPT_BYTES
 
 
 def test_every_piece_is_stamped_as_it_arrives(wire: NetworkWire, serve: Serve) -> None:

@@ -15,15 +15,17 @@ from wire.exchange import Reply, Request, Wire
 def plug(client: Any, through: Wire, service: str) -> None:
     """Make a boto3 client of `service` send its requests, signed as ever, over a wire.
 
-    The body is read by botocore, but for an event stream, which is only read on demand: it stands in the exchange's
-    `unread` too.
+    The body is read by botocore, but for an event stream, which is only read on demand. The response stands in the
+    exchange's `unread` too: its `raw` is the stream, its `content` a whole body as it came.
     """
 
     def before_send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         with _botocore_errors(request.url):
             reply = through.send(_request(request))
-        raw = wire.current().unread = _Raw(reply, request.url)
-        return AWSResponse(request.url, reply.status, cast(Any, dict(reply.headers)), raw)
+        raw = _Raw(reply, request.url)
+        response = AWSResponse(request.url, reply.status, cast(Any, dict(reply.headers)), raw)
+        wire.current().unread = response
+        return response
 
     client.meta.events.register(f"before-send.{service}", before_send)
 

@@ -11,6 +11,9 @@ now = time.perf_counter
 """The one clock: every stamp of the project is a reading of it, in seconds."""
 
 
+KEPT_BYTES = 16384
+"""How much of each body is kept, for the words of one that turns out to be an error."""
+
 Failure = Literal[
     "refused",
     "unknown host",
@@ -87,6 +90,7 @@ class Exchange:
     read_lag_s      the same of the latest read alone
     failure         what failed, if the SDK was told of a failure
     unread          a stream that the SDK was kept from reading, as its plug's response; see the plugs
+    body            the beginning of the body as received; all of it with `keep_body`
     body_bytes      the body as received: chunk framing removed, compression not
     connect_s       of a new connection: start of name resolution -> end of TLS
     connection      `None` until there is one
@@ -139,7 +143,7 @@ class Exchange:
             self.first_byte_at = at
         self.last_byte_at = at
         self.body_bytes = (self.body_bytes or 0) + len(data)
-        if self.keep_body:
+        if self.keep_body or len(self.body) < KEPT_BYTES:
             self.body += data
 
 

@@ -1,91 +1,81 @@
 """What Anthropic's APIs answer. https://docs.anthropic.com/en/api/messages-streaming
 
 Usage: `input_tokens` leaves out what was read from or written to the cache, which is added here; `output_tokens`
-includes thinking, whose share is not told. The legacy Text Completions API reports none.
+includes thinking, whose share newer answers report. Newer models stream a summary of their thinking, or nothing of it,
+so it is always taken as partial. The legacy Text Completions API reports no usage.
 A Messages stream is finished by `message_stop`, a Text Completions stream by a `stop_reason`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-import orjson
-
-from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage, total
+from providers.answers.content import counts_of, finished, merged, reason_of, text_of
+from providers.call import Answer, Delta, Json, Usage, total
 
 
 def message(body: Json) -> Answer:
     """Read a whole `message`."""
     for block in body["content"]:
-        yield _block(block)
+        yield from _block(block)
     if usage := body.get("usage"):
-        yield _usage(usage)
-    if reason := body["stop_reason"]:
-        yield Finish(reason)
+        yield _usage(counts_of(usage))
+    if reason := reason_of(body["stop_reason"]):
+        yield from finished("anthropic", reason, body)
 
 
-def message_stream(events: Iterable[bytes]) -> Answer:
-    """Read the events of a streamed message."""
-    return message_events(orjson.loads(data) for data in events)
-
-
-def message_events(events: Iterable[Json]) -> Answer:
-    """Read a message's events, which Bedrock wraps in frames of its own."""
+def message_stream(bodies: Iterable[Json]) -> Answer:
+    """Read a message's events."""
     usage: Json = {}
     reason = None
-    for event in events:
-        match event["type"]:
+    for event in bodies:
+        match event.get("type"):
             case "content_block_delta":
-                yield _block(event["delta"])
+                yield from _block(event.get("delta") or {})
+            case "content_block_start":
+                yield from _block(event.get("content_block") or {})
             case "message_start":
-                usage = event["message"].get("usage") or {}
+                usage = merged(usage, (event.get("message") or {}).get("usage"))
             case "message_delta":
-                usage = {**usage, **_reported(event.get("usage"))}
-                reason = event["delta"].get("stop_reason")
+                usage = merged(usage, event.get("usage"))
+                reason = reason_of((event.get("delta") or {}).get("stop_reason")) or reason
             case "message_stop":
                 if usage:
                     yield _usage(usage)
-                yield Finish(reason)
+                yield from finished("anthropic", reason, event)
                 return
-            case "error":
-                raise _error(event["error"])
 
 
 def completion(body: Json) -> Answer:
     """Read a whole legacy `completion`."""
-    yield Delta(body["completion"])
-    yield Finish(body["stop_reason"])
+    yield Delta(text_of(body["completion"]))
+    if reason := reason_of(body["stop_reason"]):
+        yield from finished("anthropic", reason, body)
 
 
-def completion_stream(events: Iterable[bytes]) -> Answer:
-    """Read a streamed legacy completion."""
-    return completion_events(orjson.loads(data) for data in events)
-
-
-def completion_events(events: Iterable[Json]) -> Answer:
-    """Read a legacy completion's pieces, which Bedrock wraps in frames of its own."""
-    for event in events:
-        if event.get("type") == "error":
-            raise _error(event["error"])
-        yield Delta(event.get("completion") or "")
-        if reason := event.get("stop_reason"):
-            yield Finish(reason)
+def completion_stream(bodies: Iterable[Json]) -> Answer:
+    """Read a legacy completion's pieces."""
+    for event in bodies:
+        yield Delta(text_of(event.get("completion")))
+        if reason := reason_of(event.get("stop_reason")):
+            yield from finished("anthropic", reason, event)
             return
 
 
-def _block(block: Json) -> Delta:
-    if "thinking" in block:
-        return Delta(block["thinking"], reasoning=True)
-    return Delta(block.get("text") or "")
+def _block(block: Json) -> Iterator[Delta]:
+    """Read a content block, whole or just begun, or a delta of one."""
+    if "text" in block:
+        yield Delta(text_of(block["text"]))
+    elif "thinking" in block:
+        yield Delta(text_of(block["thinking"]), reasoning=True, partial=True)
+    elif "partial_json" in block:
+        yield Delta(text_of(block["partial_json"]))
+    elif block.get("type") == "redacted_thinking":
+        yield Delta(text_of(block.get("data")), reasoning=True, partial=True)
+    elif "input" in block:
+        yield Delta(text_of(block.get("name")))
 
 
 def _usage(usage: Json) -> Usage:
     cached = usage.get("cache_read_input_tokens")
     inputs = total(usage.get("input_tokens"), cached, usage.get("cache_creation_input_tokens"))
-    return Usage(inputs, usage.get("output_tokens"), cached)
-
-
-def _reported(usage: Json | None) -> Json:
-    return {name: count for name, count in (usage or {}).items() if count is not None}
-
-
-def _error(error: Json) -> ErrorInStream:
-    return ErrorInStream(f"{error.get('type')}: {error.get('message')}")
+    thinking = counts_of(usage.get("output_tokens_details")).get("thinking_tokens")
+    return Usage(inputs, usage.get("output_tokens"), cached, thinking)

@@ -2,40 +2,62 @@
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
 
 Usage: `inputTokens` leaves out what was read from or written to the cache, which is added here; `outputTokens`
-includes reasoning, whose share is not told. A stream is finished by `messageStop`; its usage follows.
+includes reasoning, whose share is not told and of which some models show a summary alone.
+A stream is finished by `messageStop`; its usage follows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from providers.call import Answer, Delta, Finish, Json, Usage, total
+from providers.answers.content import called, counts_of, finished, reason_of, text_of
+from providers.call import Answer, Delta, Json, Usage, total
+
+TOOL, REASONING, CITED = "toolUse", "reasoningContent", "citationsContent"
 
 
 def message(body: Json) -> Answer:
     """Read a whole answer."""
-    for block in body["output"]["message"]["content"]:
-        yield _delta(block)
+    for block in body["output"]["message"].get("content") or ():
+        yield from _block(block)
     if usage := body.get("usage"):
-        yield _usage(usage)
-    yield Finish(body["stopReason"])
+        yield _usage(counts_of(usage))
+    if reason := reason_of(body["stopReason"]):
+        yield from finished("converse", reason, body)
 
 
-def message_stream(events: Iterable[tuple[str, Json]]) -> Answer:
+def message_stream(bodies: Iterable[Json]) -> Answer:
     """Read the events of a streamed answer, to the end: the usage comes last."""
-    for kind, event in events:
-        match kind:
+    for event in bodies:
+        match event.get("type"):
             case "contentBlockDelta":
-                yield _delta(event["delta"])
+                yield from _block(event["delta"])
+            case "contentBlockStart":
+                yield from _block(event.get("start") or {})
             case "messageStop":
-                yield Finish(event["stopReason"])
+                yield from finished("converse", reason_of(event["stopReason"]), event)
             case "metadata" if usage := event.get("usage"):
-                yield _usage(usage)
+                yield _usage(counts_of(usage))
 
 
-def _delta(block: Json) -> Delta:
-    """Read a block of a whole answer, or a delta of a streamed one: reasoning is nested deeper in the former."""
-    if reasoning := block.get("reasoningContent"):
-        return Delta(reasoning.get("text") or (reasoning.get("reasoningText") or {}).get("text") or "", reasoning=True)
-    return Delta(block.get("text") or "")
+def _block(block: Json) -> Iterator[Delta]:
+    """Read a block, whole or just begun, or a delta of one."""
+    if "text" in block:
+        yield Delta(text_of(block["text"]))
+    elif REASONING in block:
+        yield Delta(_reasoning(block[REASONING] or {}), reasoning=True, partial=True)
+    elif TOOL in block:
+        yield from called(block[TOOL])
+    elif CITED in block:
+        for part in block[CITED].get("content") or ():
+            yield Delta(text_of(part.get("text")))
+    elif "image" in block:
+        yield Delta("image")
+
+
+def _reasoning(block: Any) -> str:
+    """Return the text of reasoning, which a whole answer nests deeper than a delta, or its encrypted form."""
+    text = block.get("text") or (block.get("reasoningText") or {}).get("text") or block.get("redactedContent")
+    return text_of(text)
 
 
 def _usage(usage: Json) -> Usage:

@@ -1,63 +1,90 @@
 """AWS event streams: frames with checksums. https://smithy.io/2.0/aws/amazon-eventstream.html"""
 
+import struct
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from struct import unpack_from
 from zlib import crc32
 
-import orjson
-
-from providers.call import ErrorInStream, IncompleteStream, Json
+from providers.answers.document import Event, quoted
+from providers.answers.errors import told_in
+from providers.call import ErrorInStream, IncompleteStream, MalformedAnswer
 
 PRELUDE_BYTES = 12
 CHECKSUM_BYTES = 4
+SMALLEST_FRAME_BYTES = PRELUDE_BYTES + CHECKSUM_BYTES
 LARGEST_FRAME_BYTES = 24 * 1024 * 1024
 STRING = 7
 FIXED_SIZES_BYTES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """Header types of a fixed size: booleans, integers, timestamp, UUID. The others, bytes and string, tell theirs."""
+
+STRAY_PIECES = 100
+"""How much of what is no event stream is read, to say what it was."""
 
 
 class BadChecksum(Exception):
     """A frame's bytes are not those that were sent."""
 
 
-def events(pieces: Iterable[bytes]) -> Iterator[tuple[str, Json]]:
+def events(pieces: Iterable[bytes]) -> Iterator[Event]:
     """Yield each event's type and payload.
 
-    Raises `BadChecksum`, `ErrorInStream` for an exception event, and `IncompleteStream` for a stream that ends
-    within a frame.
+    Raises `BadChecksum`, `MalformedAnswer`, `ErrorInStream` for an exception event, or for a JSON error in place of a
+    stream, and `IncompleteStream` for a stream that ends within a frame.
     """
     for headers, payload in frames(pieces):
         named = _headers(headers)
         if named.get(":message-type") != "event":
             kind = named.get(":exception-type") or named.get(":error-code") or "error"
-            raise ErrorInStream(f"{kind}: {payload.decode('utf-8', 'replace') or named.get(':error-message', '')}")
-        yield named.get(":event-type", ""), orjson.loads(payload)
+            words = told_in(payload) or payload.decode("utf-8", "replace") or named.get(":error-message", "")
+            raise ErrorInStream(f"{kind}: {words}")
+        yield named.get(":event-type", ""), payload
 
 
 def frames(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each frame's headers and payload, both checksums verified."""
-    buffer = b""
+    """Yield each frame's headers and payload, both checksums verified.
+
+    The cost is linear in bytes: what is held back is joined only when a prelude or a frame is all there.
+    """
+    held: list[bytes] = []
+    held_bytes, wanted_bytes, is_first = 0, PRELUDE_BYTES, True
+    pieces = iter(pieces)
     for piece in pieces:
-        buffer += piece
-        start = 0
-        while (end := _end_of_frame(buffer, start)) is not None:
-            yield _open(buffer[start:end])
-            start = end
-        buffer = buffer[start:]
-    if buffer:
-        raise IncompleteStream("the stream ended within a frame")
+        held.append(piece)
+        held_bytes += len(piece)
+        if held_bytes < wanted_bytes:
+            continue
+        buffer, start = b"".join(held), 0
+        if is_first and not _is_prelude(buffer, 0):
+            raise _no_stream(buffer + b"".join(islice(pieces, STRAY_PIECES)))
+        is_first = False
+        while (size_bytes := _size_of_frame(buffer, start)) <= len(buffer) - start:
+            yield _open(buffer[start : start + size_bytes])
+            start += size_bytes
+        wanted_bytes = size_bytes
+        held, held_bytes = [buffer[start:]], len(buffer) - start
+    if held_bytes:
+        rest = b"".join(held)
+        if is_first and (words := told_in(rest)):
+            raise ErrorInStream(words)
+        raise IncompleteStream(f"the stream ended within a frame{f': {quoted(rest)}' if is_first else ''}")
 
 
-def _end_of_frame(buffer: bytes, start: int) -> int | None:
-    """Return where the frame at `start` ends, `None` while it is not all there."""
-    if len(buffer) - start < PRELUDE_BYTES:
-        return None
+def _is_prelude(buffer: bytes, start: int) -> bool:
     size_bytes, _, checksum = unpack_from("!III", buffer, start)
-    if crc32(buffer[start : start + 8]) != checksum or not PRELUDE_BYTES < size_bytes <= LARGEST_FRAME_BYTES:
-        raise BadChecksum("a frame's length does not match its checksum: this is no AWS event stream, or a broken one")
-    end = start + int(size_bytes)
-    return end if end <= len(buffer) else None
+    return (
+        bool(crc32(buffer[start : start + 8]) == checksum) and SMALLEST_FRAME_BYTES <= size_bytes <= LARGEST_FRAME_BYTES
+    )
+
+
+def _size_of_frame(buffer: bytes, start: int) -> int:
+    """Return the size of the frame at `start`; of its prelude, while that is not all there."""
+    if len(buffer) - start < PRELUDE_BYTES:
+        return PRELUDE_BYTES
+    if not _is_prelude(buffer, start):
+        raise BadChecksum("a frame's length does not match its checksum")
+    return int.from_bytes(buffer[start : start + 4])
 
 
 def _open(frame: bytes) -> tuple[bytes, bytes]:
@@ -66,13 +93,21 @@ def _open(frame: bytes) -> tuple[bytes, bytes]:
     if crc32(frame[:-CHECKSUM_BYTES]) != checksum:
         raise BadChecksum("a frame's content does not match its checksum")
     payload_at = PRELUDE_BYTES + headers_bytes
+    if payload_at > len(frame) - CHECKSUM_BYTES:
+        raise MalformedAnswer("a frame's headers are longer than the frame")
     return frame[PRELUDE_BYTES:payload_at], frame[payload_at:-CHECKSUM_BYTES]
 
 
 @lru_cache(maxsize=64)
 def _headers(encoded: bytes) -> dict[str, str]:
     """Return the string headers, the only kind that says anything here; a stream repeats a few combinations."""
-    headers: dict[str, str] = {}
+    try:
+        return dict(_string_headers(encoded))
+    except (IndexError, struct.error, UnicodeDecodeError) as error:
+        raise MalformedAnswer("a frame's headers can't be read") from error
+
+
+def _string_headers(encoded: bytes) -> Iterator[tuple[str, str]]:
     at = 0
     while at < len(encoded):
         name_end = at + 1 + encoded[at]
@@ -84,5 +119,11 @@ def _headers(encoded: bytes) -> dict[str, str]:
         (size_bytes,) = unpack_from("!H", encoded, value_at)
         at = value_at + 2 + size_bytes
         if kind == STRING:
-            headers[name] = encoded[value_at + 2 : at].decode()
-    return headers
+            yield name, encoded[value_at + 2 : at].decode()
+
+
+def _no_stream(body: bytes) -> Exception:
+    """Return the error for a body that is no event stream: its own words if it is an error, or what it begins with."""
+    if words := told_in(body):
+        return ErrorInStream(words)
+    return BadChecksum(f"this is no AWS event stream, or a broken one: {quoted(body)}")

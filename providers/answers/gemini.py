@@ -1,49 +1,67 @@
 """What Gemini answers. https://ai.google.dev/api/generate-content
 
-Usage: `promptTokenCount` includes cached ones; `candidatesTokenCount` leaves out thoughts, which are added here.
-A stream is finished by a candidate's `finishReason`.
+Usage: `promptTokenCount` includes cached ones; `candidatesTokenCount` leaves out thoughts, which are added here. What
+it shows of them is a summary. A stream is finished by a candidate's `finishReason`; a blocked prompt has no candidates.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-import orjson
+from providers.answers.content import counts_of, finished, merged, reason_of, text_of
+from providers.call import Answer, Delta, ErrorInStream, Json, Usage, total
 
-from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage, total
+NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
+NO_CONTENT = {"thought", "thoughtSignature", "text"}
 
 
 def content(body: Json) -> Answer:
     """Read a whole `GenerateContentResponse`."""
+    _refuse_block(body)
     candidate = body["candidates"][0]
-    yield from _text(candidate)
+    yield from _parts(candidate)
     if usage := body.get("usageMetadata"):
-        yield _usage(usage)
-    if reason := candidate.get("finishReason"):
-        yield Finish(reason)
+        yield _usage(counts_of(usage))
+    if reason := reason_of(candidate.get("finishReason")):
+        yield from finished("gemini", reason, candidate)
 
 
-def content_stream(events: Iterable[bytes]) -> Answer:
+def content_stream(bodies: Iterable[Json]) -> Answer:
     """Read a stream of them. The usage grows with each: the last one counts."""
-    usage: Json | None = None
-    finish: Finish | None = None
-    for data in events:
-        body = orjson.loads(data)
-        if "error" in body:
-            error = body["error"]
-            raise ErrorInStream(f"{error.get('status') or error.get('code')}: {error.get('message')}")
-        usage = body.get("usageMetadata") or usage
+    usage: Json = {}
+    reason, by = None, None
+    for body in bodies:
+        _refuse_block(body)
+        usage = merged(usage, body.get("usageMetadata"))
         for candidate in body.get("candidates") or ():
-            yield from _text(candidate)
-            if reason := candidate.get("finishReason"):
-                finish = Finish(reason)
+            yield from _parts(candidate)
+            if said := reason_of(candidate.get("finishReason")):
+                reason, by = said, candidate
     if usage:
         yield _usage(usage)
-    if finish:
-        yield finish
+    if reason:
+        yield from finished("gemini", reason, by)
 
 
-def _text(candidate: Json) -> Iterable[Delta]:
+def _refuse_block(body: Json) -> None:
+    """Raise `ErrorInStream` for a prompt that was blocked."""
+    feedback = body.get("promptFeedback")
+    if feedback and (reason := feedback.get("blockReason")) not in NOT_BLOCKED:
+        words = feedback.get("blockReasonMessage")
+        raise ErrorInStream(f"the prompt was blocked: {reason}" + (f": {words}" if words else ""))
+
+
+def _parts(candidate: Json) -> Iterator[Delta]:
     for part in (candidate.get("content") or {}).get("parts") or ():
-        yield Delta(part.get("text") or "", part.get("thought", False))
+        if "text" in part:
+            is_thought = bool(part.get("thought"))
+            yield Delta(text_of(part["text"]), is_thought, is_thought)
+        else:
+            yield Delta(_beside_text(part))
+
+
+def _beside_text(part: Any) -> str:
+    """Return the kind of a part that is no text, such as `functionCall` or `inlineData`."""
+    return next((name for name in part if name not in NO_CONTENT and part[name]), "")
 
 
 def _usage(usage: Json) -> Usage:

@@ -1,133 +1,188 @@
 """What OpenAI's APIs answer, also Azure's and DeepSeek's. https://platform.openai.com/docs/api-reference
 
-Usage: `prompt_tokens` includes cached ones, `completion_tokens` includes reasoning, in all three APIs.
+Usage: `prompt_tokens` includes cached ones, `completion_tokens` includes reasoning, in all three APIs. xAI's leaves it
+out, as its total shows; it is added here.
 A stream is finished by a `finish_reason` and then `[DONE]`; a Responses stream by `response.completed` or
-`response.incomplete`.
+`response.incomplete`. On Bedrock, where many families speak this way, by the `finish_reason` (or `stop_reason`) alone.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import orjson
+import finishes
+from providers.answers.content import called, counts_of, finished, reason_of, text_of
+from providers.answers.errors import told, words_of
+from providers.answers.reading import DONE
+from providers.call import Answer, Delta, ErrorInStream, Json, Usage, total
 
-from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Usage
-
-DONE = b"[DONE]"
+REASONING = ("reasoning_content", "reasoning")
+"""DeepSeek's and older vLLM's name; that of vLLM, OpenRouter, Groq and Ollama."""
 
 
 def chat(body: Json) -> Answer:
-    """Read a whole `chat.completion`."""
-    yield from _message(body["choices"][0]["message"])
-    yield from _end(body)
+    """Read a whole `chat.completion`, or `text_completion`."""
+    choice = body["choices"][0]
+    yield from _content(choice)
+    if usage := body.get("usage"):
+        yield _usage(usage)
+    if reason := _reason(choice):
+        yield from finished("openai", reason, choice)
 
 
-def completion(body: Json) -> Answer:
-    """Read a whole `text_completion`."""
-    yield Delta(body["choices"][0]["text"])
-    yield from _end(body)
-
-
-def chat_stream(events: Iterable[bytes]) -> Answer:
-    """Read `chat.completion.chunk` events."""
-    return _chunks(events, lambda choice: _message(choice.get("delta") or {}))
-
-
-def completion_stream(events: Iterable[bytes]) -> Answer:
-    """Read streamed `text_completion` events."""
-    return _chunks(events, lambda choice: [Delta(choice.get("text") or "")])
+def chat_stream(bodies: Iterable[Json], needs_done: bool = True) -> Answer:
+    """Read `chat.completion.chunk` events, or streamed `text_completion` ones."""
+    reason, by, is_done = None, None, not needs_done
+    for body in bodies:
+        if body is DONE:
+            is_done = True
+            break
+        for choice in body.get("choices") or ():
+            yield from _content(choice)
+            if said := _reason(choice):
+                reason, by = said, choice
+        if usage := body.get("usage"):
+            yield _usage(usage)
+    if reason and (is_done or finishes.meaning("openai", reason) == "failure"):
+        yield from finished("openai", reason, by)
 
 
 def response(body: Json) -> Answer:
     """Read a whole `response`. One that is neither completed nor incomplete is not finished."""
     for item in body["output"]:
-        for content in item.get("summary") or []:
-            yield Delta(content.get("text", ""), reasoning=True)
-        for content in item.get("content") or []:
-            yield Delta(content.get("text", ""))
+        for summary in item.get("summary") or ():
+            yield Delta(text_of(summary.get("text")), reasoning=True, partial=True)
+        is_reasoning = item.get("type") == "reasoning"
+        for content in item.get("content") or ():
+            yield Delta(text_of(content.get("text")) or text_of(content.get("refusal")), is_reasoning)
+        yield from _item_call(item)
     yield from _response_end(body)
 
 
-def response_stream(events: Iterable[bytes]) -> Answer:
+def response_stream(bodies: Iterable[Json]) -> Answer:
     """Read the typed events of the Responses API."""
-    for data in events:
-        event = orjson.loads(data)
-        match event["type"]:
-            case "response.output_text.delta" | "response.refusal.delta":
-                yield Delta(event["delta"])
-            case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
-                yield Delta(event["delta"], reasoning=True)
-            case "response.completed" | "response.incomplete":
-                yield from _response_end(event["response"])
-                return
-            case "response.failed":
-                raise _error(event["response"].get("error"))
-            case "error":
-                raise _error(event.get("error") or event)
-
-
-def chunk_parts(chunk: Json, read: Callable[[Json], Iterable[Delta]]) -> Answer:
-    """Read one chunk: its text, its usage, and its finish reason as a `Finish`."""
-    if "error" in chunk:
-        raise _error(chunk["error"])
-    for choice in chunk.get("choices") or ():
-        yield from read(choice)
-        if reason := choice.get("finish_reason"):
-            yield Finish(reason)
-    if usage := chunk.get("usage"):
-        yield _usage(usage)
-
-
-def _chunks(events: Iterable[bytes], read: Callable[[Json], Iterable[Delta]]) -> Answer:
-    finish: Finish | None = None
-    for data in events:
-        if data == DONE:
-            if finish:
-                yield finish
+    for event in bodies:
+        kind = event.get("type") or ""
+        if kind.endswith(".delta"):
+            yield _response_delta(kind, event)
+        elif kind == "response.output_item.added":
+            yield from _item_call({**event["item"], "arguments": None, "input": None})
+        elif kind in ("response.completed", "response.incomplete"):
+            yield from _response_end({"status": kind.removeprefix("response."), **event["response"]})
             return
-        for part in chunk_parts(orjson.loads(data), read):
-            if isinstance(part, Finish):
-                finish = part
-            else:
-                yield part
+        elif kind == "response.failed":
+            yield from _response_end({"status": "failed", **event["response"]})
 
 
-def _message(message: Json) -> Iterable[Delta]:
-    if reasoning := message.get("reasoning_content"):
-        yield Delta(reasoning, reasoning=True)
-    if content := message.get("content"):
-        yield Delta(content)
+def _content(choice: Json) -> Iterator[Delta]:
+    """Read a choice's message, delta or text."""
+    if error := choice.get("error"):
+        raise ErrorInStream(words_of(error))
+    message = choice.get("delta") or choice.get("message")
+    if message:
+        content = message.get("content")
+        if len(message) > 1 or not isinstance(content, str):
+            yield from _beside_content(message)
+        if isinstance(content, list):
+            yield from _content_parts(content)
+        elif content:
+            yield Delta(text_of(content))
+    elif text := choice.get("text"):
+        yield Delta(text_of(text))
 
 
-def _end(body: Json) -> Answer:
-    if usage := body.get("usage"):
-        yield _usage(usage)
-    if reason := body["choices"][0].get("finish_reason"):
-        yield Finish(reason)
+def _beside_content(message: Json) -> Iterator[Delta]:
+    """Read what comes in fields of its own: reasoning, a refusal, tool calls, audio."""
+    yield from _reasoning(message)
+    if refusal := message.get("refusal"):
+        yield Delta(text_of(refusal))
+    for call in message.get("tool_calls") or ():
+        yield from called(call.get("function") or call.get("custom"))
+    yield from called(message.get("function_call"))
+    if message.get("images"):
+        yield Delta("images")
+    if isinstance(audio := message.get("audio"), dict):
+        yield Delta(text_of(audio.get("transcript")) or text_of(audio.get("data")))
+
+
+def _reasoning(message: Json) -> Iterator[Delta]:
+    """Read reasoning under the first of its names that has text: some servers send the same under two."""
+    for name in REASONING:
+        reasoning = message.get(name)
+        if reasoning and isinstance(reasoning, str):
+            yield Delta(reasoning, reasoning=True)
+            return
+    details = message.get("reasoning_details")
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict):
+            yield from _reasoning_detail(detail)
+
+
+def _reasoning_detail(detail: Json) -> Iterator[Delta]:
+    """Read one of OpenRouter's: a text, a summary, or encrypted, which is no text."""
+    if summary := detail.get("summary"):
+        yield Delta(text_of(summary), reasoning=True, partial=True)
+    elif text := detail.get("text"):
+        yield Delta(text_of(text), reasoning=True)
+
+
+def _content_parts(parts: list[Any]) -> Iterator[Delta]:
+    """Read a content list, as Mistral's reasoning models send it."""
+    for part in parts:
+        if isinstance(part, str):
+            yield Delta(part)
+        elif thinking := part.get("thinking"):
+            texts = [{"text": thinking}] if isinstance(thinking, str) else thinking
+            yield Delta("".join(text_of(text.get("text")) for text in texts), reasoning=True)
+        else:
+            yield Delta(text_of(part.get("text")) or text_of(part.get("refusal")))
+
+
+def _reason(choice: Json) -> str | None:
+    return reason_of(choice.get("finish_reason") or choice.get("stop_reason"))
+
+
+def _item_call(item: Json) -> Iterator[Delta]:
+    """Read a call of any kind of tool: a built-in one has no name but its type."""
+    kind = item.get("type") or ""
+    if kind.endswith("_call"):
+        yield from called({"name": kind, **item})
+
+
+def _response_delta(kind: str, event: Json) -> Delta:
+    """Read any kind of delta: text, refusal, reasoning, a tool call's arguments or code, audio."""
+    is_summary = kind == "response.reasoning_summary_text.delta"
+    return Delta(text_of(event.get("delta")), "reasoning" in kind, is_summary)
 
 
 def _response_end(body: Json) -> Answer:
     if usage := body.get("usage"):
-        yield Usage(
-            usage.get("input_tokens"),
-            usage.get("output_tokens"),
-            (usage.get("input_tokens_details") or {}).get("cached_tokens"),
-            (usage.get("output_tokens_details") or {}).get("reasoning_tokens"),
-        )
-    if body["status"] in ("completed", "incomplete"):
-        yield Finish((body.get("incomplete_details") or {}).get("reason") or body["status"])
+        yield _response_usage(counts_of(usage))
+    status = reason_of(body["status"])
+    if status in ("completed", "incomplete"):
+        yield from finished("responses", reason_of((body.get("incomplete_details") or {}).get("reason")) or status)
+    elif status and finishes.meaning("responses", status) == "failure":
+        raise ErrorInStream(told(body) or f"the response's status is {status}")
 
 
-def _usage(usage: Json) -> Usage:
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+def _response_usage(usage: Json) -> Usage:
     return Usage(
-        usage.get("prompt_tokens"),
-        usage.get("completion_tokens"),
-        usage.get("prompt_cache_hit_tokens") if cached is None else cached,
-        (usage.get("completion_tokens_details") or {}).get("reasoning_tokens"),
+        usage.get("input_tokens"),
+        usage.get("output_tokens"),
+        counts_of(usage.get("input_tokens_details")).get("cached_tokens"),
+        counts_of(usage.get("output_tokens_details")).get("reasoning_tokens"),
     )
 
 
-def _error(error: Any) -> ErrorInStream:
-    if not isinstance(error, dict):
-        return ErrorInStream(str(error))
-    return ErrorInStream(f"{error.get('code') or error.get('type') or 'error'}: {error.get('message')}")
+def _usage(usage: Any) -> Usage:
+    usage = counts_of(usage)
+    cached = counts_of(usage.get("prompt_tokens_details")).get("cached_tokens")
+    reasoning = counts_of(usage.get("completion_tokens_details")).get("reasoning_tokens")
+    outputs = usage.get("completion_tokens")
+    if reasoning and usage.get("total_tokens") == total(usage.get("prompt_tokens"), outputs, reasoning):
+        outputs = total(outputs, reasoning)
+    return Usage(
+        usage.get("prompt_tokens"),
+        outputs,
+        usage.get("prompt_cache_hit_tokens") if cached is None else cached,
+        reasoning,
+    )

@@ -1,0 +1,85 @@
+"""Why answers end: which of the providers' reasons are finishes, and which say that the provider failed. Stdlib only.
+
+Providers judge an answer by this table, and the summary counts reasons by it. Reasons are compared without regard to
+case. Gateways pass on the words of the provider behind them, so a reason that an API does not document means what it
+means to the API that does. One that nobody documents is a finish: the provider did say that its answer is complete,
+and the summary names the reason as unknown.
+"""
+
+from typing import Literal, NamedTuple
+
+Meaning = Literal["finish", "failure", "unknown"]
+
+
+class Reasons(NamedTuple):
+    """An API's reasons, separated by spaces: of an answer that was finished, and of one that broke."""
+
+    finishes: str
+    failures: str = ""
+
+
+TABLE = {
+    # https://platform.openai.com/docs/api-reference/chat/object, Azure, DeepSeek, OpenRouter, Mistral, Groq, vLLM
+    # (abort), SGLang (abort), TGI (eos_token), Z.ai (sensitive, network_error), TensorRT-LLM (cancelled, timeout)
+    "openai": Reasons(
+        "stop length tool_calls function_call content_filter eos eos_token stop_sequence model_length max_tokens "
+        "sensitive repetition",
+        "error abort aborted insufficient_system_resource network_error cancelled canceled timeout failed "
+        "internal_error server_error overloaded",
+    ),
+    # https://platform.openai.com/docs/api-reference/responses/object: the status, or the reason of an incomplete one
+    "responses": Reasons("completed incomplete max_output_tokens content_filter", "failed cancelled"),
+    # https://docs.anthropic.com/en/api/messages#response-stop-reason
+    "anthropic": Reasons(
+        "end_turn max_tokens stop_sequence tool_use pause_turn refusal model_context_window_exceeded compaction"
+    ),
+    # https://ai.google.dev/api/generate-content#FinishReason. A malformed call is the model's own doing, and finished;
+    # OTHER leaves the reason open, and does not say that anything broke.
+    "gemini": Reasons(
+        "STOP MAX_TOKENS SAFETY RECITATION LANGUAGE OTHER BLOCKLIST PROHIBITED_CONTENT SPII MALFORMED_FUNCTION_CALL "
+        "MALFORMED_RESPONSE IMAGE_SAFETY IMAGE_PROHIBITED_CONTENT IMAGE_OTHER IMAGE_RECITATION NO_IMAGE "
+        "UNEXPECTED_TOOL_CALL TOO_MANY_TOOL_CALLS MISSING_THOUGHT_SIGNATURE MODEL_ARMOR"
+    ),
+    # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+    "converse": Reasons(
+        "end_turn tool_use max_tokens stop_sequence guardrail_intervened content_filtered malformed_model_output "
+        "malformed_tool_use model_context_window_exceeded"
+    ),
+    # https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html: Llama, Cohere, AI21, Titan
+    "invoke": Reasons(
+        "stop length COMPLETE MAX_TOKENS STOP_SEQUENCE TOOL_CALL endoftext FINISH FINISHED STOP_CRITERIA_MET "
+        "CONTENT_FILTERED RAG_QUERY_WHEN_RAG_DISABLED",
+        "ERROR ERROR_TOXIC ERROR_LIMIT USER_CANCEL TIMEOUT",
+    ),
+}
+
+NO_REASON = frozenset({"finish_reason_unspecified"})
+"""What a protocol writes where no reason was set: no finish at all."""
+
+
+def meaning(api: str, reason: str) -> Meaning:
+    """Return what a reason means when this API, a key of the table, gives it."""
+    word = reason.lower()
+    for listed in (_WORDS[api], *_WORDS.values()):
+        if word in listed.finishes:
+            return "finish"
+        if word in listed.failures:
+            return "failure"
+    return "unknown"
+
+
+def is_known(reason: str) -> bool:
+    """Tell whether any API documents a reason."""
+    word = reason.lower()
+    return any(word in listed.finishes or word in listed.failures for listed in _WORDS.values())
+
+
+class _Words(NamedTuple):
+    finishes: frozenset[str]
+    failures: frozenset[str]
+
+
+_WORDS = {
+    api: _Words(frozenset(reasons.finishes.lower().split()), frozenset(reasons.failures.lower().split()))
+    for api, reasons in TABLE.items()
+}

@@ -1,0 +1,68 @@
+"""The command line as it is read: what no option takes is named, with the option that may have been meant."""
+
+import difflib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.outlet import open_outlet
+
+
+def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
+    """Let a parser end with 2 and one line for what it doesn't know, and for a log that can't be written.
+
+    Argparse would take a mistyped option's value for a User class, and complain of that. It would also take
+    `--max-token` for `--max-tokens`, but then let an environment variable win over it: so there are no abbreviations.
+    """
+    parser.allow_abbrev = False
+    parse = parser.parse_known_args
+
+    def parse_known_args(args: Sequence[str] | None = None, *others: Any, **settings: Any) -> tuple[Any, list[str]]:
+        options, unknown = parse(args, *others, **settings)
+        given = sys.argv[1:] if args is None else list(args)
+        if refusal := _refusal(parser, given, unknown, options, user_classes):
+            parser.exit(2, f"{parser.prog}: error: {refusal}\n")
+        return options, unknown
+
+    parser.parse_known_args = parse_known_args
+
+
+def _refusal(
+    parser: Any, given: list[str], unknown: list[str], options: Any, user_classes: Sequence[str]
+) -> str | None:
+    known = [name for action in parser._actions for name in action.option_strings]
+    if mistyped := [argument.partition("=")[0] for argument in unknown if argument.startswith("-")]:
+        return f"unrecognized arguments: {' '.join(_with_hint(name, known) for name in mistyped)}"
+    left_over = [name for name in [*options.user_classes, *unknown] if name not in user_classes]
+    if left_over and (
+        one_dash := [argument for argument in given if argument[:2] != "--" and _long(argument) in known]
+    ):
+        return f"unrecognized arguments: {' '.join(_with_hint(name, known) for name in one_dash)}"
+    if left_over:
+        return f"unknown User class {left_over[0]!r}: there are {', '.join(user_classes)}"
+    return f"unrecognized arguments: {' '.join(unknown)}" if unknown else _log_refusal(options.logfile)
+
+
+def _with_hint(name: str, known: list[str]) -> str:
+    """Return a mistyped option and the nearest one. A value is not shown: it may be a secret, as in `-Ksk-123`."""
+    nearest = difflib.get_close_matches(_long(name), known, n=1)
+    if nearest:
+        return f"{name} (did you mean {nearest[0]}?)"
+    return name if name.startswith("--") else name[:2]
+
+
+def _long(name: str) -> str:
+    """Return how the option would be written of which `-rate-stages`, `--rate_stages` or `--RATE-STAGES` is a try."""
+    return "--" + name.strip("-").replace("_", "-").lower() if name.startswith("-") else ""
+
+
+def _log_refusal(path: str | None) -> str | None:
+    """Say why a --logfile can't be written: Locust would end with a traceback."""
+    if not path:
+        return None
+    try:
+        open_outlet(Path(path)).close()
+    except OSError as error:
+        return f"--logfile {path}: {(error.strerror or str(error)).lower()}"
+    return None

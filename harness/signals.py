@@ -1,0 +1,78 @@
+"""What signals do: SIGINT, SIGTERM and SIGHUP end the run, and a SIGINT after that cuts its calls off."""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import greenlet
+from locust.runners import STATE_INIT, MasterRunner
+
+from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
+
+
+class Signals:
+    """Handles the signals of a process, from Locust's `init` on.
+
+    SIGINT interrupts the main greenlet, never a user in the middle of a row, and once: from then on the main greenlet
+    waits for the run's end. Locust itself ends a run at SIGTERM.
+
+    note  is told the exit code
+    cut   aborts the calls in flight
+    """
+
+    def __init__(self, runner: Any, note: Callable[[int], None], cut: Callable[[], None], is_forked: bool) -> None:
+        self._runner, self._note, self._cut = runner, note, cut
+        self._main = greenlet.getcurrent()
+        self._has_begun = self._is_ending = False
+        gevent.signal_handler(signal.SIGINT, self._interrupt)
+        gevent.signal_handler(signal.SIGTERM, self._terminate)
+        if is_forked:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Its master has got it too, and ends its workers.
+        elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As under nohup.
+            gevent.signal_handler(signal.SIGHUP, self._hang_up)
+
+    def begin(self) -> None:
+        """Locust's `init` is over: in a moment Locust handles SIGTERM."""
+        self._has_begun = True
+
+    def end(self, **_: Any) -> None:
+        """Listen to `quitting`: the run ends anyway, and must not be interrupted in that."""
+        self._is_ending = True
+
+    def _interrupt(self) -> None:
+        self._note(INTERRUPTED)
+        if self._is_ending:
+            self._cut()
+        elif self._waits_for_workers():
+            self._leave(INTERRUPTED)
+        else:
+            self._is_ending = True
+            self._throw(KeyboardInterrupt())
+
+    def _terminate(self) -> None:
+        self._note(TERMINATED)
+        if self._waits_for_workers():
+            self._leave(TERMINATED)
+        elif not self._has_begun:
+            self._throw(SystemExit(TERMINATED))
+        else:
+            self._is_ending = True
+
+    def _hang_up(self) -> None:
+        self._note(HUNG_UP)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _waits_for_workers(self) -> bool:
+        """A headless master that has no workers yet has nothing to end, and Locust does not listen."""
+        is_headless = self._runner.environment.parsed_options.headless
+        return isinstance(self._runner, MasterRunner) and self._runner.state == STATE_INIT and is_headless
+
+    def _leave(self, code: int) -> None:
+        """Tell the workers that are there already, and end the process."""
+        self._runner.quit()
+        self._throw(SystemExit(code))
+
+    def _throw(self, error: BaseException) -> None:
+        gevent.get_hub().loop.run_callback(self._main.throw, error)

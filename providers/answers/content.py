@@ -1,0 +1,53 @@
+"""Pieces that several APIs' answers are made of."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import finishes
+from providers.answers.errors import told
+from providers.call import Answer, Delta, ErrorInStream, Finish, Json
+
+
+def text_of(value: Any) -> str:
+    """Return a text; "" for null. Raises `TypeError` for anything else."""
+    if isinstance(value, str):
+        return value
+    if value is not None:
+        raise TypeError("not a text")
+    return ""
+
+
+def counts_of(value: Any) -> Json:
+    """Return an object of counts; {} for anything else: no SDK refuses an answer for its usage."""
+    return value if isinstance(value, dict) else {}
+
+
+def merged(earlier: Json, later: Any) -> Json:
+    """Return the counts of both; what the later one leaves out, or reports as null, is the earlier one's."""
+    return {**earlier, **{name: count for name, count in counts_of(later).items() if count is not None}}
+
+
+def called(function: Any) -> Iterator[Delta]:
+    """Yield a tool call, or a fragment of one: its name and its arguments."""
+    if isinstance(function, dict):
+        for name in ("name", "arguments", "input"):
+            value = function.get(name)
+            yield Delta(value if isinstance(value, str) else name if value else "")
+
+
+def reason_of(value: Any) -> str | None:
+    """Return a finish reason as a text; of an object its type. `None` for none."""
+    if isinstance(value, dict):
+        value = value.get("type") or value.get("reason") or str(value)
+    if not value or (isinstance(value, str) and value.lower() in finishes.NO_REASON):
+        return None
+    return str(value)
+
+
+def finished(api: str, reason: str | None, by: Any = None) -> Answer:
+    """Yield the `Finish`. Raises `ErrorInStream` for a reason that says that the provider failed, with the words of
+    the object that gave it, `by`."""
+    yield Finish(reason)
+    if reason is not None and finishes.meaning(api, reason) == "failure":
+        words = told(by)
+        raise ErrorInStream(f"finish reason {reason}" + (f": {words}" if words else ""))

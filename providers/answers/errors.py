@@ -1,0 +1,84 @@
+"""What an answer says of its own failure, in every shape that providers, gateways and frameworks give it."""
+
+import json
+from typing import Any
+
+from providers.answers.document import NotJSON, parsed
+from providers.call import ErrorInStream, Json
+
+_KINDS = ("code", "status", "type", "__type", "name")
+_WORDS = ("message", "Message", "msg", "detail", "details", "error", "errors", "error_message", "error_description")
+_FLAT = ("message", "Message", "detail", "errors", "error_message", "error_msg")
+_TELLTALES = frozenset({"error", *_FLAT})
+_OF_AN_ANSWER = (
+    "choices", "candidates", "content", "output", "outputs", "completion", "completions", "generation", "generations",
+    "results", "text",
+)  # fmt: skip
+"""Where the APIs have their content; an answer with content may have a `message` or a `detail` besides."""
+
+
+def told(body: Any) -> str | None:
+    """Return the words of the error that a body or an event is; `None` for one that is none.
+
+    {"error": {...}}, {"error": "text"}         all providers; null, {}, "" and false are no error
+    [{"error": {...}}]                          Gemini's streams
+    {"object": "error", "message": ...}         vLLM, SGLang
+    {"message": ..., "code": ...}               gateways; an answer may have a `message` too, but has content then
+    {"detail": ...}                             FastAPI: a text, or what is wrong with each field
+    """
+    if isinstance(body, list):
+        return next((words for item in body[:10] if (words := told(item))), None)
+    if not isinstance(body, dict):
+        return None
+    if error := body.get("error"):
+        return words_of(body if isinstance(error, (bool, int, float)) else error)
+    if "error" in (body.get("object"), body.get("type")):
+        return words_of(body)
+    if any(body.get(name) is not None for name in _OF_AN_ANSWER):
+        return None
+    flat = any(isinstance(body.get(name), str) and body[name] for name in _FLAT[:2])
+    return words_of(body) if flat or any(body.get(name) for name in _FLAT[2:]) else None
+
+
+def told_in(data: bytes) -> str | None:
+    """Return the words of the error that JSON text is; `None` for what is none, or no JSON."""
+    try:
+        return told(parsed(data))
+    except NotJSON:
+        return None
+
+
+def refuse_error(body: Json) -> None:
+    """Raise `ErrorInStream` if a body or an event is an error. It must be quick: each event is asked."""
+    if not _TELLTALES.isdisjoint(body) and (words := told(body)):
+        raise ErrorInStream(words)
+
+
+def words_of(error: Any) -> str:
+    """Return an error object's words as one text: `kind: message`."""
+    if isinstance(error, str):
+        return error
+    if isinstance(error, list):
+        return "; ".join(words_of(item) for item in error[:10])
+    if not isinstance(error, dict):
+        return str(error)
+    message = next((error[name] for name in _WORDS if error.get(name) and error[name] is not True), None)
+    kind, raw = _kind(error), _raw(error)
+    if message is None:
+        return kind or json.dumps(error)
+    text = words_of(message)
+    return (f"{kind}: {text}" if kind and kind != text else text) + (f" ({raw})" if raw and raw != text else "")
+
+
+def _kind(error: Json) -> str | None:
+    """Return the error's kind: a word if there is one, else its number."""
+    kinds = [error[name] for name in _KINDS if error.get(name) not in (None, "", "error")]
+    word = next((kind for kind in kinds if isinstance(kind, str) and not kind.isdecimal()), None)
+    return word or next((str(kind) for kind in kinds if isinstance(kind, (str, int))), None)
+
+
+def _raw(error: Json) -> str | None:
+    """Return what OpenRouter hands on from the provider behind it."""
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    return raw if isinstance(raw, str) else None

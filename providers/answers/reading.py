@@ -1,0 +1,85 @@
+"""The one way in which answers are read: opened, asked whether they are errors, and guarded against surprises."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from typing import Any
+
+from providers.answers import sse
+from providers.answers.document import SURPRISES, Event, NotJSON, parsed, quoted
+from providers.answers.errors import refuse_error, told, told_in
+from providers.call import Answer, ErrorInStream, Json, MalformedAnswer
+
+DONE: Json = {}
+"""Stands for the event `[DONE]`, the last of a stream."""
+
+PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
+
+
+def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
+    """Yield the parts that `read` makes of a whole body.
+
+    Raises `ErrorInStream` for an error that calls itself a 200, and `MalformedAnswer` for what can't be read.
+    """
+    try:
+        yield from read(_object(parsed(data)))
+    except SURPRISES as surprise:
+        raise MalformedAnswer(_described(surprise, data)) from surprise
+
+
+def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer]) -> Answer:
+    """Yield the parts that `read` makes of a stream's events. Raises as `whole` does."""
+    latest = b""
+
+    def opened() -> Iterator[Json]:
+        nonlocal latest
+        for name, latest in events:
+            if latest.startswith(b"[DONE]"):
+                yield DONE
+                return
+            if not name:
+                yield _object(parsed(latest))
+            elif name not in PINGS:
+                yield _named(name, latest)
+
+    try:
+        yield from read(opened())
+    except SURPRISES as surprise:
+        raise MalformedAnswer(_described(surprise, latest)) from surprise
+
+
+def streamed(response: Any, read: Callable[[Iterable[Json]], Answer]) -> Answer:
+    """Yield the parts that `read` makes of an httpx2 response's events, as they come.
+
+    Closing the response reads on for a moment, so that its connection can be kept.
+    """
+    with closing(response):
+        yield from stream(sse.events(response.iter_bytes()), read)
+
+
+def _named(name: str, data: bytes) -> Json:
+    """Open an event with a name. It is the event's type where the data has none; named `error`, it is an error."""
+    if name == "error":
+        words = told_in(data) or data.decode("utf-8", "replace")
+        raise ErrorInStream(words or "the provider reported an error without a word")
+    body = _object(parsed(data))
+    body.setdefault("type", name)
+    return body
+
+
+def _object(body: Any) -> Json:
+    if isinstance(body, dict):
+        refuse_error(body)
+        return body
+    if words := told(body):
+        raise ErrorInStream(words)
+    raise TypeError("no JSON object")
+
+
+def _described(surprise: Exception, data: bytes) -> str:
+    """Say what is wrong with an answer, and quote it."""
+    if not data.strip():
+        return "the answer is empty"
+    if isinstance(surprise, NotJSON):
+        return f"{surprise}: {quoted(data)}"
+    what = f"it lacks {surprise}" if isinstance(surprise, KeyError) else "unexpected shape"
+    return f"the answer can't be read ({what}): {quoted(data)}"

@@ -1,0 +1,61 @@
+"""The columns of `-o csv`: the same for every run, in this order; what a run has not is an empty cell."""
+
+import json
+from typing import Any
+
+from summary.cells import printable, quoted
+from summary.vocabulary import Summary
+
+_STATISTICS = ("min", "avg", "median", "p95", "p99", "max")
+_OF_ROWS = (*_STATISTICS, "p95_ci95", "p99_ci95", "samples")
+
+
+def _nested(name: str, fields: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{name}.{field}" for field in fields)
+
+
+COLUMNS = (
+    *("run_id", "provider", "model", "api", "mode", "stream", "host", "files", "source", "start", "end", "seed"),
+    *("total_requests", "success_count", "failure_count", "aborted_count", "dropped_count", "warmup_count"),
+    *_nested("lost", ("calls", "workers", "refused_rows")),
+    *_nested("ended", ("early", "why")),
+    *("cut_off", "error_rate", "total_execution_time_s", "throughput_rps", "output_tokens_per_s"),
+    *("slo_attainment", "goodput_rps", "asked_rps", "drawn_rps", "delivered_rps", "late_count"),
+    *_nested("latency_s", _OF_ROWS),
+    *_nested("latency_from_schedule_s", _OF_ROWS),
+    *_nested("latency_error_adjusted_s", ("median", "p95", "p99", "infinite")),
+    *_nested("ttft_s", _OF_ROWS),
+    *_nested("ttfv_s", _OF_ROWS),
+    *_nested("tpot_s", _OF_ROWS),
+    *_nested("itl_s", (*_STATISTICS, "gaps")),
+    *_nested("start_lag_s", _OF_ROWS),
+    *_nested("lag_s", _OF_ROWS),
+    *("percentiles", "too_few_samples", "finish_reasons", "no_content_count", "peak_in_flight"),
+    *_nested("reads", ("stamped", "late", "streams", "joined", "one_piece", "unpaced")),
+    *("total_bytes", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "repeated_payloads"),
+    *_nested("client", ("verdict", "loop_lag_s.p50", "loop_lag_s.p99", "loop_lag_s.max", "cpu_share", "late_calls")),
+    *_nested("client", ("observed_s", "processes", "new_connections")),
+    *_nested("client.stalls", ("count", "longest_s", "total_s")),
+    *_nested("rows", ("unreadable", "double_numbers", "missing_numbers", "unknown_outcomes", "runs", "differs")),
+    *("rows.is_cut", "verdict.believable", "verdict.enough_samples"),
+    *("verdict.findings", "gates", "failures", "own_failures", "outages", "stages", "entries"),
+    *("options", "versions"),
+)
+"""Names of nested fields are joined by dots. Histograms are in JSON alone."""
+
+
+def cells(summary: Summary) -> list[Any]:
+    """Return a cell a column; lists and dicts as JSON, texts so that none is a formula or moves a cursor."""
+    return [_cell(_found(summary, column)) for column in COLUMNS]
+
+
+def _found(summary: Summary, column: str) -> Any:
+    value: Any = summary
+    for name in column.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _cell(value: Any) -> Any:
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+    return quoted(printable(text))

@@ -1,0 +1,76 @@
+"""What the rows reveal of how they were measured, and of answers that only look like successes."""
+
+import pandas as pd
+
+from summary import calls
+from summary.vocabulary import LATE_S, OTHER_REASONS, Summary
+
+MOST_REASONS = 20
+"""How many finish reasons a summary names: a server may make up as many as it likes."""
+
+
+def reads(rows: pd.DataFrame) -> Summary:
+    """Return how the successes' packets were taken up, and in how many pieces their streams came.
+
+    stamped    successes whose packets' arrival times are known
+    late       of these, those with a packet that was taken up over 10 ms late
+    streams    streamed successes; `None` for rows of a version that did not count reads, as all that follow
+    joined     of these, those with a read that held several tokens because it came late
+    one_piece  streams whose content came in a single read, though it was more than one token
+    unpaced    streams of several pieces that show no pace: too few reads, those in one piece included
+    """
+    successes = calls.of_successes(rows)
+    found: Summary = {"stamped": None, "late": None, "streams": None, "joined": None, "one_piece": None}
+    if calls.is_reported(rows, "lag_s"):
+        found["stamped"] = int(successes["lag_s"].notna().sum())
+        found["late"] = int((successes["lag_s"] > LATE_S).sum())
+    return {**found, "unpaced": None, **_pieces(successes)}
+
+
+def _pieces(successes: pd.DataFrame) -> Summary:
+    if not calls.is_reported(successes, "content_reads"):
+        return {}
+    streams = successes[calls.numbers(successes, "content_reads") > 0]
+    several = (calls.numbers(streams, "content_events") > 1) | (_streamed_tokens(streams) > 1)
+    is_late = calls.numbers(streams, "joined_reads") > 0
+    one_piece = several & ~is_late & (calls.numbers(streams, "content_reads") == 1)
+    unpaced = several & ~is_late & calls.numbers(streams, "itl_mean_s").isna()
+    return {
+        "streams": len(streams),
+        "joined": int(is_late.sum()),
+        "one_piece": int(one_piece.sum()),
+        "unpaced": int((one_piece | unpaced).sum()),
+    }
+
+
+def _streamed_tokens(rows: pd.DataFrame) -> "pd.Series[float]":
+    return calls.numbers(rows, "output_tokens") - calls.numbers(rows, "reasoning_tokens").fillna(0)
+
+
+def no_content_count(rows: pd.DataFrame) -> int | None:
+    """Return how many successes had neither text nor a tool call nor a refusal; `None` if the rows don't tell."""
+    if "content_events" not in rows:
+        return None
+    return int((calls.numbers(calls.of_successes(rows), "content_events") == 0).sum())
+
+
+def finish_reasons(rows: pd.DataFrame) -> dict[str, int] | None:
+    """Count the finish reasons of the successes, the most frequent first; the rarest of very many as one."""
+    if "finish_reason" not in rows:
+        return None
+    counts = calls.of_successes(rows)["finish_reason"].dropna().astype(str).value_counts()
+    named = {str(reason): int(count) for reason, count in counts.iloc[:MOST_REASONS].items()}
+    rest = int(counts.iloc[MOST_REASONS:].sum())
+    return {**named, OTHER_REASONS: rest} if rest else named
+
+
+def peak_in_flight(rows: pd.DataFrame) -> int:
+    """Return how many calls were in flight at once, at most."""
+    sent = rows[rows["outcome"] != "dropped"]
+    if sent.empty:
+        return 0
+    starts_s = sent["start_s"]
+    ends_s = (starts_s + sent["latency_s"]).fillna(float("inf"))
+    # A call that ends as another starts makes room for it: ends sort before starts.
+    changes = pd.concat([pd.DataFrame({"at_s": ends_s, "by": -1}), pd.DataFrame({"at_s": starts_s, "by": 1})])
+    return int(changes.sort_values(["at_s", "by"])["by"].cumsum().max())

@@ -1,0 +1,127 @@
+"""The failures of a run: alike ones counted together, those of our own, and outages."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from summary import calls
+from summary.vocabulary import Summary
+
+OUTAGE_CALLS = 10
+OUTAGE_S = 1.0
+OUTAGE_CHANCE = 0.01
+"""As many failures in a row, over as long, are an outage, unless a run with its share of other failures would have
+such a row by chance, more often than one in a hundred."""
+
+EXAMPLE_CHARACTERS = 200
+OWN_REASON = "too many open files"
+OWN_ERRORS = (
+    "SecondRequest", "AssertionError", "AttributeError", "IndexError", "KeyError", "MemoryError", "NameError",
+    "NotImplementedError", "RecursionError", "TypeError", "UnboundLocalError", "ZeroDivisionError",
+)  # fmt: skip
+"""Exceptions that no server can be blamed for: bugs, here or in an SDK."""
+
+
+def grouped(rows: pd.DataFrame) -> list[Summary]:
+    """Count the failures by the exception's class, the HTTP status, and what failed on the wire.
+
+    Each group has the times of its first and last failure, and the shortened text of the first. The most frequent
+    group comes first.
+    """
+    failed = _failed(rows)
+    if failed.empty:
+        return []
+    groups = failed.groupby(["error", "status", "reason"], dropna=False, sort=False)
+    found = groups.agg(count=("at", "size"), first=("at", "min"), last=("at", "max"), example=("text", "first"))
+    ordered = found.reset_index().sort_values("count", ascending=False, kind="stable")
+    return [_group(values) for values in ordered.to_dict("records")]
+
+
+def own(rows: pd.DataFrame) -> list[Summary]:
+    """Return what failed in the client itself, and how often."""
+    failed = _failed(rows)
+    ours = failed[_is_own(failed)]
+    names = ours["error"].where(ours["error"].isin(OWN_ERRORS), OWN_REASON)
+    return [{"error": str(name), "count": int(count)} for name, count in names.value_counts().items()]
+
+
+def outages(rows: pd.DataFrame) -> list[Summary]:
+    """Return each outage: failures of the server's in a row, as the calls ended. `start` and `end` are the times of
+    the first and the last of them."""
+    ended = rows[rows["outcome"].isin(("ok", "failed"))]
+    failed = _failed(ended)
+    if len(failed) < OUTAGE_CALLS:
+        return []
+    ended = ended.drop(failed.index[_is_own(failed)])
+    at = _ended_at(ended).sort_values(kind="stable")
+    is_failed = (ended["outcome"] == "failed").loc[at.index].to_numpy()
+    return [
+        {"start": _iso(at.iloc[first]), "end": _iso(at.iloc[last]), "count": last - first + 1}
+        for first, last in _rows_of(is_failed)
+        if (at.iloc[last] - at.iloc[first]).total_seconds() >= OUTAGE_S
+        and _is_no_chance(last - first + 1, int(is_failed.sum()), len(is_failed))
+    ]
+
+
+def _rows_of(is_failed: np.ndarray) -> list[tuple[int, int]]:
+    """Return the first and last index of each row of failures that is long enough."""
+    edges = np.diff(np.concatenate(([0], is_failed.astype(int), [0])))
+    firsts, lasts = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
+    long_enough = lasts - firsts + 1 >= OUTAGE_CALLS
+    return [(int(first), int(last)) for first, last in zip(firsts[long_enough], lasts[long_enough], strict=True)]
+
+
+def _is_no_chance(length: int, failures: int, ended: int) -> bool:
+    """Tell whether a run this long is too unlikely among calls that fail as often as those outside of it."""
+    others = ended - length
+    share = (failures - length) / others if others else 0.0
+    return bool(ended * share**length <= OUTAGE_CHANCE)
+
+
+def _failed(rows: pd.DataFrame) -> pd.DataFrame:
+    failed = rows[rows["outcome"].isin(calls.FAILED)]
+    texts = failed["error"].fillna("").astype(str)
+    reasons = failed["error_reason"] if "error_reason" in failed else pd.Series(None, index=failed.index, dtype=object)
+    return pd.DataFrame(
+        {
+            "error": texts.str.split(":").str[0].map(_shortened),
+            "status": failed["status"],
+            "reason": reasons,
+            "text": texts,
+            "at": _ended_at(failed),
+        }
+    )
+
+
+def _is_own(failed: pd.DataFrame) -> "pd.Series[bool]":
+    is_full = (failed["reason"] == OWN_REASON) | failed["text"].str.contains(OWN_REASON, case=False, regex=False)
+    return is_full | failed["error"].isin(OWN_ERRORS)
+
+
+def _ended_at(rows: pd.DataFrame) -> "pd.Series[pd.Timestamp]":
+    """Return when calls ended; of a dropped one, when it should have started."""
+    starts = pd.to_datetime(rows["timestamp"], format="ISO8601", utc=True, errors="coerce")
+    return starts + pd.to_timedelta(pd.to_numeric(rows["latency_s"]).fillna(0.0), unit="s")
+
+
+def _group(values: dict[Any, Any]) -> Summary:
+    return {
+        "error": values["error"],
+        "status": None if pd.isna(values["status"]) else int(values["status"]),
+        "reason": None if pd.isna(values["reason"]) else values["reason"],
+        "count": values["count"],
+        "first": _iso(values["first"]),
+        "last": _iso(values["last"]),
+        "example": _shortened(values["example"]),
+    }
+
+
+def _shortened(text: str) -> str:
+    """Return the text in one line, without control characters; it comes from a server, by way of a file."""
+    plain = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return plain if len(plain) <= EXAMPLE_CHARACTERS else plain[: EXAMPLE_CHARACTERS - 1] + "…"
+
+
+def _iso(at: pd.Timestamp) -> str | None:
+    return None if pd.isna(at) else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,187 @@
+"""What the client did to the figures: it read late, stood still, started late, or failed by itself."""
+
+from collections.abc import Iterator
+
+from summary.validity.finding import (
+    FAILURES,
+    LATENCY,
+    P95_LIMIT,
+    P99_LIMIT,
+    PACE,
+    RATES,
+    doubtful,
+    finding,
+    is_many,
+    listed,
+    percent,
+    present,
+    titles,
+)
+from summary.vocabulary import LATE_S, Summary
+
+ENOUGH_S = 0.5
+"""A shorter run shows mostly how long Locust's own start takes."""
+
+STALL_S = 0.1
+"""A gap this long in the heartbeat is a stall; busy machines have shorter ones all the time."""
+
+STALL_LIMIT_S = 0.5
+"""No scheduler of a working machine takes the CPU away for so long; less than that in a whole run is a hiccup."""
+
+EVIDENT_S = 10.0
+"""In a shorter time fewer than five late ticks, of 50 a second, move the loop's p99: one or two hiccups."""
+
+CPU_LIMIT = 0.9
+"""The client's own limit, see `harness.client_watch`."""
+
+MATERIAL = 0.1
+"""A lateness below a tenth of a figure is lost in it."""
+
+ADVICE = "use --processes or fewer users"
+
+
+def findings(summary: Summary) -> Iterator[Summary]:
+    for look in (_loop, _stalls, _packets, _joined_reads, _starts, _own_failures):
+        yield from look(summary)
+
+
+def _loop(summary: Summary) -> Iterator[Summary]:
+    if (client := summary["client"]) is None:
+        return
+    if client.get("observed_s", ENOUGH_S) < ENOUGH_S:
+        yield finding("client", "client", True, "the run was too short to tell")
+        return
+    lag_ms, cpu_percent = 1000 * client["loop_lag_s"]["p99"], 100 * client["cpu_share"]
+    seen = f"loop lag p99 {lag_ms:.0f} ms, CPU {cpu_percent:.0f} % of a core"
+    if client["verdict"] == "ok":
+        yield finding("client", "client", True, f"kept up: {seen}")
+    elif _is_hiccup(client):
+        yield finding("client", "client", True, f"kept up, but for a hiccup: {seen}")
+    else:
+        says = f"was the bottleneck: {seen}; {ADVICE}"
+        yield finding("client", "client", False, says, _touched_by_a_standstill(summary), f"was the bottleneck: {seen}")
+
+
+def _is_hiccup(client: Summary) -> bool:
+    """Tell whether it was nothing but a moment of a short run that moved the loop's p99."""
+    observed_s = client.get("observed_s", EVIDENT_S)
+    too_little_s = client["loop_lag_s"]["p99"] * observed_s < STALL_LIMIT_S
+    return bool(observed_s < EVIDENT_S and too_little_s and client["cpu_share"] <= CPU_LIMIT)
+
+
+def _stalls(summary: Summary) -> Iterator[Summary]:
+    client = summary["client"] or {}
+    seen = _stalls_of(client)
+    if not seen["count"]:
+        return
+    watched_s = client.get("observed_s", 0.0) * client.get("processes", 1)
+    is_short = seen["longest_s"] < STALL_LIMIT_S and seen["total_s"] <= P99_LIMIT * watched_s
+    ok = seen["total_s"] < STALL_LIMIT_S or is_short
+    longest = f"{seen['longest_s']:.2g} s"
+    says = f"the client stood still for {longest}"
+    if seen["count"] > 1:
+        says = f"the client stood still {seen['count']} times, for {seen['total_s']:.2g} s in all, {longest} at most"
+    yield finding("stalls", "client", ok, says, _touched_by_a_standstill(summary), f"stood still for {longest}")
+
+
+def _stalls_of(client: Summary) -> Summary:
+    """Return the stalls; of an older run, the one that the loop's greatest lag shows."""
+    if "stalls" in client:
+        return dict(client["stalls"])
+    longest_s = (client.get("loop_lag_s") or {}).get("max") or 0.0
+    return {"count": int(longest_s >= STALL_S), "longest_s": longest_s, "total_s": longest_s}
+
+
+def _packets(summary: Summary) -> Iterator[Summary]:
+    reads = summary.get("reads") or {}
+    if not reads.get("stamped"):
+        yield from _packets_by_the_loop(summary)
+        return
+    stamped, late = reads["stamped"], reads["late"]
+    share = percent(late, stamped)
+    says = f"{share} of the calls had packets taken up over 10 ms late"
+    pace = present(summary, PACE)
+    rates = present(summary, RATES) if is_many(late, stamped, P95_LIMIT) else []
+    if not is_many(late, stamped) or not (pace or rates):
+        yield finding("packets", "client", True, says)
+        return
+    figures = doubtful(late, stamped, pace) if pace else "throughput"
+    yield finding(
+        "packets", "client", False, f"{figures}: {says}; {ADVICE}", [*pace, *rates], f"was late: {share} of the calls"
+    )
+
+
+def _packets_by_the_loop(summary: Summary) -> Iterator[Summary]:
+    """Where nobody knows when packets arrived (TLS, the mock), each could have waited as long as the loop was late."""
+    client = summary["client"] or {}
+    watched_s = client.get("observed_s", 0.0) * client.get("processes", 1)
+    if client.get("verdict") != "ok" or watched_s < EVIDENT_S:
+        return
+    lag_s = client["loop_lag_s"]["p99"]
+    figures = [
+        name
+        for name in present(summary, ("latency_s", *PACE))
+        if lag_s > LATE_S and lag_s > MATERIAL * (summary[name].get("p99") or float("inf"))
+    ]
+    if figures:
+        late = f"{1000 * lag_s:.0f} ms at p99"
+        says = f"p99 of {titles(figures)}: arrivals are not stamped here, and the loop was late by {late}; {ADVICE}"
+        yield finding("packets", "client", False, says, figures, f"was late by {late}")
+
+
+def _joined_reads(summary: Summary) -> Iterator[Summary]:
+    reads = summary.get("reads") or {}
+    if not reads.get("joined"):
+        return
+    streams, joined = reads["streams"], reads["joined"]
+    share = percent(joined, streams)
+    says = f"{share} of the streams had several tokens in one late read, which hides their times"
+    if not is_many(joined, streams):
+        yield finding("joined reads", "client", True, says)
+        return
+    figures = present(summary, PACE)
+    note = f"read several tokens at once: {share} of the streams"
+    yield finding("joined reads", "client", False, f"{doubtful(joined, streams, figures)}: {says}", figures, note)
+
+
+def _starts(summary: Summary) -> Iterator[Summary]:
+    """Calls of an open loop that started late; also for want of a free user, which is the plan's fault."""
+    lag_s = summary.get("start_lag_s") or {}
+    if not lag_s.get("samples"):
+        return
+    late, started, p99_s = summary["late_count"], lag_s["samples"], lag_s["p99"]
+    says = f"{percent(late, started)} of the calls started over 10 ms late (p99 {1000 * p99_s:.0f} ms)"
+    whole_s = (summary.get("latency_from_schedule_s") or {}).get("p99") or 0.0
+    if not is_many(late, started) or p99_s <= MATERIAL * whole_s:
+        yield finding("starts", "client", True, says)
+        return
+    touches = ("latency_from_schedule_s",)
+    says = f"{doubtful(late, started, touches)}: {says}"
+    if _had_no_user_free(summary):
+        yield finding("starts", "run", False, f"{says}: all users were busy; use more (-u)", touches)
+    else:
+        note = f"started late: {percent(late, started)} of the calls"
+        yield finding("starts", "client", False, f"{says}; {ADVICE}", touches, note)
+
+
+def _had_no_user_free(summary: Summary) -> bool:
+    users = (summary.get("options") or {}).get("num_users")
+    return bool(users and summary.get("peak_in_flight", 0) >= users)
+
+
+def _own_failures(summary: Summary) -> Iterator[Summary]:
+    own = summary.get("own_failures")
+    if not own:
+        return
+    count = sum(each["count"] for each in own)
+    says = f"{count} of {summary['failure_count']} are the client's own: {listed([each['error'] for each in own])}"
+    if any(each["error"] == "too many open files" for each in own):
+        says += " (raise ulimit -n)"
+    calls = f"{count} call{'s' if count > 1 else ''}"
+    yield finding("failures", "client", False, says, (*FAILURES, "success_count"), f"failed in {calls}")
+
+
+def _touched_by_a_standstill(summary: Summary) -> tuple[str, ...]:
+    """Return what is wrong when the loop is late. The latency is not, where packets have the kernel's stamps."""
+    is_stamped = (summary.get("reads") or {}).get("stamped")
+    return (*(() if is_stamped else LATENCY), *PACE, "latency_from_schedule_s", *RATES)

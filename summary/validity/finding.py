@@ -1,0 +1,71 @@
+"""One finding: what it is about, whether it speaks against the figures, and which of them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from summary.vocabulary import TITLES, Summary
+
+Kind = Literal["client", "run", "server", "samples"]
+"""Who or what it is about. Only the first two make figures unbelievable: what a server does is what was measured."""
+
+PACE = ("ttft_s", "ttfv_s", "tpot_s", "itl_s")
+LATENCY = ("latency_s", "latency_from_schedule_s", "latency_error_adjusted_s")
+RATES = ("throughput_rps", "output_tokens_per_s", "slo_attainment", "goodput_rps")
+FAILURES = ("error_rate", "failure_count", "latency_error_adjusted_s", "slo_attainment", "goodput_rps")
+TOTALS = ("total_requests", "success_count", "total_bytes")
+EVERYTHING = (*LATENCY, *PACE, *RATES, *FAILURES, *TOTALS)
+
+P99_LIMIT = 0.01
+P95_LIMIT = 0.05
+"""A percentile can't be believed once more calls were touched than lie beyond it."""
+
+FEW_CALLS = 2
+"""So many touched calls are never held against a run: a short one would be condemned by a single hiccup."""
+
+
+def finding(
+    about: str, kind: Kind, ok: bool, says: str, touches: Sequence[str] = (), note: str | None = None
+) -> Summary:
+    """Return a finding.
+
+    touches  the figures that it makes doubtful, by their names in the summary; none if it is `ok`
+    note     completes "the client itself …" beside a gate's result
+    """
+    return {
+        "about": about,
+        "kind": kind,
+        "ok": ok,
+        "says": says,
+        "touches": [] if ok else list(dict.fromkeys(touches)),
+        **({"note": note} if note and not ok else {}),
+    }
+
+
+def present(summary: Summary, figures: Iterable[str]) -> list[str]:
+    """Return those of the figures that the run has."""
+    return [name for name in figures if summary.get(name) is not None]
+
+
+def is_many(count: int, of: int, limit: float = P99_LIMIT) -> bool:
+    """Tell whether so many calls were touched that p99, or what has that share beyond it, can't be believed."""
+    return count > max(FEW_CALLS, limit * of)
+
+
+def doubtful(count: int, of: int, figures: Iterable[str]) -> str:
+    """Name the percentiles and figures that so many touched calls make doubtful."""
+    return f"{'p95 and p99' if is_many(count, of, P95_LIMIT) else 'p99'} of {titles(figures)}"
+
+
+def titles(figures: Iterable[str]) -> str:
+    """Return the figures' titles as a list in a sentence."""
+    return listed([TITLES[name] for name in figures if name in TITLES])
+
+
+def listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def percent(count: float, of: float) -> str:
+    """Return a share in whole percent, or with one digit if it is below one."""
+    share = 100 * count / of
+    return f"{share:.1f} %" if 0 < share < 1 else f"{share:.0f} %"

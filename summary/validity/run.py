@@ -1,0 +1,91 @@
+"""What became of the run: whether it did what it was asked to, and whether all of it is known."""
+
+from collections.abc import Iterator
+
+from summary.validity.finding import EVERYTHING, LATENCY, PACE, RATES, TOTALS, finding, listed
+from summary.vocabulary import Summary
+
+SHORTFALL_LIMIT = 0.02
+DRAW_SHOWN = 0.005
+ABORTED_LIMIT = 0.01
+
+_ROW_FAULTS = {
+    "unreadable": "{} can't be read",
+    "double_numbers": "{} have a number that another has",
+    "missing_numbers": "{} are missing",
+    "unknown_outcomes": "{} have an unknown outcome",
+}
+
+
+def findings(summary: Summary) -> Iterator[Summary]:
+    for look in (_nothing, _cut_off, _end, _rate, _workers, _rows, _aborted):
+        yield from look(summary)
+
+
+def _nothing(summary: Summary) -> Iterator[Summary]:
+    if not summary["total_requests"]:
+        yield finding("samples", "run", False, "no call was made: there is nothing to measure")
+
+
+def _cut_off(summary: Summary) -> Iterator[Summary]:
+    if summary["client"] is None:
+        yield finding("client", "run", False, "unknown: the run was cut off", EVERYTHING)
+
+
+def _end(summary: Summary) -> Iterator[Summary]:
+    ended = summary.get("ended") or {}
+    if ended.get("early"):
+        yield finding("end", "run", False, f"the run ended early: {ended.get('why') or 'nobody knows why'}", TOTALS)
+
+
+def _rate(summary: Summary) -> Iterator[Summary]:
+    """Delivered is compared with what was drawn: a draw that differs from the rate is chance, and nobody's fault."""
+    asked_rps, delivered_rps = summary.get("asked_rps"), summary.get("delivered_rps")
+    if asked_rps is None or delivered_rps is None:
+        return
+    drawn_rps = summary.get("drawn_rps") or asked_rps
+    drawn = f", {drawn_rps:.4g}/s drawn" if abs(drawn_rps - asked_rps) > DRAW_SHOWN * asked_rps else ""
+    says = f"{asked_rps:.4g}/s asked{drawn}, {delivered_rps:.4g}/s delivered"
+    says += f"; {summary['late_count']} late, {summary['dropped_count']} dropped"
+    if delivered_rps >= (1 - SHORTFALL_LIMIT) * drawn_rps:
+        yield finding("rate", "run", True, says)
+    else:
+        shortfall = 1 - delivered_rps / drawn_rps
+        says += f": {100 * shortfall:.3g} % short; use more users (-u) or --processes"
+        yield finding("rate", "run", False, says, (*LATENCY, *PACE, *RATES))
+
+
+def _workers(summary: Summary) -> Iterator[Summary]:
+    lost, client = summary["lost"] or {}, summary["client"] or {}
+    if lost.get("workers") or lost.get("calls"):
+        says = f"{lost['workers']} died, and {lost['calls']} calls assigned to them were lost, sent or not"
+        yield finding("workers", "run", False, says, EVERYTHING)
+    elif client.get("processes", 1) > 1 and not lost.get("refused_rows"):
+        yield finding("workers", "run", True, "none was lost")
+    if refused := lost.get("refused_rows"):
+        says = f"{refused} rows were refused: their numbers were not granted to the workers that sent them"
+        yield finding("workers", "run", False, says, EVERYTHING)
+
+
+def _rows(summary: Summary) -> Iterator[Summary]:
+    rows = summary.get("rows")
+    if rows is None:
+        return
+    faults = [words.format(rows[name]) for name, words in _ROW_FAULTS.items() if rows.get(name)]
+    if rows.get("runs", 1) > 1:
+        faults.append(f"they are of {rows['runs']} runs")
+    if rows.get("differs"):
+        faults.append(f"{listed(rows['differs'])} differ from _summary.json")
+    sound = "all are there, but for the last, which was cut off" if rows.get("is_cut") else "all are there"
+    yield finding("rows", "run", not faults, "; ".join(faults) or sound, EVERYTHING)
+
+
+def _aborted(summary: Summary) -> Iterator[Summary]:
+    aborted, calls = summary["aborted_count"], summary["total_requests"]
+    if not calls or summary["client"] is None:
+        return
+    if aborted <= ABORTED_LIMIT * calls:
+        yield finding("aborted", "run", True, f"{aborted} of {calls} calls were cut off by the end of the run")
+    else:
+        says = f"{aborted} of {calls} calls were cut off: the slowest are missing"
+        yield finding("aborted", "run", False, says, (*LATENCY, *PACE))

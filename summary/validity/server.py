@@ -1,0 +1,72 @@
+"""What the server, or a proxy before it, did: facts to know, and no reason to disbelieve what was measured."""
+
+from collections.abc import Iterator
+
+from finishes import is_known
+from summary.validity.finding import LATENCY, PACE, finding, is_many, listed
+from summary.vocabulary import OTHER_REASONS, Summary
+
+NEW_CONNECTIONS_LIMIT = 0.1
+MOST_NAMED = 3
+
+
+def findings(summary: Summary) -> Iterator[Summary]:
+    for look in (_connections, _buffering, _no_content, _finish_reasons, _outages):
+        yield from look(summary)
+
+
+def _connections(summary: Summary) -> Iterator[Summary]:
+    """Each call in flight needs a connection: what counts is how many were opened beyond these."""
+    new, calls = (summary["client"] or {}).get("new_connections"), summary["total_requests"]
+    if new is None or not calls:
+        return
+    says = f"{new} opened for {calls} calls"
+    spare = new - summary.get("peak_in_flight", 0)
+    if is_many(spare, calls, NEW_CONNECTIONS_LIMIT):
+        says = f"{says}: latency includes their set-up; --warmup opens them first"
+        yield finding("connections", "server", False, says, (*LATENCY, "ttft_s", "ttfv_s"))
+    else:
+        yield finding("connections", "server", True, says)
+
+
+def _buffering(summary: Summary) -> Iterator[Summary]:
+    reads = summary.get("reads") or {}
+    if not reads.get("unpaced"):
+        return
+    streams, one_piece, others = reads["streams"], reads["one_piece"], reads["unpaced"] - reads["one_piece"]
+    counted = [f"{one_piece} of {streams} streams came in one piece"] if one_piece else []
+    counted += [f"{others} of {streams} streams came in too few reads to show a pace"] if others else []
+    says = ", ".join(counted)
+    if is_many(reads["unpaced"], streams):
+        says += ": the server or a proxy holds tokens back, so TTFT is late, and these have no TPOT and no ITL"
+        yield finding("buffering", "server", False, says, PACE)
+    else:
+        yield finding("buffering", "server", True, says)
+
+
+def _no_content(summary: Summary) -> Iterator[Summary]:
+    if count := summary.get("no_content_count"):
+        says = f"{count} of {summary['success_count']} successes have no content: no text, tool call or refusal"
+        yield finding("answers", "server", False, says, (*LATENCY, "success_count", "throughput_rps", "error_rate"))
+
+
+def _finish_reasons(summary: Summary) -> Iterator[Summary]:
+    """Name reasons that no API documents: their answers are taken for successes, which they may not be."""
+    counts: dict[str, int] = summary.get("finish_reasons") or {}
+    unknown = [reason for reason in counts if not is_known(reason) and reason != OTHER_REASONS]
+    if unknown:
+        names = [*unknown[:MOST_NAMED], *(["others"] if len(unknown) > MOST_NAMED else [])]
+        count = sum(counts[reason] for reason in unknown)
+        says = (
+            f"{count} of {summary['success_count']} answers ended for a reason that no API documents: {listed(names)}"
+        )
+        yield finding("finish", "server", False, says)
+
+
+def _outages(summary: Summary) -> Iterator[Summary]:
+    outages = summary.get("outages") or []
+    told = [f"{each['count']} failures in a row, {each['start']} to {each['end']}" for each in outages[:MOST_NAMED]]
+    if len(outages) > MOST_NAMED:
+        told.append(f"and {len(outages) - MOST_NAMED} more")
+    if told:
+        yield finding("outage" if len(outages) == 1 else "outages", "server", False, "; ".join(told))

@@ -1,0 +1,29 @@
+"""The verdict: every finding, and what they come to."""
+
+from summary.validity import client, run, samples, server
+from summary.validity.finding import present
+from summary.vocabulary import Summary
+
+DECISIVE = ("client", "run")
+
+
+def verdict_on(summary: Summary) -> Summary:
+    """Return the findings (see `summary.validity.finding`) and what they come to.
+
+    believable      nothing that the client did, or that became of the run, speaks against the figures
+    enough_samples  each percentile has the samples it needs
+    """
+    findings = [each for look in (samples, client, run, server) for each in look.findings(summary)]
+    for each in findings:
+        each["touches"] = present(summary, each["touches"])
+    return {
+        "believable": all(each["ok"] for each in findings if each["kind"] in DECISIVE),
+        "enough_samples": all(each["ok"] for each in findings if each["kind"] == "samples"),
+        "findings": findings,
+    }
+
+
+def notes_on(figure: str, verdict: Summary | None) -> list[str]:
+    """Return what the client did to a figure; each completes "the client itself …"."""
+    findings = (verdict or {}).get("findings", ())
+    return [each["note"] for each in findings if figure in each.get("touches", ()) and each.get("note")]

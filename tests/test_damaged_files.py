@@ -1,0 +1,251 @@
+"""report.py on files that a crash, a copy, a full disk or an editor has damaged: it says what is lost, or refuses."""
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import report
+from summary import blocks
+from tests.running import run
+
+CALLS = 40
+FILES = ("requests.csv", "summary.json", "run.json")
+SEED = '### Prompt\nDécris « ceci »\n---\nPremière phrase, « citée ».\n\nDeux "mots"; 日本語 🎉\nsur deux lignes.\n'
+UNHARMED = {
+    "unreadable": 0, "double_numbers": 0, "missing_numbers": 0, "unknown_outcomes": 0, "runs": 1, "differs": [],
+    "is_cut": False,
+}  # fmt: skip
+
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a run whose prompts have lines, quotes and letters of several bytes."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "seeds").mkdir()
+    (folder / "seeds" / "a.txt").write_text(SEED, encoding="utf-8")
+    options = ("--stream", "-i", str(CALLS), "-d", str(folder / "seeds"), "--seed", "3", "--mock-error-rate", "0.1")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        run(folder, *options, users=3, monkeypatch=monkeypatch)
+    return folder
+
+
+@pytest.fixture
+def folder(whole: Path, tmp_path: Path) -> Path:
+    """A copy of these files, to be damaged."""
+    for name in FILES:
+        shutil.copy(whole / f"run_{name}", tmp_path)
+    return tmp_path
+
+
+def requests(folder: Path) -> Path:
+    return folder / "run_requests.csv"
+
+
+def reported(folder: Path) -> dict[str, Any]:
+    out = folder / "report.json"
+    assert report.main([str(folder / "run"), "-o", "json", "--out", str(out)]) == 0
+    return dict(json.loads(out.read_text(encoding="utf-8")))
+
+
+def lost(folder: Path) -> dict[str, Any]:
+    """What is wrong with the rows, without what is not."""
+    return {name: value for name, value in reported(folder)["rows"].items() if value != UNHARMED[name]}
+
+
+def edited(folder: Path, edit: Callable[[Rows], Rows]) -> None:
+    """Write the rows as a program would that reads them, edits them and writes them."""
+    rows = list(csv.DictReader(io.StringIO(requests(folder).read_text(encoding="utf-8"), newline="")))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(edit(rows))
+    requests(folder).write_text(text.getvalue(), encoding="utf-8", newline="")
+
+
+def replaced(number: int, **cells: str) -> Callable[[Rows], Rows]:
+    return lambda rows: [row | cells if row["request"] == str(number) else row for row in rows]
+
+
+def test_an_unharmed_file_lacks_nothing_and_its_run_said_the_same(folder: Path) -> None:
+    assert reported(folder)["rows"] == UNHARMED
+    assert json.loads((folder / "run_summary.json").read_text(encoding="utf-8"))["rows"] == UNHARMED
+
+
+def test_a_file_that_ends_within_its_last_row_has_lost_that_row_alone(folder: Path) -> None:
+    (folder / "run_summary.json").unlink()
+    data = requests(folder).read_bytes()
+    start = data.rindex(b"\n2") + 1
+    inside_a_character = data.index("é".encode(), start) + 1
+    for end in (start + 1, start + 29, inside_a_character, data.index(b"\n", start) + 1, len(data) - 9, len(data) - 1):
+        requests(folder).write_bytes(data[:end])
+        assert reported(folder)["total_requests"] == CALLS - 1, data[start:end]
+        assert lost(folder) == {"is_cut": True}
+
+
+DAMAGE: dict[str, tuple[Callable[[Rows], Rows], dict[str, int]]] = {
+    "no number of seconds": (replaced(7, latency_s="fast"), {"unreadable": 1, "missing_numbers": 1}),
+    "an infinite number": (replaced(7, start_s="inf"), {"unreadable": 1, "missing_numbers": 1}),
+    "seconds of many years": (replaced(7, latency_s="9e300"), {"unreadable": 1, "missing_numbers": 1}),
+    "half a byte": (replaced(7, response_bytes="1.5"), {"unreadable": 1, "missing_numbers": 1}),
+    "no time of day": (replaced(7, timestamp="yesterday"), {"unreadable": 1, "missing_numbers": 1}),
+    "a row without a number": (replaced(7, request=""), {"unreadable": 1, "missing_numbers": 1}),
+    "an unknown phase": (replaced(7, phase="cooldown"), {"unreadable": 1, "missing_numbers": 1}),
+    "an unknown outcome": (replaced(7, outcome="okay"), {"unknown_outcomes": 1, "missing_numbers": 1}),
+    "no outcome": (replaced(7, outcome=""), {"unknown_outcomes": 1, "missing_numbers": 1}),
+    "a row that is missing": (lambda rows: rows[:6] + rows[7:], {"missing_numbers": 1}),
+    "rows that are missing at the end": (lambda rows: rows[:-4], {}),
+    "a row that is there twice": (lambda rows: [rows[0], *rows], {"double_numbers": 1}),
+    "a row of another run": (replaced(7, run_id="another"), {"runs": 2}),
+    "failures that became successes": (lambda rows: [row | {"outcome": "ok"} for row in rows], {}),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_what_is_wrong_with_the_rows_is_counted_and_the_runs_own_totals_differ(case: str, folder: Path) -> None:
+    edit, expected = DAMAGE[case]
+    edited(folder, edit)
+    found = lost(folder)
+    assert found.pop("differs")
+    assert found == expected
+
+
+def test_calls_of_dead_workers_and_of_a_killed_run_have_numbers_and_need_no_rows(folder: Path) -> None:
+    edited(folder, lambda rows: rows[:3] + rows[7:])
+    summary = json.loads((folder / "run_summary.json").read_text(encoding="utf-8"))
+    (folder / "run_summary.json").write_text(json.dumps(summary | {"lost": {"calls": 4, "workers": 1}}))
+    assert set(lost(folder)) == {"differs"}
+    (folder / "run_summary.json").unlink()
+    facts = json.loads((folder / "run_run.json").read_text(encoding="utf-8"))
+    (folder / "run_run.json").write_text(json.dumps(facts | {"options": {"num_users": 3}}))
+    # Three users had a call each in flight when it was killed; a fourth is missing.
+    assert lost(folder) == {"missing_numbers": 1}
+
+
+def test_a_damaged_row_costs_no_other_row(folder: Path) -> None:
+    """Whatever byte stands in its place: a quote more or less does not swallow the rest of the file."""
+    data = requests(folder).read_bytes()
+    row = data.index(b"\n20", 2000) + 1
+    for place in (*range(row, row + 32, 5), *range(row + 32, data.index(b"\n20", row), 29)):
+        for byte in (b'"', b",", b"\n", b"\0", b"\xff"):
+            requests(folder).write_bytes(data[:place] + byte + data[place + 1 :])
+            rows = reported(folder)
+            assert rows["total_requests"] >= CALLS - 2, (place, byte)
+
+
+def test_a_block_that_was_lost_in_the_middle_is_noticed(folder: Path) -> None:
+    data = requests(folder).read_bytes()
+    requests(folder).write_bytes(data[:4000] + b"\0" * 3000 + data[7000:])
+    found = lost(folder)
+    assert found["unreadable"] >= 1
+    assert found["missing_numbers"] >= 1
+
+
+def test_what_a_spreadsheet_or_a_power_cut_leaves_is_read(folder: Path) -> None:
+    data = requests(folder).read_bytes()
+    for changed in (b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"), data + b"\0" * 4096):
+        requests(folder).write_bytes(changed)
+        assert reported(folder)["total_requests"] == CALLS
+        assert lost(folder) in ({}, {"is_cut": True})
+
+
+def test_a_file_is_read_the_same_in_blocks_of_any_size(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = reported(folder)
+    for size in (700, 1500, 4096):
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
+        monkeypatch.setattr(blocks, "TAIL_BYTES", 64)
+        assert reported(folder) == expected
+
+
+def is_one_line(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> bool:
+    capsys.readouterr()
+    code = report.main([str(folder / "run"), *arguments])
+    captured = capsys.readouterr()
+    return code == 2 and captured.out == "" and len(captured.err.splitlines()) == 1 and "Traceback" not in captured.err
+
+
+REFUSED = {
+    "nothing": b"", "a number": b"1", "a list": b"[]", "half of it": b'{"run_id": "x", ', "deep": b"[" * 100_000,
+    "no text": b"\xff\xfe", "a large number": b'{"a": ' + b"9" * 5000 + b"}",
+    "other types": b'{"options": 5, "client": "ok", "lost": [], "itl_s": 3}',
+    "other names": b'{"client": {"verdict": "ok"}, "options": {"rate_stages": [{}, {}]}}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["summary.json", "run.json"])
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_json_file_that_is_none_of_a_run_is_refused_in_one_line(
+    case: str, name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / f"run_{name}").write_bytes(REFUSED[case])
+    assert is_one_line(folder, capsys)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_in_a_files_place_is_refused_in_one_line(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / f"run_{name}").unlink()
+    (folder / f"run_{name}").mkdir()
+    assert is_one_line(folder, capsys)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"a;b;c\n1;2;3\n", b"\0" * 9000, b"a,a\n", b"\xff\xfe\x00"])
+def test_a_file_without_the_columns_is_refused_in_one_line(
+    data: bytes, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    requests(folder).write_bytes(data)
+    assert is_one_line(folder, capsys)
+
+
+def test_a_refusal_moves_no_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert is_one_line(tmp_path / "\x1b[2Jgone\r\n", capsys)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from(FILES), data=st.data(), output=st.sampled_from(["table", "json", "csv"]))
+def test_no_cut_and_no_byte_makes_a_traceback(
+    name: str, data: st.DataObject, output: str, whole: Path, tmp_path: Path
+) -> None:
+    for other in FILES:
+        shutil.copy(whole / f"run_{other}", tmp_path)
+    content = bytearray((whole / f"run_{name}").read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        content[place] = data.draw(st.integers(0, 255))
+    else:
+        del content[place : data.draw(st.integers(place + 1, len(content)))]
+    (tmp_path / f"run_{name}").write_bytes(content)
+    assert report.main([str(tmp_path / "run"), "-o", output, "--out", str(tmp_path / "out")]) in (0, 2)
+
+
+STATS = (
+    b"Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,"
+    b"Max Response Time,Average Content Size,Requests/s,Failures/s,50%,95%,99%,100%\r\n"
+    b'GET,"a ""b"", c",2,0,10,10,10,10,5,1,0,10,10,10,10\r\n'
+    b",Aggregated,2,0,10,10,10,10,5,1,0,10,10,10,10\r\n"
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, len(STATS) - 1), byte=st.none() | st.integers(0, 255))
+def test_nor_does_one_in_locusts_statistics(place: int, byte: int | None, tmp_path: Path) -> None:
+    rest = b"" if byte is None else bytes([byte]) + STATS[place + 1 :]
+    (tmp_path / "own_stats.csv").write_bytes(STATS[:place] + rest)
+    assert report.main([str(tmp_path / "own"), "--out", str(tmp_path / "out")]) in (0, 2)
+
+
+def test_locusts_statistics_without_a_request_have_no_percentile(tmp_path: Path) -> None:
+    head = STATS.split(b"\r\n")[0]
+    (tmp_path / "own_stats.csv").write_bytes(head + b"\n,Aggregated,0,0,0,0,0,0,0,0,0,N/A,N/A,N/A,N/A\n")
+    summary = report.summary_of(tmp_path / "own")
+    assert (summary["total_requests"], summary["latency_s"]["p95"]) == (0, None)

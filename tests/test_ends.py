@@ -1,0 +1,316 @@
+"""How a run ends that something has happened to: what it knows is kept, and what is missing is told."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+
+from harness import early_end
+from harness.arrivals import Due
+from harness.budget import Budget
+from harness.early_end import End
+from harness.errors import UsageError
+from harness.master import _accepts
+from harness.models import read
+from harness.open_loop import LEAD_S, OpenLoop, Standing
+from harness.outlet import open_outlet
+from harness.permits import PermitDesk
+from harness.plan import Plan, plan_of
+from harness.records import COLUMNS, Records, cells_of
+from harness.row_check import is_row
+from harness.streams import Lasting
+from locustfile import harness
+from providers.permit import Permit
+from seeds import SeedError, read_folder
+from tests.running import harnessed, run, start_and_wait
+from tests.test_records import a_call
+
+WHOLE = End(asked=False, spent=False, lasted_s=3.0, made=12, workers_gone=0)
+
+
+def a_plan(*arguments: str) -> Plan:
+    environment, _ = harnessed(["--headless", "--mock", "--models-file", "models.json", *arguments])
+    return plan_of({**vars(environment.parsed_options), "api_key": "", "header": []}, harness.classes)
+
+
+@pytest.fixture(autouse=True)
+def own_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+
+
+# Whether it ended early
+
+
+@pytest.mark.parametrize(
+    ("arguments", "end", "why"),
+    [
+        (["-i", "120"], WHOLE, "12 of 120 calls"),
+        (["-i", "120"], WHOLE._replace(asked=True), None),
+        (["-i", "120"], WHOLE._replace(spent=True), None),
+        (["-i", "120"], WHOLE._replace(spent=True, workers_gone=2), "all workers were gone (2 took part)"),
+        (["-t", "60s"], WHOLE, "by itself after 3.0 s"),
+        (["-t", "60s"], WHOLE._replace(lasted_s=59.5), None),
+        (["-t", "3s", "-i", "120"], WHOLE, None),
+        (["--rate-stages", "10:12s"], WHOLE, "12 of 120 calls"),
+    ],
+)
+def test_a_run_is_whole_if_it_reached_what_was_asked_or_was_asked_to_end(
+    arguments: list[str], end: End, why: str | None
+) -> None:
+    ended = early_end.ended(a_plan(*arguments), end)
+    assert ended["early"] is (why is not None)
+    assert (why or "") in (ended["why"] or "")
+
+
+# What would never end is refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--tags", "x", "-i", "3"], "--tags x leaves OpenAIUser without a task"),
+        (["-t", "0"], "--run-time must be at least a second, not 0"),
+        (["--autostart", "-u", "0", "-i", "3"], "--users must be a whole number from 1"),
+        (["--autostart", "--autoquit", "1"], "--autoquit needs a run that ends"),
+    ],
+)
+def test_what_would_never_end_is_refused(
+    arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    headless = [] if "--autostart" in arguments else ["--headless"]
+    given = [*headless, "--mock", "--models-file", "models.json", "--csv", str(tmp_path / "run"), *arguments]
+    with pytest.raises(SystemExit) as ended:
+        harnessed(given)
+    assert ended.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+    assert len(lines) == 1
+    assert says in lines[0]
+
+
+def test_excluded_tags_that_leave_the_task_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    given = ["--headless", "--mock", "--models-file", "models.json", "--csv", str(tmp_path / "run")]
+    harnessed([*given, "--exclude-tags", "slow", "-i", "1"])
+
+
+def test_a_pipe_is_no_models_file_and_no_seed_file(fifo: Path) -> None:
+    with pytest.raises(UsageError, match="not a regular file"):
+        read(fifo)
+    with pytest.raises(SeedError, match=r"seed\.txt: not a regular file"):
+        read_folder(fifo.parent)
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for(fifo: Path) -> None:
+    with pytest.raises(OSError, match="No such device"):
+        open_outlet(fifo)
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    path = tmp_path / "seed.txt"
+    os.mkfifo(path)
+    return path
+
+
+# A mistyped option is named
+
+MISTYPED = {
+    "--max_tokens 5": "unrecognized arguments: --max_tokens (did you mean --max-tokens?)",
+    "--max-token 5": "unrecognized arguments: --max-token (did you mean --max-tokens?)",
+    "-max-tokens 5": "unrecognized arguments: -max-tokens (did you mean --max-tokens?)",
+    "--frobnicate=12 -i 3": "unrecognized arguments: --frobnicate",
+    "--api_key=sk-secret-1 -i 3": "unrecognized arguments: --api_key (did you mean --api-key?)",
+    "-Ksk-secret-1": "unrecognized arguments: -K",
+    "-i 3 OpenUser": "unknown User class 'OpenUser': there are AnthropicUser, ",
+    "OpenAIUser -i 3 AnthropicUser": "unrecognized arguments: AnthropicUser",
+    "-i 3 --logfile nowhere/x.log": "--logfile nowhere/x.log: no such file or directory",
+}
+
+
+@pytest.mark.parametrize("line", MISTYPED)
+def test_a_mistyped_option_is_named_and_never_its_value(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", *line.split()])
+    assert ended.value.code == 2
+    says = capsys.readouterr().err
+    assert f"error: {MISTYPED[line]}" in says
+    assert len(says.splitlines()) == 1
+    assert "secret" not in says
+
+
+def test_what_is_spelt_right_is_not_touched() -> None:
+    environment, _ = harnessed(
+        ["OpenAIUser", "--headless", "--mock", "--models-file", "models.json", "--max-tokens", "5", "-i=1"]
+    )
+    assert environment.parsed_options.user_classes == ["OpenAIUser"]
+    assert environment.parsed_options.max_tokens == "5"
+
+
+# The rows' file in other hands
+
+
+def in_the_middle(tmp_path: Path, act: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    """Run 20 calls, and let something happen to the files after the tenth; return the summary and the environment."""
+    prefix = tmp_path / "out" / "run"
+    given = ["--headless", "--mock", "--mock-latency", "0", "--models-file", "models.json", "--csv", str(prefix)]
+    environment, ours = harnessed([*given, "-i", "20", "-o", "json"])
+    told: list[Any] = []
+    monkeypatch.setattr(ours, "_tell", lambda summary, given: told.append(summary))
+
+    def see(request_type: str, **_: Any) -> None:
+        seen.append(request_type)
+        if len(seen) == 10:
+            act(prefix)
+
+    seen: list[str] = []
+    environment.events.request.add_listener(see)
+    start_and_wait(environment, 1)
+    ours.end(environment)
+    return told[0], environment
+
+
+def test_a_folder_that_vanishes_costs_no_row_of_the_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def vanish(prefix: Path) -> None:
+        for path in prefix.parent.iterdir():
+            path.unlink()
+        prefix.parent.rmdir()
+
+    summary, environment = in_the_middle(tmp_path, vanish, monkeypatch)
+    assert summary["total_requests"] == summary["success_count"] == 20
+    assert environment.process_exit_code == 70
+
+
+def test_a_file_that_is_moved_is_read_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary, environment = in_the_middle(
+        tmp_path, lambda prefix: prefix.parent.rename(tmp_path / "elsewhere"), monkeypatch
+    )
+    assert summary["total_requests"] == 20
+    assert environment.process_exit_code == 70
+
+
+def test_a_file_that_is_cut_leaves_the_rest_and_the_loss_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def cut(prefix: Path) -> None:
+        with open(f"{prefix}_requests.csv", "r+") as file:
+            file.truncate(5)
+
+    summary, environment = in_the_middle(tmp_path, cut, monkeypatch)
+    assert summary["total_requests"] == 10
+    assert environment.process_exit_code == 70
+    assert "the run is not complete: 10 rows were lost with their file" in caplog.text
+    assert b"\0" not in (tmp_path / "out" / "run_requests.csv").read_bytes()
+
+
+def test_rows_are_not_written_behind_what_somebody_else_has_written(tmp_path: Path) -> None:
+    records = Records(tmp_path / "x_requests.csv")
+    records.append(cells_of(a_call()))
+    with open(records.path, "a") as file:
+        file.write("garbage\n")
+    with pytest.raises(OSError, match="somebody else has changed its size"):
+        records.append(cells_of(a_call(request=2)))
+    assert records.row_count == 1
+
+
+# Streams that go away
+
+
+class Gone:
+    """A terminal that was closed."""
+
+    def write(self, text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+    flush = close = write
+
+
+def test_a_stream_that_is_gone_takes_everything_in_silence() -> None:
+    stream: Any = Lasting(Gone())  # type: ignore[arg-type]
+    assert print("told", file=stream) is None
+    assert stream.write("told") == 4
+
+
+def test_a_stdout_that_is_gone_costs_neither_the_gates_nor_junit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.streams.take_stdout", Gone)
+    junit = tmp_path / "gates.xml"
+    environment, prefix = run(tmp_path, "-i", "3", "--fail-if", "max>0", "--junit", str(junit), monkeypatch=monkeypatch)
+    assert environment.process_exit_code == 70
+    assert 'failures="1"' in junit.read_text()
+    assert prefix.with_name("run_summary.json").exists()
+
+
+# Rows that no worker was asked for
+
+A_ROW = cells_of(a_call(worker="w-0", run_id="r", request=1))
+
+
+def test_a_row_has_every_column_and_in_each_what_it_can_have() -> None:
+    assert is_row(A_ROW, "r")
+    assert not is_row(A_ROW, "another run")
+    assert not is_row(A_ROW[:-1], "r")
+    assert not is_row({"request": 1}, "r")
+    wrong = {"request": "1", "latency_s": "fast", "outcome": "fine", "status": True, "prompt": None, "ttft_s": [0.1]}
+    for column, value in {**wrong, "lag_s": float("nan")}.items():
+        cells = list(A_ROW)
+        cells[COLUMNS.index(column)] = value
+        assert not is_row(cells, "r"), column
+
+
+class ARun:
+    """As much of a run as a master asks for."""
+
+    run_id, is_counted_out = "r", True
+
+
+def test_only_the_rows_of_granted_calls_are_accepted_and_each_once() -> None:
+    ended: list[int] = []
+    budget = Budget(3, lambda: ended.append(3))
+    desk = PermitDesk(budget, lambda worker, permit: None)
+    for worker in ("one", "one", "two"):
+        desk.want(worker)
+    run: Any = ARun()
+
+    def accepts(worker: str, number: int, **changes: Any) -> bool:
+        return _accepts(run, desk, worker, cells_of(a_call(request=number, **changes)))
+
+    assert not accepts("two", 1)
+    assert not accepts("one", 4)
+    assert not accepts("three", 1)
+    assert accepts("one", 1)
+    assert not accepts("one", 1)
+    assert not accepts("one", 2, latency_s="fast")
+    desk.bury({"one"})
+    assert (desk.lost_count, ended) == (1, [3])
+    assert not accepts("one", 3)
+    assert accepts("two", 3)
+    assert desk.lost_count == 0
+    assert not _accepts(run, desk, "one", "no row at all")
+
+
+# An open loop that falls behind shows it
+
+
+def test_the_standing_tells_asked_delivered_waiting_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("harness.open_loop.now", lambda: clock[0])
+    dropped: list[Permit] = []
+    loop = OpenLoop((Due(float(at), 1) for at in range(10)), 1, 3.0, 0.0, dropped.append, lambda: None)
+    warmup = loop.take()
+    assert loop.standing() == Standing(0, 0, 0, 0)
+    loop.end(warmup.number if warmup else 0)
+    loop.begin()
+    clock[0] = LEAD_S + 6.5
+    gevent.sleep(0)
+    gevent.sleep(0)
+    assert loop.standing() == Standing(7, 0, 7, 0)
+    assert loop.take() is not None  # After those that have waited for over 3 s.
+    assert loop.standing() == Standing(7, 1, 2, 4)
+    assert len(dropped) == 4
+    loop.close()
+    clock[0] += 100
+    assert loop.standing() == Standing(7, 1, 0, 6)

@@ -1,0 +1,600 @@
+"""What real servers and gateways answer, through each SDK: read if the SDK reads it, else failed with its words."""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import finishes
+from harness import session
+from mock import eventstream as encoder
+from providers import bedrock_families
+from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, sse
+from providers.answers.document import QUOTED
+from providers.call import (
+    Answer,
+    Call,
+    ErrorInStream,
+    IncompleteStream,
+    MalformedAnswer,
+)
+from providers.user import ERROR_CHARACTERS, REASON_CHARACTERS
+from tests.asking import APIS, Asker
+from tests.canned import STEP_S, Canned, answered, mocked
+from tests.test_streams import FAMILIES, UNKNOWN_MODEL
+from wire.exchange import Exchange
+
+QUICKLY = settings(deadline=None, max_examples=15)
+DISTINCT_APIS = [
+    case for case in APIS if case[0] not in ("azure-openai", "deepseek") and case != ("vertex-ai", "completions")
+]
+"""The others are read by the same readers through the same SDKs."""
+
+EVERY_API = pytest.mark.parametrize(("provider", "api"), DISTINCT_APIS)
+SSE_APIS = [(provider, api) for provider, api in DISTINCT_APIS if provider != "aws-bedrock"]
+WHOLE_OR_STREAMED = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+WAYS: list[tuple[str, str, str | None]] = [(provider, api, None) for provider, api in DISTINCT_APIS]
+WAYS += [("aws-bedrock", "completions", model) for model in [*FAMILIES, UNKNOWN_MODEL]]
+OUR_ERRORS = (ErrorInStream, IncompleteStream, MalformedAnswer, eventstream.BadChecksum)
+OUR_NAMES = {error.__name__ for error in OUR_ERRORS}
+WORDS = "upstream gone"
+Event = dict[str, Any] | bytes
+
+
+def sse_of(*events: Event) -> list[bytes]:
+    """Events as pieces, each with the name that its type is."""
+    pieces = []
+    for event in events:
+        data = event if isinstance(event, bytes) else json.dumps(event).encode()
+        name = event["type"] if isinstance(event, dict) and "type" in event else ""
+        pieces.append((f"event: {name}\n".encode() if name else b"") + b"data: " + data + b"\n\n")
+    return pieces
+
+
+def chunk(finish: str | None = None, **delta: Any) -> dict[str, Any]:
+    return {"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+
+def usage(output_tokens: int, reasoning_tokens: int | None = None) -> dict[str, Any]:
+    details = None if reasoning_tokens is None else {"reasoning_tokens": reasoning_tokens}
+    counts = {"prompt_tokens": 10, "completion_tokens": output_tokens, "completion_tokens_details": details}
+    return {"id": "c", "choices": [], "usage": counts}
+
+
+DONE = b"[DONE]"
+
+
+def chat(*events: Event, **wire: Any) -> Call:
+    """A call of OpenAI's chat whose every event is a read of its own."""
+    return answered("openai", "chat", Canned(sse_of(*events), kind="text/event-stream", **wire))
+
+
+def steps(value: float | None) -> int | None:
+    """A time in steps of the canned wire."""
+    return None if value is None else int(value / STEP_S)
+
+
+# Errors
+
+ERRORS: dict[str, Any] = {
+    "an object": {"error": {"message": WORDS, "type": "server_error", "code": 502}},
+    "a text": {"error": WORDS},
+    "flat": {"object": "error", "message": WORDS, "type": "NotFoundError", "code": 404},
+    "a message and a code": {"message": WORDS, "code": 502},
+    "a detail": {"detail": WORDS},
+    "details of fields": {"detail": [{"loc": ["body", "model"], "msg": WORDS, "type": "missing"}]},
+    "in an array": [{"error": {"code": 429, "message": WORDS, "status": "RESOURCE_EXHAUSTED"}}],
+    "error is true": {"error": True, "message": WORDS},
+    "error is a number": {"error": 500, "message": WORDS},
+    "errors": {"errors": [{"message": WORDS}]},
+    "typed": {"type": "error", "error": {"type": "overloaded_error", "message": WORDS}},
+    "from the provider behind": {"error": {"message": "Provider returned error", "metadata": {"raw": WORDS}}},
+}
+EVERY_ERROR = pytest.mark.parametrize("body", ERRORS.values(), ids=ERRORS.keys())
+
+
+@EVERY_API
+@WHOLE_OR_STREAMED
+@EVERY_ERROR
+def test_an_error_that_calls_itself_a_200_is_told_in_its_own_words(
+    provider: str, api: str, stream: bool, body: Any
+) -> None:
+    call = answered(provider, api, Canned([json.dumps(body).encode()]), stream=stream)
+    assert (call.outcome, call.status) == ("failed", 200)
+    assert WORDS in str(call.error)
+    assert str(call.error).partition(":")[0] in OUR_NAMES
+
+
+@EVERY_API
+@WHOLE_OR_STREAMED
+@pytest.mark.parametrize("status", [429, 500])
+def test_the_words_of_an_error_status_reach_the_user(provider: str, api: str, stream: bool, status: int) -> None:
+    bodies = [*(json.dumps(body).encode() for body in ERRORS.values()), WORDS.encode()]
+    for body in [*bodies, b"\xef\xbb\xbf" + bodies[0], f"<html><p>{WORDS}</p></html>".encode()]:
+        call = answered(provider, api, Canned([body], status=status), stream=stream)
+        assert (call.outcome, call.status) == ("failed", status)
+        assert WORDS in str(call.error), body
+        assert not str(call.error).startswith(("KeyError", "AttributeError", "TypeError", "ValueError"))
+
+
+@pytest.mark.parametrize(("provider", "api"), SSE_APIS)
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"event: error\ndata: " + json.dumps({"message": WORDS, "code": 503}).encode() + b"\n\n",
+        b"event: error\ndata: " + WORDS.encode() + b"\n\n",
+        *(b"data: " + json.dumps(body).encode() + b"\n\n" for body in ERRORS.values()),
+        json.dumps({"error": {"message": WORDS}}).encode() + b"\n",
+        json.dumps({"error": {"message": WORDS}}, indent=1).encode(),
+    ],
+)
+def test_an_error_within_a_stream_is_told_in_its_own_words(provider: str, api: str, event: bytes) -> None:
+    first, *_ = mocked(provider, api, stream=True).partition(b"\n\n")
+    call = answered(provider, api, Canned([first + b"\n\n", event], kind="text/event-stream"))
+    assert (call.outcome, str(call.error).partition(":")[0]) == ("failed", "ErrorInStream")
+    assert WORDS in str(call.error)
+
+
+@pytest.mark.parametrize("nothing", [None, {}, "", False, []])
+@EVERY_API
+@WHOLE_OR_STREAMED
+def test_an_error_that_is_nothing_is_no_error(provider: str, api: str, stream: bool, nothing: Any) -> None:
+    if provider == "aws-bedrock" and stream:
+        return  # Its frames are events by their headers.
+    body = mocked(provider, api, stream)
+    extended = body.replace(b"{", b'{"error": ' + json.dumps(nothing).encode() + b", ", 1)
+    if stream:
+        extended = body.replace(b"data: {", b'data: {"error": ' + json.dumps(nothing).encode() + b", ")
+    assert answered(provider, api, Canned([extended]), stream=stream).error is None
+
+
+@pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource", "network_error", "ERROR_TOXIC"])
+def test_a_finish_reason_that_says_that_the_provider_failed_is_a_failure(reason: str) -> None:
+    streams = [chat(chunk(content="Hi"), chunk(reason), DONE), chat(chunk(content="Hi"), chunk(reason))]
+    body = {"choices": [{"message": {"content": "Hi"}, "finish_reason": reason}]}
+    for call in [*streams, answered("openai", "chat", Canned([json.dumps(body).encode()]), stream=False)]:
+        assert (call.outcome, call.finish_reason) == ("failed", reason)
+        assert call.error == f"ErrorInStream: finish reason {reason}"
+
+
+def test_an_error_in_a_choice_is_told() -> None:
+    error = {"code": 502, "message": WORDS}
+    broken = {"choices": [{"delta": {"content": ""}, "finish_reason": "error", "error": error}]}
+    assert chat(chunk(content="Hi"), broken, DONE).error == f"ErrorInStream: 502: {WORDS}"
+    assert chat(chunk(content="Hi"), chunk("error"), {"error": error}).error == f"ErrorInStream: 502: {WORDS}"
+
+
+@pytest.mark.parametrize(
+    ("model", "chunks"),
+    [
+        ("cohere.command-r-v1:0", [{"text": "Hi"}, {"is_finished": True, "finish_reason": "ERROR"}]),
+        ("cohere.command-text-v14", [{"text": "Hi"}, {"is_finished": True, "finish_reason": "ERROR_TOXIC"}]),
+        ("meta.llama3-70b-instruct-v1:0", [{"generation": "Hi", "stop_reason": "error"}]),
+        ("mistral.mistral-large-2407-v1:0", [{"choices": [{"message": {"content": "Hi"}, "stop_reason": "error"}]}]),
+        ("anthropic.claude-v2", [{"completion": "Hi", "stop_reason": "error"}]),
+    ],
+)
+def test_a_failure_by_its_reason_is_one_in_every_family(model: str, chunks: list[dict[str, Any]]) -> None:
+    frames = [encoder.event("chunk", {"bytes": b64encode(json.dumps(body).encode()).decode()}) for body in chunks]
+    call = answered("aws-bedrock", "completions", Canned(frames), model=model)
+    assert (call.outcome, call.ttft_s is not None) == ("failed", True)
+    assert str(call.error).lower().startswith("errorinstream: finish reason error")
+
+
+def test_the_table_knows_each_reason_once_and_an_unknown_one_is_a_success() -> None:
+    for api, reasons in finishes.TABLE.items():
+        assert {finishes.meaning(api, word) for word in reasons.finishes.split()} == {"finish"}
+        assert {finishes.meaning(api, word) for word in reasons.failures.split()} <= {"failure"}
+    assert finishes.meaning("openai", "new_next_year") == "unknown"
+    assert (finishes.is_known("END_TURN"), finishes.is_known("new_next_year")) == (True, False)
+    call = chat(chunk(content="Hi"), chunk("new_next_year"), DONE)
+    assert (call.outcome, call.finish_reason) == ("ok", "new_next_year")
+
+
+def test_a_protocols_word_for_no_reason_is_no_finish() -> None:
+    body = {"candidates": [{"content": {"parts": [{"text": "Hi"}]}, "finishReason": "FINISH_REASON_UNSPECIFIED"}]}
+    call = answered("vertex-ai", "chat", Canned([json.dumps(body).encode()]), stream=False)
+    assert str(call.error).startswith("IncompleteStream")
+
+
+def test_what_a_server_says_goes_into_rows_redacted_in_one_line_and_cut() -> None:
+    hostile = "=1+1,\n\r\x00\ud83d\u202e sk-secret-1 " + "x" * 10_000
+    wires = [Canned(sse_of(chunk(content="Hi"), chunk(hostile), DONE)), Canned(sse_of({"error": hostile}))]
+    for wire, characters in zip(wires, (REASON_CHARACTERS, ERROR_CHARACTERS), strict=True):
+        asker = Asker("openai", "http://mock.invalid", wire, stream=True)
+        vars(asker.session)["redact"] = lambda text: text.replace("sk-secret-1", "***")
+        call = asker.ask()
+        shown = str(call.finish_reason or call.error)
+        assert "=1+1, *** xxx" in shown
+        assert (len(shown), shown[-1], shown.isprintable()) == (characters, "…", True)
+
+
+# Surprises
+
+SURPRISES: list[Any] = [None, "x", 7, 1.5, True, [], ["x"], [None], {}, {"a": 1}, [[]], [{}], ""]
+
+
+def nodes(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of everything within a JSON value."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        yield from nodes(item, (*path, name))
+
+
+def with_surprise(value: Any, path: tuple[Any, ...], surprise: Any) -> Any:
+    if not path:
+        return surprise
+    copied = value.copy()
+    copied[path[0]] = with_surprise(value[path[0]], path[1:], surprise)
+    return copied
+
+
+def assert_read_or_refused(call: Call) -> None:
+    kind = str(call.error).partition(":")[0]
+    assert call.outcome == "ok" or kind in OUR_NAMES | {"ResponseParserError"}, call.error
+
+
+@pytest.mark.parametrize(("provider", "api", "model"), WAYS)
+def test_no_surprise_in_a_whole_answer_raises_anything_but_our_own_errors(
+    provider: str, api: str, model: str | None
+) -> None:
+    options = {"model": model} if model else {}
+    body = json.loads(mocked(provider, api, stream=False, **options))
+    wire = Canned([])
+    asker = Asker(provider, "http://mock.invalid", wire, api=api, **options)
+    for path in nodes(body):
+        for surprise in SURPRISES:
+            wire.pieces = [json.dumps(with_surprise(body, path, surprise)).encode()]
+            assert_read_or_refused(asker.ask())
+
+
+@pytest.mark.parametrize(("provider", "api", "model"), WAYS)
+@QUICKLY
+@given(data=st.data())
+def test_no_surprise_in_a_stream_raises_anything_but_our_own_errors(
+    provider: str, api: str, model: str | None, data: st.DataObject
+) -> None:
+    events, write = unpacked(provider, api, model)
+    at = data.draw(st.integers(0, len(events) - 1))
+    name, body = events[at]
+    if isinstance(body, bytes):
+        return
+    surprising = with_surprise(
+        body, data.draw(st.sampled_from(list(nodes(body)))), data.draw(st.sampled_from(SURPRISES))
+    )
+    pieces = [write(*event) for event in (*events[:at], (name, surprising), *events[at + 1 :])]
+    assert_read_or_refused(answered(provider, api, Canned(pieces), **({"model": model} if model else {})))
+
+
+Named = tuple[str, Any]
+
+
+def unpacked(provider: str, api: str, model: str | None) -> tuple[list[Named], Callable[[str, Any], bytes]]:
+    """The mock's stream as events, and how to write them again."""
+    raw = mocked(provider, api, True, **({"model": model} if model else {}))
+    if provider != "aws-bedrock":
+        return [(name, data if data == DONE else json.loads(data)) for name, data in sse.events([raw])], written_sse
+    frames = [(name, json.loads(data)) for name, data in eventstream.events([raw])]
+    if api == "chat":
+        return frames, encoder.event
+    return [(name, json.loads(b64decode(data["bytes"]))) for name, data in frames], written_chunk
+
+
+def written_sse(name: str, body: Any) -> bytes:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return (f"event: {name}\n".encode() if name else b"") + b"data: " + data + b"\n\n"
+
+
+def written_chunk(name: str, body: Any) -> bytes:
+    return encoder.event(name, {"bytes": b64encode(json.dumps(body).encode()).decode()})
+
+
+def test_a_malformed_answer_is_quoted() -> None:
+    body = b"data: {\n" + b"x" * 1000
+    call = answered("openai", "chat", Canned([body]), stream=False)
+    assert str(call.error).startswith("MalformedAnswer: not JSON")
+    assert f"“data: {{ {'x' * (QUOTED - 8)}…”" in str(call.error)
+    lacking = answered("openai", "chat", Canned([b'{"id": "c"}']), stream=False)
+    assert lacking.error == 'MalformedAnswer: the answer can\'t be read (it lacks \'choices\'): “{"id": "c"}”'
+
+
+# However it is cut, and whatever the bytes
+
+Read = Callable[[list[bytes]], Answer]
+
+
+def of_sse(read: Any) -> Read:
+    return lambda pieces: reading.stream(sse.events(pieces), read)
+
+
+def of_frames(read: Any) -> Read:
+    return lambda pieces: reading.stream(eventstream.events(pieces), read)
+
+
+def of_family(model: str) -> Read:
+    return lambda pieces: bedrock_families.of(model).answer_stream(eventstream.events(pieces))
+
+
+READERS: dict[str, tuple[str, str, str | None, Read]] = {
+    "chat": ("openai", "chat", None, of_sse(openai.chat_stream)),
+    "completions": ("openai", "completions", None, of_sse(openai.chat_stream)),
+    "responses": ("openai", "responses", None, of_sse(openai.response_stream)),
+    "messages": ("anthropic", "chat", "claude-reason", of_sse(anthropic.message_stream)),
+    "complete": ("anthropic", "completions", None, of_sse(anthropic.completion_stream)),
+    "gemini": ("vertex-ai", "chat", "gemini-reason", of_sse(gemini.content_stream)),
+    "converse": ("aws-bedrock", "chat", None, of_frames(converse.message_stream)),
+    **{model: ("aws-bedrock", "completions", model, of_family(model)) for model in (*FAMILIES, UNKNOWN_MODEL)},
+}
+EVERY_READER = pytest.mark.parametrize("name", READERS)
+
+
+@EVERY_READER
+@QUICKLY
+@given(data=st.data())
+def test_any_cutting_of_a_stream_gives_the_same_parts(name: str, data: st.DataObject) -> None:
+    provider, api, model, read = READERS[name]
+    raw = mocked(provider, api, True, **({"model": model} if model else {}))
+    if provider != "aws-bedrock":
+        raw = data.draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + raw.replace(
+            b"\n", data.draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
+        )
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=12)))
+    pieces = [raw[start:end] for start, end in pairwise([0, *cuts, len(raw)])]
+    assert list(read(pieces)) == list(read([raw])) != []
+
+
+@EVERY_READER
+@QUICKLY
+@given(data=st.data())
+def test_no_bytes_make_a_reader_raise_anything_but_our_own_errors(name: str, data: st.DataObject) -> None:
+    provider, api, model, read = READERS[name]
+    raw = mocked(provider, api, True, **({"model": model} if model else {}))
+    at = data.draw(st.integers(0, len(raw)))
+    spoilt = raw[:at] + data.draw(st.binary(max_size=30)) + raw[data.draw(st.integers(at, len(raw))) :]
+    for pieces in ([spoilt], [spoilt[:at], spoilt[at:]], data.draw(st.lists(st.binary(max_size=40), max_size=5))):
+        with suppress(*OUR_ERRORS):
+            list(read(pieces))
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"9" * 10_000, b'{"choices":' + b"[" * 5000])
+def test_what_nests_too_deep_is_refused(body: bytes) -> None:
+    assert str(answered("openai", "chat", Canned([body]), stream=False).error).startswith("MalformedAnswer")
+    assert str(chat(body).error).startswith(("MalformedAnswer", "IncompleteStream"))
+
+
+# As tolerant as the SDK
+
+PINGS = b": comment\n\nevent: ping\ndata: {}\n\nevent: ping\ndata: not JSON\n\nid: 7\nretry: 5\n\n"
+SPOILT: dict[str, Callable[[bytes], bytes]] = {
+    "CRLF": lambda raw: raw.replace(b"\n", b"\r\n"),
+    "CR": lambda raw: raw.replace(b"\n", b"\r"),
+    "BOM": lambda raw: b"\xef\xbb\xbf" + raw,
+    "no empty line": lambda raw: raw.rstrip(b"\n") + b"\n",
+    "no line feed": lambda raw: raw.rstrip(b"\n"),
+    "DONE and a space": lambda raw: raw.replace(b"[DONE]", b"[DONE] "),
+    "pings": lambda raw: PINGS + raw,
+    "surrogates and NaN": lambda raw: raw.replace(b"data: {", b'data: {"half": "\\ud83d", "no number": NaN, '),
+}
+
+
+@pytest.mark.parametrize(("provider", "api"), SSE_APIS)
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
+def test_what_an_sdk_reads_in_a_stream_is_read(provider: str, api: str, spoil: Callable[[bytes], bytes]) -> None:
+    raw = mocked(provider, api, stream=True)
+    assert answered(provider, api, Canned([spoil(raw)])).error is None
+
+
+@EVERY_API
+def test_what_an_sdk_reads_in_a_whole_answer_is_read(provider: str, api: str) -> None:
+    raw = mocked(provider, api, stream=False)
+    for spoilt in (b"\xef\xbb\xbf" + raw, raw.replace(b"{", b'{"half": "\\ud83d", "no number": NaN, ', 1)):
+        assert answered(provider, api, Canned([spoilt]), stream=False).error is None
+
+
+def test_types_that_stand_only_in_event_lines_are_read() -> None:
+    raw = mocked("anthropic", "chat", stream=True)
+    events = [(name, json.loads(data)) for name, data in sse.events([raw])]
+    pieces = [written_sse(name, {key: value for key, value in body.items() if key != "type"}) for name, body in events]
+    assert answered("anthropic", "chat", Canned(pieces)).error is None
+
+
+def test_half_an_emoji_is_content() -> None:
+    half = b'{"choices":[{"delta":{"content":"\\ud83d"},"finish_reason":null}]}'
+    call = chat(half, half, chunk("stop"), DONE)
+    assert (call.outcome, call.content_events) == ("ok", 2)
+
+
+def test_half_an_emoji_does_not_keep_a_body_out_of_a_log() -> None:
+    wired = Exchange(keep_body=True)
+    wired.received(b'{"text": "\\ud83d"}', at=0.0)
+    assert session._body_line(wired).encode() == b'{"text": "?"}'
+
+
+@pytest.mark.parametrize("later", [None, {}, {"prompt_tokens": None, "completion_tokens": None}, [], "x"])
+def test_a_later_usage_that_counts_nothing_erases_nothing(later: Any) -> None:
+    call = chat(chunk(content="Hi"), chunk("stop"), usage(5), {"choices": [], "usage": later}, DONE)
+    assert (call.error, call.input_tokens, call.output_tokens) == (None, 10, 5)
+
+
+def test_usage_in_floats_is_counted_and_a_later_stop_reason_may_be_missing() -> None:
+    assert chat(chunk("stop"), {"choices": [], "usage": {"completion_tokens": 5.0}}, DONE).output_tokens == 5
+    ends = [
+        {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 9}}
+        for delta in ({"stop_reason": "max_tokens"}, {})
+    ]
+    call = answered("anthropic", "chat", Canned(sse_of(*ends, {"type": "message_stop"})))
+    assert (call.finish_reason, call.output_tokens) == ("max_tokens", 9)
+
+
+def test_reasoning_that_a_total_adds_is_output() -> None:
+    counts = {"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 20}}
+    for total_tokens, output_tokens in ((35, 25), (15, 5), (None, 5)):
+        told = {"choices": [], "usage": {**counts, "total_tokens": total_tokens}}
+        call = chat(chunk(content="Hi"), chunk("stop"), told, DONE)
+        assert (call.output_tokens, call.reasoning_tokens) == (output_tokens, 20)
+
+
+@pytest.mark.parametrize("message", [{}, {"message": None}, {"message": {"role": "assistant"}}])
+def test_a_filtered_answer_without_content_is_finished(message: dict[str, Any]) -> None:
+    body = {"choices": [{"index": 0, "finish_reason": "content_filter", **message}]}
+    call = answered("azure-openai", "chat", Canned([json.dumps(body).encode()]), stream=False)
+    assert (call.outcome, call.finish_reason, call.content_events) == ("ok", "content_filter", 0)
+
+
+# Content, and the figures of it
+
+REASONING_DELTAS: dict[str, dict[str, Any]] = {
+    "DeepSeek": {"reasoning_content": "Hm"},
+    "vLLM": {"reasoning": "Hm"},
+    "both": {"reasoning": "Hm", "reasoning_content": "Hm", "reasoning_details": [{"text": "Hm"}]},
+    "OpenRouter": {"reasoning": None, "reasoning_details": [{"type": "reasoning.text", "text": "Hm"}]},
+    "Magistral": {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}]},
+}
+
+
+@pytest.mark.parametrize("delta", REASONING_DELTAS.values(), ids=REASONING_DELTAS.keys())
+def test_reasoning_is_read_under_each_of_its_names(delta: dict[str, Any]) -> None:
+    text = chunk(content=[{"type": "text", "text": "Hi"}] if "content" in delta else "Hi")
+    call = chat(
+        chunk(role="assistant", content=""), chunk(**delta), chunk(**delta), text, chunk("stop"), usage(7), DONE
+    )
+    assert [steps(figure) for figure in (call.ttft_s, call.ttfv_s)] == [2, 4]
+    assert (call.content_events, call.content_reads) == (3, 3)
+    assert call.tpot_s == pytest.approx(2 * STEP_S / 6)
+
+
+CONTENT_WITHOUT_TEXT: list[tuple[str, str, list[Event]]] = [
+    ("openai", "chat", [chunk(tool_calls=[{"function": {"name": "f"}}]), chunk("tool_calls"), DONE]),
+    ("openai", "chat", [chunk(function_call={"arguments": "{"}), chunk("function_call"), DONE]),
+    ("openai", "chat", [chunk(refusal="No"), chunk("stop"), DONE]),
+    ("openai", "responses", [
+        {"type": "response.output_item.added", "item": {"type": "function_call", "name": "f", "arguments": ""}},
+        {"type": "response.completed", "response": {"status": "completed"}},
+    ]),
+    ("openai", "responses", [
+        {"type": "response.refusal.delta", "delta": "No"},
+        {"type": "response.completed", "response": {"status": "completed"}},
+    ]),
+    ("anthropic", "chat", [
+        {"type": "content_block_start", "content_block": {"type": "tool_use", "name": "f", "input": {}}},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}}, {"type": "message_stop"},
+    ]),
+    ("vertex-ai", "chat", [
+        {"candidates": [{"content": {"parts": [{"functionCall": {"name": "f", "args": {}}}]}, "finishReason": "STOP"}]},
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("provider", "api", "events"), CONTENT_WITHOUT_TEXT)
+def test_a_tool_call_and_a_refusal_are_visible_content(provider: str, api: str, events: list[Event]) -> None:
+    call = answered(provider, api, Canned(sse_of(*events)))
+    assert (call.error, call.content_events, steps(call.ttft_s), steps(call.ttfv_s)) == (None, 1, 1, 1)
+
+
+def test_a_tool_call_of_converse_is_content_too() -> None:
+    frames = [
+        encoder.event("contentBlockStart", {"start": {"toolUse": {"toolUseId": "t", "name": "f"}}}),
+        encoder.event("contentBlockDelta", {"delta": {"toolUse": {"input": "{}"}}}),
+        encoder.event("messageStop", {"stopReason": "tool_use"}),
+    ]
+    call = answered("aws-bedrock", "chat", Canned(frames))
+    assert (call.error, call.content_events, steps(call.ttfv_s)) == (None, 2, 1)
+
+
+@EVERY_API
+@WHOLE_OR_STREAMED
+def test_the_content_of_every_answer_is_counted(provider: str, api: str, stream: bool) -> None:
+    call = answered(provider, api, Canned([mocked(provider, api, stream)]), stream=stream)
+    assert call.content_events == (3 if stream else 1)
+    assert call.content_reads == (1 if stream else None)
+
+
+def test_an_answer_without_content_has_none() -> None:
+    call = chat(chunk(role="assistant", content=""), chunk("stop"), DONE)
+    assert (call.outcome, call.content_events, call.content_reads, call.ttft_s) == ("ok", 0, None, None)
+
+
+def test_reasoning_that_was_counted_but_not_streamed_is_no_part_of_tpot() -> None:
+    words = [chunk(content="w ") for _ in range(11)]
+    call = chat(chunk(role="assistant", content=""), b"{}", *words, chunk("stop"), usage(211, 200), DONE)
+    assert call.tpot_s == pytest.approx(STEP_S)
+    assert call.output_tokens_per_s == pytest.approx(1 / STEP_S)
+
+
+def test_reasoning_that_was_streamed_as_a_summary_leaves_the_visible_part() -> None:
+    counts = {"input_tokens": 1, "output_tokens": 205, "output_tokens_details": {"reasoning_tokens": 200}}
+    summary = [{"type": "response.reasoning_summary_text.delta", "delta": "Hm"}] * 3
+    text = [{"type": "response.output_text.delta", "delta": "w"}] * 5
+    end = {"type": "response.completed", "response": {"status": "completed", "usage": counts}}
+    call = answered("openai", "responses", Canned(sse_of(*summary, *text, end)))
+    assert (steps(call.ttft_s), steps(call.ttfv_s)) == (1, 4)
+    assert call.tpot_s == pytest.approx(STEP_S)
+
+
+def test_a_summary_of_thinking_whose_share_is_not_told_leaves_no_tpot() -> None:
+    thinking = {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "Hm"}}
+    text = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "w"}}
+    for share, tpot_s in (({}, None), ({"output_tokens_details": {"thinking_tokens": 97}}, STEP_S)):
+        counts = {"output_tokens": 100, **share}
+        end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": counts}
+        call = answered("anthropic", "chat", Canned(sse_of(thinking, text, text, text, end, {"type": "message_stop"})))
+        assert call.tpot_s == (None if tpot_s is None else pytest.approx(tpot_s))
+        assert call.itl_mean_s == pytest.approx(STEP_S)
+
+
+@pytest.mark.parametrize(
+    ("reads", "has_pace"),
+    [
+        ([12], False),
+        ([11, 1], False),
+        ([1, 11], False),
+        ([1, 5, 6], True),
+        ([4, 4, 4], False),
+        ([2] + [1] * 17, False),
+        ([2] + [1] * 18, True),
+        ([1, 1], True),
+        ([2], False),
+        ([1], False),
+        ([1] * 12, True),
+    ],
+)
+def test_a_pace_is_told_only_where_it_was_observed(reads: list[int], has_pace: bool) -> None:
+    pieces = [b"".join(sse_of(*[chunk(content="w")] * count)) for count in reads]
+    end = b"".join(sse_of(chunk("stop"), usage(50), DONE))
+    call = answered("openai", "chat", Canned([*pieces, end]))
+    assert (call.content_events, call.content_reads) == (sum(reads), len(reads))
+    paced = (call.tpot_s, call.itl_mean_s, call.itl_max_s, call.output_tokens_per_s)
+    assert [figure is not None for figure in paced] == [has_pace] * 4
+    assert bool(call.gaps_s) is has_pace
+    assert steps(call.ttft_s) == 1
+
+
+@pytest.mark.parametrize(("lag_s", "joined"), [(None, None), (0.0, 0), (0.0009, 0), (0.0011, 2)])
+def test_a_read_that_was_taken_up_late_with_several_events_may_have_joined_them(
+    lag_s: float | None, joined: int | None
+) -> None:
+    pieces = [b"".join(sse_of(*[chunk(content="w")] * count)) for count in (1, 3, 1, 2)]
+    call = answered("openai", "chat", Canned([*pieces, *sse_of(chunk("stop"), DONE)], lag_s=lag_s))
+    assert call.joined_reads == joined
+
+
+# Bedrock's families that speak as OpenAI's chat does
+
+
+@WHOLE_OR_STREAMED
+@pytest.mark.parametrize("ending", ["stop_reason", "finish_reason"])
+@pytest.mark.parametrize("part", ["message", "delta"])
+def test_a_mistral_of_bedrock_speaks_chat(stream: bool, ending: str, part: str) -> None:
+    choice = {"index": 0, part: {"role": "assistant", "content": "Hello"}, ending: "stop"}
+    raw = json.dumps({"id": "x", "object": "chat.completion", "choices": [choice]}).encode()
+    body = encoder.event("chunk", {"bytes": b64encode(raw).decode()}) if stream else raw
+    model = "us.mistral.mistral-large-2407-v1:0"
+    call = answered("aws-bedrock", "completions", Canned([body]), model=model, stream=stream)
+    assert (call.error, call.finish_reason, call.content_events) == (None, "stop", 1)

@@ -1,0 +1,78 @@
+"""Where a run's files stand: under a number of its own, and to be found again."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import report
+from harness.results import Results
+from tests.command_line import PROJECT
+from tests.running import run
+
+CLAIMING = """
+import sys
+from harness.results import Results
+
+sys.stdin.read(1)
+print(Results(sys.argv[1], "out/run").prefix)
+"""
+
+
+def test_five_runs_at_once_under_one_prefix_get_five_numbers(empty_folder: Path) -> None:
+    command = [sys.executable, "-c", CLAIMING]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    pipe = subprocess.PIPE
+    runs = [
+        subprocess.Popen([*command, f"run-{number}"], stdin=pipe, stdout=pipe, env=environment, text=True)
+        for number in range(5)
+    ]
+    for process in runs:
+        assert process.stdin is not None
+        process.stdin.close()
+    claimed = {process.communicate()[0].strip() for process in runs}
+    assert claimed == {"out/run", *(f"out/run-{number}" for number in range(2, 6))}
+
+
+@pytest.mark.parametrize("name", ["requests.csv", "failures.csv", "summary.json"])
+def test_a_prefix_under_which_any_file_of_a_run_stands_is_used(name: str, empty_folder: Path) -> None:
+    Path(f"run_{name}").write_text("precious")
+    assert Results("r", "run").prefix == Path("run-2")
+    assert Path(f"run_{name}").read_text() == "precious"
+
+
+def a_run(folder: Path, *arguments: str) -> str:
+    """Make a run; return its id."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        run(folder, "-i", "1", *arguments, monkeypatch=monkeypatch)
+    return newest_id()
+
+
+def newest_id() -> str:
+    assert report.main(["-o", "json", "--out", "report.json"]) == 0
+    return str(json.loads(Path("report.json").read_text())["run_id"])
+
+
+def id_under(prefix: str) -> str:
+    return str(json.loads(Path(f"{prefix}_run.json").read_text())["run_id"])
+
+
+def test_a_report_without_a_path_is_of_the_newest_run_wherever_it_is(empty_folder: Path) -> None:
+    elsewhere = Path("else/where")
+    elsewhere.mkdir(parents=True)
+    assert a_run(elsewhere) == id_under("else/where/run")
+    own_folder = a_run(empty_folder, "--csv", "")
+    assert own_folder == (empty_folder / "results" / "latest").resolve().name
+    assert a_run(elsewhere) == id_under("else/where/run-2")
+    for path in elsewhere.glob("run-2_*"):
+        path.unlink()
+    assert newest_id() == own_folder
+
+
+def test_without_a_place_for_the_pointer_a_run_goes_on(empty_folder: Path) -> None:
+    Path("results").write_text("a file")
+    assert Results("r", "run").prefix == Path("run")
+    assert report.main([]) == 2
