@@ -71,8 +71,8 @@ class MalformedAnswer(Exception):
     """The answer, or an event of it, is not what the API answers; the text quotes its beginning."""
 
 
-LATE_READ_S = 0.001
-"""A read that was taken up later than this after its last packet may have joined packets that came apart."""
+SPREAD_LIMIT_S = 0.001
+"""Pieces of one read that may have come over a longer time than this have no times of their own."""
 
 
 @dataclass(slots=True)
@@ -103,8 +103,9 @@ class Call:
     itl_mean_s, _max_s   over the gaps between two reads that carried content (reads, not tokens); `None` where no
                          pace was observed
     output_tokens_per_s  1 / tpot_s
-    lag_s                how late, at worst, an arrived packet was taken up: our own lateness, already left out of the
-                         other figures; `None` where the kernel gives no arrival times (TLS, not Linux, the mock)
+    lag_s                how long, at worst, the first byte of a read may have waited for us. The other figures are
+                         free of it, but for what was joined; `None` where the kernel gives no arrival times (not Linux,
+                         the mock)
     worker               which worker made the call, in a distributed run
     scheduled_at         when it should have started, UTC (open loop only, as the next three)
     start_lag_s          how long after that it started; `None` for a dropped call, which never did: its start_s and
@@ -114,7 +115,9 @@ class Call:
     content_events       pieces of the answer that carried content: text, reasoning, a tool call or a refusal; 0 for an
                          answer that was finished without any
     content_reads        the reads that completed them (streams only): 1 for a stream that arrived in one piece
-    joined_reads         reads with more than one piece that were taken up late: their packets may have come apart
+    joined_reads         reads of more than one piece that were taken up late and may have come over more than
+                         `SPREAD_LIMIT_S`: all have the time of the last. `None` where the kernel gives no arrival times
+    first_read_joined    1 if the first content came with such a read, so that TTFT may be too long; else 0
     error_reason         what failed on the wire, in fixed words such as `refused` or `timed out within the body`;
                          `None` for an answer that says itself what is wrong
     gaps_s               the gaps themselves: for the run's histogram, no column
@@ -159,6 +162,7 @@ class Call:
     content_events: int | None = None
     content_reads: int | None = None
     joined_reads: int | None = None
+    first_read_joined: int | None = None
     error_reason: str | None = None
     gaps_s: list[float] = field(default_factory=list, repr=False)
     _last_content_s: float | None = None
@@ -167,15 +171,15 @@ class Call:
     _first_read_events: int = 0
     _read_is_joined: bool = False
 
-    def take(self, part: Part, at_s: float | None, read_lag_s: float | None = None) -> None:
+    def take(self, part: Part, at_s: float | None, read_spread_s: float | None = None) -> None:
         """Keep what a part of the answer tells.
 
         at_s        when the read arrived that completed it, counted from the call's start; `None` for an answer that
                     comes whole, whose pace is not observed
-        read_lag_s  how late that read was taken up; `None` where that is unknown
+        read_spread_s  over how long, at most, that read's bytes may have come; `None` where that is unknown
         """
         if isinstance(part, Delta):
-            self._take_content(part, at_s, read_lag_s)
+            self._take_content(part, at_s, read_spread_s)
         elif isinstance(part, Usage):
             self._take_usage(part)
         else:
@@ -183,7 +187,7 @@ class Call:
         if self.content_events is None:
             self.content_events = 0
 
-    def _take_content(self, part: Delta, at_s: float | None, read_lag_s: float | None) -> None:
+    def _take_content(self, part: Delta, at_s: float | None, read_spread_s: float | None) -> None:
         self._is_partial = self._is_partial or part.partial
         if not part.text:
             return
@@ -191,15 +195,15 @@ class Call:
         if at_s is None:
             return
         if at_s == self._last_content_s:
-            self._take_joined(read_lag_s)
+            self._take_joined(read_spread_s)
         else:
-            self._take_read(at_s, read_lag_s)
+            self._take_read(at_s, read_spread_s)
         if part.reasoning:
             self._last_reasoning_s = at_s
         elif self.ttfv_s is None:
             self.ttfv_s = at_s
 
-    def _take_read(self, at_s: float, read_lag_s: float | None) -> None:
+    def _take_read(self, at_s: float, read_spread_s: float | None) -> None:
         """The first content of a read."""
         if self._last_content_s is None:
             self.ttft_s = at_s
@@ -209,15 +213,16 @@ class Call:
         self._last_content_s = at_s
         self.content_reads = (self.content_reads or 0) + 1
         self._read_is_joined = False
-        if read_lag_s is not None and self.joined_reads is None:
-            self.joined_reads = 0
+        if read_spread_s is not None and self.joined_reads is None:
+            self.joined_reads = self.first_read_joined = 0
 
-    def _take_joined(self, read_lag_s: float | None) -> None:
+    def _take_joined(self, read_spread_s: float | None) -> None:
         """More content of the same read."""
         if self.content_reads == 1:
             self._first_read_events += 1
-        if not self._read_is_joined and read_lag_s is not None and read_lag_s > LATE_READ_S:
+        if not self._read_is_joined and read_spread_s is not None and read_spread_s > SPREAD_LIMIT_S:
             self.joined_reads = (self.joined_reads or 0) + 1
+            self.first_read_joined = int(self.content_reads == 1 or self.first_read_joined == 1)
             self._read_is_joined = True
 
     def _take_usage(self, usage: Usage) -> None:

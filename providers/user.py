@@ -160,7 +160,7 @@ class LLMUser(User):
         try:
             for part in self.answer(payload):
                 at_s = (wired.last_byte_at or now()) - started_at if self.settings.stream else None
-                call.take(part, at_s, wired.read_lag_s)
+                call.take(part, at_s, wired.read_spread_s)
                 finished = finished or isinstance(part, Finish)
         except IncompleteStream as error:
             finished, said = False, f": {error}"

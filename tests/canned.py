@@ -44,8 +44,7 @@ class CannedReply:
     def read(self) -> bytes:
         for at, piece in self._arrivals:
             if piece:
-                self._exchange.read_lag_s = self._lag_s
-                self._exchange.received(piece, at)
+                self._exchange.received(piece, at, self._lag_s)
                 return piece
         self._exchange.complete = True
         return b""

@@ -30,14 +30,16 @@ class Reads:
     def __init__(self, connection: Connection) -> None:
         self.data: list[bytes] = []
         self.at: list[float] = []
+        self.spreads_s: list[float] = []
         self.lags_s: list[float] = []
         connection.listen(self._take, self._fail)
 
-    def _take(self, data: bytes, at: float, lag_s: float | None) -> None:
-        assert lag_s is not None
+    def _take(self, data: bytes, read_at: float, at: float, spread_s: float | None) -> None:
+        assert spread_s is not None
         self.data.append(data)
         self.at.append(at)
-        self.lags_s.append(lag_s)
+        self.spreads_s.append(spread_s)
+        self.lags_s.append(read_at - at + spread_s)
 
     def _fail(self, error: Exception) -> None:
         raise error
@@ -82,6 +84,7 @@ def test_packets_that_one_read_joins_are_stamped_as_the_last_and_their_lag_cover
         reads.wait(1)
     assert reads.data == [b"firstsecond"]
     assert first_sent_at + LONG_S <= reads.at[0] <= first_sent_at + 2 * LONG_S + 0.05
+    assert reads.spreads_s[0] >= LONG_S
     assert reads.lags_s[0] >= 2 * LONG_S
 
 
@@ -100,7 +103,7 @@ def test_between_two_turns_every_socket_is_read() -> None:
     seen: list[str] = []
     turns = Turns()
     with connected() as (connection, peer):
-        connection.listen(lambda data, at, lag_s: seen.append(data.decode()), lambda error: None)
+        connection.listen(lambda data, *_: seen.append(data.decode()), lambda error: None)
 
         def work(name: str) -> None:
             turns.take()

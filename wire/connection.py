@@ -34,10 +34,10 @@ READABLE, WRITABLE = 1, 2
 PlainSocket = gevent.monkey.get_original("socket", "socket")
 """A socket without gevent: it never waits."""
 
-Take = Callable[[bytes, float, float | None], None]
-"""Takes what one read brought: the bytes (b"" once the peer has closed), when their last packet arrived, a reading of
-`wire.exchange.now`, and how long the first may have waited for us. The wait is `None` where the kernel does not stamp,
-and the arrival is then the read itself."""
+Take = Callable[[bytes, float, float, float | None], None]
+"""Takes what one read brought: the bytes (b"" once the peer has closed); when they were read, and when the last of them
+had arrived, both readings of `wire.exchange.now`; and over how long, at most, they may have come. Where the kernel does
+not stamp, the arrival is the read itself, and the last `None`."""
 Fail = Callable[[ConnectionBroken], None]
 
 
@@ -130,37 +130,39 @@ class Connection:
         """Read once, in the event loop: what else there is comes in the next round."""
         try:
             data, ancillary, _, _ = self._socket.recvmsg(RECEIVE_BYTES, TIMESPEC_SPACE_BYTES)
-            at, lag_s = self._arrival(ancillary)
+            wall_s, read_at = time.time(), now()
+            at, spread_s = self._arrival(ancillary, wall_s, read_at)
             if self._tls is None:
-                self._take(data, at, lag_s)
+                self._take(data, read_at, at, spread_s)
             else:
-                self._take_encrypted(self._tls, data, at, lag_s)
+                self._take_encrypted(self._tls, data, read_at, at, spread_s)
         except BlockingIOError:
             return
         except OSError as error:
             reason = failure_of(error, "reset")
             self._fail(ConnectionBroken(f"the connection was lost: {text_of(error)}", reason))
 
-    def _take_encrypted(self, tls: TLS, data: bytes, at: float, lag_s: float | None) -> None:
+    def _take_encrypted(self, tls: TLS, data: bytes, read_at: float, at: float, spread_s: float | None) -> None:
         """A read may hold a part of a record, or several; TLS may have something to say to the peer, too."""
         for piece in tls.decrypt(data):
             self._peer_has_gone = not piece
-            self._take(piece, at, lag_s)
+            self._take(piece, read_at, at, spread_s)
         if (reply := tls.outgoing.read()) and self._socket.fileno() >= 0:
             self._push(reply)
 
-    def _arrival(self, ancillary: list[tuple[int, int, bytes]]) -> tuple[float, float | None]:
-        """Return when the last packet of a read arrived, and how long the first may have waited.
+    def _arrival(
+        self, ancillary: list[tuple[int, int, bytes]], wall_s: float, read_at: float
+    ) -> tuple[float, float | None]:
+        """Return when the last packet of a read arrived, and how much earlier the first may have come.
 
-        The kernel's stamp is of the wall clock: read as an age, it counts on our clock. The wall clock is read first:
+        The kernel's stamp is of the wall clock: read as an age, it counts on our clock. The wall clock was read first:
         what happens between the two readings can make the stamp late, never early.
         """
-        wall_s, read_at = time.time(), now()
         for _, kind, stamp in ancillary:
             if kind == SO_TIMESTAMPNS:
                 seconds, nanoseconds = unpack("qq", stamp)
                 at = min(read_at, read_at - (wall_s - seconds - nanoseconds * 1e-9))
-                return at, max(read_at - at, read_at - self._polls.unread_since)
+                return at, max(0.0, at - self._polls.unread_since)
         return read_at, None
 
 

@@ -86,8 +86,8 @@ class Exchange:
     sent_at         just before the request was handed to the socket
     first_byte_at   the read that brought the first byte of the body
     last_byte_at    the read that brought the last byte of the body; of an empty body, of the head
-    lag_s           how late, at worst, an arrived packet was taken up; only where the kernel stamps arrivals
-    read_lag_s      the same of the latest read alone
+    lag_s           how long, at worst, the first byte of a read may have waited; only where the kernel stamps arrivals
+    read_spread_s   over how long, at most, the bytes of the latest read may have come; `None` where nobody knows
     failure         what failed, if the SDK was told of a failure
     unread          a stream that the SDK was kept from reading, as its plug's response; see the plugs
     body            the beginning of the body as received; all of it with `keep_body`
@@ -102,7 +102,7 @@ class Exchange:
     first_byte_at: float | None = None
     last_byte_at: float | None = None
     lag_s: float | None = None
-    read_lag_s: float | None = None
+    read_spread_s: float | None = None
     failure: Failure | None = None
     connect_s: float | None = None
     connection: Literal["new", "reused"] | None = None
@@ -136,9 +136,9 @@ class Exchange:
         else:
             self.failure = error.failure
 
-    def received(self, data: bytes, at: float, lag_s: float | None = None) -> None:
-        """A piece of the body arrived, and its first byte may have waited for us that long."""
-        self.read_lag_s = lag_s
+    def received(self, data: bytes, at: float, spread_s: float | None = None) -> None:
+        """A piece of the body arrived, its last byte at that time, its first not earlier than by that much."""
+        self.read_spread_s = spread_s
         if self.first_byte_at is None:
             self.first_byte_at = at
         self.last_byte_at = at

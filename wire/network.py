@@ -102,7 +102,7 @@ class NetworkReply:
         # Lists of plain values, which the garbage collector passes over: a tuple for each read would feed it.
         self._bodies: list[bytes] = []
         self._arrivals: list[float] = []
-        self._lags_s: list[float | None] = []
+        self._spreads_s: list[float | None] = []
         self._replayed = self._unread_bytes = 0
         self._head_at = self._latest_at = 0.0
         self._failure: WireError | None = None
@@ -134,7 +134,7 @@ class NetworkReply:
         replayed = self._replayed
         self._replayed += 1
         body = self._bodies[replayed]
-        self._exchange.received(body, self._arrivals[replayed], self._lags_s[replayed])
+        self._exchange.received(body, self._arrivals[replayed], self._spreads_s[replayed])
         return body
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ class NetworkReply:
             self._give_up()
 
     def _forget_replayed(self) -> None:
-        for part in (self._bodies, self._arrivals, self._lags_s):
+        for part in (self._bodies, self._arrivals, self._spreads_s):
             part.clear()
         self._replayed = self._unread_bytes = 0
 
@@ -174,7 +174,7 @@ class NetworkReply:
 
     # What follows runs in the event loop, which it must not keep waiting: it neither raises nor sleeps.
 
-    def _take(self, data: bytes, at: float, lag_s: float | None) -> None:
+    def _take(self, data: bytes, read_at: float, at: float, spread_s: float | None) -> None:
         parser = self._parser
         had_head = parser.head_complete
         try:
@@ -183,14 +183,14 @@ class NetworkReply:
             self._fail(error)
             return
         self._latest_at = at
-        if lag_s is not None:
-            self._exchange.late(lag_s)
+        if spread_s is not None:
+            self._exchange.late(read_at - at + spread_s)
         if parser.head_complete and not had_head:
             self._head_at = at
         if body := parser.take_body():
             self._bodies.append(body)
             self._arrivals.append(at)
-            self._lags_s.append(lag_s)
+            self._spreads_s.append(spread_s)
             self._unread_bytes += len(body)
         if parser.complete:
             self._settle()
