@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from summary.cells import printable, quoted
+from summary.evidence import READS
 from summary.vocabulary import Summary
 
 _STATISTICS = ("min", "avg", "median", "p95", "p99", "max")
@@ -31,7 +32,7 @@ COLUMNS = (
     *_nested("start_lag_s", _OF_ROWS),
     *_nested("lag_s", _OF_ROWS),
     *("percentiles", "too_few_samples", "finish_reasons", "no_content_count", "peak_in_flight"),
-    *_nested("reads", ("stamped", "late", "streams", "joined", "one_piece", "unpaced")),
+    *_nested("reads", READS),
     *("total_bytes", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "repeated_payloads"),
     *_nested("client", ("verdict", "loop_lag_s.p50", "loop_lag_s.p99", "loop_lag_s.max", "cpu_share", "late_calls")),
     *_nested("client", ("observed_s", "processes", "new_connections")),

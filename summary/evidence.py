@@ -8,6 +8,8 @@ from summary.vocabulary import LATE_S, OTHER_REASONS, Summary
 MOST_REASONS = 20
 """How many finish reasons a summary names: a server may make up as many as it likes."""
 
+READS = ("stamped", "late", "streams", "joined_firsts", "content_reads", "joined_reads", "one_piece", "unpaced")
+
 
 def reads(rows: pd.DataFrame) -> Summary:
     """Return how the successes' packets were taken up, and in how many pieces their streams came.
@@ -15,20 +17,18 @@ def reads(rows: pd.DataFrame) -> Summary:
     stamped    successes whose packets' arrival times are known
     late       of these, those with a packet that was taken up over 10 ms late
     streams    streamed successes; `None` for rows of a version that did not count reads, as all that follow
-    joined     of these, those with a read that held several tokens because it came late
-    firsts     of these, those whose first token came with such a read; `None` for rows of a version that did not tell
-    reads      reads that carried content, over all streams whose packets' arrival times are known
-    joins      of these, those that held several tokens because they came late
+    joined_firsts   of these, those whose first token came in a read that joined several; `None` where that is unknown
+    content_reads   the reads that carried content, of the streams whose packets' arrival times are known
+    joined_reads    of these, those that joined several tokens because they were taken up late
     one_piece  streams whose content came in a single read, though it was more than one token
     unpaced    streams of several pieces that show no pace: too few reads, those in one piece included
     """
     successes = calls.of_successes(rows)
-    found: Summary = {"stamped": None, "late": None, "streams": None, "joined": None, "one_piece": None}
-    found.update(dict.fromkeys(("firsts", "reads", "joins")))
+    found: Summary = dict.fromkeys(READS)
     if calls.is_reported(rows, "lag_s"):
         found["stamped"] = int(successes["lag_s"].notna().sum())
         found["late"] = int((successes["lag_s"] > LATE_S).sum())
-    return {**found, "unpaced": None, **_pieces(successes)}
+    return {**found, **_pieces(successes)}
 
 
 def _pieces(successes: pd.DataFrame) -> Summary:
@@ -39,14 +39,12 @@ def _pieces(successes: pd.DataFrame) -> Summary:
     is_late = calls.numbers(streams, "joined_reads") > 0
     one_piece = several & ~is_late & (calls.numbers(streams, "content_reads") == 1)
     unpaced = several & ~is_late & calls.numbers(streams, "itl_mean_s").isna()
-    known = streams[calls.numbers(streams, "joined_reads").notna()]
-    has_firsts = calls.is_reported(streams, "first_read_joined")
+    stamped = streams[calls.numbers(streams, "joined_reads").notna()]
     return {
         "streams": len(streams),
-        "joined": int(is_late.sum()),
-        "firsts": int((streams["first_read_joined"] > 0).sum()) if has_firsts else None,
-        "reads": int(calls.numbers(known, "content_reads").sum()),
-        "joins": int(calls.numbers(known, "joined_reads").sum()),
+        "joined_firsts": calls.total(stamped, "first_read_joined"),
+        "content_reads": calls.total(stamped, "content_reads"),
+        "joined_reads": calls.total(stamped, "joined_reads"),
         "one_piece": int(one_piece.sum()),
         "unpaced": int((one_piece | unpaced).sum()),
     }

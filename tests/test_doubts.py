@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from providers.call import Call
+from summary.evidence import READS
 from summary.figures import summarise
 from summary.gates import parse
 from summary.junit import as_junit
@@ -17,11 +18,12 @@ COLUMNS = (
     "request", "timestamp", "start_s", "latency_s", "response_bytes", "status", "outcome", "error", "prompt", "phase",
     "finish_reason", "output_tokens", "reasoning_tokens", "connection", "ttft_s", "ttfv_s", "tpot_s", "itl_mean_s",
     "lag_s", "start_lag_s", "latency_from_schedule_s", "stage", "content_events", "content_reads", "joined_reads",
-    "error_reason",
+    "first_read_joined", "error_reason",
 )  # fmt: skip
 OPEN = ("start_lag_s", "latency_from_schedule_s", "stage")
 STREAM = (
-    "ttft_s", "ttfv_s", "tpot_s", "itl_mean_s", "content_reads", "joined_reads", "output_tokens",
+    "ttft_s", "ttfv_s", "tpot_s", "itl_mean_s", "content_reads", "joined_reads", "first_read_joined",
+    "output_tokens",
 )  # fmt: skip
 QUIET = {
     "verdict": "ok", "loop_lag_s": {"p50": 0.0005, "p99": 0.006, "max": 0.05}, "cpu_share": 0.3, "processes": 1,
@@ -37,7 +39,8 @@ def a_row(number: int, **cells: Any) -> list[str]:
         "prompt": f"p{number}", "phase": "measured", "finish_reason": "stop", "output_tokens": 61,
         "reasoning_tokens": 0, "connection": "reused", "ttft_s": 0.102, "ttfv_s": 0.102, "tpot_s": 0.01,
         "itl_mean_s": 0.01, "lag_s": 0.002, "start_lag_s": 0.001, "latency_from_schedule_s": 0.703, "stage": 1,
-        "content_events": 61, "content_reads": 61, "joined_reads": 0, "error_reason": "",
+        "content_events": 61, "content_reads": 61, "joined_reads": 0, "first_read_joined": 0,
+        "error_reason": "",
     }  # fmt: skip
     return [str({**usual, **cells}[name]) for name in COLUMNS]
 
@@ -96,26 +99,40 @@ def test_a_client_frozen_in_an_open_loop_is_doubted() -> None:
 
 
 def test_many_streams_on_a_busy_process_are_doubted() -> None:
-    """As 200 streams were: a third of the calls late, and half of them with joined reads."""
+    """As 200 streams were: a third of the calls late, half of them with joined reads, some from the first on."""
     rows = [
-        closed(number, lag_s=0.03 if number % 3 == 0 else 0.004, joined_reads=number % 2 * 7) for number in range(600)
-    ]
+        closed(number, lag_s=0.03 if number % 3 == 0 else 0.004, joined_reads=number % 2 * 7,
+               first_read_joined=int(number % 12 == 1))
+        for number in range(600)
+    ]  # fmt: skip
     summary = summary_of(rows, {"cpu_share": 0.8})
-    assert_doubted(summary, ["packets", "joined reads"], {"ttft_s", "ttfv_s", "tpot_s", "itl_s"})
-    assert "p95 and p99 of TTFT, TTFV, TPOT and ITL: 33 % of the calls had packets" in shown(summary)
+    assert_doubted(summary, ["joined reads"], {"ttft_s", "ttfv_s", "tpot_s", "itl_s"})
+    assert "p95 and p99 of TTFT, TTFV, TPOT and ITL: late reads joined 8 % of the first tokens" in shown(summary)
+
+
+def test_late_packets_of_an_older_run_are_doubted() -> None:
+    """Nobody looked then for tokens that a late read had joined."""
+    unknown = {"joined_reads": "", "first_read_joined": ""}
+    rows = [closed(number, lag_s=0.03 if number % 3 == 0 else 0.004, **unknown) for number in range(600)]
+    assert_doubted(summary_of(rows), ["packets"], {"ttft_s", "ttfv_s", "tpot_s", "itl_s"})
 
 
 def test_joined_reads_alone_are_doubted() -> None:
-    """lag_s is the wait of a read's last packet: a read can join ten tokens and be hardly late."""
-    rows = [closed(number, lag_s=0.004, joined_reads=number % 25 == 0) for number in range(600)]
-    assert_doubted(summary_of([[cell.replace("True", "1").replace("False", "0") for cell in row] for row in rows]),
-                   ["joined reads"], {"ttft_s", "itl_s"})  # fmt: skip
+    """A read can join ten tokens and be hardly late: gaps are gone all the same."""
+    rows = [closed(number, lag_s=0.004, joined_reads=number % 2 * 3) for number in range(600)]
+    assert_doubted(summary_of(rows), ["joined reads"], {"itl_s"})
+
+
+def test_late_packets_that_joined_nothing_are_no_doubt() -> None:
+    """The kernel stamped them as they came."""
+    rows = [closed(number, lag_s=0.02 if number % 25 == 0 else 0.004) for number in range(600)]
+    assert summary_of(rows)["verdict"]["believable"]
 
 
 def test_a_busy_open_loop_is_doubted() -> None:
     """As --rate 250 was: 9 % of the calls late, while latency and rate were right."""
-    rows = [a_row(number, lag_s=0.0135 if number % 11 == 0 else 0.006) for number in range(1500)]
-    assert_doubted(summary_of(rows, {"cpu_share": 0.81}), ["packets"], {"ttft_s", "itl_s"})
+    rows = [a_row(number, lag_s=0.0135 if number % 11 == 0 else 0.006, joined_reads=2) for number in range(1500)]
+    assert_doubted(summary_of(rows, {"cpu_share": 0.81}), ["joined reads"], {"itl_s"})
 
 
 def test_a_worker_that_was_stopped_is_doubted() -> None:
@@ -223,7 +240,7 @@ def test_an_older_runs_rows_are_read_without_what_they_lack() -> None:
     older = COLUMNS[:10]
     rows = frame(older, [row[:10] for row in map(closed, range(200))])
     summary = summarise(rows, {}, {"client": {"verdict": "ok", "loop_lag_s": {"p99": 0.001}, "cpu_share": 0.1}})
-    assert summary["reads"] == dict.fromkeys(("stamped", "late", "streams", "joined", "one_piece", "unpaced"))
+    assert summary["reads"] == dict.fromkeys(READS)
     assert (summary["finish_reasons"], summary["no_content_count"], summary["ended"]) == (None, None, None)
     assert (summary["failures"], summary["own_failures"], summary["outages"]) == ([], [], [])
     assert summary["verdict"]["believable"]
@@ -236,7 +253,7 @@ def test_the_rows_have_these_columns() -> None:
 
 # Gates
 
-LATE = "(the client itself was late: 31 % of the calls)"
+LATE = "(the client itself was late: 31 % of the first tokens)"
 
 
 @pytest.mark.parametrize(
@@ -249,7 +266,9 @@ LATE = "(the client itself was late: 31 % of the calls)"
     ],
 )  # fmt: skip
 def test_a_gate_whose_figure_the_client_touched_says_so(gate: str, line: str) -> None:
-    rows = [closed(number, lag_s=0.02 if number < 186 else 0.001) for number in range(600)]
+    rows = [
+        closed(number, joined_reads=int(number < 186), first_read_joined=int(number < 186)) for number in range(600)
+    ]
     summary = summary_of(rows)
     assert judge(parse(gate), summary).line == line
     judged = summarise(frame(COLUMNS, rows), {"options": {"fail_if": [gate]}}, {"client": QUIET})
@@ -259,11 +278,10 @@ def test_a_gate_whose_figure_the_client_touched_says_so(gate: str, line: str) ->
 
 
 def test_several_doubts_stand_in_one_reservation() -> None:
-    rows = [closed(number, lag_s=0.02, joined_reads=3) for number in range(100)]
-    reason = judge(parse("itl_p99>1"), summary_of(rows)).reason
-    assert reason.endswith(
-        "(the client itself was late: 100 % of the calls; read several tokens at once: 100 % of the streams)"
-    )
+    rows = [closed(number, joined_reads=3) for number in range(100)]
+    stalls = {"count": 1, "longest_s": 1.5, "total_s": 1.5}
+    reason = judge(parse("itl_p99>1"), summary_of(rows, {"stalls": stalls})).reason
+    assert reason.endswith("(the client itself stood still for 1.5 s; was late: 5 % of the reads)")
 
 
 def test_a_gate_is_not_excused_by_what_the_server_did() -> None:

@@ -44,8 +44,13 @@ def packets(late: int, stamped: int = 200, **changes: Any) -> dict[str, Any]:
     return {"reads": {"stamped": stamped, "late": late}, **STREAMED, **changes}
 
 
-def streams(joined: int = 0, one_piece: int = 0, unpaced: int = 0) -> dict[str, Any]:
-    reads = {"stamped": 200, "late": 0, "streams": 200, "joined": joined, "one_piece": one_piece, "unpaced": unpaced}
+def streams(
+    joined: int = 0, firsts: int = 0, one_piece: int = 0, unpaced: int = 0, late: int = 0, of: int = 12_000
+) -> dict[str, Any]:
+    reads = {
+        "stamped": 200, "late": late, "streams": 200, "joined_firsts": firsts, "content_reads": of,
+        "joined_reads": joined, "one_piece": one_piece, "unpaced": unpaced,
+    }  # fmt: skip
     return {"reads": reads, **STREAMED}
 
 
@@ -150,12 +155,18 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
             "p99 of latency, TTFV, TPOT and ITL: arrivals are not stamped here, and the loop was late by 12 ms at p99; "
             "use --processes or fewer users",
         ),
-        ("joined reads", "client", True, streams(joined=2),
-         "1 % of the streams had several tokens in one late read, which hides their times"),
+        ("packets", "client", True, streams(late=200), "100 % of the calls had packets taken up over 10 ms late"),
+        ("joined reads", "client", True, streams(joined=60, firsts=2),
+         "late reads joined 1 % of the first tokens, and 0.5 % of all reads, with others"),
         (
-            "joined reads", "client", False, streams(joined=80),
-            "p95 and p99 of TTFT, TTFV, TPOT and ITL: 40 % of the streams had several tokens in one late read, "
-            "which hides their times",
+            "joined reads", "client", False, streams(joined=80, firsts=80),
+            "p95 and p99 of TTFT, TTFV and TPOT: late reads joined 40 % of the first tokens, and 0.7 % of all reads, "
+            "with others; use --processes or fewer users",
+        ),
+        (
+            "joined reads", "client", False, streams(joined=130),
+            "p99 of ITL: late reads joined 0 % of the first tokens, and 1 % of all reads, with others; "
+            "use --processes or fewer users",
         ),
         ("starts", "client", True, starts(2, 0.9), "1 % of the calls started over 10 ms late (p99 900 ms)"),
         ("starts", "client", True, starts(200, 0.1), "100 % of the calls started over 10 ms late (p99 100 ms)"),
@@ -293,7 +304,9 @@ def test_nothing_is_said_about_what_a_run_does_not_have(about: str, changes: dic
         ("packets", packets(5), ["ttft_s", "ttfv_s", "tpot_s", "itl_s"]),
         ("packets", packets(0), []),
         ("packets", {"reads": {"stamped": 200, "late": 62}}, ["throughput_rps"]),
-        ("joined reads", streams(joined=9), ["ttft_s", "ttfv_s", "tpot_s", "itl_s"]),
+        ("joined reads", streams(joined=700), ["itl_s"]),
+        ("joined reads", streams(joined=700, firsts=9), ["ttft_s", "ttfv_s", "tpot_s", "itl_s"]),
+        ("packets", streams(late=62), []),
         ("starts", starts(24, 0.9), ["latency_from_schedule_s"]),
         ("client", {"client": BUSY}, ["latency_s", "throughput_rps"]),
         ("client", {**packets(0), "client": BUSY}, ["ttft_s", "ttfv_s", "tpot_s", "itl_s", "throughput_rps"]),
@@ -340,7 +353,7 @@ def test_what_speaks_against_a_run_never_makes_it_more_believable(
         changes = {
             **streams(), **starts(int(seen["starts"]), seen["lag_s"]),
             **stalls(1, seen["stalled_s"], seen["stalled_s"]),
-            "reads": {"stamped": 400, "late": seen["late"], "streams": 400, "joined": seen["joined"]},
+            **streams(joined=int(seen["joined"]), firsts=int(seen["joined"]), late=int(seen["late"])),
             "aborted_count": seen["aborted"],
         }  # fmt: skip
         return bool(verdict_on(a_summary(**changes))["believable"])

@@ -37,6 +37,9 @@ CPU_LIMIT = 0.9
 MATERIAL = 0.1
 """A lateness below a tenth of a figure is lost in it."""
 
+FIRSTS, GAPS = ("ttft_s", "ttfv_s", "tpot_s"), ("itl_s",)
+"""What a joined first read touches, and what any joined read does."""
+
 ADVICE = "use --processes or fewer users"
 
 
@@ -93,6 +96,7 @@ def _stalls_of(client: Summary) -> Summary:
 
 
 def _packets(summary: Summary) -> Iterator[Summary]:
+    """Late packets have the kernel's stamps. They speak against a run only where nobody looked for joined reads."""
     reads = summary.get("reads") or {}
     if not reads.get("stamped"):
         yield from _packets_by_the_loop(summary)
@@ -102,7 +106,8 @@ def _packets(summary: Summary) -> Iterator[Summary]:
     says = f"{share} of the calls had packets taken up over 10 ms late"
     pace = present(summary, PACE)
     rates = present(summary, RATES) if is_many(late, stamped, P95_LIMIT) else []
-    if not is_many(late, stamped) or not (pace or rates):
+    looked_at = reads.get("joined_reads") is not None
+    if looked_at or not is_many(late, stamped) or not (pace or rates):
         yield finding("packets", "client", True, says)
         return
     figures = doubtful(late, stamped, pace) if pace else "throughput"
@@ -130,18 +135,22 @@ def _packets_by_the_loop(summary: Summary) -> Iterator[Summary]:
 
 
 def _joined_reads(summary: Summary) -> Iterator[Summary]:
+    """Tokens that one late read joined have all the time of the last: gaps are gone, and a first one seems late."""
     reads = summary.get("reads") or {}
-    if not reads.get("joined"):
+    if not reads.get("joined_reads"):
         return
-    streams, joined = reads["streams"], reads["joined"]
-    share = percent(joined, streams)
-    says = f"{share} of the streams had several tokens in one late read, which hides their times"
-    if not is_many(joined, streams):
+    firsts = reads["joined_firsts"], reads["streams"]
+    joined = reads["joined_reads"], reads["content_reads"]
+    says = f"late reads joined {percent(*firsts)} of the first tokens, and {percent(*joined)} of all reads, with others"
+    doubts = [(of, touched) for of, touched in ((firsts, FIRSTS), (joined, GAPS)) if is_many(*of)]
+    if not doubts:
         yield finding("joined reads", "client", True, says)
         return
-    figures = present(summary, PACE)
-    note = f"read several tokens at once: {share} of the streams"
-    yield finding("joined reads", "client", False, f"{doubtful(joined, streams, figures)}: {says}", figures, note)
+    figures = present(summary, [name for _, touched in doubts for name in touched])
+    worst = max((of for of, _ in doubts), key=lambda of: of[0] / of[1])
+    note = "first tokens" if doubts[0][0] is firsts else "reads"
+    says = f"{doubtful(*worst, figures)}: {says}; {ADVICE}"
+    yield finding("joined reads", "client", False, says, figures, f"was late: {percent(*doubts[0][0])} of the {note}")
 
 
 def _starts(summary: Summary) -> Iterator[Summary]:
