@@ -10,17 +10,18 @@ import gevent
 from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
-from harness import ending, keys, llm_tab, menus, models, options, preflight, quiet, web
+from harness import addresses, ending, keys, llm_tab, menus, models, options, preflight, quiet, user_errors, web
 from harness.connect import client_of
 from harness.errors import BREACHED, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.gatekeeper import check_junit, passes
+from harness.key_hosts import KeyHosts
 from harness.locust_csv import refine_buckets
 from harness.master import Master
 from harness.pace import PaceStats
 from harness.plan import Plan, plan_of
 from harness.results import check_writable
-from harness.secrets import Secrets
+from harness.secrets import SHORTEST, Secrets
 from harness.session import NoSession
 from harness.target import provider_of
 from harness.trial import Trial
@@ -53,6 +54,7 @@ class Harness:
         self.pace: PaceStats | None = None
         self._models_file = DEFAULT_MODELS_FILE
         self._secret_options: dict[str, Any] = {}
+        self._key_hosts: KeyHosts | None = None
         self._stdout = sys.stdout
         self._has_begun = Event()
 
@@ -94,6 +96,10 @@ class Harness:
         self._stdout, sys.stdout = sys.stdout, sys.stderr
         self._models_file = Path(given.models_file)
         self._take_secrets(given)
+        user_errors.redact(environment, self.secrets)
+        environment.host = given.host
+        addresses.check(given.host)
+        addresses.check_query(self._secret_options["host_query"].query)
         quiet.calm(given)
         quiet.forget_callers()
         refine_buckets()
@@ -109,6 +115,8 @@ class Harness:
             self._begin_unattended(environment)
         else:
             self._begin_attended(environment)
+        if web_ui:
+            self._key_hosts = self._hosts_of_keys(given)
         if self.master is not None:
             self.master.wait_for_workers(given.processes or 0)
         if web_ui:
@@ -134,18 +142,28 @@ class Harness:
         else:
             environment.user_classes = []
 
+    def _hosts_of_keys(self, given: Any) -> KeyHosts:
+        try:
+            provider = provider_of({**vars(given), "mock": False}, self.classes)
+        except UsageError:
+            provider = None
+        return KeyHosts(given.host, provider, self._secret_options["api_key"], given.web_allow_host)
+
     def prepare(self, environment: Any, given: Mapping[str, Any]) -> None:
         """Decide what the next test will do. Raises `CannotStart`; then the test must not start."""
         self.plan = None
         plan = plan_of({**given, **self._secret_options}, self.classes)
-        for secret in keys.secrets_of(plan.settings):
-            self.secrets.add(secret)
+        self.secrets.add_all(keys.secrets_of(plan.settings))
+        if (key := plan.settings.api_key) and len(key) < SHORTEST:
+            _log.warning("the key has fewer than %d characters: too short to be masked in logs and files", SHORTEST)
+        if self._key_hosts and (refusal := self._key_hosts.refusal(plan.settings)):
+            raise UsageError(refusal)
         check_writable(given["results_prefix"])
         if plan.junit:
             check_junit(plan.junit)
         preflight.check(plan.settings)
         user_class = self.classes[plan.settings.provider]
-        self.client = client_of(plan, user_class)
+        self.client = client_of(plan, user_class, self.secrets)
         environment.user_classes = [user_class]
         self.plan = plan
 
@@ -260,7 +278,10 @@ class Harness:
         for name in options.SECRET:
             self._secret_options[name] = getattr(given, name)
             delattr(given, name)
+        address = self._secret_options["host_query"] = addresses.split_query(given.host)
+        given.host, given.has_host_query = address.host, bool(address.query)
         self.secrets.add(self._secret_options["api_key"])
-        for header in self._secret_options["header"]:
-            self.secrets.add(header.partition(":")[2])
+        self.secrets.add_all(header.partition(":")[2] for header in self._secret_options["header"])
+        self.secrets.add_all(keys.secrets_in_environment())
+        self.secrets.add_all(keys.credentials_in(address.host))
         self.secrets.guard_logs()
