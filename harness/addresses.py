@@ -63,7 +63,7 @@ def _is_usable(host: str) -> bool:
         return False
     try:
         url = urlsplit(host)
-        return url.scheme in DEFAULT_PORTS and bool(url.hostname) and (url.port or 1) > 0
+        return url.scheme in DEFAULT_PORTS and bool(url.hostname) and url.port != 0
     except ValueError:
         return False
 
