@@ -1,18 +1,50 @@
 """How a server may write a secret when it echoes it: as JSON, percent-encoded, as HTML, in base64 or in hexadecimal."""
 
-import json
+import re
 from base64 import b64decode, b64encode
-from html import escape
-from urllib.parse import quote, quote_plus
+from html.entities import codepoint2name
 
-SHORTEST_CORE = 8
+SHORTEST_CORE = 7
 """Fewer characters of base64 may stand in any text by chance."""
+
+_ALWAYS_PLAIN = re.compile(r"[A-Za-z0-9._-]")
+"""What no encoding for JSON, URLs or HTML changes."""
 
 
 def encodings(secret: str) -> set[str]:
-    """Return the secret in every encoding, and each of these encoded once more, as in JSON within JSON."""
-    once = {secret} | _escapes(secret) | _in_base64(secret.encode("utf-8", "replace"))
-    return once | {twice for form in once for twice in _escapes(form)}
+    """Return the secret itself, and what is the same of the base64 or hexadecimal form of any text that holds it."""
+    data = secret.encode("utf-8", "replace")
+    cores = {core for core in (_base64_core(data, offset) for offset in range(3)) if len(core) >= SHORTEST_CORE}
+    for_urls = {core.replace("+", "-").replace("/", "_") for core in cores}
+    return {secret, *cores, *for_urls, data.hex(), data.hex().upper()}
+
+
+def escaped(text: str) -> re.Pattern[str]:
+    """Return what finds a text as it is, and escaped for JSON, a URL or HTML, once or several times over."""
+    return re.compile("".join(map(_escaped_character, text)))
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether no encoding but base64 and hexadecimal changes a text: then its beginning finds all of it."""
+    return all(map(_ALWAYS_PLAIN.match, text))
+
+
+def cut(head: str) -> re.Pattern[str]:
+    """Return what finds a secret's beginning, and what a token may be made of behind it."""
+    return re.compile(escaped(head).pattern + "[A-Za-z0-9._~+/=-]*")
+
+
+def _escaped_character(character: str) -> str:
+    if _ALWAYS_PLAIN.match(character):
+        return re.escape(character)
+    code = ord(character)
+    in_url = "".join(f"%(?:25)*{byte:02x}" for byte in character.encode("utf-8", "replace"))
+    in_html = [rf"#0*{code};", rf"#x0*{code:x};", *([f"{codepoint2name[code]};"] if code in codepoint2name else [])]
+    return (
+        rf"(?:\\*{re.escape(character)}|\\+(?i:u{code:04x})|(?i:{in_url})|&(?:amp;)*(?i:{'|'.join(in_html)})"
+        + (r"|\\+" if character == "\\" else r"|\+" if character == " " else "")
+        + ")"
+    )
 
 
 def decoded_basic(value: str) -> set[str]:
@@ -27,36 +59,7 @@ def decoded_basic(value: str) -> set[str]:
     return {pair, pair.partition(":")[2]}
 
 
-def _escapes(text: str) -> set[str]:
-    in_json = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
-    in_urls = {quote(text, "", errors="replace"), quote(text, errors="replace"), quote_plus(text, errors="replace")}
-    return {
-        *in_json,
-        *(form.replace("/", "\\/") for form in in_json),
-        *in_urls,
-        *map(_in_lower_case, in_urls),
-        escape(text),
-        escape(text, quote=False),
-        escape(text).replace("&#x27;", "&#39;"),
-        repr(text)[1:-1],
-    }
-
-
-def _in_lower_case(in_url: str) -> str:
-    """Return a percent-encoded text with its hexadecimal digits in lower case."""
-    first, *rest = in_url.split("%")
-    return first + "".join(f"%{part[:2].lower()}{part[2:]}" for part in rest)
-
-
-def _in_base64(data: bytes) -> set[str]:
-    """Return what is the same of the base64 of any bytes that hold these, and their hexadecimal form."""
-    cores = {_core(data, offset) for offset in range(3)}
-    long_enough = {core for core in cores if len(core) >= SHORTEST_CORE}
-    in_urls = {core.replace("+", "-").replace("/", "_") for core in long_enough}
-    return {*long_enough, *in_urls, data.hex(), data.hex().upper()}
-
-
-def _core(data: bytes, offset: int) -> str:
+def _base64_core(data: bytes, offset: int) -> str:
     """Return the characters that depend on these bytes alone when `offset` others stand before them."""
     encoded = b64encode(bytes(offset) + data).decode()
     return encoded[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6]

@@ -62,11 +62,16 @@ def secrets_of(settings: Settings) -> list[str]:
     """Return what must never be seen of a run: its key, its headers' values, the values of its address's query, what
     its extra body calls a secret, the AWS credentials that sign for it."""
     values = [settings.api_key, *(value for _, value in settings.headers)]
-    values += [value for _, value in parse_qsl(settings.host_query)]
+    values += [settings.host_query, *_secrets_in(settings.host_query)]
     values += named_secrets(settings.extra_body)
     if settings.provider == "aws-bedrock" and (credentials := aws_session().get_credentials()):
         values += [credentials.access_key, credentials.secret_key, credentials.token]
     return [value for value in values if value]
+
+
+def _secrets_in(query: str) -> list[str]:
+    """Return the values in a query, and what stands there without a name."""
+    return [value or name for name, value in parse_qsl(query, keep_blank_values=True)]
 
 
 def secrets_in_environment() -> Iterator[str]:

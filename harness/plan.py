@@ -4,7 +4,6 @@ import random
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import parse_qsl
 
 from locust.util.timespan import parse_timespan
 
@@ -14,7 +13,7 @@ from harness.conditions import check_needs, gates_of, junit_of, slo_of
 from harness.errors import UsageError
 from harness.keys import secrets_of
 from harness.rates import schedule_of, users_for
-from harness.secrets import Secrets
+from harness.secrets import MASK, Secrets
 from harness.target import Options, ProviderClasses, settings_of
 from harness.values import count, natural, number, one_of, rate
 from providers.settings import Settings
@@ -93,7 +92,7 @@ class Plan:
             "fail_fast": self.fail_fast,
             **settings,
             "headers": [name for name, _ in self.settings.headers],
-            "host_query": [name for name, _ in parse_qsl(self.settings.host_query, keep_blank_values=True)],
+            "host_query": MASK if self.settings.host_query else None,
             "extra_body": self.secrets.redact_within(self.settings.extra_body),
             "seed_files": [file.name for file in self.files],
             "selection_mode": self.selection_mode,

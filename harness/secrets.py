@@ -1,17 +1,19 @@
 """Keeps keys and header values out of every text that leaves the process."""
 
 import logging
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from harness.encodings import decoded_basic, encodings
+from harness.encodings import cut, decoded_basic, encodings, escaped, is_plain
 
 MASK = "***"
 SHORTEST = 6
 """Shorter values are words rather than secrets; masking them would only garble the logs."""
 
 LONG, HEAD = 16, 12
-"""Of a secret of 16 characters or more the first 12 alone are masked too: an error message may be cut anywhere."""
+"""Of a secret of 16 characters or more, the first 12 with what is left behind them are masked too: a message may be
+cut anywhere."""
 
 
 class Secrets:
@@ -19,34 +21,28 @@ class Secrets:
 
     def __init__(self) -> None:
         self._added: set[str] = set()
-        self._forms: list[str] = []
-        self._long_forms: dict[str, list[str]] = {}
+        self._forms: list[re.Pattern[str]] = []
+        self._heads: list[re.Pattern[str]] = []
 
     def add(self, value: str) -> None:
         """Learn a secret; of `Bearer TOKEN` also the token alone, of `Basic …` also the user and password within."""
         whole = value.strip()
         token = whole.split(" ")[-1]
-        for secret in {whole, token, *decoded_basic(whole)} - self._added:
-            self._added.add(secret)
-            if len(secret) >= SHORTEST:
-                self._mask(encodings(secret))
+        new = {whole, token, *decoded_basic(whole)} - self._added
+        self._added |= new
+        forms = {form for secret in new if len(secret) >= SHORTEST for form in encodings(secret)}
+        long_forms = {form for form in forms if len(form) >= LONG}
+        patterns = {escaped(form) for form in forms if form not in long_forms or not is_plain(form)}
+        self._forms = sorted({*self._forms, *patterns}, key=_length, reverse=True)
+        self._heads += [cut(form[:HEAD]) for form in long_forms]
 
     def add_all(self, values: Iterable[str]) -> None:
         for value in values:
             self.add(value)
 
-    def _mask(self, forms: set[str]) -> None:
-        self._forms = sorted({*self._forms, *forms}, key=len, reverse=True)
-        for form in forms:
-            if len(form) >= LONG:
-                self._long_forms.setdefault(form[:HEAD], []).append(form)
-
     def redact(self, text: str) -> str:
-        for form in self._forms:
-            text = text.replace(form, MASK)
-        for head, forms in self._long_forms.items():
-            if head in text:
-                text = _without_cut(text, head, forms)
+        for form in (*self._forms, *self._heads):
+            text = form.sub(MASK, text)
         return text
 
     def redact_within(self, value: Any) -> Any:
@@ -65,19 +61,8 @@ class Secrets:
                 handler.setFormatter(_Redacting(handler.formatter or logging.Formatter(), self))
 
 
-def _without_cut(text: str, head: str, forms: list[str]) -> str:
-    """Return the text without what is there of secrets that begin with `head` and whose end is missing."""
-    parts, start = [], 0
-    while (at := text.find(head, start)) >= 0:
-        parts += [text[start:at], MASK]
-        start = at + max(_alike(form, text[at : at + len(form)]) for form in forms)
-    return "".join([*parts, text[start:]])
-
-
-def _alike(form: str, text: str) -> int:
-    """Return how many characters both have alike before the first that differs."""
-    pairs = enumerate(zip(form, text, strict=False))
-    return next((at for at, (one, other) in pairs if one != other), min(len(form), len(text)))
+def _length(form: re.Pattern[str]) -> int:
+    return len(form.pattern)
 
 
 class _Redacting(logging.Formatter):

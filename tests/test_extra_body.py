@@ -78,16 +78,23 @@ def test_a_stream_without_its_usage_asked_for_has_no_tokens(api: str) -> None:
     assert (call.outcome, call.input_tokens, call.output_tokens, call.tpot_s) == ("ok", None, None, None)
 
 
+NEW_NAME = [
+    "o1",
+    "o3-mini",
+    "o4-mini-2025-04-16",
+    "gpt-5",
+    "gpt-5.1-chat",
+    "GPT-6-mini",
+    "openai/gpt-5-nano",
+    "ft:o3-mini:us::x",
+]
+OLD_NAME = ["gpt-4o", "gpt-4.1", "gpt-35-turbo", "gpt-oss-120b", "olmo-2", "mistral-large", "qwen/qwen3-o1ish"]
+
+
 @pytest.mark.parametrize(
     ("model", "name"),
-    [
-        ("o1", "max_completion_tokens"), ("o3-mini", "max_completion_tokens"), ("o4-mini-2025-04-16", "max_completion_tokens"),
-        ("gpt-5", "max_completion_tokens"), ("gpt-5.1-chat", "max_completion_tokens"), ("GPT-6-mini", "max_completion_tokens"),
-        ("openai/gpt-5-nano", "max_completion_tokens"), ("ft:o3-mini:us::x", "max_completion_tokens"),
-        ("gpt-4o", "max_tokens"), ("gpt-4.1", "max_tokens"), ("gpt-35-turbo", "max_tokens"), ("gpt-oss-120b", "max_tokens"),
-        ("olmo-2", "max_tokens"), ("mistral-large", "max_tokens"), ("qwen/qwen3-o1ish", "max_tokens"),
-    ],
-)  # fmt: skip
+    [*((model, "max_completion_tokens") for model in NEW_NAME), *((model, "max_tokens") for model in OLD_NAME)],
+)
 def test_the_limit_goes_out_under_the_name_that_the_model_takes(model: str, name: str) -> None:
     assert limit_name("openai", "chat", model) == limit_name("azure-openai", "chat", model) == name
     assert limit_name("deepseek", "chat", model) == limit_name("openai", "completions", model) == "max_tokens"
@@ -108,20 +115,29 @@ def test_the_name_of_the_limit_can_be_overridden() -> None:
 @pytest.mark.parametrize(
     ("target", "patch", "merged"),
     [
-        ({"a": "b"}, {"a": "c"}, {"a": "c"}), ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}), ({"a": "b"}, {"a": None}, {}),
-        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}), ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
-        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}), ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}), ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
-        ([1, 2], {"a": "b", "c": None}, {"a": "b"}), ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
     ],
-)  # fmt: skip
+)
 def test_fields_are_merged_as_rfc_7396_says(target: Any, patch: Any, merged: Any) -> None:
     assert patched(target, patch) == merged
 
 
+TOO_DEEP = '{"a":' * 3000 + "1" + "}" * 3000
+
+
 @pytest.mark.parametrize(
-    "text", ["[1]", "1", '"x"', "null", "{", "{'a': 1}", '{"a": NaN}', '{"a": "\\ud83d"}', '{"a":' * 3000 + "1" + "}" * 3000]
-)  # fmt: skip
+    "text", ["[1]", "1", '"x"', "null", "{", "{'a': 1}", '{"a": NaN}', '{"a": "\\ud83d"}', TOO_DEEP]
+)
 def test_what_is_no_json_object_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(UsageError, match="--extra-body") as refused:
         parse(text)

@@ -18,8 +18,10 @@ from tests.test_web_guard import UI, page
 
 FORM = {"user_count": "1", "spawn_rate": "1", "iterations": "1"}
 MODELS = {"openai": "gpt-4o", "anthropic": "claude-3-opus-20240229", "aws-bedrock": "anthropic.claude-v2"}
-GIVEN = f"http://127.0.0.1:{free_port()}"
+PORT = free_port()
+GIVEN = f"http://127.0.0.1:{PORT}"
 ELSEWHERE = f"http://127.0.0.1:{free_port()}"
+NAMED_PORT = ("--web-allow-host", ELSEWHERE.removeprefix("http://"))
 MAY_GO, IS_REFUSED = "can't be reached", "--web-allow-host 127.0.0.1"
 
 
@@ -45,7 +47,12 @@ CASES: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     "the host of the command line": (("-H", GIVEN), "openai", None, MAY_GO),
     "any provider of a host for which none is named": (("-H", GIVEN), "anthropic", GIVEN, MAY_GO),
     "another port": (("-H", GIVEN), "openai", ELSEWHERE, IS_REFUSED),
-    "another name of it": (("-H", GIVEN), "openai", GIVEN.replace("127.0.0.1", "localhost"), "--web-allow-host localhost"),
+    "another name of it": (
+        ("-H", GIVEN),
+        "openai",
+        GIVEN.replace("127.0.0.1", "localhost"),
+        "--web-allow-host localhost",
+    ),
     "another scheme": (("-H", GIVEN), "openai", GIVEN.replace("http:", "https:"), IS_REFUSED),
     "no host but the default": ((), "openai", GIVEN, IS_REFUSED),
     "a given key, elsewhere": (("-H", GIVEN, *OPENAI, "-k", "marker-given"), "openai", ELSEWHERE, IS_REFUSED),
@@ -56,10 +63,15 @@ CASES: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     "after a mock": (("-H", GIVEN, "--mock"), "anthropic", GIVEN, MAY_GO),
     "a host that is named": (("-H", GIVEN, "--web-allow-host", "127.0.0.1"), "anthropic", ELSEWHERE, MAY_GO),
     "any host": (("-H", GIVEN, *OPENAI, "--web-allow-host", "*"), "anthropic", ELSEWHERE, MAY_GO),
-    "a named port": (("--web-allow-host", ELSEWHERE.removeprefix("http://")), "openai", ELSEWHERE, MAY_GO),
+    "a named port": (NAMED_PORT, "openai", ELSEWHERE, MAY_GO),
     "a named address": (("--web-allow-host", f"{ELSEWHERE}/v1"), "openai", ELSEWHERE, MAY_GO),
-    "another port than the named": (("--web-allow-host", ELSEWHERE.removeprefix("http://")), "openai", GIVEN, IS_REFUSED),
-}  # fmt: skip
+    "another port than the named": (
+        ("--web-allow-host", ELSEWHERE.removeprefix("http://")),
+        "openai",
+        GIVEN,
+        IS_REFUSED,
+    ),
+}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -5,7 +5,6 @@ The requests are those that Chromium 156 was seen to send from a page of another
 
 import io
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,32 +14,55 @@ from tests.running import harnessed
 
 UI = "localhost:8089"
 FORM = {"user_count": "1", "spawn_rate": "1", "provider": "openai", "model": "gpt-4o"}
-PATHS = ["/", "/stats/requests", "/logs", "/exceptions", "/exceptions/csv", "/stats/report", "/tasks", "/llm/csv", "/login", "/nowhere"]  # fmt: skip
+PATHS = [
+    "/",
+    "/stats/requests",
+    "/logs",
+    "/exceptions",
+    "/exceptions/csv",
+    "/stats/report",
+    "/tasks",
+    "/llm/csv",
+    "/login",
+    "/nowhere",
+]
 POSTS = ["/swarm", "/stop", "/stats/reset", "/user"]
+
+
+def fetched(site: str, mode: str, **more: str) -> dict[str, str]:
+    """The headers that say where a request comes from, and what it is for."""
+    return {
+        "Sec-Fetch-Site": site,
+        "Sec-Fetch-Mode": mode,
+        **{name.replace("_", "-"): value for name, value in more.items()},
+    }
+
+
+EVIL, REBOUND = "http://127.0.0.1:46699", "evil.example:8089"
 FROM_ANOTHER_SITE = {
-    "a fetch that may not read": {"Origin": "http://127.0.0.1:46699", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
-    "a fetch that wants to read": {"Origin": "http://127.0.0.1:46699", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"},
-    "a page on another port": {"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"},
-    "a form of another page": {"Origin": "http://127.0.0.1:46699", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    "a fetch that may not read": fetched("cross-site", "no-cors", Origin=EVIL),
+    "a fetch that wants to read": fetched("cross-site", "cors", Origin=EVIL),
+    "a page on another port": fetched("same-site", "cors", Origin="http://localhost:3000"),
+    "a form of another page": fetched("cross-site", "navigate", Origin=EVIL, Sec_Fetch_Dest="iframe"),
     "a sandboxed frame": {"Origin": "null"},
-    "an image": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
-    "a script": {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
-    "a frame": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    "an image": fetched("cross-site", "no-cors", Sec_Fetch_Dest="image"),
+    "a script": fetched("same-site", "no-cors", Sec_Fetch_Dest="script"),
+    "a frame": fetched("cross-site", "navigate", Sec_Fetch_Dest="iframe"),
     "an older browser": {"Origin": "https://evil.example"},
-    "a name that was rebound": {"Host": "evil.example:8089", "Origin": "http://evil.example:8089", "Sec-Fetch-Site": "same-origin"},
-    "a rebound name, typed": {"Host": "evil.example:8089", "Sec-Fetch-Site": "none"},
+    "a name that was rebound": fetched("same-origin", "cors", Host=REBOUND, Origin=f"http://{REBOUND}"),
+    "a rebound name, typed": fetched("none", "navigate", Host=REBOUND),
     "another machine's address": {"Host": "203.0.113.7:8089"},
     "no name that can be read": {"Host": "[evil"},
     "a name that begins like ours": {"Host": "localhost.evil.example"},
-}  # fmt: skip
+}
 FROM_ITSELF = {
     "curl": {},
-    "the page": {"Origin": f"http://{UI}", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"},
-    "a typed address": {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
-    "the page by its number": {"Host": "127.0.0.1:8089", "Origin": "http://127.0.0.1:8089", "Sec-Fetch-Site": "same-origin"},
-    "the page over IPv6": {"Host": "[::1]:8089", "Origin": "http://[::1]:8089", "Sec-Fetch-Site": "same-origin"},
-    "the page behind TLS": {"Host": "localhost", "Origin": "https://localhost", "Sec-Fetch-Site": "same-origin"},
-}  # fmt: skip
+    "the page": fetched("same-origin", "cors", Origin=f"http://{UI}"),
+    "a typed address": fetched("none", "navigate", Sec_Fetch_Dest="document"),
+    "the page by its number": fetched("same-origin", "cors", Host="127.0.0.1:8089", Origin="http://127.0.0.1:8089"),
+    "the page over IPv6": fetched("same-origin", "cors", Host="[::1]:8089", Origin="http://[::1]:8089"),
+    "the page behind TLS": fetched("same-origin", "cors", Host="localhost", Origin="https://localhost"),
+}
 
 
 def page(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
@@ -52,8 +74,8 @@ def page(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    yield page(monkeypatch, "--mock")
+def client(monkeypatch: pytest.MonkeyPatch) -> Any:
+    return page(monkeypatch, "--mock")
 
 
 @pytest.mark.parametrize("headers", FROM_ANOTHER_SITE.values(), ids=list(FROM_ANOTHER_SITE))
@@ -79,17 +101,22 @@ def test_the_page_itself_and_clients_without_a_page_are_answered(headers: dict[s
 def test_a_page_that_is_exposed_goes_by_addresses_and_by_the_names_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     exposed = page(monkeypatch, "--mock", "--web-host", "0.0.0.0", "--web-name", "tests.example")
     for host, status in {
-        "192.0.2.7:8089": 200, "tests.example": 200, "TESTS.example.:8089": 200, "evil.example:8089": 403,
-    }.items():  # fmt: skip
+        "192.0.2.7:8089": 200,
+        "tests.example": 200,
+        "TESTS.example.:8089": 200,
+        "evil.example:8089": 403,
+    }.items():
         assert exposed.get("/", headers={"Host": host}).status_code == status
 
 
 def test_a_proxy_in_front_may_change_the_host_of_a_page_that_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     named = page(monkeypatch, "--mock", "--web-name", "tests.example", "--web-name", "other.example:8443")
     for origin, status in {
-        "https://tests.example": 200, "https://other.example:8443": 200, "https://tests.example:9": 403,
+        "https://tests.example": 200,
+        "https://other.example:8443": 200,
+        "https://tests.example:9": 403,
         "https://sub.tests.example": 403,
-    }.items():  # fmt: skip
+    }.items():
         assert named.get("/", headers={"Host": "127.0.0.1:8089", "Origin": origin}).status_code == status
 
 
@@ -102,10 +129,32 @@ def test_a_base_path_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 HIDDEN = [
-    "results_prefix", "csv_prefix", "junit", "models_file", "data_dir", "logfile", "json_file", "html_file", "header",
-    "api_key", "extra_body", "host_query", "fail_if", "fail_fast", "web_allow_host", "web_name", "headless", "num_users",
-    "stats_history_enabled", "full_history", "locustfile", "tags", "processes", "no_such_option", "config",
-]  # fmt: skip
+    "results_prefix",
+    "csv_prefix",
+    "junit",
+    "models_file",
+    "data_dir",
+    "logfile",
+    "json_file",
+    "html_file",
+    "header",
+    "api_key",
+    "extra_body",
+    "host_query",
+    "fail_if",
+    "fail_fast",
+    "web_allow_host",
+    "web_name",
+    "headless",
+    "num_users",
+    "stats_history_enabled",
+    "full_history",
+    "locustfile",
+    "tags",
+    "processes",
+    "no_such_option",
+    "config",
+]
 
 
 @pytest.mark.parametrize("field", HIDDEN)
