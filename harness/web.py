@@ -1,6 +1,7 @@
 """The web UI: a start form that is checked before anything starts, and sets nothing but what it shows."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from flask import jsonify, request
@@ -17,18 +18,27 @@ Check = Callable[[Any, Mapping[str, Any]], str | None]
 def attach(web_ui: Any, environment: Any, check: Check) -> None:
     """Ask `check` at each start. The reason for its refusal shows in red above the form's button."""
 
-    def check_start() -> Any:
-        if request.endpoint == "locust.swarm" and request.method == "POST":
-            refusal = _refuse_start(web_ui, environment, check)
-            return refusal and jsonify(success=False, message=refusal, host=environment.host)
-        if request.endpoint == "locust.update_user" and request.method == "POST":
-            refusal = _refuse_fields(request.get_json(force=True, silent=True) or {}, LOCUSTS_CLASS_FIELDS)
-            return refusal and (jsonify(success=False, message=refusal), 400)
-        return None
+    def refuse_start() -> Any:
+        refusal = _refuse_start(web_ui, environment, check)
+        return refusal and jsonify(success=False, message=refusal, host=environment.host)
 
-    given = environment.parsed_options
-    web_ui.app.before_request(check_start)
-    web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, given.web_name)
+    def refuse_class() -> Any:
+        refusal = _refuse_fields(request.get_json(force=True, silent=True) or {}, LOCUSTS_CLASS_FIELDS)
+        return refusal and (jsonify(success=False, message=refusal), 400)
+
+    _ask_first(web_ui, "locust.swarm", refuse_start)
+    _ask_first(web_ui, "locust.update_user", refuse_class)
+    web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, environment.parsed_options.web_name)
+
+
+def _ask_first(web_ui: Any, endpoint: str, refuse: Callable[[], Any]) -> None:
+    """Let a view answer only what is not refused, and refuse only whom its login lets through."""
+    views = web_ui.app.view_functions
+    views[endpoint] = web_ui.auth_required_if_enabled(partial(_unless_refused, refuse, views[endpoint]))
+
+
+def _unless_refused(refuse: Callable[[], Any], view: Callable[[], Any]) -> Any:
+    return refuse() or view()
 
 
 def _refuse_start(web_ui: Any, environment: Any, check: Check) -> str | None:

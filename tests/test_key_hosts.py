@@ -145,3 +145,15 @@ def test_a_query_is_on_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(GIVEN in text for text in shown[:2])
     assert "hush" not in "".join([*shown, started(client, "openai", GIVEN)])
     assert "on the command line" in started(client, "openai", f"{GIVEN}?token=x")
+
+
+def test_a_key_that_is_too_short_to_be_masked_works_and_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    with serving(mocking(Service(Pace(0)))) as server:
+        _, harness = harnessed([*FILES, "--headless", *OPENAI, "-H", server.url, "-k", "none"])
+        assert "fewer than 6 characters: too short to be masked" in caplog.text
+        _, harness = harnessed([*FILES, "--headless", *OPENAI, "-H", server.url, "-k", "longer"])
+    assert harness.plan is not None
+    assert caplog.text.count("fewer than 6 characters") == 1

@@ -105,6 +105,10 @@ GIVEN: dict[str, tuple[list[str], dict[str, str]]] = {
         ["-p", "azure-openai", "-m", "gpt-4o", "--header", f"Authorization: Bearer {HEADER}"],
         {"AZURE_OPENAI_API_KEY": KEY},
     ),
+    "to two workers": (
+        ["-p", "anthropic", "-m", "claude-3-opus-20240229", "--header", f"X-Gateway: {HEADER}", "--processes", "2"],
+        {"ANTHROPIC_API_KEY": KEY},
+    ),
     "by AWS's variables": (
         ["-p", "aws-bedrock", "-m", "anthropic.claude-v2", "--header", f"X-Gateway: {HEADER}"],
         {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "test-key-123", "AWS_SESSION_TOKEN": KEY},

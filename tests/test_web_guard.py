@@ -70,6 +70,9 @@ def page(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     monkeypatch.setattr(sys, "argv", ["locust"])
     environment, _ = harnessed([*FILES, *arguments])
+    if "--web-login" in arguments:
+        environment.web_ui.app.secret_key = "of the session's cookie"
+        environment.web_ui.login_manager.user_loader(lambda name: None)
     return environment.web_ui.app.test_client()
 
 
@@ -126,6 +129,15 @@ def test_a_base_path_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert based.get("/load/", headers={"Host": "evil.example"}).status_code == 403
     hidden = based.post("/load/swarm", data={**FORM, "junit": "x"}, headers={"Host": UI}).json
     assert (hidden["success"], hidden["message"]) == (False, "the form has no field 'junit'")
+
+
+def test_a_page_with_a_login_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = page(monkeypatch, "--mock", "--web-login")
+    asked = client.get("/", headers={"Host": UI})
+    assert (asked.status_code, asked.headers["Location"].partition("?")[0]) == (302, "/login")
+    assert client.get("/login", headers={"Host": UI}).status_code == 200
+    for fields in (FORM, {"junit": "x"}):
+        assert client.post("/swarm", data=fields, headers={"Host": UI}).status_code == 302
 
 
 HIDDEN = [
