@@ -103,10 +103,10 @@ def _client(settings: Settings, user_agent: str | None = None) -> Any:
     )
 
 
-def _merging(extra: Json) -> Callable[..., None]:
+def _merging(extra: dict[str, Any]) -> Callable[..., None]:
     """Return a handler that merges fields into a request's body, after botocore wrote it and before it is signed."""
 
-    def before_call(params: Json, **_: Any) -> None:
+    def before_call(params: dict[str, Any], **_: Any) -> None:
         params["body"] = patched_body(params["body"], extra)
 
     return before_call
