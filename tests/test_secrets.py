@@ -61,7 +61,8 @@ class Echo:
     def _answer(self, request: dict[str, Any], begin: Any) -> list[bytes]:
         headers = {name: value for name, value in request.items() if name.startswith("HTTP_")}
         self.seen.append(json.dumps(headers))
-        said = json.dumps([_written(value) for value in headers.values()])
+        secrets_first = sorted(headers.values(), key=lambda value: "marker" not in value)
+        said = json.dumps([_written(value) for value in secrets_first])
         is_ok = "/ok/" in request["PATH_INFO"]
         echoed = ("X-Echo", headers.get("HTTP_AUTHORIZATION", ""))
         begin("200 OK" if is_ok else "401 Unauthorized", [("Content-Type", "application/json"), echoed])
