@@ -7,20 +7,26 @@ import gevent
 from harness.errors import UsageError
 from harness.plan import Plan
 from harness.rehearsal import rehearse
+from harness.secrets import Secrets
+from harness.sent_tokens import WithTokensLearnt
 from mock.inprocess import InProcessWire
 from mock.pace import Pace
 from mock.service import Service
+from providers.settings import Settings
 from providers.user import LLMUser
 from wire.exchange import Wire
+from wire.extra_body import WithExtraBody
 from wire.extra_headers import WithHeaders
+from wire.extra_query import WithQuery
 from wire.network import NetworkWire
 
 
-def client_of(plan: Plan, user_class: type[LLMUser]) -> Any:
+def client_of(plan: Plan, user_class: type[LLMUser], secrets: Secrets) -> Any:
     """Return the provider's SDK client for a plan. Raises `UsageError` with what the SDK says against it."""
     try:
         rehearse(user_class, plan.settings)
-        return user_class.connect(plan.settings, wire_of(plan))
+        wire = WithTokensLearnt(wire_of(plan, user_class), secrets)
+        return user_class.connect(plan.settings, wire)
     except Exception as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"{plan.settings.provider}'s SDK refuses the options: {reason}") from error
@@ -29,9 +35,20 @@ def client_of(plan: Plan, user_class: type[LLMUser]) -> Any:
         gevent.get_hub().loop.update_now()
 
 
-def wire_of(plan: Plan) -> Wire:
-    wire = _mock_wire(plan) if plan.settings.mock else NetworkWire()
-    return WithHeaders(wire, plan.settings.headers) if plan.settings.headers else wire
+def wire_of(plan: Plan, user_class: type[LLMUser]) -> Wire:
+    """Return the wire for a plan, which adds to each request what the user asks for."""
+    return with_extras(_mock_wire(plan) if plan.settings.mock else NetworkWire(), plan.settings, user_class)
+
+
+def with_extras(wire: Wire, settings: Settings, user_class: type[LLMUser]) -> Wire:
+    """Add the user's headers, query and fields, but what must be in a request before its SDK signs it."""
+    if settings.headers:
+        wire = WithHeaders(wire, settings.headers)
+    if settings.host_query and not user_class.signs:
+        wire = WithQuery(wire, settings.host_query)
+    if settings.extra_body and not user_class.signs:
+        wire = WithExtraBody(wire, settings.extra_body)
+    return wire
 
 
 def _mock_wire(plan: Plan) -> Wire:
