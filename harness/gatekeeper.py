@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness.errors import UsageError
 from harness.outlet import open_outlet
 from harness.plan import Plan
 from harness.records import COLUMNS
 from harness.results import writable
-from summary.junit import as_junit
+from summary.junit import OPENING, as_junit
 from summary.seals import Seal
 from summary.verdicts import judge
 from summary.vocabulary import Summary
@@ -47,16 +48,26 @@ def passes(plan: Plan, summary: Summary) -> bool:
         if verdict.breached:
             sys.stderr.write(f"{verdict.line}\n")
     if plan.junit:
+        _spare_others(plan.junit)
         with writable(plan.junit), open_outlet(plan.junit, os.O_TRUNC) as file:
             file.write(as_junit(verdicts, summary))
     return not any(verdict.breached for verdict in verdicts)
 
 
 def check_junit(path: Path) -> None:
-    """Refuse, before anything is sent, a file that can't be written, and leave none: a run that is refused has no
-    report, and an earlier run's would be taken for its own. Raises `UsageError`."""
+    """Refuse, before anything is sent, a file that can't be written or is no report of ours, and leave none: a run
+    that is refused has no report, and an earlier run's would be taken for its own. Raises `UsageError`."""
+    _spare_others(path)
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         open_outlet(path).close()
         if path.is_file():
             path.unlink()
+
+
+def _spare_others(path: Path) -> None:
+    """Refuse to touch a file that no run of ours has written. Raises `UsageError`."""
+    with writable(path):
+        if not path.is_file() or path.open("rb").read(len(OPENING)) == OPENING:
+            return
+    raise UsageError(f"--junit {path} is there already and is no report of this tool's: name another file")

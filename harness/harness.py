@@ -13,6 +13,7 @@ from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness import (
+    addresses,
     ending,
     keys,
     llm_tab,
@@ -26,18 +27,20 @@ from harness import (
     refusals,
     schedule_tab,
     streams,
+    user_errors,
     web,
 )
 from harness.connect import client_of
 from harness.errors import BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.gatekeeper import check_junit, passes
+from harness.key_hosts import KeyHosts
 from harness.locust_csv import refine_percentiles
 from harness.master import Master
 from harness.pace import PaceStats
 from harness.plan import Plan, plan_of
 from harness.results import check_writable
-from harness.secrets import Secrets
+from harness.secrets import SHORTEST, Secrets
 from harness.session import NoSession
 from harness.signals import Signals
 from harness.target import provider_of
@@ -75,6 +78,7 @@ class Harness:
         self.pace: PaceStats | None = None
         self._models_file = DEFAULT_MODELS_FILE
         self._secret_options: dict[str, Any] = {}
+        self._key_hosts: KeyHosts | None = None
         self._stdout: TextIO | None = None
         self._has_begun = Event()
         self._finishing: Greenlet[..., None] | None = None
@@ -121,6 +125,10 @@ class Harness:
         given = environment.parsed_options
         self._models_file = Path(given.models_file)
         self._take_secrets(given)
+        user_errors.redact(environment, self.secrets)
+        environment.host = given.host
+        addresses.check(given.host)
+        addresses.check_query(self._secret_options["host_query"].query)
         quiet.calm(given)
         quiet.forget_callers()
         refine_percentiles()
@@ -135,6 +143,8 @@ class Harness:
             self._begin_unattended(environment)
         else:
             self._begin_attended(environment)
+        if web_ui:
+            self._key_hosts = self._hosts_of_keys(given)
         if self.master is not None:
             orphan.forget_stopped_workers()
             self.master.wait_for_workers(given.processes or 0)
@@ -170,12 +180,22 @@ class Harness:
         else:
             environment.user_classes = []
 
+    def _hosts_of_keys(self, given: Any) -> KeyHosts:
+        try:
+            provider = provider_of({**vars(given), "mock": False}, self.classes)
+        except UsageError:
+            provider = None
+        return KeyHosts(given.host, provider, self._secret_options["api_key"], given.web_allow_host)
+
     def prepare(self, environment: Any, given: Mapping[str, Any]) -> None:
         """Decide what the next test will do. Raises `CannotStart`; then the test must not start."""
         self.plan = None
         plan = plan_of({**given, **self._secret_options}, self.classes)
-        for secret in keys.secrets_of(plan.settings):
-            self.secrets.add(secret)
+        self.secrets.add_all(keys.secrets_of(plan.settings))
+        if (key := plan.settings.api_key) and len(key) < SHORTEST:
+            _log.warning("the key has fewer than %d characters: too short to be masked in logs and files", SHORTEST)
+        if self._key_hosts and (refusal := self._key_hosts.refusal(plan.settings)):
+            raise UsageError(refusal)
         check_writable(given["results_prefix"])
         if plan.junit:
             check_junit(plan.junit)
@@ -184,7 +204,7 @@ class Harness:
         preflight.check(plan.settings)
         user_class = self.classes[plan.settings.provider]
         refusals.check_tags(user_class, given)
-        self.client = client_of(plan, user_class)
+        self.client = client_of(plan, user_class, self.secrets)
         environment.user_classes = [user_class]
         self.plan = plan
 
@@ -321,7 +341,10 @@ class Harness:
         for name in options.SECRET:
             self._secret_options[name] = getattr(given, name)
             delattr(given, name)
+        address = self._secret_options["host_query"] = addresses.split_query(given.host)
+        given.host, given.has_host_query = address.host, bool(address.query)
         self.secrets.add(self._secret_options["api_key"])
-        for header in self._secret_options["header"]:
-            self.secrets.add(header.partition(":")[2])
+        self.secrets.add_all(header.partition(":")[2] for header in self._secret_options["header"])
+        self.secrets.add_all(keys.secrets_in_environment())
+        self.secrets.add_all(keys.credentials_in(address.host))
         self.secrets.guard_logs()

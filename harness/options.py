@@ -12,6 +12,7 @@ SECRET = ("api_key", "header")
 """Options whose values never leave the process: not into the page, a file, a log or a message to a worker."""
 
 DEFAULT_HOST = "http://localhost:8000"
+LOOPBACK = "127.0.0.1"
 STOP_TIMEOUT_OF_THE_RUN = -1
 """Stands for: as long as a call may take."""
 
@@ -43,14 +44,16 @@ def add_arguments(parser: Any, models: Models, user_classes: Iterable[str]) -> N
     refuse_mistakes(parser, sorted(user_classes))
     parser = _Named(parser)
     parser.set_defaults(
-        host=DEFAULT_HOST, exit_code_on_error=0, enable_rebalancing=True, stop_timeout=STOP_TIMEOUT_OF_THE_RUN
-    )
+        host=DEFAULT_HOST, exit_code_on_error=0, enable_rebalancing=True, stop_timeout=STOP_TIMEOUT_OF_THE_RUN,
+        web_host=LOOPBACK,
+    )  # fmt: skip
     _add_target(parser, models)
     _add_request(parser)
     _add_load(parser)
     _add_gates(parser)
     _add_mock(parser)
     _add_output(parser)
+    _add_page(parser)
     _take_over_csv(parser)
 
 
@@ -91,6 +94,10 @@ def _add_request(parser: Any) -> None:
     parser.add_argument("--timeout", default="30", help="seconds: the total deadline of one call")
     parser.add_argument("--temperature", default="0", help="sampling temperature; 'none' leaves it out")
     parser.add_argument("--max-tokens", default="", help="limit of output tokens")
+    parser.add_argument(
+        "--extra-body", default="", metavar="JSON", include_in_web_ui=False,
+        help="a JSON object merged into each request's body; null removes a field",
+    )  # fmt: skip
 
 
 def _add_load(parser: Any) -> None:
@@ -104,7 +111,9 @@ def _add_load(parser: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--rate-stages", default="", help="open loop: rates over time, such as 5:30s,10:30s,5-20:1m")
     parser.add_argument("--warmup", default="", help="so many further calls first, recorded but in no figure")
-    parser.add_argument("-d", "--data-dir", default="./unstructured_data", help="folder of seed files")
+    parser.add_argument(
+        "-d", "--data-dir", default="./unstructured_data", include_in_web_ui=False, help="folder of seed files"
+    )
     parser.add_argument(
         "--selection-mode", default="single-file", choices=Offered(["single-file", "all-files"]),
         help="one seed file for the run, or a random one each call",
@@ -157,6 +166,17 @@ def _add_output(parser: Any) -> None:
     parser.add_argument(
         "--no-interactive", dest="interactive", action="store_false", default=argparse.SUPPRESS,
         include_in_web_ui=False, help="never ask",
+    )  # fmt: skip
+
+
+def _add_page(parser: Any) -> None:
+    parser.add_argument(
+        "--web-allow-host", action="append", default=[], metavar="HOST", include_in_web_ui=False,
+        help="a further host that the page may send keys to; * for any; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--web-name", action="append", default=[], metavar="NAME", include_in_web_ui=False,
+        help="a further name that browsers may open the page by; repeatable",
     )  # fmt: skip
 
 

@@ -11,7 +11,9 @@ import seeds
 from harness.arrivals import Schedule
 from harness.conditions import check_needs, gates_of, junit_of, slo_of
 from harness.errors import UsageError
+from harness.keys import secrets_of
 from harness.rates import schedule_of, users_for
+from harness.secrets import MASK, Secrets
 from harness.target import Options, ProviderClasses, settings_of
 from harness.values import count, natural, number, one_of, rate
 from providers.settings import Settings
@@ -58,6 +60,13 @@ class Plan:
     load: dict[str, Any]
 
     @property
+    def secrets(self) -> Secrets:
+        """Return what must never be seen of this run."""
+        secrets = Secrets()
+        secrets.add_all(secrets_of(self.settings))
+        return secrets
+
+    @property
     def most_calls(self) -> int | None:
         """Return how many calls there can be at most; `None` where nothing tells."""
         of_schedule = self.schedule.most_calls(self.load["run_time"]) if self.schedule else None
@@ -83,6 +92,8 @@ class Plan:
             "fail_fast": self.fail_fast,
             **settings,
             "headers": [name for name, _ in self.settings.headers],
+            "host_query": MASK if self.settings.host_query else None,
+            "extra_body": self.secrets.redact_within(self.settings.extra_body),
             "seed_files": [file.name for file in self.files],
             "selection_mode": self.selection_mode,
             "cache_bust": self.cache_bust,
@@ -90,7 +101,7 @@ class Plan:
         }
 
 
-_NOT_OPTIONS = ("provider", "model", "api", "host", "mock", "api_key", "headers")
+_NOT_OPTIONS = ("provider", "model", "api", "host", "mock", "api_key", "headers", "host_query", "extra_body")
 """Fields of the settings that stand beside the options, or must not be seen."""
 
 _LOAD = ("num_users", "spawn_rate", "run_time", "stop_timeout")

@@ -67,6 +67,8 @@ def _folder_of(run_id: str) -> Path:
     folder = FOLDER / run_id
     folder.mkdir(parents=True)
     link = FOLDER / f".latest-{run_id}"
+    if LATEST.exists() and not LATEST.is_symlink():
+        return folder
     with contextlib.suppress(OSError):
         link.symlink_to(run_id, target_is_directory=True)
         os.replace(link, LATEST)

@@ -1,29 +1,57 @@
 """Keeps keys and header values out of every text that leaves the process."""
 
 import logging
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from harness.encodings import cut, decoded_basic, encodings, escaped, is_plain
 
 MASK = "***"
 SHORTEST = 6
 """Shorter values are words rather than secrets; masking them would only garble the logs."""
+
+LONG, HEAD = 16, 12
+"""Of a secret of 16 characters or more, the first 12 with what is left behind them are masked too: a message may be
+cut anywhere."""
 
 
 class Secrets:
     """The secrets of this process, and the texts without them."""
 
     def __init__(self) -> None:
-        self._values: list[str] = []
+        self._added: set[str] = set()
+        self._forms: list[re.Pattern[str]] = []
+        self._heads: list[re.Pattern[str]] = []
 
     def add(self, value: str) -> None:
-        """Learn a secret; of `Bearer TOKEN` also the token alone."""
-        for secret in {value.strip(), value.strip().split(" ")[-1]}:
-            if len(secret) >= SHORTEST and secret not in self._values:
-                self._values.append(secret)
-        self._values.sort(key=len, reverse=True)
+        """Learn a secret; of `Bearer TOKEN` also the token alone, of `Basic …` also the user and password within."""
+        whole = value.strip()
+        token = whole.split(" ")[-1]
+        new = {whole, token, *decoded_basic(whole)} - self._added
+        self._added |= new
+        forms = {form for secret in new if len(secret) >= SHORTEST for form in encodings(secret)}
+        long_forms = {form for form in forms if len(form) >= LONG}
+        patterns = {escaped(form) for form in forms if form not in long_forms or not is_plain(form)}
+        self._forms = sorted({*self._forms, *patterns}, key=_length, reverse=True)
+        self._heads += [cut(form[:HEAD]) for form in long_forms]
+
+    def add_all(self, values: Iterable[str]) -> None:
+        for value in values:
+            self.add(value)
 
     def redact(self, text: str) -> str:
-        for secret in self._values:
-            text = text.replace(secret, MASK)
+        for form in (*self._forms, *self._heads):
+            text = form.sub(MASK, text)
         return text
+
+    def redact_within(self, value: Any) -> Any:
+        """Return a JSON value with every text in it redacted."""
+        if isinstance(value, dict):
+            return {self.redact(name): self.redact_within(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.redact_within(item) for item in value]
+        return self.redact(value) if isinstance(value, str) else value
 
     def guard_logs(self) -> None:
         """Make every log handler redact what it writes, tracebacks included."""
@@ -31,6 +59,10 @@ class Secrets:
         for handler in {handler for logger in loggers for handler in logger.handlers}:
             if not isinstance(handler.formatter, _Redacting):
                 handler.setFormatter(_Redacting(handler.formatter or logging.Formatter(), self))
+
+
+def _length(form: re.Pattern[str]) -> int:
+    return len(form.pattern)
 
 
 class _Redacting(logging.Formatter):

@@ -4,9 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import urlsplit
 
-from harness import keys, models
+from harness import addresses, extra_body, keys, models
 from harness.errors import UsageError
 from harness.values import count, number, one_of, seconds
 from providers.settings import API, MOCK_HOST, Settings
@@ -27,7 +26,8 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
         provider=provider,
         model=_model(options, provider, mock),
         api=api,
-        host=MOCK_HOST if mock else _host(options["host"]),
+        host=MOCK_HOST if mock else addresses.check(options["host"]),
+        host_query="" if mock else addresses.query_for(options["host"], options["host_query"]),
         timeout_s=seconds("--timeout", options["timeout"]),
         temperature=None if options["temperature"] == "none" else number("--temperature", options["temperature"]),
         max_tokens=count("--max-tokens", options["max_tokens"]),
@@ -35,6 +35,7 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
         region=options["region"],
         api_key=keys.find(provider, options["api_key"], mock),
         headers=tuple(_header(text) for text in options["header"]),
+        extra_body=extra_body.parse(options["extra_body"]),
         mock=mock,
         stream=bool(options["stream"]),
     )
@@ -76,19 +77,6 @@ def _model(options: Options, provider: str, mock: bool) -> str:
 def _is_any_endpoints(model: str) -> bool:
     """Tell whether the environment describes an endpoint whose models we can't know."""
     return bool(os.environ.get("LLM_ENDPOINT_URL")) and os.environ.get("LLM_MODEL_NAME") == model
-
-
-def _host(host: str) -> str:
-    try:
-        url = urlsplit(host)
-        usable = url.scheme in ("http", "https") and bool(url.hostname) and (url.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(f"--host must look like http://localhost:8000, not {host!r}")
-    if url.username or url.password:
-        raise UsageError("--host must not hold a user or a password: give them with --header Authorization:…")
-    return host
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -1,26 +1,58 @@
-"""The web UI: a start form that is checked before anything starts."""
+"""The web UI: a start form that is checked before anything starts, and sets nothing but what it shows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from flask import jsonify, request
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "host", "profile", "user_classes")
+from harness.web_guard import WebGuard
+
+LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "user_classes", "shape_class")
+LOCUSTS_CLASS_FIELDS = ("user_class_name", "weight", "fixed_count", "tasks", "host")
+OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
 Check = Callable[[Any, Mapping[str, Any]], str | None]
 
 
 def attach(web_ui: Any, environment: Any, check: Check) -> None:
     """Ask `check` at each start. The reason for its refusal shows in red above the form's button."""
 
-    def check_start() -> Any:
-        if request.method != "POST" or not request.path.endswith("/swarm"):
-            return None
-        options = _options(environment)
-        refusal = _refuse_changes(environment, options) if _is_on(environment) else check(environment, options)
+    def refuse_start() -> Any:
+        refusal = _refuse_start(web_ui, environment, check)
         return refusal and jsonify(success=False, message=refusal, host=environment.host)
 
-    web_ui.app.before_request(check_start)
+    def refuse_class() -> Any:
+        refusal = _refuse_fields(request.get_json(force=True, silent=True) or {}, LOCUSTS_CLASS_FIELDS)
+        return refusal and (jsonify(success=False, message=refusal), 400)
+
+    _ask_first(web_ui, "locust.swarm", refuse_start)
+    _ask_first(web_ui, "locust.update_user", refuse_class)
+    web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, environment.parsed_options.web_name)
+
+
+def _ask_first(web_ui: Any, endpoint: str, refuse: Callable[[], Any]) -> None:
+    """Let a view answer only what is not refused, and refuse only whom its login lets through."""
+    views = web_ui.app.view_functions
+    views[endpoint] = web_ui.auth_required_if_enabled(partial(_unless_refused, refuse, views[endpoint]))
+
+
+def _unless_refused(refuse: Callable[[], Any], view: Callable[[], Any]) -> Any:
+    return refuse() or view()
+
+
+def _refuse_start(web_ui: Any, environment: Any, check: Check) -> str | None:
+    shown = (*LOCUSTS_FIELDS, *web_ui.template_args["extra_options"])
+    if refusal := _refuse_fields(request.form, shown):
+        return refusal
+    options = _options(environment)
+    return _refuse_changes(environment, options) if _is_on(environment) else check(environment, options)
+
+
+def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:
+    """Refuse what only a forged request can set: Locust would take any of its options, paths of files too."""
+    hidden = sorted(set(given) - set(shown))
+    return f"the form has no field {', '.join(map(repr, hidden))[:100]}" if hidden else None
 
 
 def _is_on(environment: Any) -> bool:

@@ -15,7 +15,10 @@ from providers.call import Answer
 from providers.settings import Settings
 from providers.user import LLMUser
 from wire.exchange import Wire, current
+from wire.extra_body import patched_body
 from wire.extra_headers import WithHeaders
+
+SERVICE = "bedrock-runtime"
 
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 
@@ -25,6 +28,7 @@ class BedrockUser(LLMUser):
 
     provider = "aws-bedrock"
     apis = ("chat", "completions")
+    signs = True
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:
@@ -33,7 +37,9 @@ class BedrockUser(LLMUser):
         if settings.api_key:
             wire = WithHeaders(wire, (("Authorization", f"Bearer {settings.api_key}"),))
         client = _client(settings, user_agent=_client(settings).meta.config.user_agent)
-        plug(client, wire, "bedrock-runtime")
+        plug(client, wire, SERVICE)
+        if settings.extra_body:
+            client.meta.events.register(f"before-call.{SERVICE}", _merging(settings.extra_body))
         return client
 
     def on_start(self) -> None:
@@ -91,11 +97,20 @@ def aws_session() -> Any:
 def _client(settings: Settings, user_agent: str | None = None) -> Any:
     """Return a client; one that is told its user agent does not build it anew for every request, a sixth of a call."""
     return aws_session().client(
-        "bedrock-runtime",
-        endpoint_url=settings.host,
+        SERVICE,
+        endpoint_url=settings.host + (f"?{settings.host_query}" if settings.host_query else ""),
         region_name=settings.region,
         config=_config(settings, user_agent),
     )
+
+
+def _merging(extra: dict[str, Any]) -> Callable[..., None]:
+    """Return a handler that merges fields into a request's body, after botocore wrote it and before it is signed."""
+
+    def before_call(params: dict[str, Any], **_: Any) -> None:
+        params["body"] = patched_body(params["body"], extra)
+
+    return before_call
 
 
 def _config(settings: Settings, user_agent: str | None) -> Any:

@@ -1,5 +1,6 @@
 """OpenAI, and any endpoint that speaks its API. https://platform.openai.com/docs/api-reference"""
 
+import re
 from typing import Any, ClassVar
 
 from providers.answers import openai as answers
@@ -9,6 +10,9 @@ from providers.settings import API, Settings
 from providers.user import LLMUser
 from wire.exchange import Wire
 from wire.httpx2_plug import client
+
+_REASONING_MODEL = re.compile(r"(?:^|[/:])(?:o[1-9]\d*|gpt-(?:[5-9]|[12]\d))(?!\w)", re.IGNORECASE)
+"""o1, o3-mini, GPT-5 and later, also behind a gateway's prefix (`openai/gpt-5`) or fine-tuned (`ft:o3-mini:…`)."""
 
 WITH_USAGE = {"stream_options": {"include_usage": True}}
 
@@ -33,7 +37,8 @@ class OpenAIUser(LLMUser):
 
     def on_start(self) -> None:
         super().on_start()
-        self.options = {"model": self.settings.model, **sampling(self.settings, max_tokens="max_tokens")}
+        limit = limit_name(self.provider, self.settings.api, self.settings.model)
+        self.options = {"model": self.settings.model, **sampling(self.settings, max_tokens=limit)}
         self.response_options = {
             "model": self.settings.model,
             **sampling(self.settings, max_tokens="max_output_tokens"),
@@ -72,6 +77,15 @@ class OpenAIUser(LLMUser):
 
 def said_by_user(payload: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": payload}]}
+
+
+def limit_name(provider: str, api: API, model: str) -> str:
+    """Return what `--max-tokens` is called in a request: OpenAI's reasoning models refuse the old name.
+
+    https://platform.openai.com/docs/api-reference/chat/create#chat-create-max_tokens
+    """
+    renamed = provider in ("openai", "azure-openai") and api == "chat" and _REASONING_MODEL.search(model)
+    return "max_completion_tokens" if renamed else "max_tokens"
 
 
 def sampling(settings: Settings, max_tokens: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a run asks of a provider: one frozen record, already checked by whoever made it."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 API = Literal["chat", "completions", "responses"]
 
@@ -14,7 +14,10 @@ class Settings:
     """The checked options of one run, as far as the calls depend on them.
 
     `temperature` and `max_tokens` are `None` when the request shall not carry them; `host` is handed to the SDK
-    as its base address. `api_key` and `headers` are secret: they stay out of `repr`, logs and files.
+    as its base address. `api_key`, `headers` and `host_query` are secret: they stay out of `repr`, logs and files.
+
+    extra_body  is merged into each request's body, as RFC 7396 says
+    host_query  is sent with each request, in its target: what stood behind the `?` of the base address
     """
 
     provider: str
@@ -28,5 +31,7 @@ class Settings:
     region: str = "us-east-1"
     api_key: str | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    host_query: str = field(default="", repr=False)
+    extra_body: dict[str, Any] = field(default_factory=dict, repr=False)
     mock: bool = False
     stream: bool = False

@@ -70,11 +70,15 @@ class Session(Protocol):
 
 
 class LLMUser(User):
-    """Asks one prompt after the other. A provider's file adds how: a client, and a generator for each API it has."""
+    """Asks one prompt after the other. A provider's file adds how: a client, and a generator for each API it has.
+
+    signs  the SDK signs target and body, so `connect` puts the settings' query and extra body in before
+    """
 
     abstract = True
     provider: ClassVar[str]
     apis: ClassVar[tuple[API, ...]]
+    signs: ClassVar[bool] = False
     session: ClassVar[Session]
 
     @staticmethod

@@ -8,6 +8,10 @@ from summary.verdicts import Verdict
 from summary.vocabulary import Summary
 
 SUITE = "llm-load-tester"
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+OPENING = f'{_DECLARATION}<testsuite name="{SUITE}"'.encode()
+"""What every report of ours begins with."""
+
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -21,7 +25,7 @@ def as_junit(verdicts: Sequence[Verdict], summary: Summary) -> str:
         else:
             ElementTree.SubElement(case, "system-out").text = _legal(verdict.reason)
     ElementTree.indent(suite)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+    return _DECLARATION + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 
 def _suite_attributes(verdicts: Sequence[Verdict], summary: Summary) -> dict[str, str]:

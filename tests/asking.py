@@ -7,13 +7,13 @@ from typing import Any
 from locust.env import Environment
 
 import seeds
+from harness.connect import with_extras
 from locustfile import harness
 from providers.call import Call
 from providers.permit import Permit
 from providers.settings import Settings
 from providers.user import LLMUser
 from wire.exchange import Exchange, Wire, now
-from wire.extra_headers import WithHeaders
 from wire.network import NetworkWire
 
 PROVIDERS = tuple(harness.classes)
@@ -67,7 +67,7 @@ class Asker:
         user_class = harness.classes[provider]
         settings = settings_of(provider, host, **options)
         wire = wire or NetworkWire()
-        client = user_class.connect(settings, WithHeaders(wire, settings.headers) if settings.headers else wire)
+        client = user_class.connect(settings, with_extras(wire, settings, user_class))
         self.session = OneSession(settings, client)
         self.events: list[dict[str, Any]] = []
         environment: Any = Environment(user_classes=[user_class])

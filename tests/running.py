@@ -39,8 +39,16 @@ def harnessed(arguments: Sequence[str]) -> tuple[Any, Harness]:
     options = parser.parse_args(list(arguments))
     environment = Environment(events=events, parsed_options=options, host=options.host)
     runner = environment.create_local_runner()
-    harness.begin(environment, runner, None)
+    harness.begin(environment, runner, None if options.headless else _web_ui(environment))
     return environment, harness
+
+
+def _web_ui(environment: Any) -> Any:
+    """Return the web UI, which does not listen: its application is asked in this process."""
+    given = environment.parsed_options
+    return environment.create_web_ui(
+        given.web_host, port=0, web_base_path=given.web_base_path, web_login=given.web_login, delayed_start=True
+    )
 
 
 def start_and_wait(environment: Any, users: int) -> None:

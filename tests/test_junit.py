@@ -1,7 +1,12 @@
 """The JUnit report of a run's gates."""
 
+from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
+from harness.errors import UsageError
+from harness.gatekeeper import check_junit
 from summary.conditions import Condition
 from summary.gates import Gate, parse
 from summary.junit import as_junit
@@ -41,3 +46,27 @@ def test_characters_that_xml_cant_hold_are_replaced() -> None:
     assert suite[0].attrib["name"] == 'a<"&>\ufffd\ufffd\ufffd\ufffd'
     assert suite[0][0].attrib["message"] == "é\ufffd\ufffd😀"
     assert suite.attrib["timestamp"] == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "print('mine')\n", "<testsuite/>", '<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="pytest">'],
+)
+def test_a_file_that_is_no_report_of_ours_is_left_alone(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.xml"
+    path.write_text(content)
+    with pytest.raises(UsageError, match="is there already and is no report of this tool's"):
+        check_junit(path)
+    assert path.read_text() == content
+
+
+def test_a_former_report_is_taken_away(tmp_path: Path) -> None:
+    path = tmp_path / "report.xml"
+    path.write_text(as_junit([], {}))
+    check_junit(path)
+    assert not path.exists()
+
+
+def test_what_is_no_file_can_take_a_report() -> None:
+    check_junit(Path("/dev/null"))
+    assert Path("/dev/null").exists()

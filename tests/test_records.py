@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.records import COLUMNS, Records, cells_of
+from harness.results import Results
 from providers.call import Call
 from summary import rows
 
@@ -85,3 +86,14 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
         Records(path)
     assert path.read_text() == "precious"
     assert os.listdir(tmp_path) == ["x_requests.csv"]
+
+
+def test_a_file_of_the_users_named_as_the_link_to_the_latest_run_stays(empty_folder: Path) -> None:
+    latest = Path("results/latest")
+    latest.parent.mkdir()
+    latest.write_text("mine")
+    Results("a-run", None)
+    assert latest.read_text() == "mine"
+    latest.unlink()
+    Results("another-run", None)
+    assert latest.readlink() == Path("another-run")

@@ -9,6 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from harness.keys import find as find_key
 from mock.pace import Pace
 from mock.service import Service
 from providers.bedrock import aws_session
@@ -553,6 +554,15 @@ def signature_of(received: Received) -> str:
 
 def test_a_key_for_bedrock_goes_before_aws_own_key_pair(aws_keys: None) -> None:
     assert keys_in(sent("aws-bedrock")) == {"authorization": f"Bearer {KEY}"}
+
+
+@pytest.mark.parametrize("api", ["chat", "completions"])
+def test_bedrocks_bearer_variable_is_its_key(aws_keys: None, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "test-token-456")
+    key = find_key("aws-bedrock", "", mock=False)
+    received = sent("aws-bedrock", api=api, api_key=key)
+    assert keys_in(received) == {"authorization": "Bearer test-token-456"}
+    assert keys_in(sent("aws-bedrock", api=api)) == {"authorization": f"Bearer {KEY}"}
 
 
 def test_bedrock_with_no_key_at_all_fails_before_anything_is_sent() -> None:

@@ -2,11 +2,13 @@
 
 import json
 import socket
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, quote_plus, urlencode
 from urllib.request import urlopen
 
 import pytest
@@ -14,7 +16,8 @@ from gevent.pywsgi import WSGIServer
 
 from tests.command_line import Running, free_port, rows_in, started
 
-KEY, HEADER = "marker-key-5af1c03b", "marker-header-77de0a91"
+KEY, HEADER = 'sk/5af1c03b+"&marker-key', "marker-header-77de0a91"
+MARKS = ("marker-key", "5af1c03b", HEADER, "77de0a91", "marker-proxy", "marker-custom", "marker-project")
 LOUD = ["-L", "DEBUG", "-j"]
 TEN_CALLS = [
     "--headless",
@@ -33,8 +36,19 @@ TEN_CALLS = [
 ]
 
 
+def _written(text: str) -> dict[str, str]:
+    """The text in every way that a server may write it."""
+    return {
+        "raw": text, "json": json.dumps(text), "json twice": json.dumps(json.dumps(text)), "url": quote(text, ""),
+        "url twice": quote(quote(text, ""), ""), "form": quote_plus(text), "html": escape(text), "python": repr(text),
+        "base64": b64encode(text.encode()).decode(), "base64 for urls": urlsafe_b64encode(text.encode()).decode(),
+        "hex": text.encode().hex(), "cut": text[:30],
+    }  # fmt: skip
+
+
 class Echo:
-    """A host that answers each request with a 401 whose body shows the request's headers, as careless gateways do."""
+    """A host that shows each request's headers in its answer, as careless gateways do, and in every way that it can:
+    in a 401, or in an answer below `/ok`."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -47,12 +61,14 @@ class Echo:
     def _answer(self, request: dict[str, Any], begin: Any) -> list[bytes]:
         headers = {name: value for name, value in request.items() if name.startswith("HTTP_")}
         self.seen.append(json.dumps(headers))
-        begin(
-            "401 Unauthorized",
-            [("Content-Type", "application/json"), ("X-Echo", headers.get("HTTP_AUTHORIZATION", ""))],
-        )
-        message = f"not allowed: {headers}"
-        return [json.dumps({"error": {"message": message, "code": "no"}, "message": message}).encode()]
+        secrets_first = sorted(headers.values(), key=lambda value: "marker" not in value)
+        said = json.dumps([_written(value) for value in secrets_first])
+        is_ok = "/ok/" in request["PATH_INFO"]
+        echoed = ("X-Echo", headers.get("HTTP_AUTHORIZATION", ""))
+        begin("200 OK" if is_ok else "401 Unauthorized", [("Content-Type", "application/json"), echoed])
+        error = {"error": {"message": f"not allowed: {said}", "code": "no"}, "message": said}
+        choice = {"message": {"role": "assistant", "content": said}, "finish_reason": said}
+        return [json.dumps({"model": said, "choices": [choice]} if is_ok else error).encode()]
 
 
 @pytest.fixture
@@ -71,7 +87,13 @@ def _are_in_no_file(folder: Path) -> None:
 
 
 def _are_in(data: bytes) -> bool:
-    return any(secret.encode() in data for secret in (KEY, HEADER))
+    return any(form in data for mark in MARKS for form in _forms(mark.encode()))
+
+
+def _forms(mark: bytes) -> list[bytes]:
+    """What shows that a text is there: itself, its hexadecimal form, and base64 wherever it begins within it."""
+    in_base64 = [b64encode(b"xyz"[:shift] + mark)[4:-4] for shift in range(3)]
+    return [mark, mark.hex().encode(), *(form for form in in_base64 if len(form) >= 8)]
 
 
 GIVEN: dict[str, tuple[list[str], dict[str, str]]] = {
@@ -84,9 +106,25 @@ GIVEN: dict[str, tuple[list[str], dict[str, str]]] = {
         ["-p", "azure-openai", "-m", "gpt-4o", "--header", f"Authorization: Bearer {HEADER}"],
         {"AZURE_OPENAI_API_KEY": KEY},
     ),
+    "to two workers": (
+        ["-p", "anthropic", "-m", "claude-3-opus-20240229", "--header", f"X-Gateway: {HEADER}", "--processes", "2"],
+        {"ANTHROPIC_API_KEY": KEY},
+    ),
     "by AWS's variables": (
         ["-p", "aws-bedrock", "-m", "anthropic.claude-v2", "--header", f"X-Gateway: {HEADER}"],
         {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "test-key-123", "AWS_SESSION_TOKEN": KEY},
+    ),
+    "by Bedrock's bearer variable": (
+        ["-p", "aws-bedrock", "-m", "anthropic.claude-v2", "--header", f"X-Gateway: {HEADER}"],
+        {"AWS_BEARER_TOKEN_BEDROCK": KEY},
+    ),
+    "by the SDK's own variables": (
+        ["-p", "openai", "-m", "gpt-4o", "--header", f"X-Gateway: {HEADER}"],
+        {
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_CUSTOM_HEADERS": "X-First: one\nX-Second: Token marker-custom",
+            "OPENAI_PROJECT_ID": "marker-project",
+        },
     ),
 }
 
@@ -96,13 +134,30 @@ def test_an_error_that_echoes_the_secrets_shows_them_nowhere(given: str, echo: E
     arguments, environment = GIVEN[given]
     if "--config" in arguments:
         (tmp_path / "headers.conf").write_text(f"provider = openai\nheader = X-Gateway: Token {HEADER}\n")
+    environment = {"HTTP_PROXY": f"http://someone:marker-proxy%20%2F@{echo.url[7:]}", "NO_PROXY": "", **environment}
     with started(tmp_path, [*arguments, *LOUD, *TEN_CALLS, "-H", echo.url], **environment) as running:
         done = running.wait()
     (tmp_path / "headers.conf").unlink(missing_ok=True)
     assert done.code == 0, done.stderr
-    assert all(KEY in headers and HEADER in headers for headers in echo.seen)
+    assert all(json.dumps(KEY)[1:-1] in headers and HEADER in headers for headers in echo.seen)
+    assert all("HTTP_PROXY_AUTHORIZATION" in headers for headers in echo.seen)
     assert len(echo.seen) == len(rows_in(tmp_path)) == 10
     assert all("***" in row["error"] for row in rows_in(tmp_path))
+    _are_in_no_file(tmp_path)
+
+
+def test_an_answer_that_echoes_the_secrets_shows_them_nowhere(echo: Echo, tmp_path: Path) -> None:
+    arguments = ["-p", "openai", "-m", "gpt-4o", "-k", KEY, "--header", f"X-Gateway: {HEADER}", "--extra-body"]
+    extra = {"api_key": HEADER, "note": f"with {KEY}", "limits": [5, None]}
+    with started(
+        tmp_path, [*arguments, json.dumps(extra), *LOUD, *TEN_CALLS, "-H", f"{echo.url}/ok/v1?token={KEY}"]
+    ) as running:
+        done = running.wait()
+    assert done.code == 0, done.stderr
+    assert [row["outcome"] for row in rows_in(tmp_path)] == ["ok"] * 10
+    options = json.loads((tmp_path / "run_run.json").read_text())["options"]
+    assert options["extra_body"] == {"api_key": "***", "note": "with ***", "limits": [5, None]}
+    assert options["host_query"] == "***"
     _are_in_no_file(tmp_path)
 
 

@@ -74,7 +74,8 @@ def web_ui(folder: Path, *arguments: str) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, shared_mock_server: MockServer) -> Iterator[Page]:
-    with web_ui(tmp_path_factory.mktemp("web_ui"), "-H", shared_mock_server.url) as page:
+    arguments = ["-H", shared_mock_server.url, "--web-allow-host", "127.0.0.1"]
+    with web_ui(tmp_path_factory.mktemp("web_ui"), *arguments) as page:
         yield page
 
 
@@ -119,7 +120,9 @@ REFUSED = {
     "no number of users": ({**OPENAI, "user_count": ""}, "user_count"),
     "a negative number of users": ({**OPENAI, "user_count": "-1"}, "user_count"),
     "a spawn rate of words": ({**OPENAI, "spawn_rate": "fast"}, "spawn_rate"),
-    "a folder that is not there": ({**OPENAI, "data_dir": "nowhere"}, "nowhere"),
+    "a folder of seed files": ({**OPENAI, "data_dir": "nowhere"}, "no field 'data_dir'"),
+    "a report's file": ({**OPENAI, "junit": "locustfile.py"}, "no field 'junit'"),
+    "a host that no key is for": ({**OPENAI, "host": "http://localhost:8000"}, "--web-allow-host localhost"),
 }
 
 

@@ -1,0 +1,73 @@
+"""The address that a run's calls go to: the SDK's base address, without what would be secret in it."""
+
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from harness.errors import UsageError
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class HostQuery(NamedTuple):
+    """The query of the command line's `--host`, and the host that it belongs to."""
+
+    host: str = ""
+    query: str = ""
+
+
+def split_query(address: str) -> HostQuery:
+    """Take the query off an address: it may hold a token, and Locust shows its host and sends it to workers."""
+    host, _, query = address.partition("?")
+    return HostQuery(host, query)
+
+
+def query_for(host: str, given: HostQuery) -> str:
+    """Return the command line's query, for its own host alone."""
+    return given.query if host == given.host else ""
+
+
+def check(host: str, option: str = "--host") -> str:
+    """Return a base address that an SDK can use. Raises `UsageError`, in which nothing secret is repeated."""
+    if "@" in host:
+        raise UsageError(f"{option} must not hold a user or a password: give them with --header Authorization:…")
+    if "#" in host:
+        raise UsageError(f"{option} must not hold a fragment (#…)")
+    if "?" in host:
+        raise UsageError(f"{option} can't hold a query (?…) but for --host on the command line")
+    if not _is_usable(host):
+        raise UsageError(f"{option} must look like http://localhost:8000, not {host!r}")
+    return host
+
+
+def check_query(query: str) -> None:
+    """Refuse a query that can't be sent as it is. Raises `UsageError`."""
+    if "#" in query:
+        raise UsageError("--host must not hold a fragment (#…)")
+    if not all("!" <= character <= "~" for character in query):
+        raise UsageError("the query of --host holds characters that must be percent-encoded")
+
+
+def name(address: str) -> str:
+    """Return the host's name, in lower case. The address must be one that `check` returned."""
+    return urlsplit(address).hostname or ""
+
+
+def origin(address: str) -> str:
+    """Return scheme, host and port, the same for the same server. The address must be one that `check` returned."""
+    url = urlsplit(address)
+    return f"{url.scheme}://{_bracketed(url)}:{url.port or DEFAULT_PORTS[url.scheme]}"
+
+
+def _is_usable(host: str) -> bool:
+    if not all(character.isprintable() and character not in " \\" for character in host):
+        return False
+    try:
+        url = urlsplit(host)
+        return url.scheme in DEFAULT_PORTS and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+
+
+def _bracketed(url: SplitResult) -> str:
+    name = url.hostname or ""
+    return f"[{name}]" if ":" in name else name

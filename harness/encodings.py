@@ -1,0 +1,65 @@
+"""How a server may write a secret when it echoes it: as JSON, percent-encoded, as HTML, in base64 or in hexadecimal."""
+
+import re
+from base64 import b64decode, b64encode
+from html.entities import codepoint2name
+
+SHORTEST_CORE = 7
+"""Fewer characters of base64 may stand in any text by chance."""
+
+_ALWAYS_PLAIN = re.compile(r"[A-Za-z0-9._-]")
+"""What no encoding for JSON, URLs or HTML changes."""
+
+
+def encodings(secret: str) -> set[str]:
+    """Return the secret itself, and what is the same of the base64 or hexadecimal form of any text that holds it."""
+    data = secret.encode("utf-8", "replace")
+    cores = {core for core in (_base64_core(data, offset) for offset in range(3)) if len(core) >= SHORTEST_CORE}
+    for_urls = {core.replace("+", "-").replace("/", "_") for core in cores}
+    return {secret, *cores, *for_urls, data.hex(), data.hex().upper()}
+
+
+def escaped(text: str) -> re.Pattern[str]:
+    """Return what finds a text as it is, and escaped for JSON, a URL or HTML, once or several times over."""
+    return re.compile("".join(map(_escaped_character, text)))
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether no encoding but base64 and hexadecimal changes a text: then its beginning finds all of it."""
+    return all(map(_ALWAYS_PLAIN.match, text))
+
+
+def cut(head: str) -> re.Pattern[str]:
+    """Return what finds a secret's beginning, and what a token may be made of behind it."""
+    return re.compile(escaped(head).pattern + "[A-Za-z0-9._~+/=-]*")
+
+
+def _escaped_character(character: str) -> str:
+    if _ALWAYS_PLAIN.match(character):
+        return re.escape(character)
+    code = ord(character)
+    in_url = "".join(f"%(?:25)*{byte:02x}" for byte in character.encode("utf-8", "replace"))
+    in_html = [rf"#0*{code};", rf"#x0*{code:x};", *([f"{codepoint2name[code]};"] if code in codepoint2name else [])]
+    return (
+        rf"(?:\\*{re.escape(character)}|\\+(?i:u{code:04x})|(?i:{in_url})|&(?:amp;)*(?i:{'|'.join(in_html)})"
+        + (r"|\\+" if character == "\\" else r"|\+" if character == " " else "")
+        + ")"
+    )
+
+
+def decoded_basic(value: str) -> set[str]:
+    """Return the user and password that a header's value `Basic …` holds: together, and the password alone."""
+    scheme, _, encoded = value.partition(" ")
+    if scheme.lower() != "basic":
+        return set()
+    try:
+        pair = b64decode(encoded, validate=True).decode()
+    except ValueError:
+        return set()
+    return {pair, pair.partition(":")[2]}
+
+
+def _base64_core(data: bytes, offset: int) -> str:
+    """Return the characters that depend on these bytes alone when `offset` others stand before them."""
+    encoded = b64encode(bytes(offset) + data).decode()
+    return encoded[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6]

@@ -1,0 +1,42 @@
+"""`--extra-body`: fields of the user's own for each request's body."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from harness.errors import UsageError
+from wire.extra_body import patched
+
+_SECRET = re.compile(r"(^|[_-]|(?<=[a-z]))(api_?key|secret|password|authorization|token)s?$", re.IGNORECASE)
+"""Names of fields whose texts are secrets."""
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Return the fields. Raises `UsageError`, without the text: it may hold a secret."""
+    if not text:
+        return {}
+    try:
+        extra = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"--extra-body is not JSON: {error}") from error
+    if not isinstance(extra, dict):
+        raise UsageError('--extra-body must be a JSON object, such as {"stream_options": null}')
+    try:
+        patched({}, extra)
+    except RecursionError:
+        raise UsageError("--extra-body is nested too deeply") from None
+    return extra
+
+
+def named_secrets(value: Any, name: str = "") -> Iterator[str]:
+    """Yield the texts in a JSON value that stand under the name of a secret."""
+    if isinstance(value, dict):
+        for inner, item in value.items():
+            yield from named_secrets(item, inner)
+    elif isinstance(value, list):
+        for item in value:
+            yield from named_secrets(item, name)
+    elif isinstance(value, str) and _SECRET.search(name):
+        yield value

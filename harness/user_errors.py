@@ -1,0 +1,14 @@
+"""What Locust shows of an exception that ended a user: on its page, in a CSV file, and sent to a master."""
+
+from typing import Any
+
+from harness.secrets import Secrets
+
+
+def redact(environment: Any, secrets: Secrets) -> None:
+    """Take the secrets out of each exception before Locust's own listener, which was there first, is told of it."""
+
+    def redact_text(exception: Exception, **_: Any) -> None:
+        exception.args = tuple(secrets.redact(part) if isinstance(part, str) else part for part in exception.args)
+
+    environment.events.user_error._handlers.insert(0, redact_text)

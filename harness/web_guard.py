@@ -1,0 +1,96 @@
+"""Refuses what pages of other sites send to the web UI, whatever its path.
+
+A page that is open in a browser can send requests to localhost, and one whose host name was pointed at 127.0.0.1
+after it had loaded (DNS rebinding) can read the answers too. The browser says so: in `Host`, `Origin` and
+`Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/). A client that is no browser sends none of the last two.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+OWN_SITE = ("same-origin", "none")
+"""What `Sec-Fetch-Site` says of the page's own requests, and of an address that the user typed or clicked outside."""
+
+DEFAULT_PORTS = (80, 443)
+PROTECTIONS = [
+    ("X-Frame-Options", "DENY"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
+
+Headers = list[tuple[str, str]]
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Netloc = tuple[str, int | None]
+
+
+class WebGuard:
+    """A WSGI application around Locust's, which lets only the page itself and clients without a page through.
+
+    listens_on  the address that the web UI is bound to; empty for all
+    names       further names that browsers may open it by, with a port where a proxy in front has an unusual one
+    """
+
+    def __init__(self, application: Application, listens_on: str, names: Sequence[str]) -> None:
+        self._application = application
+        self._names = {*LOOPBACK_NAMES, *filter(None, [listens_on.lower()]), *(_netloc(name)[0] for name in names)}
+        self._origins = {_netloc(name) for name in names}
+        self._is_exposed = listens_on not in LOOPBACK_NAMES
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        refusal = self._refusal(environ)
+        if refusal is None:
+            return self._application(environ, _without_cors(start_response))
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8"), *PROTECTIONS])
+        return [f"refused: {refusal}\n".encode()]
+
+    def _refusal(self, environ: dict[str, Any]) -> str | None:
+        """Return why a request is refused, if it is."""
+        host, origin = _netloc(environ.get("HTTP_HOST", "")), environ.get("HTTP_ORIGIN")
+        if host[0] and not self._is_own(host[0]):
+            return f"the page is not known as {host[0]}: --web-name makes it so"
+        if environ.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITE:
+            return "the request comes from another site's page; open this address by typing it"
+        if origin is not None and not self._is_own_origin(origin, host):
+            return "the request comes from a page of another origin"
+        return None
+
+    def _is_own(self, name: str) -> bool:
+        """Tell whether the page goes by a name. No DNS can point an IP address elsewhere, so any of ours will do."""
+        return name in self._names or (self._is_exposed and _is_address(name))
+
+    def _is_own_origin(self, origin: str, host: Netloc) -> bool:
+        source = _netloc(origin)
+        return bool(source[0]) and (source == host or source in self._origins)
+
+
+def _netloc(text: str) -> Netloc:
+    """Return name and port of a Host header, an origin or a name; no name where there is none, as in `null`."""
+    try:
+        url = urlsplit(text if "://" in text else f"//{text}")
+        port = None if url.port in DEFAULT_PORTS else url.port
+    except ValueError:
+        return "invalid", None
+    return ("" if text == "null" else (url.hostname or "").rstrip(".")), port
+
+
+def _is_address(name: str) -> bool:
+    try:
+        return bool(ip_address(name))
+    except ValueError:
+        return False
+
+
+def _without_cors(start_response: Callable[..., Any]) -> Callable[..., Any]:
+    """Leave out the headers by which Locust lets every page on the Web read its answers."""
+
+    def start(status: str, headers: Headers, *rest: Any) -> Any:
+        return start_response(status, [*_kept(headers), *PROTECTIONS], *rest)
+
+    return start
+
+
+def _kept(headers: Headers) -> Iterator[tuple[str, str]]:
+    return ((name, value) for name, value in headers if not name.lower().startswith("access-control-"))

@@ -1,0 +1,149 @@
+"""A secret is masked however a server writes it, and wherever the environment keeps it."""
+
+import json
+import logging
+import sys
+from base64 import b64encode, urlsafe_b64encode
+from html import escape
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+from locust.env import Environment
+
+from harness import keys, user_errors
+from harness.secrets import Secrets
+from harness.sent_tokens import WithTokensLearnt
+from tests.asking import settings_of
+from wire.exchange import Reply, Request
+
+SECRETS = {
+    "letters": "sk-proj-5af1c03b77de0a91",
+    "signs": "a/5af1c03b+\"&=<x>'y%z\\n",
+    "few letters": "5af1c0",
+    "words": "Token of 5af1c03b",
+    "Latin": "ém-5af1c03b-ß",
+}
+ENCODINGS: dict[str, Any] = {
+    "as it is": str,
+    "JSON": json.dumps,
+    "JSON with slashes escaped": lambda text: json.dumps(text).replace("/", "\\/"),
+    "JSON of .NET and Go": lambda text: json.dumps(text).translate({ord(c): f"\\u{ord(c):04X}" for c in "<>&'+"}),
+    "JSON in JSON in JSON": lambda text: json.dumps({"a": json.dumps([json.dumps(text)])}),
+    "a URL": lambda text: quote(text, ""),
+    "a URL in lower case": lambda text: quote(text, "").replace("%2F", "%2f").replace("%2B", "%2b"),
+    "a URL in a URL": lambda text: quote(quote(text, ""), ""),
+    "a form": quote_plus,
+    "HTML": escape,
+    "HTML in numbers": lambda text: escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#034;"),
+    "HTML of HTML": lambda text: escape(escape(text)),
+    "Python": lambda text: repr({"key": text}),
+    "base64": lambda text: b64encode(f"Authorization: Bearer {text}\r\n".encode()).decode(),
+    "base64 for URLs": lambda text: urlsafe_b64encode(f"x{text}yz".encode()).decode(),
+    "hexadecimal": lambda text: text.encode().hex(),
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=list(SECRETS))
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_secret_is_masked_in_every_encoding(secret: str, encoding: str) -> None:
+    secrets = Secrets()
+    secrets.add(secret)
+    written = ENCODINGS[encoding](secret)
+    shown = secrets.redact(f"<{written}>")
+    assert "***" in shown
+    assert "5af1" not in shown
+    assert "35616631" not in shown
+
+
+@pytest.mark.parametrize("end", range(12, 24))
+def test_a_long_secret_that_was_cut_is_masked_too(end: int) -> None:
+    secrets = Secrets()
+    secrets.add("sk-proj-5af1c03b77de0a91")
+    assert secrets.redact(f"no key {'sk-proj-5af1c03b77de0a91'[:end]}… ('cut')") == "no key ***… ('cut')"
+
+
+def test_a_line_of_json_stays_one() -> None:
+    secrets = Secrets()
+    secrets.add('sk/5af1c03b+"&key')
+    body = {"said": ['sk/5af1c03b+"&key', json.dumps({"x": 'sk/5af1c03b+"&key'})]}
+    assert json.loads(secrets.redact(json.dumps(body))) == {"said": ["***", '{"x": "***"}']}
+
+
+def test_the_user_and_password_of_a_basic_header_are_masked() -> None:
+    secrets = Secrets()
+    secrets.add("Basic " + b64encode(b"somebody:5af1c03b").decode())
+    assert secrets.redact("somebody:5af1c03b; 5af1c03b; " + b64encode(b"somebody:5af1c03b").decode()) == "***; ***; ***"
+
+
+def test_other_words_stay_as_they_are() -> None:
+    secrets = Secrets()
+    secrets.add_all(["short", "", "gpt-4o-secret-key"])
+    text = "short messages about gpt-4o and % and \\ and &amp; stay"
+    assert secrets.redact(text) == text
+
+
+VARIABLES = {
+    **dict.fromkeys(keys.VARIABLES.values(), "hush-5af1c03b"),
+    **dict.fromkeys(keys.SENT_BY_SDKS, "hush-5af1c03b"),
+    "OPENAI_CUSTOM_HEADERS": "X-Tenant: one\nAuthorization: Bearer hush-5af1c03b",
+    "ANTHROPIC_CUSTOM_HEADERS": "X-Key: hush-5af1c03b",
+    "HTTPS_PROXY": "http://someone:hush%2D5af1c03b@proxy:3128",
+    "http_proxy": "http://hush-5af1c03b@proxy:3128",
+    "ALL_PROXY": "someone:hush-5af1c03b@proxy:3128",
+}
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_what_the_environment_keeps_secret_is_masked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, VARIABLES[name])
+    secrets = Secrets()
+    secrets.add_all(keys.secrets_in_environment())
+    pair = b64encode(b"someone:hush-5af1c03b").decode()
+    shown = secrets.redact(f"hush-5af1c03b {VARIABLES[name]} " + (pair if name == "HTTPS_PROXY" else ""))
+    assert "5af1c03b" not in shown
+    assert pair[12:20] not in shown
+
+
+def test_what_a_run_adds_itself_is_a_secret_of_it() -> None:
+    extra = {"metadata": {"api_key": "key-of-the-body", "user": "me"}}
+    settings = settings_of("openai", "http://x", headers=(("a", "b"),), host_query="t=query&bare", extra_body=extra)
+    assert set(keys.secrets_of(settings)) == {"test-key-123", "b", "t=query&bare", "query", "bare", "key-of-the-body"}
+
+
+def test_a_token_that_an_sdk_fetched_is_learnt_as_it_is_sent() -> None:
+    class Nowhere:
+        def send(self, request: Request) -> Reply:
+            raise ConnectionError(secrets.redact(str(request.headers)))
+
+    secrets = Secrets()
+    request = Request("POST", "http", "x", 80, "/", [("authorization", "Bearer ya29.5af1c03b")], b"")
+    with pytest.raises(ConnectionError, match=r"\*\*\*") as failed:
+        WithTokensLearnt(Nowhere(), secrets).send(request)
+    assert "5af1c03b" not in str(failed.value)
+
+
+def test_an_exception_that_ends_a_user_is_redacted_before_locust_keeps_or_sends_it() -> None:
+    environment = Environment()
+    runner = environment.create_local_runner()
+    secrets = Secrets()
+    secrets.add("hush-5af1c03b")
+    user_errors.redact(environment, secrets)
+    environment.events.user_error.fire(user_instance=None, exception=ValueError("no hush-5af1c03b", 5), tb=None)
+    assert [row["msg"] for row in runner.exceptions.values()] == ["('no ***', 5)"]
+
+
+def test_a_traceback_in_a_log_is_redacted() -> None:
+    secrets = Secrets()
+    secrets.add("hush-5af1c03b")
+    handler = logging.StreamHandler()
+    logging.getLogger("masking").addHandler(handler)
+    secrets.guard_logs()
+    try:
+        raise ValueError("hush-5af1c03b")
+    except ValueError:
+        record = logging.LogRecord("masking", logging.ERROR, "", 1, "%s", ("hush-5af1c03b",), sys.exc_info())
+    assert handler.formatter is not None
+    shown = handler.formatter.format(record)
+    assert "5af1c03b" not in shown
+    assert "Traceback" in shown

@@ -1,0 +1,182 @@
+"""The web UI answers its own page and clients without a page; what another site's page sends is refused, on every path.
+
+The requests are those that Chromium 156 was seen to send from a page of another origin.
+"""
+
+import io
+import sys
+from typing import Any
+
+import pytest
+
+from tests.command_line import FILES
+from tests.running import harnessed
+
+UI = "localhost:8089"
+FORM = {"user_count": "1", "spawn_rate": "1", "provider": "openai", "model": "gpt-4o"}
+PATHS = [
+    "/",
+    "/stats/requests",
+    "/logs",
+    "/exceptions",
+    "/exceptions/csv",
+    "/stats/report",
+    "/tasks",
+    "/llm/csv",
+    "/login",
+    "/nowhere",
+]
+POSTS = ["/swarm", "/stop", "/stats/reset", "/user"]
+
+
+def fetched(site: str, mode: str, **more: str) -> dict[str, str]:
+    """The headers that say where a request comes from, and what it is for."""
+    return {
+        "Sec-Fetch-Site": site,
+        "Sec-Fetch-Mode": mode,
+        **{name.replace("_", "-"): value for name, value in more.items()},
+    }
+
+
+EVIL, REBOUND = "http://127.0.0.1:46699", "evil.example:8089"
+FROM_ANOTHER_SITE = {
+    "a fetch that may not read": fetched("cross-site", "no-cors", Origin=EVIL),
+    "a fetch that wants to read": fetched("cross-site", "cors", Origin=EVIL),
+    "a page on another port": fetched("same-site", "cors", Origin="http://localhost:3000"),
+    "a form of another page": fetched("cross-site", "navigate", Origin=EVIL, Sec_Fetch_Dest="iframe"),
+    "a sandboxed frame": {"Origin": "null"},
+    "an image": fetched("cross-site", "no-cors", Sec_Fetch_Dest="image"),
+    "a script": fetched("same-site", "no-cors", Sec_Fetch_Dest="script"),
+    "a frame": fetched("cross-site", "navigate", Sec_Fetch_Dest="iframe"),
+    "an older browser": {"Origin": "https://evil.example"},
+    "a name that was rebound": fetched("same-origin", "cors", Host=REBOUND, Origin=f"http://{REBOUND}"),
+    "a rebound name, typed": fetched("none", "navigate", Host=REBOUND),
+    "another machine's address": {"Host": "203.0.113.7:8089"},
+    "no name that can be read": {"Host": "[evil"},
+    "a name that begins like ours": {"Host": "localhost.evil.example"},
+}
+FROM_ITSELF = {
+    "curl": {},
+    "the page": fetched("same-origin", "cors", Origin=f"http://{UI}"),
+    "a typed address": fetched("none", "navigate", Sec_Fetch_Dest="document"),
+    "the page by its number": fetched("same-origin", "cors", Host="127.0.0.1:8089", Origin="http://127.0.0.1:8089"),
+    "the page over IPv6": fetched("same-origin", "cors", Host="[::1]:8089", Origin="http://[::1]:8089"),
+    "the page behind TLS": fetched("same-origin", "cors", Host="localhost", Origin="https://localhost"),
+}
+
+
+def page(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
+    """Return a client of a web UI that was begun with these arguments."""
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "argv", ["locust"])
+    environment, _ = harnessed([*FILES, *arguments])
+    if "--web-login" in arguments:
+        environment.web_ui.app.secret_key = "of the session's cookie"
+        environment.web_ui.login_manager.user_loader(lambda name: None)
+    return environment.web_ui.app.test_client()
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Any:
+    return page(monkeypatch, "--mock")
+
+
+@pytest.mark.parametrize("headers", FROM_ANOTHER_SITE.values(), ids=list(FROM_ANOTHER_SITE))
+def test_what_another_sites_page_sends_is_refused_on_every_path(headers: dict[str, str], client: Any) -> None:
+    sent = {"Host": UI, **headers}
+    answers = [client.get(path, headers=sent) for path in PATHS]
+    answers += [client.post(path, data=FORM, headers=sent) for path in POSTS]
+    answers += [client.options("/user", headers={**sent, "Access-Control-Request-Method": "POST"})]
+    assert {answer.status_code for answer in answers} == {403}
+    assert all(answer.text.count("\n") == 1 and answer.text.startswith("refused: ") for answer in answers)
+    assert not any(name.lower().startswith("access-control") for answer in answers for name, _ in answer.headers)
+
+
+@pytest.mark.parametrize("headers", FROM_ITSELF.values(), ids=list(FROM_ITSELF))
+def test_the_page_itself_and_clients_without_a_page_are_answered(headers: dict[str, str], client: Any) -> None:
+    for path in ("/", "/stats/requests", "/logs"):
+        answer = client.get(path, headers={"Host": UI, **headers})
+        assert answer.status_code == 200
+        assert not any(name.lower().startswith("access-control") for name, _ in answer.headers)
+        assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+def test_a_page_that_is_exposed_goes_by_addresses_and_by_the_names_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    exposed = page(monkeypatch, "--mock", "--web-host", "0.0.0.0", "--web-name", "tests.example")
+    for host, status in {
+        "192.0.2.7:8089": 200,
+        "tests.example": 200,
+        "TESTS.example.:8089": 200,
+        "evil.example:8089": 403,
+    }.items():
+        assert exposed.get("/", headers={"Host": host}).status_code == status
+
+
+def test_a_proxy_in_front_may_change_the_host_of_a_page_that_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = page(monkeypatch, "--mock", "--web-name", "tests.example", "--web-name", "other.example:8443")
+    for origin, status in {
+        "https://tests.example": 200,
+        "https://other.example:8443": 200,
+        "https://tests.example:9": 403,
+        "https://sub.tests.example": 403,
+    }.items():
+        assert named.get("/", headers={"Host": "127.0.0.1:8089", "Origin": origin}).status_code == status
+
+
+def test_a_base_path_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    based = page(monkeypatch, "--mock", "--web-base-path", "/load")
+    assert based.get("/load/", headers={"Host": UI}).status_code == 200
+    assert based.get("/load/", headers={"Host": "evil.example"}).status_code == 403
+    hidden = based.post("/load/swarm", data={**FORM, "junit": "x"}, headers={"Host": UI}).json
+    assert (hidden["success"], hidden["message"]) == (False, "the form has no field 'junit'")
+
+
+def test_a_page_with_a_login_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = page(monkeypatch, "--mock", "--web-login")
+    asked = client.get("/", headers={"Host": UI})
+    assert (asked.status_code, asked.headers["Location"].partition("?")[0]) == (302, "/login")
+    assert client.get("/login", headers={"Host": UI}).status_code == 200
+    for fields in (FORM, {"junit": "x"}):
+        assert client.post("/swarm", data=fields, headers={"Host": UI}).status_code == 302
+
+
+HIDDEN = [
+    "results_prefix",
+    "csv_prefix",
+    "junit",
+    "models_file",
+    "data_dir",
+    "logfile",
+    "json_file",
+    "html_file",
+    "header",
+    "api_key",
+    "extra_body",
+    "host_query",
+    "fail_if",
+    "fail_fast",
+    "web_allow_host",
+    "web_name",
+    "headless",
+    "num_users",
+    "stats_history_enabled",
+    "full_history",
+    "locustfile",
+    "tags",
+    "processes",
+    "no_such_option",
+    "config",
+]
+
+
+@pytest.mark.parametrize("field", HIDDEN)
+def test_a_field_that_the_form_does_not_show_is_refused(field: str, client: Any) -> None:
+    for value in ("", "x"):
+        answer = client.post("/swarm", data={**FORM, field: value}, headers={"Host": UI}).json
+        assert (answer["success"], answer["message"]) == (False, f"the form has no field {field!r}")
+
+
+def test_a_user_class_takes_only_what_its_form_shows(client: Any) -> None:
+    settings = {"user_class_name": "OpenAIUser", "ask": "nothing", "session": None}
+    answer = client.post("/user", json=settings, headers={"Host": UI})
+    assert (answer.status_code, answer.json["message"]) == (400, "the form has no field 'ask', 'session'")
