@@ -27,6 +27,7 @@ from harness import (
     refusals,
     schedule_tab,
     streams,
+    tabs,
     user_errors,
     web,
 )
@@ -150,8 +151,8 @@ class Harness:
             self.master.wait_for_workers(given.processes or 0)
         if web_ui:
             web.attach(web_ui, environment, self._check_form)
-            llm_tab.attach(web_ui, lambda: self.pace)
-            schedule_tab.attach(web_ui, lambda: self.latest.standing() if self.latest else None)
+            llm = llm_tab.tab_of(web_ui, lambda: self.pace)
+            tabs.attach(web_ui, llm, schedule_tab.tab_of(lambda: self.latest.standing() if self.latest else None))
 
     def _watch_signals(self, environment: Any, runner: Any) -> Signals:
         def cut() -> None:

@@ -2,17 +2,15 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, make_response, request
-from locust.runners import STATE_CLEANUP, STATE_RUNNING
+from flask import Response, make_response
 
 from harness.pace import PaceStats
+from harness.tabs import Tab
 from summary.cells import quoted
 
-KEY = "llm"
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 FIGURES = {"ttft": "TTFT", "itl": "ITL", "tpot": "TPOT"}
 TITLES = {
@@ -32,22 +30,9 @@ CSV_COLUMNS = (
 Row = dict[str, Any]
 
 
-def attach(web_ui: Any, latest: Callable[[], PaceStats | None]) -> None:
-    """Add the tab, what it polls, and its table as CSV, for the `latest` run."""
-    web_ui.template_args["extended_tabs"] = [{"title": "LLM", "key": KEY}]
-    web_ui.template_args["extended_tables"] = [
-        {"key": KEY, "structure": [{"key": name, "title": title} for name, title in TITLES.items()]}
-    ]
+def tab_of(web_ui: Any, latest: Callable[[], PaceStats | None]) -> Tab:
+    """Return the tab of the `latest` run, whose table can be downloaded as CSV, too."""
     web_ui.template_args["extended_csv_files"] = [{"href": CSV_PATH, "title": "Download LLM statistics CSV"}]
-
-    def feed(response: Response) -> Response:
-        if request.path.endswith("/stats/requests") and response.is_json:
-            content = response.get_json() or {}
-            content["extended_stats"] = [{"key": KEY, "data": rows_of(latest())}, *content.get("extended_stats", [])]
-            if content.get("state") == STATE_CLEANUP:
-                content["state"] = STATE_RUNNING  # The page stops asking otherwise, and never sees the run's end.
-            response.set_data(json.dumps(content))
-        return response
 
     def download() -> Response:
         response = make_response(as_csv(latest()))
@@ -55,8 +40,8 @@ def attach(web_ui: Any, latest: Callable[[], PaceStats | None]) -> None:
         response.headers["Content-Disposition"] = "attachment;filename=llm.csv"
         return response
 
-    web_ui.app.after_request(feed)
     web_ui.app.route(CSV_PATH)(web_ui.auth_required_if_enabled(download))
+    return Tab("llm", "LLM", TITLES, lambda: rows_of(latest()))
 
 
 def rows_of(pace: PaceStats | None) -> list[Row]:

@@ -1,12 +1,10 @@
 """The web UI's tab "Schedule": whether an open loop keeps its schedule, live."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, request
-
 from harness.open_loop import Standing
+from harness.tabs import Tab
 
 KEY = "schedule"
 COLUMNS = {
@@ -17,21 +15,9 @@ COLUMNS = {
 }
 
 
-def attach(web_ui: Any, standing: Callable[[], Standing | None]) -> None:
-    """Add the tab beside those that are there, and its row to what the page polls."""
-    table = {"key": KEY, "structure": [{"key": name, "title": title} for name, title in COLUMNS.items()]}
-    web_ui.template_args.setdefault("extended_tabs", []).append({"title": "Schedule", "key": KEY})
-    web_ui.template_args.setdefault("extended_tables", []).append(table)
-
-    def feed(response: Response) -> Response:
-        if request.path.endswith("/stats/requests") and response.is_json:
-            content = response.get_json() or {}
-            rows = {"key": KEY, "data": rows_of(standing())}
-            content["extended_stats"] = [*content.get("extended_stats", []), rows]
-            response.set_data(json.dumps(content))
-        return response
-
-    web_ui.app.after_request(feed)
+def tab_of(standing: Callable[[], Standing | None]) -> Tab:
+    """Return the tab, which shows how the run stands."""
+    return Tab(KEY, "Schedule", COLUMNS, lambda: rows_of(standing()))
 
 
 def rows_of(standing: Standing | None) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
@@ -39,7 +40,8 @@ def harnessed(arguments: Sequence[str]) -> tuple[Any, Harness]:
     options = parser.parse_args(list(arguments))
     environment = Environment(events=events, parsed_options=options, host=options.host)
     runner = environment.create_local_runner()
-    harness.begin(environment, runner, None if options.headless else _web_ui(environment))
+    with patch.object(sys, "argv", ["locust", *arguments]):  # Locust's form reads them again.
+        harness.begin(environment, runner, None if options.headless else _web_ui(environment))
     return environment, harness
 
 

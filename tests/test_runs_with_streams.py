@@ -178,7 +178,8 @@ def test_the_figures_of_a_stream_are_over_successes_only(tmp_path: Path, monkeyp
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, shared_mock_server: MockServer) -> Any:
-    with web_ui(tmp_path_factory.mktemp("web_ui"), "-H", shared_mock_server.url) as page:
+    allowed = ("-H", shared_mock_server.url, "--web-allow-host", "127.0.0.1")
+    with web_ui(tmp_path_factory.mktemp("web_ui"), *allowed) as page:
         yield page
 
 
@@ -191,9 +192,8 @@ def one_run(page: Page, mock: MockServer, **fields: str) -> Path:
 
 def shown(page: Page) -> Rows:
     """What the LLM tab shows."""
-    [extended] = json.loads(page.get("stats/requests"))["extended_stats"]
-    assert extended["key"] == "llm"
-    return list(extended["data"])
+    tables = {table["key"]: table["data"] for table in json.loads(page.get("stats/requests"))["extended_stats"]}
+    return list(tables["llm"])
 
 
 def downloaded(page: Page) -> Rows:
