@@ -14,6 +14,7 @@ class AzureOpenAIUser(OpenAIUser):
     """Asks through openai's Azure client: the model's name is that of the deployment."""
 
     provider = "azure-openai"
+    model_is_typed = True
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:

@@ -20,12 +20,15 @@ WITH_USAGE = {"stream_options": {"include_usage": True}}
 class OpenAIUser(LLMUser):
     """Asks through openai's own client; the answers are read raw, at a tenth of what its model objects cost.
 
-    The payload goes as `extra_body`, which the SDK sends as it is: the typed argument is walked through in search of
-    files to upload and aliases to replace, at a quarter of a call's cost. The bytes sent are the same.
+    All fields go as `extra_body`, which the SDK sends as it is, and the typed arguments that it demands are `omit`: it
+    walks through those in search of files to upload and aliases to replace, at a quarter of a call's cost. The bytes
+    sent are the same.
     """
 
     provider = "openai"
     apis: ClassVar[tuple[API, ...]] = ("chat", "completions", "responses")
+    model_is_typed = False
+    """Whether the SDK must know the model, and not the server alone."""
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:
@@ -36,47 +39,50 @@ class OpenAIUser(LLMUser):
         )
 
     def on_start(self) -> None:
+        from openai import omit
+
         super().on_start()
-        limit = limit_name(self.provider, self.settings.api, self.settings.model)
-        self.options = {"model": self.settings.model, **sampling(self.settings, max_tokens=limit)}
-        self.response_options = {
-            "model": self.settings.model,
-            **sampling(self.settings, max_tokens="max_output_tokens"),
-        }
+        settings = self.settings
+        limit = limit_name(self.provider, settings.api, settings.model)
+        self.fields = {"model": settings.model, **sampling(settings, max_tokens=limit)}
+        self.omit = omit
+        self.model = settings.model if self.model_is_typed else omit
 
     def chat(self, payload: str) -> Answer:
-        answer = self.client.chat.completions.with_raw_response.create(
-            messages=(), extra_body=said_by_user(payload), **self.options
-        )
-        return whole(answer.content, answers.chat)
+        return whole(self._chat(payload).content, answers.chat)
 
     def chat_stream(self, payload: str) -> Answer:
-        answer = self.client.chat.completions.with_raw_response.create(
-            messages=(), extra_body=said_by_user(payload), stream=True, **WITH_USAGE, **self.options
-        )
-        return streamed(answer.http_response, answers.chat_stream)
+        return streamed(self._chat(payload, stream=True, **WITH_USAGE).http_response, answers.chat_stream)
 
     def completions(self, payload: str) -> Answer:
-        answer = self.client.completions.with_raw_response.create(prompt=payload, **self.options)
-        return whole(answer.content, answers.chat)
+        return whole(self._completion(payload).content, answers.chat)
 
     def completions_stream(self, payload: str) -> Answer:
-        answer = self.client.completions.with_raw_response.create(
-            prompt=payload, stream=True, **WITH_USAGE, **self.options
-        )
-        return streamed(answer.http_response, answers.chat_stream)
+        return streamed(self._completion(payload, stream=True, **WITH_USAGE).http_response, answers.chat_stream)
 
     def responses(self, payload: str) -> Answer:
-        answer = self.client.responses.with_raw_response.create(input=payload, **self.response_options)
-        return whole(answer.content, answers.response)
+        return whole(self._response(payload).content, answers.response)
 
     def responses_stream(self, payload: str) -> Answer:
-        answer = self.client.responses.with_raw_response.create(input=payload, stream=True, **self.response_options)
-        return streamed(answer.http_response, answers.response_stream)
+        return streamed(self._response(payload, stream=True).http_response, answers.response_stream)
 
+    def _chat(self, payload: str, stream: bool = False, **more: Any) -> Any:
+        fields = {"messages": [{"role": "user", "content": payload}], **self.fields, **more}
+        return self.client.chat.completions.with_raw_response.create(
+            messages=self.omit, model=self.model, extra_body=fields, stream=stream or self.omit
+        )
 
-def said_by_user(payload: str) -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": payload}]}
+    def _completion(self, payload: str, stream: bool = False, **more: Any) -> Any:
+        fields = {"prompt": payload, **self.fields, **more}
+        return self.client.completions.with_raw_response.create(
+            prompt=self.omit, model=self.model, extra_body=fields, stream=stream or self.omit
+        )
+
+    def _response(self, payload: str, stream: bool = False) -> Any:
+        fields = {"input": payload, **self.fields}
+        return self.client.responses.with_raw_response.create(
+            input=self.omit, model=self.model, extra_body=fields, stream=stream or self.omit
+        )
 
 
 def limit_name(provider: str, api: API, model: str) -> str:
@@ -84,6 +90,8 @@ def limit_name(provider: str, api: API, model: str) -> str:
 
     https://platform.openai.com/docs/api-reference/chat/create#chat-create-max_tokens
     """
+    if api == "responses":
+        return "max_output_tokens"
     renamed = provider in ("openai", "azure-openai") and api == "chat" and _REASONING_MODEL.search(model)
     return "max_completion_tokens" if renamed else "max_tokens"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import httpx2
@@ -48,7 +49,7 @@ class LeanClient(httpx2.Client):
         given = list(headers.items() if isinstance(headers, Mapping) else headers)
         names = {name.lower() for name, _ in given}
         kept = [(name, value) for name, value in self._defaults if name not in names]
-        return httpx2.Request(method, url, headers=[*kept, *given], **parts)
+        return httpx2.Request(method, _parsed(str(url)), headers=[*kept, *given], **parts)
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **_: Any) -> httpx2.Response:
         """Send a request; unless it is to be streamed, read the response whole."""
@@ -61,6 +62,12 @@ class LeanClient(httpx2.Client):
             response.close()
             raise
         return response
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx2.URL:
+    """A run calls one address, or two."""
+    return httpx2.URL(url)
 
 
 class WireTransport(httpx2.BaseTransport):
