@@ -78,7 +78,7 @@ def concat(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read(blocks: Blocks, path: Path) -> tuple[pd.DataFrame, Damage]:
-    columns = next(csv.reader([blocks.head.decode("utf-8", "replace")]), [])
+    columns = _columns_of(blocks.head)
     if not set(REQUIRED) <= set(columns) or len(set(columns)) < len(columns):
         raise UnreadableRows(f"{path}: not a file of requests (its first line must name {', '.join(REQUIRED)})")
     table, damage = _Table(columns), Damage()
@@ -87,6 +87,14 @@ def _read(blocks: Blocks, path: Path) -> tuple[pd.DataFrame, Damage]:
         heap.add(table.take(block, blocks, damage))
     damage.is_cut = blocks.is_cut
     return heap.table(), damage
+
+
+def _columns_of(head: bytes) -> list[str]:
+    """Return the names in the first line; none if that is no line of a table."""
+    try:
+        return next(csv.reader([head.decode("utf-8", "replace")]), [])
+    except csv.Error:
+        return []
 
 
 class _Heap:
