@@ -57,7 +57,7 @@ class BedrockUser(LLMUser):
 
     def chat_stream(self, payload: str) -> Answer:
         self.client.converse_stream(messages=said_by_user(payload), **self.request)
-        return streamed(lambda events: reading.stream(events, converse.message_stream))
+        return streamed(lambda events: reading.quick_stream(events, converse.message_stream))
 
     def completions(self, payload: str) -> Answer:
         answer = self.client.invoke_model(**self._invocation(payload))

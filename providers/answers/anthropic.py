@@ -22,11 +22,14 @@ def message(body: Json) -> Answer:
         yield from finished("anthropic", reason, body)
 
 
-def message_stream(bodies: Iterable[Json]) -> Answer:
+def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
     """Read a message's events."""
     usage: Json = {}
     reason = None
     for event in bodies:
+        if isinstance(event, Delta):
+            yield event
+            continue
         match event.get("type"):
             case "content_block_delta":
                 yield from _block(event.get("delta") or {})
@@ -51,9 +54,12 @@ def completion(body: Json) -> Answer:
         yield from finished("anthropic", reason, body)
 
 
-def completion_stream(bodies: Iterable[Json]) -> Answer:
+def completion_stream(bodies: Iterable[Json | Delta]) -> Answer:
     """Read a legacy completion's pieces."""
     for event in bodies:
+        if isinstance(event, Delta):
+            yield event
+            continue
         yield Delta(text_of(event.get("completion")))
         if reason := reason_of(event.get("stop_reason")):
             yield from finished("anthropic", reason, event)

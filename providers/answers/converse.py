@@ -25,9 +25,12 @@ def message(body: Json) -> Answer:
         yield from finished("converse", reason, body)
 
 
-def message_stream(bodies: Iterable[Json]) -> Answer:
+def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
     """Read the events of a streamed answer, to the end: the usage comes last."""
     for event in bodies:
+        if isinstance(event, Delta):
+            yield event
+            continue
         match event.get("type"):
             case "contentBlockDelta":
                 yield from _block(event["delta"])

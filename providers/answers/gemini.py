@@ -25,11 +25,14 @@ def content(body: Json) -> Answer:
         yield from finished("gemini", reason, candidate)
 
 
-def content_stream(bodies: Iterable[Json]) -> Answer:
+def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
     """Read a stream of them. The usage grows with each: the last one counts."""
     usage: Json = {}
     reason, by = None, None
     for body in bodies:
+        if isinstance(body, Delta):
+            yield body
+            continue
         _refuse_block(body)
         usage = merged(usage, body.get("usageMetadata"))
         for candidate in body.get("candidates") or ():

@@ -29,10 +29,13 @@ def chat(body: Json) -> Answer:
         yield from finished("openai", reason, choice)
 
 
-def chat_stream(bodies: Iterable[Json], needs_done: bool = True) -> Answer:
+def chat_stream(bodies: Iterable[Json | Delta], needs_done: bool = True) -> Answer:
     """Read `chat.completion.chunk` events, or streamed `text_completion` ones."""
     reason, by, is_done = None, None, not needs_done
     for body in bodies:
+        if isinstance(body, Delta):
+            yield body
+            continue
         if body is DONE:
             is_done = True
             break
@@ -58,9 +61,12 @@ def response(body: Json) -> Answer:
     yield from _response_end(body)
 
 
-def response_stream(bodies: Iterable[Json]) -> Answer:
+def response_stream(bodies: Iterable[Json | Delta]) -> Answer:
     """Read the typed events of the Responses API."""
     for event in bodies:
+        if isinstance(event, Delta):
+            yield event
+            continue
         kind = event.get("type") or ""
         if kind.endswith(".delta"):
             yield _response_delta(kind, event)

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 from providers.answers import sse
+from providers.answers.alike import Alike
 from providers.answers.document import SURPRISES, Event, NotJSON, parsed, quoted
 from providers.answers.errors import refuse_error, told, told_in
-from providers.call import Answer, ErrorInStream, Json, MalformedAnswer
+from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Part
 
 DONE: Json = {}
 """Stands for the event `[DONE]`, the last of a stream."""
+
+Body = Json | Delta
+"""An event, opened; or what it gives, where that is known without opening it."""
 
 PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
 
@@ -28,11 +32,25 @@ def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
 
 def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer]) -> Answer:
     """Yield the parts that `read` makes of a stream's events. Raises as `whole` does."""
-    latest = b""
+    return _stream(events, cast(Callable[[Iterable[Body]], Answer], read), None)
 
-    def opened() -> Iterator[Json]:
+
+def quick_stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer]) -> Answer:
+    """Yield the same parts; events that are alike but for their text are not opened."""
+    return _stream(events, read, Alike())
+
+
+def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], alike: Alike | None) -> Answer:
+    latest = b""
+    given: list[Part] = []
+
+    def opened() -> Iterator[Body]:
         nonlocal latest
         for name, latest in events:
+            if alike and (delta := alike.delta_of(name, latest)):
+                yield delta
+                continue
+            given.clear()
             if latest.startswith(b"[DONE]"):
                 yield DONE
                 return
@@ -40,14 +58,19 @@ def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer]) ->
                 yield _object(parsed(latest))
             elif name not in PINGS:
                 yield _named(name, latest)
+            if alike:
+                alike.learn(name, latest, given[0] if len(given) == 1 else None)
 
     try:
-        yield from read(opened())
+        for part in read(opened()):
+            if len(given) < 2:
+                given.append(part)
+            yield part
     except SURPRISES as surprise:
         raise MalformedAnswer(_described(surprise, latest)) from surprise
 
 
-def streamed(response: Any, read: Callable[[Iterable[Json]], Answer]) -> Answer:
+def streamed(response: Any, read: Callable[[Iterable[Body]], Answer]) -> Answer:
     """Yield the parts that `read` makes of an httpx2 response's events, as they come.
 
     Closing the response reads on for a moment, so that its connection can be kept.
@@ -55,7 +78,7 @@ def streamed(response: Any, read: Callable[[Iterable[Json]], Answer]) -> Answer:
     with closing(response):
         # What is not compressed needs none of httpx2's decoding, which costs as much a piece as reading its event.
         pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
-        yield from stream(sse.events(pieces), read)
+        yield from quick_stream(sse.events(pieces), read)
 
 
 def _named(name: str, data: bytes) -> Json:

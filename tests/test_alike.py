@@ -1,0 +1,96 @@
+"""Events that are alike but for their text give what they give when they are opened."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.answers import anthropic, converse, gemini, openai, reading
+from providers.answers.alike import MOST_MISSES, Alike
+from providers.call import Answer, Delta, MalformedAnswer
+
+Event = tuple[str, bytes]
+Reader = Callable[[Iterable[Any]], Answer]
+
+TEXTS = st.text(max_size=6) | st.sampled_from(["", '"', "\\", "\n", "a", "stop", "content", "é", "日本", "\ud83d", "}"])
+FINISHES = st.sampled_from([None, None, None, "stop", "length"])
+USAGE = {"prompt_tokens": 3, "completion_tokens": 4}
+
+
+def chat(text: str, finish: str | None, extra: int) -> Event:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
+    return "", json.dumps({"choices": [choice], **({"usage": USAGE} if extra == 0 else {})}).encode()
+
+
+def thought(text: str, finish: str | None, extra: int) -> Event:
+    kind, key = ("thinking_delta", "thinking") if extra < 2 else ("text_delta", "text")
+    body = {"type": "content_block_delta", "index": 0, "delta": {"type": kind, key: text}}
+    return "content_block_delta", json.dumps(body, ensure_ascii=extra % 2 == 0).encode("utf-8", "replace")
+
+
+def generated(text: str, finish: str | None, extra: int) -> Event:
+    candidate = {"content": {"parts": [{"text": text, **({"thought": True} if extra == 1 else {})}]}}
+    named = {"finishReason": finish.upper()} if finish else {}
+    return "", json.dumps({"candidates": [{**candidate, **named}], "usageMetadata": {"n": extra // 3}}).encode()
+
+
+def block(text: str, finish: str | None, extra: int) -> Event:
+    return "contentBlockDelta", json.dumps({"delta": {"text": text}, "p": "a" * (extra // 3)}).encode()
+
+
+READERS: dict[str, tuple[Callable[[str, str | None, int], Event], Reader]] = {
+    "openai": (chat, lambda bodies: openai.chat_stream(bodies, needs_done=False)),
+    "anthropic": (thought, anthropic.message_stream),
+    "gemini": (generated, gemini.content_stream),
+    "converse": (block, converse.message_stream),
+}
+
+
+def parts_of(read: Callable[[Iterable[Event], Reader], Answer], events: list[Event], reader: Reader) -> list[object]:
+    """What is read of a stream, and the error that ended it."""
+    parts: list[object] = []
+    try:
+        parts.extend(read(iter(events), reader))
+    except MalformedAnswer as error:
+        parts.append(str(error))
+    return parts
+
+
+@pytest.mark.parametrize("api", READERS)
+@given(chunks=st.lists(st.tuples(TEXTS, FINISHES, st.integers(0, 5)), max_size=30))
+def test_a_shortcut_changes_nothing(api: str, chunks: list[tuple[str, str | None, int]]) -> None:
+    make, reader = READERS[api]
+    events = [make(*chunk) for chunk in chunks]
+    assert parts_of(reading.quick_stream, events, reader) == parts_of(reading.stream, events, reader)
+
+
+@given(inner=st.binary(max_size=8))
+def test_no_bytes_in_place_of_the_text_change_what_is_read(inner: bytes) -> None:
+    begin, end = b'{"choices":[{"delta":{"content":"', b'"}}]}'
+    events = [("", begin + b"first" + end), ("", begin + inner + end), ("", begin + b"last" + end)]
+    reader = READERS["openai"][1]
+    assert parts_of(reading.quick_stream, events, reader) == parts_of(reading.stream, events, reader)
+
+
+def test_the_second_of_two_alike_is_not_opened() -> None:
+    alike = Alike()
+    alike.learn("", b'{"content":"one"}', Delta("one", reasoning=True))
+    assert alike.delta_of("", b'{"content":"other words"}') == Delta("other words", reasoning=True)
+    assert alike.delta_of("named", b'{"content":"other"}') is None
+    assert alike.delta_of("", b'{"content":"a","b":"c"}') is None
+
+
+def test_a_text_that_stands_twice_in_its_event_is_no_shape() -> None:
+    alike = Alike()
+    alike.learn("", b'{"id":"one","content":"one"}', Delta("one"))
+    assert alike.delta_of("", b'{"id":"two","content":"one"}') is None
+
+
+def test_events_that_differ_in_more_are_soon_left_alone() -> None:
+    alike = Alike()
+    for number in range(2 * MOST_MISSES):
+        alike.learn("", b'{"n":%d,"content":"text"}' % number, Delta("text"))
+    assert alike.delta_of("", b'{"n":%d,"content":"text"}' % (2 * MOST_MISSES - 1)) is None
