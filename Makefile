@@ -3,6 +3,7 @@
 # make venv   the environment alone, which the others make too
 # make check  ruff and mypy
 # make bench  what a call costs, against the SDKs' own clients and Locust's; bench-full repeats it more often
+# make bench-peers  streams a second beside another load tester, which is installed for it
 # make soak   -i 1000 is 1000 calls, with 0 to 3 workers and 1 to 64 users; a few minutes
 # make interop  against LiteLLM and another's mock server
 PROVIDER ?= openai
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run venv test test-workers test-commands test-processes test-inside check bench bench-full soak interop clean
+.PHONY: run venv test test-workers test-commands test-processes test-inside check bench bench-full bench-peers soak interop clean
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
@@ -43,6 +44,9 @@ bench: $(READY)
 
 bench-full: $(READY)
 	$(BIN)/python -m benchmarks --full
+
+bench-peers: $(READY)
+	$(BIN)/python -m benchmarks.peers
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak
