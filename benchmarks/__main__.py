@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import accuracy, calls, events, floor, machine, million, served, stall, start, truth
+from benchmarks import accuracy, calls, events, floor, machine, million, scale, served, stall, start, truth
 from benchmarks.plan import Plan
 from benchmarks.processes import BenchmarkFailed
 from benchmarks.tables import Table, markdown, show
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[Plan], Table]] = {
     "floor": floor.measure,
     "accuracy": accuracy.measure,
     "truth": truth.measure,
+    "scale": scale.measure,
     "start": start.measure,
     "million": million.measure,
     "mock": served.measure,

@@ -8,7 +8,7 @@ from benchmarks.processes import serving
 from benchmarks.rounds import Round
 from benchmarks.tables import Table
 
-AIM = Aim(0.5)
+AIM = Aim(0.45)
 QUICK = ("openai",)
 FULL = ("openai", "anthropic", "vertex-ai", "aws-bedrock")
 

@@ -13,8 +13,8 @@ USERS = 1000
 LONG_S = 120
 PATIENCE_S = 60
 LOAD = ["-u", str(USERS), "-r", str(USERS), "-t", "1h", "--timeout", str(LONG_S)]
-SECONDS = Aim(10, at_most=True)
-MEGABYTES = Aim(400, at_most=True)
+SECONDS = Aim(5, at_most=True)
+MEGABYTES = Aim(200, at_most=True)
 
 
 def measure(plan: Plan) -> Table:

@@ -87,8 +87,8 @@ def measure(plan: Plan) -> Table:
     )
     for provider in FULL if plan.full else QUICK:
         for pace in PACES:
-            table.rows.append(_row(provider, pace, [_run(provider, pace) for _ in range(plan.repeats)]))
-    overloads = [_run("openai", OVERLOAD) for _ in range(OVERLOADS if plan.full else plan.repeats)]
+            table.rows.append(_row(provider, pace, [run(provider, pace) for _ in range(plan.repeats)]))
+    overloads = [run("openai", OVERLOAD) for _ in range(OVERLOADS if plan.full else plan.repeats)]
     table.rows.append([*_row("openai", OVERLOAD, overloads)[:2], *_overload_cells(overloads)])
     return table
 
@@ -121,13 +121,15 @@ def _overload_cells(runs: list[Measured]) -> list[str]:
     return [events.text("{:.0f}"), ttft.text("{:+.1f}"), "", "", "", "", "", "", verdict]
 
 
-def _run(provider: str, pace: Pace) -> Measured:
+def run(provider: str, pace: Pace, *options: str) -> Measured:
+    """Hold one run against the truth. One with `options`, such as --processes, is not kept on one core."""
     load = ["-u", str(pace.streams), "-r", str(pace.streams / 2), "-t", f"{RUN_S}s", "-o", "json", "--csv", PREFIX]
     load += ["--warmup", str(pace.streams)]  # They open the connections, whose set-up is no part of this question.
     with _paced(pace) as (url, environment):
-        arguments = [*ours(Case(provider, stream=True), url), *load]
+        arguments = [*ours(Case(provider, stream=True), url), *load, *options]
         with client(arguments, **environment) as (process, folder):
-            pin(process, CLIENT_CORE)
+            if not options:
+                pin(process, CLIENT_CORE)
             said, _ = process.communicate()
             if not said:
                 raise BenchmarkFailed(f"a client gave no summary: {complaint(folder)}")
