@@ -74,6 +74,9 @@ class MalformedAnswer(Exception):
 SPREAD_LIMIT_S = 0.001
 """Pieces of one read that may have come over a longer time than this have no times of their own."""
 
+FIRST_SPREAD_LIMIT = 0.05
+"""The first of them is held against TTFT only if it may have come that share of TTFT earlier."""
+
 
 @dataclass(slots=True)
 class Call:
@@ -117,7 +120,7 @@ class Call:
     content_reads        the reads that completed them (streams only): 1 for a stream that arrived in one piece
     joined_reads         reads of more than one piece that were taken up late and may have come over more than
                          `SPREAD_LIMIT_S`: all have the time of the last. `None` where the kernel gives no arrival times
-    first_read_joined    1 if the first content came with such a read, so that TTFT may be too long; else 0
+    first_read_joined    1 if the first content came with such a read, so that TTFT may be too long by over 5 %; else 0
     error_reason         what failed on the wire, in fixed words such as `refused` or `timed out within the body`;
                          `None` for an answer that says itself what is wrong
     gaps_s               the gaps themselves: for the run's histogram, no column
@@ -222,7 +225,8 @@ class Call:
             self._first_read_events += 1
         if not self._read_is_joined and read_spread_s is not None and read_spread_s > SPREAD_LIMIT_S:
             self.joined_reads = (self.joined_reads or 0) + 1
-            self.first_read_joined = int(self.content_reads == 1 or self.first_read_joined == 1)
+            is_first = self.content_reads == 1 and read_spread_s > FIRST_SPREAD_LIMIT * (self.ttft_s or 0.0)
+            self.first_read_joined = int(is_first or self.first_read_joined == 1)
             self._read_is_joined = True
 
     def _take_usage(self, usage: Usage) -> None:

@@ -355,3 +355,11 @@ def test_the_rehearsal_leaves_the_runs_session_alone() -> None:
     before = getattr(user_class, "session", None)
     rehearse(user_class, settings_of("openai", "http://mock.invalid", stream=True))
     assert getattr(user_class, "session", None) is before
+
+
+@pytest.mark.parametrize(("spread_s", "joined"), [(0.0009, (0, 0)), (0.004, (1, 0)), (0.011, (1, 1))])
+def test_a_joined_first_read_counts_where_ttft_could_be_much_shorter(spread_s: float, joined: tuple[int, int]) -> None:
+    call = a_call()
+    for text, at_s in (("one", 0.2), ("two", 0.2), ("three", 0.3)):
+        call.take(Delta(text), at_s, spread_s)
+    assert (call.joined_reads, call.first_read_joined) == joined
