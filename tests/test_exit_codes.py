@@ -162,6 +162,13 @@ def test_a_full_disk_ends_with_70_and_a_whole_summary(tmp_path: Path) -> None:
     assert "file too large" in done.stderr
 
 
+def test_a_full_log_file_ends_with_70_and_one_line(tmp_path: Path) -> None:
+    done = locust(tmp_path, *QUICK_MOCK, "-i", "2", "--csv", "run", "--log-file", "/dev/full")
+    assert done.code == 70
+    assert done.stderr == "locust: error: --logfile /dev/full: no space left on device\n"
+    assert len(rows_in(tmp_path)) == 2
+
+
 def test_more_users_than_open_files_are_refused_before_the_first_call(tmp_path: Path) -> None:
     few = ["sh", "-c", 'ulimit -n 300; exec "$@"', "sh"]
     with started(tmp_path, [*OPENAI, "-H", "http://127.0.0.1:9", "-u", "400"], wrapper=few) as running:
