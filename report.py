@@ -2,8 +2,12 @@
 [--slo CONDITIONS] [--fail-if CONDITION …]."""
 
 import argparse
+import contextlib
+import errno
 import io
 import json
+import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -95,7 +99,7 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UnreadableRows(f"{path}: not a file")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise UnreadableRows(f"{path}: not JSON ({error})") from error
     if not isinstance(content, dict):
@@ -103,11 +107,21 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def _finite(text: str) -> float:
+    """Return a number of a JSON file; no run writes NaN or an infinite one, and neither may the summary."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number of JSON's")
+    return number
+
+
 def _write(text: str, out: str | None) -> None:
     """Write to a file or to stdout, whatever characters it has."""
     if out:
         Path(out).write_text(text, encoding="utf-8", errors="backslashreplace")
         return
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.stdout.write(text)
@@ -128,13 +142,20 @@ def _tell_breaches(summary: Summary) -> int:
     """Write a line a breach, and return how many there are."""
     breaches = [gate for gate in summary["gates"] if gate["breached"]]
     for gate in breaches:
-        sys.stderr.write(printable(f"breach: {gate['gate']}: {gate['reason']}") + "\n")
+        _say(f"breach: {gate['gate']}: {gate['reason']}")
     return len(breaches)
 
 
 def _refuse(reason: str) -> int:
-    sys.stderr.write(printable(f"report.py: error: {reason}") + "\n")
+    _say(f"report.py: error: {reason}")
     return 2
+
+
+def _say(line: str) -> None:
+    """Write a line to stderr. The exit code says the same: a stderr that takes nothing must not change it."""
+    with contextlib.suppress(AttributeError, OSError):
+        sys.stderr.write(printable(line) + "\n")
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":

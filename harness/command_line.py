@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness import ports
 from harness.outlet import open_outlet
 
 
@@ -41,7 +42,9 @@ def _refusal(
         return f"unrecognized arguments: {' '.join(_with_hint(name, known) for name in one_dash)}"
     if left_over:
         return f"unknown User class {left_over[0]!r}: there are {', '.join(user_classes)}"
-    return f"unrecognized arguments: {' '.join(unknown)}" if unknown else _log_refusal(options.logfile)
+    if unknown:
+        return f"unrecognized arguments: {' '.join(unknown)}"
+    return _locusts_refusal(options) or ports.refusal(options) or _log_refusal(options.logfile)
 
 
 def _with_hint(name: str, known: list[str]) -> str:
@@ -55,6 +58,19 @@ def _with_hint(name: str, known: list[str]) -> str:
 def _long(name: str) -> str:
     """Return how the option would be written of which `-rate-stages`, `--rate_stages` or `--RATE-STAGES` is a try."""
     return "--" + name.strip("-").replace("_", "-").lower() if name.startswith("-") else ""
+
+
+def _locusts_refusal(options: Any) -> str | None:
+    """Return what Locust itself would refuse later, with a 1, which here stands for an unreachable host."""
+    if options.processes is not None and options.processes < -1:
+        return f"--processes must be a whole number from 1, or -1 for one a core, not {options.processes}"
+    if options.processes and options.master:
+        return "--processes and --master exclude each other: --processes has a master"
+    if options.autoquit != -1 and not options.autostart:
+        return "--autoquit needs --autostart"
+    if options.web_base_path and not options.web_base_path.startswith("/"):
+        return f"--web-base-path must begin with a slash, not {options.web_base_path!r}"
+    return None
 
 
 def _log_refusal(path: str | None) -> str | None:

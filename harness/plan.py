@@ -15,7 +15,7 @@ from harness.keys import secrets_of
 from harness.rates import schedule_of, users_for
 from harness.secrets import MASK, Secrets
 from harness.target import Options, ProviderClasses, settings_of
-from harness.values import count, natural, number, one_of, rate
+from harness.values import LARGEST, count, natural, number, one_of, rate
 from providers.settings import Settings
 from summary.gates import Gate
 from summary.slo import Slo
@@ -158,6 +158,8 @@ def _run_time_s(given: int | str | None) -> int | None:
         raise UsageError(f"--run-time must look like 20, 20s, 3m or 1h20m, not {given!r}") from None
     if run_time_s < 1:
         raise UsageError(f"--run-time must be at least a second, not {given!r}")
+    if run_time_s > LARGEST:
+        raise UsageError(f"--run-time must be at most {LARGEST:,.0f} seconds, not {given!r}")
     return run_time_s
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from harness.arrivals import Arrival, Schedule, Stage
 from harness.errors import UsageError
-from harness.values import number
+from harness.values import LARGEST, number
 
 MOST_USERS = 1000
 SPAN_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
@@ -64,6 +64,6 @@ def _span_s(text: str) -> float:
         raise UsageError(f"--rate-stages: a span must look like 30s, 1m30s or 500ms, not {text!r}")
     parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s|)", text)
     span_s = sum(float(value) * SPAN_UNITS_S[unit] for value, unit in parts)
-    if span_s == 0:
-        raise UsageError(f"--rate-stages: a span must be above 0, not {text!r}")
+    if not 0 < span_s <= LARGEST:
+        raise UsageError(f"--rate-stages: a span must be above 0, and at most {LARGEST:,.0f} s, not {text!r}")
     return span_s

@@ -26,6 +26,7 @@ class Signals:
         self._runner, self._note, self._cut = runner, note, cut
         self._main = greenlet.getcurrent()
         self._has_begun = self._is_ending = False
+        self._ended_by = TERMINATED
         gevent.signal_handler(signal.SIGINT, self._interrupt)
         gevent.signal_handler(signal.SIGTERM, self._terminate)
         if is_forked:
@@ -52,15 +53,16 @@ class Signals:
             self._throw(KeyboardInterrupt())
 
     def _terminate(self) -> None:
-        self._note(TERMINATED)
+        self._note(self._ended_by)
         if self._waits_for_workers():
-            self._leave(TERMINATED)
+            self._leave(self._ended_by)
         elif not self._has_begun:
-            self._throw(SystemExit(TERMINATED))
+            self._throw(SystemExit(self._ended_by))
         else:
             self._is_ending = True
 
     def _hang_up(self) -> None:
+        self._ended_by = HUNG_UP
         self._note(HUNG_UP)
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,8 +1,10 @@
 """stdin, stdout and stderr, which may be closed, or go away while a run is on: a terminal, a pipe that nobody reads."""
 
+import logging
 import os
 import sys
 import termios
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO, cast
 
@@ -46,3 +48,26 @@ def let_the_terminal_go() -> None:
             put_back(poller)  # type: ignore[no-untyped-call]
 
     UnixKeyPoller.cleanup = cleanup  # type: ignore[method-assign]
+
+
+def tell_of_a_lost_log(lost: Callable[[], None]) -> None:
+    """Say once, in one line, that the --logfile takes no more, as on a full disk: logging itself would write a
+    traceback for each line of it.
+
+    lost  is called then
+    """
+    usual = logging.FileHandler.handleError
+    told: list[str] = []
+
+    def handle_error(handler: logging.FileHandler, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            usual(handler, record)
+        elif not told:
+            told.append(handler.baseFilename)
+            lost()
+            reason = (error.strerror or str(error)).lower()
+            if sys.stderr is not None:
+                Lasting(sys.stderr).write(f"locust: error: --logfile {handler.baseFilename}: {reason}\n")
+
+    logging.FileHandler.handleError = handle_error  # type: ignore[assignment, method-assign]

@@ -5,6 +5,9 @@ from typing import Any
 
 from harness.errors import UsageError
 
+LARGEST = 1e9
+"""Of seconds, 30 years. With larger numbers, clocks and sums overflow."""
+
 
 def count(option: str, text: str | int | None) -> int | None:
     """Return a whole number from 1; `None` for no text."""
@@ -25,13 +28,15 @@ def natural(option: str, text: str | int) -> int:
 
 
 def number(option: str, text: str | float) -> float:
-    """Return a number from 0."""
+    """Return a number from 0 to `LARGEST`."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
         raise UsageError(f"{option} must be a number from 0, not {text!r}")
+    if value > LARGEST:
+        raise UsageError(f"{option} must be at most {LARGEST:,.0f}, not {text!r}")
     return value
 
 

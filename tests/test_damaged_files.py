@@ -176,6 +176,7 @@ def is_one_line(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: st
 REFUSED = {
     "nothing": b"", "a number": b"1", "a list": b"[]", "half of it": b'{"run_id": "x", ', "deep": b"[" * 100_000,
     "no text": b"\xff\xfe", "a large number": b'{"a": ' + b"9" * 5000 + b"}",
+    "a number that JSON has not": b'{"a": NaN}', "an infinite number": b'{"a": -1e999}',
     "other types": b'{"options": 5, "client": "ok", "lost": [], "itl_s": 3}',
     "other names": b'{"client": {"verdict": "ok"}, "options": {"rate_stages": [{}, {}]}}',
 }  # fmt: skip

@@ -191,6 +191,20 @@ def test_a_signal_to_the_master_ends_all_with_every_call_accounted_for(
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
+)
+def test_a_signal_ends_a_master_that_waits_for_workers(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    port = str(free_port())
+    options = ["--headless", "--mock", "--master", "--master-bind-port", port, "--expect-workers", "1"]
+    with started(tmp_path, options) as running:
+        running.until(lambda: "Waiting for workers" in running.stderr())
+        running.send(number)
+        ended = running.wait()
+    assert ended.code == code, ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_worker_that_joins_by_itself_brings_its_own_key(tmp_path: Path, mock_server: MockServer) -> None:
     port = str(free_port())
     here, there = tmp_path / "master", tmp_path / "worker"

@@ -2,12 +2,13 @@
 
 import json
 import resource
+import socket
 from pathlib import Path
 
 import pytest
 
 from harness import open_files
-from tests.command_line import QUICK_MOCK, Ended, forked, free_port, rows_in, started
+from tests.command_line import QUICK_MOCK, Ended, forked, free_port, locust, rows_in, started
 from tests.mock_server import MockServer
 
 OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
@@ -49,6 +50,11 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "a models file that is not there": ([*QUICK_MOCK, "--models-file", "gone.json"], ("gone.json", "no such file")),
     "a folder of results below a file": ([*QUICK_MOCK, "--csv", "bad.json/run"], ("bad.json", "can't write")),
     "an unknown output format": ([*QUICK_MOCK, "-o", "xml"], ("--output-format", "'xml'", "table, json, csv")),
+    "a negative number of processes": ([*QUICK_MOCK, "--processes", "-2"], ("--processes", "-2")),
+    "two masters": ([*QUICK_MOCK, "--processes", "2", "--master"], ("--processes", "--master")),
+    "a page that ends no run": ([*QUICK_MOCK, "--autoquit", "1"], ("--autoquit", "--autostart")),
+    "a path without a slash": ([*QUICK_MOCK, "--web-base-path", "a"], ("--web-base-path", "'a'")),
+    "a port above 65535": ([*QUICK_MOCK, "--master-port", "99999"], ("--master-port", "99999")),
     "an unknown option": ([*QUICK_MOCK, "--frobnicate"], ("--frobnicate",)),
 }  # fmt: skip
 
@@ -115,6 +121,17 @@ def test_tls_to_a_plain_port_ends_with_1_and_one_line(tmp_path: Path, mock_serve
     assert done.code == 1
 
 
+@pytest.mark.parametrize("option", ["--web-port", "--master-bind-port"])
+def test_a_port_that_is_taken_ends_with_2_and_one_line(option: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        ended = locust(tmp_path, *(["--mock"] if option == "--web-port" else [*QUICK_MOCK, "--master"]), option, port)
+    assert ended.code == 2
+    assert f"{option} {port}: can't listen at " in ended.error_line
+    assert "address already in use" in ended.error_line
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("case", COUNTED)
 @pytest.mark.timeout(300)
 def test_failed_calls_change_the_code_only_when_asked_to(case: str, ended: dict[str, Ended]) -> None:
@@ -143,6 +160,13 @@ def test_a_full_disk_ends_with_70_and_a_whole_summary(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert len([line for line in done.stderr.splitlines() if "/ERROR/" in line]) == 1, done.stderr
     assert "file too large" in done.stderr
+
+
+def test_a_full_log_file_ends_with_70_and_one_line(tmp_path: Path) -> None:
+    done = locust(tmp_path, *QUICK_MOCK, "-i", "2", "--csv", "run", "--log-file", "/dev/full")
+    assert done.code == 70
+    assert done.stderr == "locust: error: --logfile /dev/full: no space left on device\n"
+    assert len(rows_in(tmp_path)) == 2
 
 
 def test_more_users_than_open_files_are_refused_before_the_first_call(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """report.py judges a finished run anew: by another level, by other gates."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import report
+from tests.command_line import PROJECT
 from tests.running import run
 
 
@@ -47,3 +50,28 @@ def test_a_bad_condition_is_one_line_and_exit_code_2(
 def test_locusts_statistics_can_not_be_judged_by_call(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.main([f"{finished}_stats.csv", "--fail-if", "p95>1"]) == 2
     assert "need a run's rows" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "streams", "code"),
+    [
+        (["--fail-if", "p95>0"], ">/dev/null 2>&-", 3),
+        (["--fail-if", "p95>0"], ">/dev/null 2>/dev/full", 3),
+        (["--fail-if", "speed>1"], ">/dev/null 2>/dev/full", 2),
+        (["--fail-if", "speed>1"], ">/dev/null 2>&-", 2),
+        ([], ">&- 2>&-", 2),
+    ],
+    ids=str,
+)
+def test_streams_that_take_nothing_change_no_exit_code(
+    arguments: list[str], streams: str, code: int, finished: Path
+) -> None:
+    command = [sys.executable, str(PROJECT / "report.py"), str(finished), *arguments]
+    done = subprocess.run(["sh", "-c", f'"$@" {streams}', "sh", *command], cwd=PROJECT, check=False)
+    assert done.returncode == code
+
+
+def test_a_closed_stdout_is_named_as_the_reason(finished: Path) -> None:
+    command = [sys.executable, str(PROJECT / "report.py"), str(finished)]
+    done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "report.py: error: stdout: bad file descriptor\n")

@@ -1,0 +1,43 @@
+"""The ports that a process listens on: one that it can't have is refused at the start, in one line."""
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+LARGEST = 65_535
+NOT_OURS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+
+
+def refusal(options: Any) -> str | None:
+    """Return why the page or the master can't listen where the options say: Locust would end with a traceback."""
+    for option in ("web_port", "master_bind_port", "master_port"):
+        if not 0 <= getattr(options, option) <= LARGEST:
+            return f"--{option.replace('_', '-')} must be from 0 to {LARGEST}, not {getattr(options, option)}"
+    for option, host, port in _listening(options):
+        if reason := _why_not("" if host in (None, "*") else host, port):
+            return f"{option} {port}: can't listen at {host or '*'}:{port}: {reason}"
+    return None
+
+
+def _listening(options: Any) -> Iterator[tuple[str, str | None, int]]:
+    if options.worker:
+        return
+    if options.master or options.processes:
+        yield "--master-bind-port", options.master_bind_host, options.master_bind_port
+    if not options.headless:
+        yield "--web-port", options.web_host, options.web_port
+
+
+def _why_not(host: str, port: int) -> str | None:
+    """Return why nothing can listen there; `None` if something can, or if only Locust can tell."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            probe.listen()
+    except OSError as error:
+        return os.strerror(error.errno).lower() if error.errno in NOT_OURS else None
+    return None
