@@ -295,6 +295,35 @@ def test_a_chat_stream_needs_both_its_finish_reason_and_its_done(events: list[Bo
     assert not any(isinstance(part, Finish) for part in streamed(openai.chat_stream, *events))
 
 
+@pytest.mark.parametrize("reasons", [("stop", "error"), ("error", "stop")])
+@pytest.mark.parametrize("way", ["whole", "in one event", "one by one"])
+def test_an_answer_of_several_choices_fails_if_one_of_them_does(way: str, reasons: tuple[str, str]) -> None:
+    choices = [{"index": n, "delta": {"content": "x"}, "finish_reason": reason} for n, reason in enumerate(reasons)]
+    events = [{"choices": choices}] if way == "in one event" else [{"choices": [choice]} for choice in choices]
+    with pytest.raises(ErrorInStream, match="finish reason error"):
+        list(openai.chat({"choices": choices})) if way == "whole" else streamed(openai.chat_stream, *events, b"[DONE]")
+
+
+@pytest.mark.parametrize("reasons", [("STOP", "error"), ("error", "STOP")])
+@pytest.mark.parametrize("way", ["whole", "one by one"])
+def test_an_answer_of_several_candidates_fails_if_one_of_them_does(way: str, reasons: tuple[str, str]) -> None:
+    candidates = [{"index": n, "finishReason": reason} for n, reason in enumerate(reasons)]
+    events = [{"candidates": [candidate]} for candidate in candidates]
+    with pytest.raises(ErrorInStream, match="finish reason error"):
+        list(gemini.content({"candidates": candidates})) if way == "whole" else streamed(gemini.content_stream, *events)
+
+
+def test_all_of_several_choices_is_content() -> None:
+    choices = [{"message": {"content": text}, "finish_reason": "stop"} for text in "ab"]
+    assert list(openai.chat({"choices": choices})) == [Delta("a"), Delta("b"), Finish("stop")]
+
+
+@pytest.mark.parametrize("word", ["null", "None"])
+def test_null_as_a_text_is_no_finish_reason(word: str) -> None:
+    chunk = {"choices": [{"delta": {"content": "x"}, "finish_reason": word}]}
+    assert streamed(openai.chat_stream, chunk, b"[DONE]") == [Delta("x")]
+
+
 def test_what_comes_after_done_is_not_read() -> None:
     assert streamed(openai.chat_stream, *CHAT, b"[DONE]", b"not JSON")[-1] == Finish("stop")
 
