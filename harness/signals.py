@@ -59,6 +59,7 @@ class Signals:
             self._throw(SystemExit(TERMINATED))
         else:
             self._is_ending = True
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would begin to end once more, and stumble.
 
     def _hang_up(self) -> None:
         self._note(HUNG_UP)
