@@ -134,6 +134,18 @@ def test_an_error_outside_of_any_event_is_told(body: bytes) -> None:
             list(sse.events(pieces))
 
 
+@pytest.mark.parametrize("start", [b"", b'data: {"choices": []}\n\n'])
+@pytest.mark.parametrize("error", [b'{"error": "it died"}', b'{"error":\n "it died"}\n', b'[{"error": "it died"}]\n\n'])
+def test_an_error_outside_of_any_event_is_told_though_the_stream_stays_open(start: bytes, error: bytes) -> None:
+    def open_stream() -> Iterator[bytes]:
+        yield start + error[:5]
+        yield error[5:]
+        pytest.fail("the reader waited for more")
+
+    with pytest.raises(ErrorInStream, match="it died"):
+        list(sse.events(open_stream()))
+
+
 def test_what_is_no_event_stream_is_quoted() -> None:
     with pytest.raises(IncompleteStream, match="no event stream: “<!doctype html> <title>Sign in</title>”"):
         list(sse.events([b"<!doctype html>\n<title>Sign in</title>"]))
@@ -211,6 +223,16 @@ def test_an_error_in_place_of_frames_is_told_in_its_own_words(body: bytes) -> No
     for pieces in in_two(body):
         with pytest.raises(ErrorInStream, match="no stream"):
             list(eventstream.events(pieces))
+
+
+def test_an_error_in_place_of_frames_is_told_though_the_stream_stays_open() -> None:
+    def open_stream() -> Iterator[bytes]:
+        yield b'{"message": "it'
+        yield b' died"}'
+        pytest.fail("the reader waited for more")
+
+    with pytest.raises(ErrorInStream, match="it died"):
+        list(eventstream.events(open_stream()))
 
 
 def test_an_exception_event_is_an_error_with_its_name_and_message() -> None:
