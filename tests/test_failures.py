@@ -126,6 +126,18 @@ def test_a_stream_that_fails_and_then_only_says_that_it_is_alive_fails_soon() ->
     assert (call.latency_s or WAIT_S) < 3
 
 
+def test_a_call_whose_figures_cannot_be_worked_out_is_recorded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(_: Call) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(Call, "conclude_pace", stumble)
+    with serving(mocking(Service(Pace(0)))) as server:
+        asker = Asker("openai", server.url)
+        with pytest.raises(OverflowError):
+            asker.ask()
+    assert [call.outcome for call in asker.session.calls] == ["ok"]
+
+
 # Early answers
 
 
