@@ -53,8 +53,8 @@ TABLE = {
     ),
 }
 
-NO_REASON = frozenset({"finish_reason_unspecified"})
-"""What a protocol writes where no reason was set: no finish at all."""
+NO_REASON = frozenset({"finish_reason_unspecified", "null", "none"})
+"""What a protocol writes where no reason was set, or a server that writes null as a text: no finish at all."""
 
 
 def meaning(api: str, reason: str) -> Meaning:

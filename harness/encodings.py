@@ -7,8 +7,8 @@ from html.entities import codepoint2name
 SHORTEST_CORE = 7
 """Fewer characters of base64 may stand in any text by chance."""
 
-_ALWAYS_PLAIN = re.compile(r"[A-Za-z0-9._-]")
-"""What no encoding for JSON, URLs or HTML changes."""
+_ALWAYS_PLAIN = re.compile(r"[A-Za-z0-9]")
+"""What no encoding for JSON, URLs or HTML need change. Some change all else, and a few even this: `escaped_all`."""
 
 
 def encodings(secret: str) -> set[str]:
@@ -22,6 +22,20 @@ def encodings(secret: str) -> set[str]:
 def escaped(text: str) -> re.Pattern[str]:
     """Return what finds a text as it is, and escaped for JSON, a URL or HTML, once or several times over."""
     return re.compile("".join(map(_escaped_character, text)))
+
+
+def escaped_all(text: str, is_head: bool) -> re.Pattern[str]:
+    """Return what finds a text whose every character is escaped, for a URL, JSON or HTML; of a head, what follows too.
+
+    Each way begins with a character of its own, so that a search passes quickly over all other text.
+    """
+    codes = [f"{ord(character):x}" for character in text]
+    in_url = "".join(f"%(?:25)*(?i:{byte:02x})" for byte in text.encode("utf-8", "replace"))
+    in_json = "".join(rf"\\+(?i:[ux]0*{code})" for code in codes)
+    in_html = "".join(f"&(?:amp;)*#(?:0*{int(code, 16)}|(?i:x0*{code}));" for code in codes)
+    more = (r"(?:%(?:25)*[0-9A-Fa-f]{0,2})*", r"(?:\\+[ux]?[0-9A-Fa-f]{0,4})*", r"(?:&(?:amp;)*#?x?[0-9A-Fa-f]*;?)*")
+    ways = zip((in_url, in_json, in_html), more if is_head else ("", "", ""), strict=True)
+    return re.compile("|".join(way + rest for way, rest in ways))
 
 
 def is_plain(text: str) -> bool:

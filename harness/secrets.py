@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from harness.encodings import cut, decoded_basic, encodings, escaped, is_plain
+from harness.encodings import cut, decoded_basic, encodings, escaped, escaped_all, is_plain
 
 MASK = "***"
 SHORTEST = 6
@@ -35,6 +35,8 @@ class Secrets:
         patterns = {escaped(form) for form in forms if form not in long_forms or not is_plain(form)}
         self._forms = sorted({*self._forms, *patterns}, key=_length, reverse=True)
         self._heads += [cut(form[:HEAD]) for form in long_forms]
+        known = [secret for secret in new if len(secret) >= SHORTEST]
+        self._heads += [escaped_all(s[:HEAD] if len(s) >= LONG else s, len(s) >= LONG) for s in known]
 
     def add_all(self, values: Iterable[str]) -> None:
         for value in values:

@@ -60,6 +60,7 @@ class Signals:
             self._throw(SystemExit(self._ended_by))
         else:
             self._is_ending = True
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would begin to end once more, and stumble.
 
     def _hang_up(self) -> None:
         self._ended_by = HUNG_UP

@@ -42,11 +42,16 @@ class Finish:
     reason: str | None
 
 
+MOST_TOKENS = 10**12
+"""A greater count is none: sums of such would outgrow a float, and with it every figure of the run."""
+
+
 def counted(value: Any) -> int | None:
     """Return a provider's token count; `None` for what is no count, however it was reported."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
+    return value if is_count else None
 
 
 def total(*counts: Any) -> int | None:

@@ -117,8 +117,10 @@ class LLMUser(User):
             try:
                 error = self._measure(call, wired, prompt.payload, started_at)
             finally:
-                _conclude(call, wired, started_at)
-                self.session.record(call, wired)
+                try:
+                    _conclude(call, wired, started_at)
+                finally:  # A call that is never recorded is one that the run waits for.
+                    self.session.record(call, wired)
         if call.phase == "measured":
             self._tell_locust(call, error)
 

@@ -134,6 +134,18 @@ def test_an_error_outside_of_any_event_is_told(body: bytes) -> None:
             list(sse.events(pieces))
 
 
+@pytest.mark.parametrize("start", [b"", b'data: {"choices": []}\n\n'])
+@pytest.mark.parametrize("error", [b'{"error": "it died"}', b'{"error":\n "it died"}\n', b'[{"error": "it died"}]\n\n'])
+def test_an_error_outside_of_any_event_is_told_though_the_stream_stays_open(start: bytes, error: bytes) -> None:
+    def open_stream() -> Iterator[bytes]:
+        yield start + error[:5]
+        yield error[5:]
+        pytest.fail("the reader waited for more")
+
+    with pytest.raises(ErrorInStream, match="it died"):
+        list(sse.events(open_stream()))
+
+
 def test_what_is_no_event_stream_is_quoted() -> None:
     with pytest.raises(IncompleteStream, match="no event stream: “<!doctype html> <title>Sign in</title>”"):
         list(sse.events([b"<!doctype html>\n<title>Sign in</title>"]))
@@ -211,6 +223,16 @@ def test_an_error_in_place_of_frames_is_told_in_its_own_words(body: bytes) -> No
     for pieces in in_two(body):
         with pytest.raises(ErrorInStream, match="no stream"):
             list(eventstream.events(pieces))
+
+
+def test_an_error_in_place_of_frames_is_told_though_the_stream_stays_open() -> None:
+    def open_stream() -> Iterator[bytes]:
+        yield b'{"message": "it'
+        yield b' died"}'
+        pytest.fail("the reader waited for more")
+
+    with pytest.raises(ErrorInStream, match="it died"):
+        list(eventstream.events(open_stream()))
 
 
 def test_an_exception_event_is_an_error_with_its_name_and_message() -> None:
@@ -293,6 +315,35 @@ def test_a_chat_stream_is_its_text_its_usage_and_its_finish() -> None:
 )
 def test_a_chat_stream_needs_both_its_finish_reason_and_its_done(events: list[Body | bytes]) -> None:
     assert not any(isinstance(part, Finish) for part in streamed(openai.chat_stream, *events))
+
+
+@pytest.mark.parametrize("reasons", [("stop", "error"), ("error", "stop")])
+@pytest.mark.parametrize("way", ["whole", "in one event", "one by one"])
+def test_an_answer_of_several_choices_fails_if_one_of_them_does(way: str, reasons: tuple[str, str]) -> None:
+    choices = [{"index": n, "delta": {"content": "x"}, "finish_reason": reason} for n, reason in enumerate(reasons)]
+    events = [{"choices": choices}] if way == "in one event" else [{"choices": [choice]} for choice in choices]
+    with pytest.raises(ErrorInStream, match="finish reason error"):
+        list(openai.chat({"choices": choices})) if way == "whole" else streamed(openai.chat_stream, *events, b"[DONE]")
+
+
+@pytest.mark.parametrize("reasons", [("STOP", "error"), ("error", "STOP")])
+@pytest.mark.parametrize("way", ["whole", "one by one"])
+def test_an_answer_of_several_candidates_fails_if_one_of_them_does(way: str, reasons: tuple[str, str]) -> None:
+    candidates = [{"index": n, "finishReason": reason} for n, reason in enumerate(reasons)]
+    events = [{"candidates": [candidate]} for candidate in candidates]
+    with pytest.raises(ErrorInStream, match="finish reason error"):
+        list(gemini.content({"candidates": candidates})) if way == "whole" else streamed(gemini.content_stream, *events)
+
+
+def test_all_of_several_choices_is_content() -> None:
+    choices = [{"message": {"content": text}, "finish_reason": "stop"} for text in "ab"]
+    assert list(openai.chat({"choices": choices})) == [Delta("a"), Delta("b"), Finish("stop")]
+
+
+@pytest.mark.parametrize("word", ["null", "None"])
+def test_null_as_a_text_is_no_finish_reason(word: str) -> None:
+    chunk = {"choices": [{"delta": {"content": "x"}, "finish_reason": word}]}
+    assert streamed(openai.chat_stream, chunk, b"[DONE]") == [Delta("x")]
 
 
 def test_what_comes_after_done_is_not_read() -> None:

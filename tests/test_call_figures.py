@@ -64,6 +64,12 @@ def test_a_stream_of_four_reads_worked_out_by_hand() -> None:
     assert (call.input_tokens, call.output_tokens, call.finish_reason) == (3, 7, "stop")
 
 
+@pytest.mark.parametrize("count", [10**400, 10**300, 1e308, float("inf"), float("nan"), -1, 1.5, "7", True, [7]])
+def test_what_cannot_be_a_count_of_tokens_is_none(count: object) -> None:
+    call = a_call((Delta("a"), 0.5), (Delta("b"), 0.75), (Usage(count, count), 1.0))  # type: ignore[arg-type]
+    assert (call.input_tokens, call.output_tokens, call.tpot_s) == (None, None, None)
+
+
 def test_two_deltas_of_one_read_are_no_gap() -> None:
     reads_s = (0.5, 0.6, 0.6, 0.8, 0.8)
     call = a_call(*((Delta("x"), at_s) for at_s in reads_s), (Usage(1, 5), 0.8))

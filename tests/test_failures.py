@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import gevent
 import pytest
 from gevent import socket
 from gevent.event import Event
@@ -18,7 +19,7 @@ from mock.service import Service
 from providers.call import Call
 from tests.asking import PROVIDERS, Asker
 from tests.certificates import make_certificate, trusting
-from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, mocking, serving, silent
+from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, serving, silent
 from wire.exchange import ConnectionBroken, Exchange
 from wire.failures import failure_of
 from wire.proxy import proxy_of
@@ -98,6 +99,43 @@ def test_a_compression_that_the_sdk_announces_is_read(provider: str, stream: boo
         call = Asker(provider, server.url, stream=stream).ask()
         assert "gzip" in server.requests[0].all("accept-encoding")[0]
     assert (call.outcome, call.status) == ("ok", 200), call.error
+
+
+@pytest.mark.parametrize("nest", [b"[%s]", b'{"error": %s}', b'{"message": [%s]}'])
+@BOTH_PLUGS
+def test_an_error_nested_deeper_than_can_be_read_is_a_failed_call(provider: str, nest: bytes) -> None:
+    body = b'"x"'
+    for _ in range(400):
+        body = nest % body
+    with serving(answering(answer(b'{"error": %s}' % body, status="500 Internal Server Error"))) as server:
+        call = Asker(provider, server.url).ask()
+    assert (call.outcome, call.status, bool(call.error)) == ("failed", 500, True)
+
+
+def test_a_stream_that_fails_and_then_only_says_that_it_is_alive_fails_soon() -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {"error": "it died"}\n\n')
+        for _ in range(100):
+            gevent.sleep(0.05)
+            peer.send(b": ping\n\n")
+
+    with serving(script) as server:
+        call = Asker("openai", server.url, stream=True).ask()
+    assert "it died" in (call.error or "")
+    assert (call.latency_s or WAIT_S) < 3
+
+
+def test_a_call_whose_figures_cannot_be_worked_out_is_recorded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(_: Call) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(Call, "conclude_pace", stumble)
+    with serving(mocking(Service(Pace(0)))) as server:
+        asker = Asker("openai", server.url)
+        with pytest.raises(OverflowError):
+            asker.ask()
+    assert [call.outcome for call in asker.session.calls] == ["ok"]
 
 
 # Early answers

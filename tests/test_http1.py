@@ -99,6 +99,12 @@ def test_what_even_the_tolerant_parser_refuses_is_not_http(kind: str, size: int)
     assert len(str(refusal.value)) < 300
 
 
+def test_what_comes_before_the_body_does_not_fill_our_memory() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with pytest.raises(NotHTTP, match="too long"):
+        seen_of([chunked, b"5;", *[b"a" * 65536] * 40])
+
+
 @pytest.mark.parametrize("kind", [kind for kind in BENT if "close" not in kind])
 def test_an_answer_that_bends_the_rules_and_breaks_off_is_broken(kind: str) -> None:
     with pytest.raises(ConnectionBroken):

@@ -34,6 +34,11 @@ ENCODINGS: dict[str, Any] = {
     "a URL in lower case": lambda text: quote(text, "").replace("%2F", "%2f").replace("%2B", "%2b"),
     "a URL in a URL": lambda text: quote(quote(text, ""), ""),
     "a form": quote_plus,
+    "a URL of Rust": lambda text: "".join(quote(c, "") if c not in "-._~" else f"%{ord(c):02X}" for c in text),
+    "a URL with all escaped": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+    "JSON with all escaped": lambda text: "".join(f"\\u{ord(c):04x}" for c in text),
+    "HTML of OWASP": lambda text: "".join(c if c.isalnum() and c.isascii() else f"&#x{ord(c):x};" for c in text),
+    "HTML with all escaped": lambda text: "".join(f"&#{ord(c)};" for c in text),
     "HTML": escape,
     "HTML in numbers": lambda text: escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#034;"),
     "HTML of HTML": lambda text: escape(escape(text)),
@@ -54,6 +59,7 @@ def test_a_secret_is_masked_in_every_encoding(secret: str, encoding: str) -> Non
     assert "***" in shown
     assert "5af1" not in shown
     assert "35616631" not in shown
+    assert not any(five in shown for five in ("%35", "u0035", "&#53;"))
 
 
 @pytest.mark.parametrize("end", range(12, 24))
@@ -61,6 +67,16 @@ def test_a_long_secret_that_was_cut_is_masked_too(end: int) -> None:
     secrets = Secrets()
     secrets.add("sk-proj-5af1c03b77de0a91")
     assert secrets.redact(f"no key {'sk-proj-5af1c03b77de0a91'[:end]}… ('cut')") == "no key ***… ('cut')"
+
+
+@pytest.mark.parametrize("escaped", ["%{:02x}", "\\u{:04x}", "&#{};"])
+def test_a_long_secret_that_was_escaped_and_cut_is_masked_too(escaped: str) -> None:
+    secrets = Secrets()
+    secrets.add("sk-proj-5af1c03b77de0a91")
+    written = "".join(escaped.format(ord(character)) for character in "sk-proj-5af1c03b77de0a91")
+    whole = sum(len(escaped.format(ord(character))) for character in "sk-proj-5af1")
+    for end in range(whole, len(written) + 1):
+        assert secrets.redact(f"no key {written[:end]}… ('cut')") == "no key ***… ('cut')"
 
 
 def test_a_line_of_json_stays_one() -> None:

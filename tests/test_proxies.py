@@ -109,7 +109,16 @@ def test_a_proxy_that_refuses_is_named_as_the_reason(monkeypatch: pytest.MonkeyP
     assert "the proxy refuses a way to api.example.org:443: HTTP 407" in (call.error or "")
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "https://user:secret@127.0.0.1:3128"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks5://127.0.0.1:1080",
+        "https://user:secret@127.0.0.1:3128",
+        "http://u:secret@host:port",
+        "host:70000",
+        "[::1",
+    ],
+)
 def test_a_proxy_of_another_kind_is_refused_in_one_clear_line(
     proxy: str, mock_server: MockServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,17 @@ def test_a_signal_lets_the_calls_in_flight_finish(
     assert slow_mock.stats()["requests"] == summary["total_requests"] >= 6
 
 
+def test_a_second_sigterm_changes_nothing(tmp_path: Path, slow_mock: MockServer) -> None:
+    with started(tmp_path, [*FOUR_USERS, "-t", "60", "-H", slow_mock.url]) as running:
+        running.until(lambda: _rows(tmp_path) >= 6)
+        running.send(signal.SIGTERM)
+        running.until(lambda: "may finish" in running.stderr())
+        running.send(signal.SIGTERM)
+        done = running.wait()
+    assert done.code == 143
+    assert _is_whole(tmp_path, done)["aborted_count"] == 0
+
+
 def _interrupt_twice(running: Running, silent: Silent) -> Ended:
     running.until(lambda: silent.requests == 4)
     running.send(signal.SIGINT)

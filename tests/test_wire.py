@@ -806,6 +806,20 @@ def test_a_cut_https_body_is_broken(wire: NetworkWire, serve: Serve, certificate
     assert (seen.body_bytes, seen.complete) == (2, False)
 
 
+def test_what_came_before_broken_tls_is_kept(wire: NetworkWire, serve: Serve, certificate: Certificate) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(answer(b"hello"))
+        peer.send_in_the_clear(b"no TLS at all")
+        peer.wait_for_close()
+
+    with exchange() as seen:
+        reply = wire.send(serve(script, tls=certificate.server_context()).request())
+        gevent.sleep(SOON_S)
+        assert pieces(reply) == [b"hello"]
+    assert seen.complete
+
+
 def test_a_killed_greenlet_closes_its_https_connection(
     wire: NetworkWire, serve: Serve, certificate: Certificate
 ) -> None:

@@ -50,6 +50,7 @@ class AnswerParser(HTTPResponseParser):
         self._value: str | None = None
         self._pieces: list[bytes] = []
         self._fed: list[bytes] | None = []
+        self._fed_bytes = 0
         self._tolerant: TolerantParser | None = None
 
     @property
@@ -84,9 +85,10 @@ class AnswerParser(HTTPResponseParser):
 
     def _remember(self, data: bytes) -> None:
         assert self._fed is not None
-        if not self.head_complete and sum(map(len, self._fed)) > MOST_HEAD_BYTES:
-            raise NotHTTP("the head of the peer's answer is too long")
+        if self._fed_bytes > MOST_HEAD_BYTES:
+            raise NotHTTP("what comes before the body of the peer's answer is too long")
         self._fed.append(data)
+        self._fed_bytes += len(data)
 
     def _refused(self, data: bytes, error: HTTPParseError) -> None:
         """Let h11 read what llhttp refuses, which from then on refuses everything."""

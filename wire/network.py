@@ -26,6 +26,9 @@ MOST_UNREAD_BYTES = 1 << 18
 SILENT_S, LOOK_EVERY_S = 0.1, 0.05
 """An answer that says nothing for so long is replayed as far as it is: it may have failed, and stay open."""
 
+LONGEST_UNREAD_S = 0.5
+"""So is one that has been kept for so long: it may have failed, and say further on that it is alive."""
+
 
 class NetworkWire:
     """Carries requests to their origins; an idle connection is reused, the latest one first."""
@@ -198,8 +201,12 @@ class NetworkReply:
             self._wake()
 
     def look(self, at: float) -> None:
-        """Wake the greenlet if what has arrived has been all for a while."""
-        if at - self._latest_at > SILENT_S and (self._bodies or (self._parser.head_complete and not self.status)):
+        """Wake the greenlet if what has arrived has been all for a while, or has been kept for long."""
+        if self._bodies:
+            is_due = at - self._latest_at > SILENT_S or at - self._arrivals[0] > LONGEST_UNREAD_S
+        else:
+            is_due = self._parser.head_complete and not self.status and at - self._latest_at > SILENT_S
+        if is_due:
             self._wake()
 
     def _fail(self, error: WireError) -> None:

@@ -29,10 +29,14 @@ def proxy_of(origin: Origin) -> Proxy | None:
     url = proxies.get(origin.scheme)
     if not url or proxy_bypass(f"{origin.host}:{origin.port}"):
         return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme != "http" or not parts.hostname:
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        host, port = parts.hostname if parts.scheme == "http" else None, parts.port or 80
+    except ValueError:  # a port that is no number, half of an IPv6 address
+        host = None
+    if not host:
         raise ConnectFailed(f"the proxy of {origin.scheme.upper()}_PROXY must be http://host:port", "proxy")
-    return Proxy(parts.hostname, parts.port or 80, _authorization(parts.username, parts.password))
+    return Proxy(host, port, _authorization(parts.username, parts.password))
 
 
 def _authorization(user: str | None, password: str | None) -> str | None:

@@ -36,9 +36,13 @@ class TLS:
         return True
 
     def decrypt(self, received: bytes) -> Iterator[bytes]:
-        """Yield what a read brought: nothing for a part of a record, b"" once the peer has closed."""
+        """Yield what a read brought: nothing for a part of a record, b"" once the peer has closed.
+
+        What came before something that is no TLS, or before the peer's alert, counts: the answer may be whole by then.
+        """
         self._take(received)
         text = bytearray()
+        broken: ssl.SSLError | None = None
         try:
             while piece := self._object.read(READ_BYTES):
                 text += piece
@@ -47,8 +51,12 @@ class TLS:
             ended = False
         except ssl.SSLEOFError:  # The peer closed without a goodbye. HTTP itself tells whether the answer was whole.
             ended = True
+        except ssl.SSLError as error:
+            ended, broken = False, error
         if text:
             yield bytes(text)
+        if broken:
+            raise broken
         if ended:
             yield b""
 

@@ -44,10 +44,15 @@ def reason_of(value: Any) -> str | None:
     return str(value)
 
 
+def is_settled(api: str, reason: str | None) -> bool:
+    """Tell whether no other choice's reason can change how an answer of several ends: one of them has failed."""
+    return reason is not None and finishes.meaning(api, reason) == "failure"
+
+
 def finished(api: str, reason: str | None, by: Any = None) -> Answer:
     """Yield the `Finish`. Raises `ErrorInStream` for a reason that says that the provider failed, with the words of
     the object that gave it, `by`."""
     yield Finish(reason)
-    if reason is not None and finishes.meaning(api, reason) == "failure":
+    if is_settled(api, reason):
         words = told(by)
         raise ErrorInStream(f"finish reason {reason}" + (f": {words}" if words else ""))

@@ -41,10 +41,10 @@ def told(body: Any) -> str | None:
 
 
 def told_in(data: bytes) -> str | None:
-    """Return the words of the error that JSON text is; `None` for what is none, or no JSON."""
+    """Return the words of the error that JSON text is; `None` for what is none, no JSON, or nested too deep."""
     try:
         return told(parsed(data))
-    except NotJSON:
+    except (NotJSON, RecursionError):
         return None
 
 

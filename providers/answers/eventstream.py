@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from struct import unpack_from
 from zlib import crc32
 
@@ -57,7 +57,7 @@ def frames(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
             continue
         buffer, start = b"".join(held), 0
         if is_first and not _is_prelude(buffer, 0):
-            raise _no_stream(buffer + b"".join(islice(pieces, STRAY_PIECES)))
+            raise _no_stream(buffer, islice(pieces, STRAY_PIECES))
         is_first = False
         while (size_bytes := _size_of_frame(buffer, start)) <= len(buffer) - start:
             yield _open(buffer[start : start + size_bytes])
@@ -122,8 +122,13 @@ def _string_headers(encoded: bytes) -> Iterator[tuple[str, str]]:
             yield name, encoded[value_at + 2 : at].decode()
 
 
-def _no_stream(body: bytes) -> Exception:
-    """Return the error for a body that is no event stream: its own words if it is an error, or what it begins with."""
-    if words := told_in(body):
-        return ErrorInStream(words)
+def _no_stream(body: bytes, rest: Iterable[bytes]) -> Exception:
+    """Return the error for a body that is no event stream: its own words if it is an error, or what it begins with.
+
+    An error is told as soon as it is whole, as the stream may stay open.
+    """
+    for piece in chain((b"",), rest):
+        body += piece
+        if body.rstrip()[-1:] in (b"}", b"]") and (words := told_in(body)):
+            return ErrorInStream(words)
     return BadChecksum(f"this is no AWS event stream, or a broken one: {quoted(body)}")

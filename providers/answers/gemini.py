@@ -7,7 +7,7 @@ it shows of them is a summary. A stream is finished by a candidate's `finishReas
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from providers.answers.content import counts_of, finished, merged, reason_of, text_of
+from providers.answers.content import counts_of, finished, is_settled, merged, reason_of, text_of
 from providers.call import Answer, Delta, ErrorInStream, Json, Usage, total
 
 NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
@@ -17,12 +17,17 @@ NO_CONTENT = {"thought", "thoughtSignature", "text"}
 def content(body: Json) -> Answer:
     """Read a whole `GenerateContentResponse`."""
     _refuse_block(body)
-    candidate = body["candidates"][0]
-    yield from _parts(candidate)
+    first, *others = body["candidates"]
+    yield from _parts(first)
+    reason, by = reason_of(first.get("finishReason")), first
+    for candidate in others:
+        yield from _parts(candidate)
+        if (said := reason_of(candidate.get("finishReason"))) and not is_settled("gemini", reason):
+            reason, by = said, candidate
     if usage := body.get("usageMetadata"):
         yield _usage(counts_of(usage))
-    if reason := reason_of(candidate.get("finishReason")):
-        yield from finished("gemini", reason, candidate)
+    if reason:
+        yield from finished("gemini", reason, by)
 
 
 def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
@@ -37,7 +42,7 @@ def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
         usage = merged(usage, body.get("usageMetadata"))
         for candidate in body.get("candidates") or ():
             yield from _parts(candidate)
-            if said := reason_of(candidate.get("finishReason")):
+            if (said := reason_of(candidate.get("finishReason"))) and not is_settled("gemini", reason):
                 reason, by = said, candidate
     if usage:
         yield _usage(usage)

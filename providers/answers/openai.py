@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import finishes
-from providers.answers.content import called, counts_of, finished, reason_of, text_of
+from providers.answers.content import called, counts_of, finished, is_settled, reason_of, text_of
 from providers.answers.errors import told, words_of
 from providers.answers.reading import DONE
 from providers.call import Answer, Delta, ErrorInStream, Json, Usage, total
@@ -21,12 +21,17 @@ REASONING = ("reasoning_content", "reasoning")
 
 def chat(body: Json) -> Answer:
     """Read a whole `chat.completion`, or `text_completion`."""
-    choice = body["choices"][0]
-    yield from _content(choice)
+    first, *others = body["choices"]
+    yield from _content(first)
+    reason, by = _reason(first), first
+    for choice in others:
+        yield from _content(choice)
+        if (said := _reason(choice)) and not is_settled("openai", reason):
+            reason, by = said, choice
     if usage := body.get("usage"):
         yield _usage(usage)
-    if reason := _reason(choice):
-        yield from finished("openai", reason, choice)
+    if reason:
+        yield from finished("openai", reason, by)
 
 
 def chat_stream(bodies: Iterable[Json | Delta], needs_done: bool = True) -> Answer:
@@ -41,11 +46,11 @@ def chat_stream(bodies: Iterable[Json | Delta], needs_done: bool = True) -> Answ
             break
         for choice in body.get("choices") or ():
             yield from _content(choice)
-            if said := _reason(choice):
+            if (said := _reason(choice)) and not is_settled("openai", reason):
                 reason, by = said, choice
         if usage := body.get("usage"):
             yield _usage(usage)
-    if reason and (is_done or finishes.meaning("openai", reason) == "failure"):
+    if reason and (is_done or is_settled("openai", reason)):
         yield from finished("openai", reason, by)
 
 

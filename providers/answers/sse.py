@@ -12,6 +12,8 @@ FIELDS = (b"data", b"event", b"id", b"retry", b"")
 """The fields of an event; comments have no name."""
 STRAY_BYTES = 65536
 """How much of what is no event is kept, to say what it was."""
+STRAY_PIECES = 100
+"""In how many pieces it may come, to be told before the stream ends."""
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[Event]:
@@ -33,6 +35,7 @@ def events(pieces: Iterable[bytes]) -> Iterator[Event]:
             continue
         if held and b"\n\n" not in piece and not (piece[0] == 10 and held[-1][-1] == 10):
             held.append(piece)
+            _refuse_bare_error(held)
             continue
         *blocks, rest = (b"".join((*held, piece)) if held else piece).split(b"\n\n")
         held = [rest] if rest else []
@@ -40,6 +43,8 @@ def events(pieces: Iterable[bytes]) -> Iterator[Event]:
             if event := _event_of(block, stray):
                 is_empty = False
                 yield event
+        if stray or held:
+            _refuse_bare_error([bytes(stray)] if stray else held)
     if event := _last_event(b"".join(held), stray):
         is_empty = False
         yield event
@@ -101,6 +106,13 @@ def _last_event(block: bytes, stray: bytearray) -> Event | None:
     except NotJSON:
         return None
     return event
+
+
+def _refuse_bare_error(held: list[bytes]) -> None:
+    """Raise what the text outside of any event says, once it is the JSON of an error: the stream may stay open."""
+    looks_whole = held[0][:1] in (b"{", b"[") and held[-1].rstrip()[-1:] in (b"}", b"]")
+    if looks_whole and len(held) <= STRAY_PIECES and (words := told_in(b"".join(held)[:STRAY_BYTES])):
+        raise ErrorInStream(words)
 
 
 def _refuse_stray(stray: bytes, is_empty: bool) -> None:
