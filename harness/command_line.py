@@ -1,6 +1,7 @@
 """The command line as it is read: what no option takes is named, with the option that may have been meant."""
 
 import difflib
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Any
 
 from harness import ports
 from harness.outlet import open_outlet
+from harness.secrets import SHORTEST
+
+NAME = re.compile(r"[\w-]*")
 
 
 def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
@@ -33,15 +37,15 @@ def _refusal(
     parser: Any, given: list[str], unknown: list[str], options: Any, user_classes: Sequence[str]
 ) -> str | None:
     known = [name for action in parser._actions for name in action.option_strings]
-    if mistyped := [argument.partition("=")[0] for argument in unknown if argument.startswith("-")]:
-        return f"unrecognized arguments: {' '.join(_with_hint(name, known) for name in mistyped)}"
+    if mistyped := [argument for argument in unknown if argument.startswith("-")]:
+        return f"unrecognized arguments: {' '.join(_with_hint(_name(text, known), known) for text in mistyped)}"
     left_over = [name for name in [*options.user_classes, *unknown] if name not in user_classes]
     if left_over and (
         one_dash := [argument for argument in given if argument[:2] != "--" and _long(argument) in known]
     ):
         return f"unrecognized arguments: {' '.join(_with_hint(name, known) for name in one_dash)}"
     if left_over:
-        return f"unknown User class {left_over[0]!r}: there are {', '.join(user_classes)}"
+        return f"{_left_over(left_over[0], user_classes)}: there are {', '.join(user_classes)}"
     if unknown:
         return f"unrecognized arguments: {' '.join(unknown)}"
     return _locusts_refusal(options) or ports.refusal(options) or _log_refusal(options.logfile)
@@ -53,6 +57,22 @@ def _with_hint(name: str, known: list[str]) -> str:
     if nearest:
         return f"{name} (did you mean {nearest[0]}?)"
     return name if name.startswith("--") else name[:2]
+
+
+def _name(argument: str, known: list[str]) -> str:
+    """Return a mistyped option without its value, even if what separates them is `:`, or nothing: `--api-keysk-123`."""
+    name = NAME.match(argument)[0]  # type: ignore[index]  # It matches any text.
+    run_in = [option for option in known if option.startswith("--") and _long(name).startswith(option)]
+    longest = max(run_in, key=len, default=name)
+    return longest if len(name) >= len(longest) + SHORTEST else name
+
+
+def _left_over(text: str, user_classes: Sequence[str]) -> str:
+    """Name a text that no option took. It is shown only if it looks like a User class: it may be a secret, as in
+    `-key sk-123`, `OPENAI_API_KEY=sk-123` or `--header Authorization:Bearer sk-123`."""
+    if difflib.get_close_matches(text, user_classes, n=1):
+        return f"unknown User class {text!r}"
+    return "a value that belongs to no option, and is no User class"
 
 
 def _long(name: str) -> str:

@@ -152,7 +152,7 @@ class Harness:
             self.master.wait_for_workers(given.processes or 0)
         if web_ui:
             web.attach(web_ui, environment, self._check_form)
-            llm = llm_tab.tab_of(web_ui, lambda: self.pace)
+            llm = llm_tab.tab_of(web_ui, given.web_base_path or "", lambda: self.pace)
             tabs.attach(web_ui, llm, schedule_tab.tab_of(lambda: self.latest.standing() if self.latest else None))
 
     def _watch_signals(self, environment: Any, runner: Any) -> Signals:

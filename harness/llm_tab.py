@@ -30,9 +30,12 @@ CSV_COLUMNS = (
 Row = dict[str, Any]
 
 
-def tab_of(web_ui: Any, latest: Callable[[], PaceStats | None]) -> Tab:
-    """Return the tab of the `latest` run, whose table can be downloaded as CSV, too."""
-    web_ui.template_args["extended_csv_files"] = [{"href": CSV_PATH, "title": "Download LLM statistics CSV"}]
+def tab_of(web_ui: Any, base_path: str, latest: Callable[[], PaceStats | None]) -> Tab:
+    """Return the tab of the `latest` run, whose table can be downloaded as CSV, too.
+
+    base_path  where Locust's page is: `--web-base-path`
+    """
+    web_ui.template_args["extended_csv_files"] = [{"href": f".{CSV_PATH}", "title": "Download LLM statistics CSV"}]
 
     def download() -> Response:
         response = make_response(as_csv(latest()))
@@ -40,7 +43,7 @@ def tab_of(web_ui: Any, latest: Callable[[], PaceStats | None]) -> Tab:
         response.headers["Content-Disposition"] = "attachment;filename=llm.csv"
         return response
 
-    web_ui.app.route(CSV_PATH)(web_ui.auth_required_if_enabled(download))
+    web_ui.app.route(base_path + CSV_PATH)(web_ui.auth_required_if_enabled(download))
     return Tab("llm", "LLM", TITLES, lambda: rows_of(latest()))
 
 

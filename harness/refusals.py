@@ -14,7 +14,8 @@ def check_tags(user_class: type[LLMUser], options: Mapping[str, Any]) -> None:
     if not any(_is_left(task, tags, excluded) for task in user_class.tasks):
         given = [f"--tags {' '.join(sorted(tags))}"] if tags else []
         given += [f"--exclude-tags {' '.join(sorted(excluded))}"] if excluded else []
-        raise UsageError(f"{' '.join(given)} leaves {user_class.__name__} without a task")
+        reason = " ".join(given) or "the class picker"
+        raise UsageError(f"{reason} leaves {user_class.__name__} without a task")
 
 
 def check_autoquit(plan: Plan, autoquit_s: int) -> None:

@@ -1,6 +1,7 @@
 """Where a run's calls go: provider, model, address, key and headers, each checked."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +14,9 @@ from providers.user import LLMUser
 
 ProviderClasses = Mapping[str, type[LLMUser]]
 Options = Mapping[str, Any]
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""What a header's name is made of (RFC 9110, 5.6.2). The name is shown; a value in its place might be, too."""
 
 
 def settings_of(options: Options, classes: ProviderClasses) -> Settings:
@@ -81,7 +85,7 @@ def _is_any_endpoints(model: str) -> bool:
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
-    if not colon or not name.strip() or not name.isascii() or not _is_sendable(value):
+    if not colon or not _TOKEN.fullmatch(name.strip()) or not _is_sendable(value):
         raise UsageError("--header must look like NAME:VALUE, in Latin-1, on one line")
     return name.strip(), value.strip()
 

@@ -23,12 +23,20 @@ def attach(web_ui: Any, environment: Any, check: Check) -> None:
         return refusal and jsonify(success=False, message=refusal, host=environment.host)
 
     def refuse_class() -> Any:
-        refusal = _refuse_fields(request.get_json(force=True, silent=True) or {}, LOCUSTS_CLASS_FIELDS)
+        refusal = _refuse_class(request.get_json(force=True, silent=True), environment.available_user_classes or {})
         return refusal and (jsonify(success=False, message=refusal), 400)
 
+    _keep_classes(web_ui, environment)
     _ask_first(web_ui, "locust.swarm", refuse_start)
     _ask_first(web_ui, "locust.update_user", refuse_class)
     web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, environment.parsed_options.web_name)
+
+
+def _keep_classes(web_ui: Any, environment: Any) -> None:
+    """Keep a running test's User class: with the class picker, the form that edits the users posts every class, and
+    Locust would start users of all of them."""
+    update = web_ui._update_user_classes
+    web_ui._update_user_classes = lambda classes: None if _is_on(environment) else update(classes)
 
 
 def _ask_first(web_ui: Any, endpoint: str, refuse: Callable[[], Any]) -> None:
@@ -53,6 +61,26 @@ def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:
     """Refuse what only a forged request can set: Locust would take any of its options, paths of files too."""
     hidden = sorted(set(given) - set(shown))
     return f"the form has no field {', '.join(map(repr, hidden))[:100]}" if hidden else None
+
+
+def _refuse_class(given: Any, classes: Iterable[str]) -> str | None:
+    """Refuse settings with which Locust could start no users, or that the run would not follow."""
+    if not isinstance(given, dict):
+        return "the settings of a User class must be a JSON object"
+    if refusal := _refuse_fields(given, LOCUSTS_CLASS_FIELDS):
+        return refusal
+    if not _is_count(given.get("weight", 1), least=1):
+        return "the weight must be a positive integer"
+    if not _is_count(given.get("fixed_count", 0), least=0):
+        return "the fixed count must be 0 or a positive integer"
+    if given.get("host"):
+        return "the host is that of the start form: a User class has none"
+    name = given.get("user_class_name")
+    return None if name in list(classes) else f"there is no User class {name!r}"
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return type(value) is int and value >= least
 
 
 def _is_on(environment: Any) -> bool:

@@ -124,7 +124,12 @@ MISTYPED = {
     "-max-tokens 5": "unrecognized arguments: -max-tokens (did you mean --max-tokens?)",
     "--frobnicate=12 -i 3": "unrecognized arguments: --frobnicate",
     "--api_key=sk-secret-1 -i 3": "unrecognized arguments: --api_key (did you mean --api-key?)",
+    "--api-key:sk-secret-1 -i 3": "unrecognized arguments: --api-key (did you mean --api-key?)",
+    "--api-keysk-secret-1 -i 3": "unrecognized arguments: --api-key (did you mean --api-key?)",
     "-Ksk-secret-1": "unrecognized arguments: -K",
+    "-key sk-secret-1": "a value that belongs to no option, and is no User class: there are AnthropicUser, ",
+    "OPENAI_API_KEY=sk-secret-1": "a value that belongs to no option, and is no User class: there are ",
+    "--header Authorization:Bearer sk-secret-1": "a value that belongs to no option, and is no User class: there are ",
     "-i 3 OpenUser": "unknown User class 'OpenUser': there are AnthropicUser, ",
     "OpenAIUser -i 3 AnthropicUser": "unrecognized arguments: AnthropicUser",
     "-i 3 --logfile nowhere/x.log": "--logfile nowhere/x.log: no such file or directory",
@@ -138,6 +143,7 @@ def test_a_mistyped_option_is_named_and_never_its_value(line: str, capsys: pytes
     assert ended.value.code == 2
     says = capsys.readouterr().err
     assert f"error: {MISTYPED[line]}" in says
+    assert "secret" not in says
     assert len(says.splitlines()) == 1
     assert "secret" not in says
 

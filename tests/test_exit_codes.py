@@ -33,6 +33,7 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "a broken count": ([*QUICK_MOCK, "-n", "1.5"], ("--iterations", "'1.5'")),
     "a seed of words": ([*QUICK_MOCK, "--seed", "lucky"], ("--seed", "'lucky'")),
     "a host without a scheme": ([*OPENAI, "-H", "localhost:8000"], ("--host", "'localhost:8000'")),
+    "a header whose name holds a value": ([*QUICK_MOCK, "--header", "X Team sk-1: a"], ("--header", "NAME:VALUE")),
     "a header without a colon": ([*QUICK_MOCK, "--header", "X-Team"], ("--header", "NAME:VALUE")),
     "an error rate above 1": ([*QUICK_MOCK, "--mock-error-rate", "1.5"], ("--mock-error-rate", "'1.5'")),
     "an unknown API": ([*QUICK_MOCK, "--api", "edits"], ("--api", "'edits'", "chat, completions, responses")),

@@ -12,6 +12,7 @@ from gevent.server import StreamServer
 from tests.asking import Asker
 from tests.certificates import make_certificate, trusting
 from tests.mock_server import MockServer, serving
+from wire.exchange import ConnectFailed, Origin
 from wire.proxy import proxy_of
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -127,3 +128,13 @@ def test_a_proxy_of_another_kind_is_refused_in_one_clear_line(
     assert "the proxy of HTTP_PROXY must be http://host:port" in (call.error or "")
     assert "secret" not in (call.error or "")
     assert mock_server.stats()["requests"] == 0
+
+
+@pytest.mark.parametrize("url", ["http://me:secret/1@127.0.0.1:9", "http://127.0.0.1:word", "http://[::1"])
+def test_a_proxy_that_can_not_be_read_is_refused_without_its_password(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", url)
+    with pytest.raises(ConnectFailed) as refused:
+        proxy_of(Origin("http", "tests.example", 80))
+    assert str(refused.value) == "the proxy of HTTP_PROXY must be http://host:port"

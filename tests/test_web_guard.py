@@ -127,6 +127,8 @@ def test_a_base_path_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     based = page(monkeypatch, "--mock", "--web-base-path", "/load")
     assert based.get("/load/", headers={"Host": UI}).status_code == 200
     assert based.get("/load/", headers={"Host": "evil.example"}).status_code == 403
+    assert based.get("/load/llm/csv", headers={"Host": UI}).status_code == 200
+    assert '"href": "./llm/csv"' in based.get("/load/", headers={"Host": UI}).text
     hidden = based.post("/load/swarm", data={**FORM, "junit": "x"}, headers={"Host": UI}).json
     assert (hidden["success"], hidden["message"]) == (False, "the form has no field 'junit'")
 
@@ -180,3 +182,23 @@ def test_a_user_class_takes_only_what_its_form_shows(client: Any) -> None:
     settings = {"user_class_name": "OpenAIUser", "ask": "nothing", "session": None}
     answer = client.post("/user", json=settings, headers={"Host": UI})
     assert (answer.status_code, answer.json["message"]) == (400, "the form has no field 'ask', 'session'")
+
+
+BAD_SETTINGS: dict[str, tuple[Any, str]] = {
+    "no object": ([1], "must be a JSON object"),
+    "no JSON": (None, "must be a JSON object"),
+    "an unknown class": ({"user_class_name": "Nobody"}, "no User class 'Nobody'"),
+    "a weight of nothing": ({"weight": 0}, "weight must be a positive integer"),
+    "a weight of words": ({"weight": "heavy"}, "weight must be a positive integer"),
+    "a negative count": ({"fixed_count": -1}, "fixed count must be 0 or a positive integer"),
+    "a host of its own": ({"host": "http://evil.example"}, "the host is that of the start form"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SETTINGS)
+def test_settings_that_no_run_could_follow_are_refused(case: str, client: Any) -> None:
+    settings, reason = BAD_SETTINGS[case]
+    given = {"user_class_name": "OpenAIUser", **settings} if isinstance(settings, dict) else settings
+    answer = client.post("/user", json=given, headers={"Host": UI})
+    assert answer.status_code == 400
+    assert reason in answer.json["message"]

@@ -207,6 +207,27 @@ def test_all_classes_of_the_picker_run_the_chosen_provider_alone(picker: Page, m
     assert mock_server.stats()["by_format"] == {"openai chat": 5}
 
 
+def test_a_user_class_of_the_picker_takes_settings(picker: Page, mock_server: MockServer) -> None:
+    settings = {"user_class_name": "OpenAIUser", "weight": 2, "fixed_count": 0, "tasks": ["ask"], "host": ""}
+    with urlopen(f"{picker.url}/user", json.dumps(settings).encode(), timeout=60) as answer:
+        assert answer.status == 201
+    assert '"weight": 2' in picker.get()
+
+
+def test_editing_the_users_with_the_picker_keeps_the_running_class(picker: Page, mock_server: MockServer) -> None:
+    before = len(picker.runs())
+    fields = {**OPENAI, "user_classes": CLASSES, "host": mock_server.url, "iterations": ""}
+    assert picker.start(**fields, user_count="2", spawn_rate="2")["success"]
+    picker.running.until(lambda: mock_server.stats()["requests"] >= 5)
+    edited = picker.start(user_classes=CLASSES, user_count="8", spawn_rate="8")
+    assert edited["success"], edited
+    picker.running.until(lambda: json.loads(picker.get("stats/requests"))["user_count"] == 8)
+    assert set(json.loads(picker.get("tasks"))["per_class"]) == {"OpenAIUser"}
+    picker.post("stop")
+    assert {row["outcome"] for row in rows_in(picker.next_run(before), "metrics")} == {"ok"}
+    assert set(mock_server.stats()["by_format"]) == {"openai chat"}
+
+
 def test_an_open_loop_that_falls_behind_shows_it_in_a_tab_of_its_own(page: Page) -> None:
     before = len(page.runs())
     with serving("--ttft", "60", "--itl", "0") as slow:

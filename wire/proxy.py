@@ -29,14 +29,22 @@ def proxy_of(origin: Origin) -> Proxy | None:
     url = proxies.get(origin.scheme)
     if not url or proxy_bypass(f"{origin.host}:{origin.port}"):
         return None
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        host, port = parts.hostname if parts.scheme == "http" else None, parts.port or 80
-    except ValueError:  # a port that is no number, half of an IPv6 address
-        host = None
-    if not host:
+    proxy = _read(url if "://" in url else f"http://{url}")
+    if proxy is None:
         raise ConnectFailed(f"the proxy of {origin.scheme.upper()}_PROXY must be http://host:port", "proxy")
-    return Proxy(host, port, _authorization(parts.username, parts.password))
+    return proxy
+
+
+def _read(url: str) -> Proxy | None:
+    """Return the proxy that a URL names, if it can be used. What `urlsplit` says of another may hold its password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError:
+        return None
+    if parts.scheme != "http" or not parts.hostname:
+        return None
+    return Proxy(parts.hostname, port, _authorization(parts.username, parts.password))
 
 
 def _authorization(user: str | None, password: str | None) -> str | None:
