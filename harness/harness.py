@@ -89,6 +89,7 @@ class Harness:
 
         As the first to listen to `quitting`, which asks its listeners in reverse, the harness has the last word.
         """
+        orphan.watch_from_the_fork()
         streams.tell_of_a_lost_log(lambda: self.exit_code.note(INTERNAL))
         events.init_command_line_parser.add_listener(self.add_arguments)
         events.init.add_listener(self.begin)

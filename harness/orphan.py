@@ -2,11 +2,14 @@
 
 import atexit
 import os
+from functools import cache
 from typing import Any
 
 import gevent
 import locust.runners
 import psutil
+
+from harness.errors import INTERNAL
 
 MASTER_SILENCE_S = 6
 """Locust's own patience is a minute."""
@@ -16,11 +19,26 @@ LOOK_EVERY_S = 0.1
 _FORKED_BY = os.getpid()
 """Read at import, in the process that `--processes` forks its workers from."""
 
+_early_watch: "list[gevent.Greenlet[..., None]]" = []
+"""What a forked worker is watched by until it has connected, which Locust tries for five minutes."""
+
+
+@cache
+def watch_from_the_fork() -> None:
+    """Let each process that is forked from this one end soon after it, from its first moment on."""
+    os.register_at_fork(after_in_child=lambda: _early_watch.append(gevent.spawn(_leave_with_parent)))
+
+
+def _leave_with_parent() -> None:
+    _wait_for_parents_end()
+    os._exit(INTERNAL)
+
 
 def watch(runner: Any, is_forked: bool) -> None:
     """End the worker's process soon after its master is gone: by its silence, or, of a forked worker, by its pid."""
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_SILENCE_S
     if is_forked:
+        gevent.killall(_early_watch)
         runner.greenlet.spawn(_watch_parent, runner)
 
 
@@ -37,6 +55,10 @@ def _kill_stopped_children() -> None:
 
 
 def _watch_parent(runner: Any) -> None:
+    _wait_for_parents_end()
+    gevent.spawn(runner.quit)
+
+
+def _wait_for_parents_end() -> None:
     while os.getppid() == _FORKED_BY:
         gevent.sleep(LOOK_EVERY_S)
-    gevent.spawn(runner.quit)
