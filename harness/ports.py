@@ -9,6 +9,9 @@ from typing import Any
 LARGEST = 65_535
 NOT_OURS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
+_found_free: set[tuple[str | None, int]] = set()
+"""Looked at once: later this process listens there, and the page's form makes Locust read the command line again."""
+
 
 def refusal(options: Any) -> str | None:
     """Return why the page or the master can't listen where the options say: Locust would end with a traceback."""
@@ -16,8 +19,11 @@ def refusal(options: Any) -> str | None:
         if not 0 <= getattr(options, option) <= LARGEST:
             return f"--{option.replace('_', '-')} must be from 0 to {LARGEST}, not {getattr(options, option)}"
     for option, host, port in _listening(options):
+        if (host, port) in _found_free:
+            continue
         if reason := _why_not("" if host in (None, "*") else host, port):
             return f"{option} {port}: can't listen at {host or '*'}:{port}: {reason}"
+        _found_free.add((host, port))
     return None
 
 
