@@ -15,7 +15,7 @@ OUTAGE_CHANCE = 0.01
 such a row by chance, more often than one in a hundred."""
 
 EXAMPLE_CHARACTERS = 200
-OWN_REASON = "too many open files"
+OWN_REASONS = ("too many open files", "no local port left")
 OWN_ERRORS = (
     "SecondRequest", "AssertionError", "AttributeError", "IndexError", "KeyError", "MemoryError", "NameError",
     "NotImplementedError", "RecursionError", "TypeError", "UnboundLocalError", "ZeroDivisionError",
@@ -42,7 +42,8 @@ def own(rows: pd.DataFrame) -> list[Summary]:
     """Return what failed in the client itself, and how often."""
     failed = _failed(rows)
     ours = failed[_is_own(failed)]
-    names = ours["error"].where(ours["error"].isin(OWN_ERRORS), OWN_REASON)
+    reasons = ours["reason"].where(ours["reason"].isin(OWN_REASONS), OWN_REASONS[0])
+    names = ours["error"].where(ours["error"].isin(OWN_ERRORS), reasons)
     return [{"error": str(name), "count": int(count)} for name, count in names.value_counts().items()]
 
 
@@ -95,8 +96,8 @@ def _failed(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_own(failed: pd.DataFrame) -> "pd.Series[bool]":
-    is_full = (failed["reason"] == OWN_REASON) | failed["text"].str.contains(OWN_REASON, case=False, regex=False)
-    return is_full | failed["error"].isin(OWN_ERRORS)
+    says_so = failed["text"].str.contains(OWN_REASONS[0], case=False, regex=False)
+    return failed["reason"].isin(OWN_REASONS) | says_so | failed["error"].isin(OWN_ERRORS)
 
 
 def _ended_at(rows: pd.DataFrame) -> "pd.Series[pd.Timestamp]":

@@ -347,6 +347,7 @@ def test_too_many_open_files_are_said_to_be_our_own_failure(provider: str) -> No
         (OSError(errno.EHOSTUNREACH, "no route to host"), "unreachable"),
         (OSError(errno.ENETUNREACH, "network is unreachable"), "unreachable"),
         (OSError(errno.ENFILE, "too many open files in system"), "too many open files"),
+        (OSError(errno.EADDRNOTAVAIL, "cannot assign requested address"), "no local port left"),
         (BrokenPipeError(errno.EPIPE, "broken pipe"), "reset"),
         (ssl.SSLEOFError(8, "EOF occurred"), "closed early"),
         (ssl.SSLError(1, "bad record"), "TLS"),

@@ -27,6 +27,7 @@ Failure = Literal[
     "timed out within the body",
     "not HTTP",
     "too many open files",
+    "no local port left",
     "send failed",
 ]
 """What can fail on the wire, in the words that rows and summaries group by."""

@@ -26,6 +26,7 @@ _BY_ERRNO: dict[int, Failure] = {
     errno.ETIMEDOUT: "unreachable",
     errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files",
+    errno.EADDRNOTAVAIL: "no local port left",
 }
 
 
