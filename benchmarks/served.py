@@ -1,6 +1,7 @@
 """What the mock server serves to wrk, to show that it is not the limit."""
 
 import re
+import shutil
 import subprocess
 import tempfile
 from functools import cache
@@ -27,6 +28,8 @@ KINDS: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
 
 def measure(plan: Plan) -> Table:
     """Let wrk ask for each kind of answer."""
+    if not shutil.which("wrk"):
+        raise BenchmarkFailed("wrk is not installed (Debian has it as a package)")
     table = Table(
         "What the mock server serves",
         f"Answers a second to wrk, {CONNECTIONS} connections, server and wrk on a core each.",
