@@ -79,7 +79,5 @@ def peak_in_flight(rows: pd.DataFrame) -> int:
     if not len(starts_s):
         return 0
     ends_s = np.nan_to_num(starts_s + rows.loc[sent, "latency_s"].to_numpy(dtype=float), nan=np.inf)
-    starts_s.sort()
-    ends_s.sort()
-    ended = np.searchsorted(ends_s, starts_s, side="right")
+    ended = np.searchsorted(np.sort(ends_s), np.sort(starts_s), side="right")
     return int((np.arange(1, len(starts_s) + 1) - ended).max())
