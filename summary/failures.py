@@ -50,10 +50,10 @@ def own(rows: pd.DataFrame) -> list[Summary]:
 def outages(rows: pd.DataFrame) -> list[Summary]:
     """Return each outage: failures of the server's in a row, as the calls ended. `start` and `end` are the times of
     the first and the last of them."""
-    ended = rows[rows["outcome"].isin(("ok", "failed"))]
-    failed = _failed(ended)
+    failed = _failed(rows[rows["outcome"] == "failed"])
     if len(failed) < OUTAGE_CALLS:
         return []
+    ended = rows.loc[rows["outcome"].isin(("ok", "failed")), ["outcome", "timestamp", "latency_s"]]
     ended = ended.drop(failed.index[_is_own(failed)])
     at = _ended_at(ended).sort_values(kind="stable")
     is_failed = (ended["outcome"] == "failed").loc[at.index].to_numpy()

@@ -110,7 +110,7 @@ def _start(rows: pd.DataFrame, run: dict[str, Any]) -> str | None:
 
 
 def _end(rows: pd.DataFrame) -> str | None:
-    ended = rows[rows["latency_s"].notna()]
+    ended = rows.loc[rows["latency_s"].notna(), ["timestamp", "latency_s"]]
     if ended.empty:
         return None
     ends = pd.to_datetime(ended["timestamp"]) + pd.to_timedelta(ended["latency_s"], unit="s")
