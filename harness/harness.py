@@ -129,7 +129,8 @@ class Harness:
         self._models_file = Path(given.models_file)
         self._take_secrets(given)
         user_errors.redact(environment, self.secrets)
-        environment.host = given.host
+        if not isinstance(runner, WorkerRunner):  # A worker's is its master's, which may have told it already.
+            environment.host = given.host
         addresses.check(given.host)
         addresses.check_query(self._secret_options["host_query"].query)
         quiet.calm(given)
