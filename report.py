@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from summary import locust_stats, rows
 from summary.cells import printable
-from summary.conditions import BadCondition
 from summary.figures import summarise
-from summary.losses import losses
-from summary.render import RENDERERS
-from summary.rows import UnreadableRows
+from summary.gates.language import BadCondition
+from summary.render.render import RENDERERS
+from summary.rows import locust_stats, rows
+from summary.rows.losses import losses
+from summary.rows.rows import UnreadableRows
 from summary.vocabulary import OBSERVED, Summary
 
 BREACHED = 3

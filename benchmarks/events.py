@@ -11,7 +11,7 @@ import orjson
 from benchmarks.figures import Aim, spread
 from benchmarks.plan import Plan
 from benchmarks.tables import Table
-from mock import eventstream as encoder
+from mock.formats import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import converse, eventstream, openai, reading, sse
 from providers.call import Answer

@@ -17,7 +17,7 @@ from benchmarks.figures import Aim, spread
 from benchmarks.plan import Plan
 from benchmarks.processes import ENVIRONMENT, PROJECT, BenchmarkFailed
 from benchmarks.tables import Table
-from harness.records import COLUMNS, cells_of
+from harness.record.requests_csv import COLUMNS, cells_of
 from providers.call import Call
 
 CALLS = 1_000_000
@@ -32,7 +32,7 @@ END = """
 import sys, json
 import harness.harness, openai
 from pathlib import Path
-from summary import rows
+from summary.rows import rows
 from summary.figures import summarise
 
 table, damage = rows.read_with_damage(Path("run_requests.csv"))

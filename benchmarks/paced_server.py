@@ -16,9 +16,9 @@ from itertools import count, groupby, pairwise
 from time import perf_counter
 
 from mock.connection import chunk, head_bytes
-from mock.message import Request
-from mock.pace import Pace
+from mock.formats.message import Request
 from mock.service import Service
+from mock.timing import Pace
 
 END_OF_CHUNKS = b"0\r\n\r\n"
 RECEIVE_BYTES = 65536

@@ -12,43 +12,29 @@ from gevent import Greenlet
 from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
-from harness import (
-    addresses,
-    ending,
-    keys,
-    llm_tab,
-    menus,
-    models,
-    open_files,
-    options,
-    orphan,
-    preflight,
-    quiet,
-    refusals,
-    schedule_tab,
-    streams,
-    tabs,
-    user_errors,
-    web,
-)
-from harness.connect import client_of
+from harness.cluster.master import Master
+from harness.cluster.worker import Worker
 from harness.errors import BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
-from harness.gatekeeper import check_junit, passes
-from harness.key_hosts import KeyHosts
-from harness.locust_csv import refine_percentiles
-from harness.master import Master
-from harness.pace import PaceStats
-from harness.plan import Plan, plan_of
-from harness.results import check_writable
+from harness.plan import addresses, keys, menus, models, options, refusals
+from harness.plan.plan import Plan, plan_of
+from harness.plan.target import provider_of
+from harness.process import open_files, orphan, quiet, streams, user_errors
+from harness.process.signals import Signals
+from harness.record.folder import check_writable
+from harness.record.locust_csv import refine_percentiles
+from harness.record.run_histograms import RunHistograms
+from harness.run import ending, preflight
+from harness.run.client import client_of
+from harness.run.gates import check_junit, passes
+from harness.run.run import Trial
+from harness.run.session import NoSession
 from harness.secrets import SHORTEST, Secrets
-from harness.session import NoSession
-from harness.signals import Signals
-from harness.target import provider_of
-from harness.trial import Trial
-from harness.worker import Worker
+from harness.watch import llm_tab, schedule_tab, tabs
+from harness.watch import start_form as web
+from harness.watch.key_hosts import KeyHosts
 from providers.user import LLMUser, Session
-from summary.render import RENDERERS, as_table
+from summary.render.render import RENDERERS, as_table
 from summary.vocabulary import Summary
 
 Result = TypeVar("Result")
@@ -76,7 +62,7 @@ class Harness:
         self.client: Any = None
         self.trial: Trial | None = None
         self.latest: Trial | None = None
-        self.pace: PaceStats | None = None
+        self.pace: RunHistograms | None = None
         self._models_file = DEFAULT_MODELS_FILE
         self._secret_options: dict[str, Any] = {}
         self._key_hosts: KeyHosts | None = None

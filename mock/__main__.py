@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from mock.pace import Pace
 from mock.server import serve
 from mock.service import Service
 from mock.stall import Stall
+from mock.timing import Pace
 
 
 class Parser(argparse.ArgumentParser):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mock.message import Json
+from mock.formats.message import Json
 
 PROMPT_FIELDS = (
     "system", "systemInstruction", "instructions", "messages", "message", "contents", "content", "parts",

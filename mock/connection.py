@@ -13,7 +13,7 @@ from typing import cast
 
 import httptools
 
-from mock.message import Answer, Request
+from mock.formats.message import Answer, Request
 from mock.stall import Stall
 
 KEEP_ALIVE_S = 75

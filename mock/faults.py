@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from mock.eventstream import with_bad_crc
-from mock.message import Answer, Headers, Part
+from mock.formats.eventstream import with_bad_crc
+from mock.formats.message import Answer, Headers, Part
 
 GARBAGE = b"<html><body>Welcome to the coffee shop's network</body></html>"
 

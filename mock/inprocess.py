@@ -3,8 +3,8 @@
 import gevent
 from gevent.event import Event
 
-from mock.message import Answer, Part
-from mock.message import Request as MockRequest
+from mock.formats.message import Answer, Part
+from mock.formats.message import Request as MockRequest
 from mock.service import Service
 from wire.exchange import ConnectionBroken, Exchange, Request, current, now
 

@@ -3,8 +3,8 @@
 from functools import lru_cache
 from urllib.parse import unquote
 
-from mock import anthropic, bedrock, gemini, openai, openai_responses
-from mock.format import Format
+from mock.formats import anthropic, bedrock, gemini, openai, openai_responses
+from mock.formats.format import Format
 
 FORMATS: tuple[Format, ...] = (
     *openai.FORMATS,

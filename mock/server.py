@@ -11,7 +11,7 @@ import orjson
 import uvloop
 
 from mock.connection import Connection, Sent
-from mock.message import Answer, Json, Part, Request
+from mock.formats.message import Answer, Json, Part, Request
 from mock.service import Service, plain_headers
 from mock.stall import Stall
 

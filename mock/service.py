@@ -7,15 +7,15 @@ from random import Random
 
 import orjson
 
-from mock import eventstream
 from mock.ask import Ask
 from mock.faults import FAULTS
-from mock.format import Format
-from mock.message import Answer, Headers, Json, Part, Request
-from mock.pace import Pace
+from mock.formats import eventstream
+from mock.formats.format import Format
+from mock.formats.message import Answer, Headers, Json, Part, Request
+from mock.formats.utterance import Speaker, Utterance
 from mock.routes import nearest, route
 from mock.stats import Stats
-from mock.utterance import Speaker, Utterance
+from mock.timing import Pace
 
 __all__ = ["Answer", "Part", "Request", "Service", "Stats"]
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from mock.message import Json
+from mock.formats.message import Json
 
 
 class Stats:

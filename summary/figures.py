@@ -4,8 +4,12 @@ from typing import Any
 
 import pandas as pd
 
-from summary import calls, evidence, failures, gates, open_loop, slo, verdicts
+from summary import calls, evidence, failures
+from summary import punctuality as open_loop
 from summary.error_adjusted import error_adjusted
+from summary.gates import gate as gates
+from summary.gates import slo
+from summary.gates import verdict as verdicts
 from summary.validity.verdict import verdict_on
 from summary.vocabulary import TOKENS, Summary
 
@@ -24,7 +28,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
     total_execution_time_s    first send -> last end
     throughput_rps            successes over that time
     output_tokens_per_s       all output tokens of successes over that time
-    asked_rps … start_lag_s   see `summary.open_loop`
+    asked_rps … start_lag_s   see `summary.punctuality`
     slo_attainment            share of the ended calls that met the --slo
     goodput_rps               calls that met it, over the run's time
     latency_s, ttft_s, …      over successes only, seconds; percentiles by linear interpolation (Hyndman-Fan type 7),

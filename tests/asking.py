@@ -7,7 +7,7 @@ from typing import Any
 from locust.env import Environment
 
 import seeds
-from harness.connect import with_extras
+from harness.run.client import with_extras
 from locustfile import harness
 from providers.call import Call
 from providers.permit import Permit

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from functools import cache
 
 from mock.inprocess import InProcessWire
-from mock.pace import Pace
 from mock.service import Service
+from mock.timing import Pace
 from providers.call import Call
 from tests.asking import Asker
 from wire.exchange import Exchange, Request, current, now

@@ -13,7 +13,7 @@ from gevent import socket
 from gevent.event import Event
 
 from mock.connection import head_bytes
-from mock.message import Request as MockRequest
+from mock.formats.message import Request as MockRequest
 from mock.service import Service
 from wire.exchange import Request
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.arrivals import Arrival, Due, Schedule, Stage
 from harness.errors import UsageError
-from harness.rates import schedule_of, users_for
+from harness.load.schedule import Arrival, Due, Schedule, Stage
+from harness.plan.rate_options import schedule_of, users_for
 
 CRITICAL = 1.63
 """Over the root of n: what the Kolmogorov-Smirnov distance of n values exceeds once in a hundred times."""

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from locust.rpc.protocol import Message
 
-from harness.client_watch import CPU_LIMIT, LAG_LIMIT_S, ClientFigures, ClientWatch, lags_of, verdict
-from harness.outbox import PACE, Outbox
-from harness.pace import PaceStats
-from harness.rehearsal import rehearse
+from harness.cluster.outbox import PACE, Outbox
+from harness.record.client_load import CPU_LIMIT, LAG_LIMIT_S, ClientFigures, ClientWatch, lags_of, verdict
+from harness.record.run_histograms import RunHistograms
+from harness.run.rehearsal import rehearse
 from locustfile import harness
 from providers.call import Call, Delta, Finish, Part, Usage
 from tests.asking import APIS, settings_of
@@ -163,8 +163,8 @@ def drawn(seed: int, calls: int = 400) -> list[Call]:
     return made
 
 
-def counted(calls: Sequence[Call]) -> PaceStats:
-    pace = PaceStats()
+def counted(calls: Sequence[Call]) -> RunHistograms:
+    pace = RunHistograms()
     for call in calls:
         pace.add(call)
     return pace
@@ -205,7 +205,7 @@ def test_each_gap_is_in_a_bucket_within_half_a_percent_of_it(gaps_s: list[float]
 def test_merged_histograms_are_those_of_one_process(parts: int) -> None:
     """As they travel from workers: in several reports, each serialised and packed."""
     calls = drawn(3) + [replace(call, model="other") for call in drawn(4, calls=50)]
-    whole, merged = counted(calls), PaceStats()
+    whole, merged = counted(calls), RunHistograms()
     for part in range(parts):
         report = counted(calls[part::parts]).packed()
         merged.merge(Message.unserialize(Message("stats", report, "worker").serialize()).data)
@@ -216,14 +216,14 @@ def test_merged_histograms_are_those_of_one_process(parts: int) -> None:
         assert merged.output_tokens_per_s(name) == pytest.approx(whole.output_tokens_per_s(name)) != 0
 
 
-def flat(pace: PaceStats) -> dict[str, float]:
+def flat(pace: RunHistograms) -> dict[str, float]:
     """The run's inter-token latency with its histogram's buckets as figures of their own."""
     itl_s = pace.itl_s() or {}
     return {**itl_s.pop("histogram_ms"), **itl_s}
 
 
 def test_what_a_worker_has_sent_it_does_not_send_again() -> None:
-    outbox, master = Outbox("run", "worker", now()), PaceStats()
+    outbox, master = Outbox("run", "worker", now()), RunHistograms()
     for calls in (drawn(5, calls=10), [], [streamed(0.1, 0.2)]):
         report: dict[str, Any] = {}
         for call in calls:
@@ -237,7 +237,7 @@ def test_what_a_worker_has_sent_it_does_not_send_again() -> None:
 @pytest.mark.parametrize("changes", [{"outcome": "failed"}, {"outcome": "aborted"}, {"phase": "warmup"}], ids=str)
 def test_only_measured_successes_count(changes: dict[str, Any]) -> None:
     pace = counted([streamed(0.1, 0.2, **changes)])
-    assert (pace.itl_s(), pace.packed()) == (None, PaceStats().packed())
+    assert (pace.itl_s(), pace.packed()) == (None, RunHistograms().packed())
 
 
 def test_a_plain_call_leaves_no_pace() -> None:
@@ -250,7 +250,7 @@ def test_tokens_a_second_are_all_tokens_from_the_first_start_to_the_last_end() -
     first = streamed(0.1, 0.2, 0.3, start_s=2.0, latency_s=1.0)
     second = streamed(0.1, 0.2, 0.3, 0.4, 0.5, start_s=2.5, latency_s=3.5)
     assert counted([second, first]).output_tokens_per_s(NAME) == pytest.approx(8 / 4)
-    assert PaceStats().output_tokens_per_s(NAME) == 0
+    assert RunHistograms().output_tokens_per_s(NAME) == 0
 
 
 # The verdict on the client

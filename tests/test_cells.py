@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from locust.env import Environment
 
 import report
-from harness.locust_csv import LocustCSV
-from harness.records import Records, cells_of
-from summary import rows
+from harness.record.locust_csv import LocustCSV
+from harness.record.requests_csv import Records, cells_of
 from summary.cells import FORMULA_STARTS, printable, quoted, unquoted
-from summary.csv_row import COLUMNS
-from summary.render import as_csv, as_json, as_table
+from summary.render.csv_row import COLUMNS
+from summary.render.render import as_csv, as_json, as_table
+from summary.rows import rows
 from tests.running import run
 from tests.test_records import a_call
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from summary.conditions import BadCondition, Condition, Figure, Language, check, parse
+from summary.gates.language import BadCondition, Condition, Figure, Language, check, parse
 
 LANGUAGE = Language(
     "--fail-if",

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import report
-from summary import blocks
+from summary.rows import blocks
 from tests.running import run
 
 CALLS = 40

@@ -8,20 +8,20 @@ from typing import Any
 import gevent
 import pytest
 
-from harness import early_end
-from harness.arrivals import Due
-from harness.budget import Budget
-from harness.early_end import End
+from harness.cluster.master import _accepts
 from harness.errors import UsageError
-from harness.master import _accepts
-from harness.models import read
-from harness.open_loop import LEAD_S, OpenLoop, Standing
-from harness.outlet import open_outlet
-from harness.permits import PermitDesk
-from harness.plan import Plan, plan_of
-from harness.records import COLUMNS, Records, cells_of
-from harness.row_check import is_row
-from harness.streams import Lasting
+from harness.load.closed_loop import Budget
+from harness.load.open_loop import LEAD_S, OpenLoop, Standing
+from harness.load.permits import PermitLedger
+from harness.load.schedule import Due
+from harness.plan.models import read
+from harness.plan.plan import Plan, plan_of
+from harness.process.outlet import open_outlet
+from harness.process.streams import Lasting
+from harness.record.requests_csv import COLUMNS, Records, cells_of
+from harness.record.row_check import is_row
+from harness.run import early_end
+from harness.run.early_end import End
 from locustfile import harness
 from providers.permit import Permit
 from seeds import SeedError, read_folder
@@ -243,7 +243,7 @@ def test_a_stream_that_is_gone_takes_everything_in_silence() -> None:
 def test_a_stdout_that_is_gone_costs_neither_the_gates_nor_junit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.streams.take_stdout", Gone)
+    monkeypatch.setattr("harness.process.streams.take_stdout", Gone)
     junit = tmp_path / "gates.xml"
     environment, prefix = run(tmp_path, "-i", "3", "--fail-if", "max>0", "--junit", str(junit), monkeypatch=monkeypatch)
     assert environment.process_exit_code == 70
@@ -277,7 +277,7 @@ class ARun:
 def test_only_the_rows_of_granted_calls_are_accepted_and_each_once() -> None:
     ended: list[int] = []
     budget = Budget(3, lambda: ended.append(3))
-    desk = PermitDesk(budget, lambda worker, permit: None)
+    desk = PermitLedger(budget, lambda worker, permit: None)
     for worker in ("one", "one", "two"):
         desk.want(worker)
     run: Any = ARun()
@@ -304,7 +304,7 @@ def test_only_the_rows_of_granted_calls_are_accepted_and_each_once() -> None:
 
 def test_the_standing_tells_asked_delivered_waiting_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("harness.open_loop.now", lambda: clock[0])
+    monkeypatch.setattr("harness.load.open_loop.now", lambda: clock[0])
     dropped: list[Permit] = []
     loop = OpenLoop((Due(float(at), 1) for at in range(10)), 1, 3.0, 0.0, dropped.append, lambda: None)
     warmup = loop.take()

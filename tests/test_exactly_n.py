@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.budget import Budget
+from harness.load.closed_loop import Budget
 from providers.permit import Permit
 from tests.running import MOCK, harnessed, run
 

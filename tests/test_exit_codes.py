@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import open_files
+from harness.process import open_files
 from tests.command_line import QUICK_MOCK, Ended, forked, free_port, locust, rows_in, started
 from tests.mock_server import MockServer
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
-from harness.extra_body import named_secrets, parse
-from mock.pace import Pace
+from harness.plan.extra_body import named_secrets, parse
 from mock.service import Service
+from mock.timing import Pace
 from providers.bedrock import aws_session
 from providers.openai import limit_name
 from tests.asking import APIS, Asker

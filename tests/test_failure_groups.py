@@ -6,8 +6,8 @@ import pytest
 
 from summary.failures import EXAMPLE_CHARACTERS
 from summary.figures import summarise
-from summary.render import as_json, as_table
-from summary.rows import frame
+from summary.render.render import as_json, as_table
+from summary.rows.rows import frame
 
 COLUMNS = (
     "timestamp", "start_s", "latency_s", "response_bytes", "status", "outcome", "error", "prompt", "error_reason",

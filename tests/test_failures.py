@@ -14,8 +14,8 @@ import pytest
 from gevent import socket
 from gevent.event import Event
 
-from mock.pace import Pace
 from mock.service import Service
+from mock.timing import Pace
 from providers.call import Call
 from tests.asking import PROVIDERS, Asker
 from tests.certificates import make_certificate, trusting

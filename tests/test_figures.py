@@ -8,7 +8,7 @@ import pytest
 
 from summary.calls import distribution
 from summary.figures import summarise
-from summary.rows import frame
+from summary.rows.rows import frame
 
 COLUMNS = (
     "provider", "timestamp", "start_s", "latency_s", "response_bytes", "status", "outcome", "error", "prompt",

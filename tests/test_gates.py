@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from summary.conditions import BadCondition, Need
-from summary.gates import FIGURES, parse
-from summary.verdicts import Verdict, judge
+from summary.gates.gate import FIGURES, parse
+from summary.gates.language import BadCondition, Need
+from summary.gates.verdict import Verdict, judge
 
 LATENCY_S = {"min": 0.5, "avg": 1.0, "median": 0.9, "p95": 2.4131, "p99": 3.5, "max": 4.0}
 

@@ -6,11 +6,11 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.errors import UsageError
-from harness.gatekeeper import check_junit
-from summary.conditions import Condition
-from summary.gates import Gate, parse
-from summary.junit import as_junit
-from summary.verdicts import Verdict
+from harness.run.gates import check_junit
+from summary.gates.gate import Gate, parse
+from summary.gates.junit import as_junit
+from summary.gates.language import Condition
+from summary.gates.verdict import Verdict
 
 KEPT = Verdict(parse("p95>2"), False, 1.5, 400, "p95 is 1.500 s (400 samples)")
 BREACHED = Verdict(parse("error_rate > 1%"), True, 0.25, 400, "error_rate is 25.00 % (400 samples)")

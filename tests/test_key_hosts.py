@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from harness.addresses import HostQuery, check, check_query, origin, query_for, split_query
 from harness.errors import UsageError
-from harness.key_hosts import KeyHosts
-from mock.pace import Pace
+from harness.plan.addresses import HostQuery, check, check_query, origin, query_for, split_query
+from harness.watch.key_hosts import KeyHosts
 from mock.service import Service
+from mock.timing import Pace
 from tests.asking import settings_of
 from tests.command_line import FILES, free_port
 from tests.raw_server import mocking, serving

@@ -11,9 +11,10 @@ from urllib.parse import quote, quote_plus
 import pytest
 from locust.env import Environment
 
-from harness import keys, user_errors
+from harness.plan import keys
+from harness.process import user_errors
+from harness.run.sent_tokens import WithTokensLearnt
 from harness.secrets import Secrets
-from harness.sent_tokens import WithTokensLearnt
 from tests.asking import settings_of
 from wire.exchange import Reply, Request
 

@@ -20,10 +20,10 @@ from google import genai
 from google.genai import errors as genai_errors
 from google.genai import types as genai_types
 
-from mock import bedrock, eventstream
-from mock.message import Answer
-from mock.pace import Pace
+from mock.formats import bedrock, eventstream
+from mock.formats.message import Answer
 from mock.service import Request, Service
+from mock.timing import Pace
 
 ROOT = Path(__file__).parent.parent
 TOKENS = 20

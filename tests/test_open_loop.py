@@ -10,15 +10,15 @@ from typing import Any
 import gevent
 import pytest
 
-import harness.open_loop
-import harness.permits
-from harness.arrivals import Due
-from harness.counting import room_here
+import harness.load.open_loop
+import harness.load.permits
 from harness.errors import UsageError
-from harness.open_loop import LEAD_S, OpenLoop
-from harness.permits import PermitDesk, WaitingRoom
-from harness.plan import plan_of
-from harness.rates import schedule_of
+from harness.load.open_loop import LEAD_S, OpenLoop
+from harness.load.permits import PermitLedger, PermitQueue
+from harness.load.schedule import Due
+from harness.plan.plan import plan_of
+from harness.plan.rate_options import schedule_of
+from harness.run.counting import room_here
 from providers.permit import Permit
 from tests.command_line import rows_in, summary_in
 from tests.running import MOCK, harnessed, run
@@ -41,8 +41,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A run that starts at 0 and whose schedule, if it begins at once, begins `LEAD_S` later."""
     clock = Clock()
-    monkeypatch.setattr(harness.open_loop, "now", clock)
-    monkeypatch.setattr(harness.permits, "now", clock)
+    monkeypatch.setattr(harness.load.open_loop, "now", clock)
+    monkeypatch.setattr(harness.load.permits, "now", clock)
     return clock
 
 
@@ -68,7 +68,7 @@ class Kept:
         self.spent += 1
 
 
-def users(room: WaitingRoom, number: int, taken: list[Permit]) -> list[Any]:
+def users(room: PermitQueue, number: int, taken: list[Permit]) -> list[Any]:
     """So many users, each of which ends a call as soon as it has taken it."""
 
     def use() -> None:
@@ -208,7 +208,7 @@ def test_a_run_that_ended_before_all_users_were_there_begins_no_schedule(clock: 
 
 
 @pytest.fixture
-def granted(clock: Clock) -> Iterator[tuple[Kept, WaitingRoom, Any]]:
+def granted(clock: Clock) -> Iterator[tuple[Kept, PermitQueue, Any]]:
     """A user that has been given the only call and waits for its time."""
     kept = Kept([LEAD_S / 2], patience_s=5)
     room = room_here(kept.loop, 0.0)
@@ -220,7 +220,7 @@ def granted(clock: Clock) -> Iterator[tuple[Kept, WaitingRoom, Any]]:
     room.close()
 
 
-def test_a_killed_users_call_is_made_by_another(granted: tuple[Kept, WaitingRoom, Any], clock: Clock) -> None:
+def test_a_killed_users_call_is_made_by_another(granted: tuple[Kept, PermitQueue, Any], clock: Clock) -> None:
     kept, room, user = granted
     user.kill()
     kept.pass_(clock, 1)
@@ -229,7 +229,7 @@ def test_a_killed_users_call_is_made_by_another(granted: tuple[Kept, WaitingRoom
     assert (kept.dropped, kept.spent) == ([], 1)
 
 
-def test_a_call_given_back_is_dropped_like_any_other(granted: tuple[Kept, WaitingRoom, Any], clock: Clock) -> None:
+def test_a_call_given_back_is_dropped_like_any_other(granted: tuple[Kept, PermitQueue, Any], clock: Clock) -> None:
     kept, room, user = granted
     user.kill()
     kept.pass_(clock, 6)
@@ -239,7 +239,7 @@ def test_a_call_given_back_is_dropped_like_any_other(granted: tuple[Kept, Waitin
 
 
 def test_a_call_given_back_is_dropped_at_the_end_of_the_run(
-    granted: tuple[Kept, WaitingRoom, Any], clock: Clock
+    granted: tuple[Kept, PermitQueue, Any], clock: Clock
 ) -> None:
     kept, _, user = granted
     user.kill()
@@ -262,7 +262,7 @@ def test_a_withdrawn_users_call_goes_to_the_next_that_comes(clock: Clock) -> Non
 
 def test_a_user_that_is_killed_as_its_call_comes_gives_it_back() -> None:
     given_back: list[int] = []
-    room = WaitingRoom(now(), want=lambda: None, unwant=lambda: None, back=given_back.append)
+    room = PermitQueue(now(), want=lambda: None, unwant=lambda: None, back=given_back.append)
     user = gevent.spawn(room.take)
     gevent.sleep(0)
     user.kill(block=False)
@@ -273,14 +273,14 @@ def test_a_user_that_is_killed_as_its_call_comes_gives_it_back() -> None:
 
 def test_a_call_that_comes_when_nobody_waits_goes_back() -> None:
     given_back: list[int] = []
-    WaitingRoom(now(), want=lambda: None, unwant=lambda: None, back=given_back.append).grant(Permit(1))
+    PermitQueue(now(), want=lambda: None, unwant=lambda: None, back=given_back.append).grant(Permit(1))
     assert given_back == [1]
 
 
 def test_a_warm_up_call_given_back_is_made_by_another_however_late(clock: Clock) -> None:
     kept = Kept([], warmup=1, patience_s=1)
     grants: list[tuple[str, Permit]] = []
-    desk = PermitDesk(kept.loop, lambda worker, permit: grants.append((worker, permit)))
+    desk = PermitLedger(kept.loop, lambda worker, permit: grants.append((worker, permit)))
     desk.want("first")
     clock.at_s = 10
     desk.take_back("first", 1)

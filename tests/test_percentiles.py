@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from locust.env import Environment
 from locust.rpc.protocol import Message
 
-from harness import llm_tab
-from harness.histograms import Histogram, percentile
-from harness.locust_csv import LocustCSV, refine_percentiles
-from harness.pace import PaceStats
+from harness.record.histograms import Histogram, percentile
+from harness.record.locust_csv import LocustCSV, refine_percentiles
+from harness.record.run_histograms import RunHistograms
+from harness.watch import llm_tab
 from summary.calls import distribution
 from tests.test_records import a_call
 
@@ -94,7 +94,7 @@ def test_locusts_files_and_pages_agree_with_the_summary(count: int, tmp_path: Pa
 
 @pytest.mark.parametrize("count", [20, 100])
 def test_the_llm_tab_agrees_in_its_milliseconds_and_its_csv_in_its_seconds(count: int) -> None:
-    values, pace = drawn(count), PaceStats()
+    values, pace = drawn(count), RunHistograms()
     for value_s in values:
         pace.add(a_call(latency_s=value_s, ttft_s=value_s, tpot_s=value_s, gaps_s=[value_s], output_tokens=9))
     [shown] = llm_tab.rows_of(pace)

@@ -6,11 +6,11 @@ import gevent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.arrivals import Due, Schedule, Stage
-from harness.budget import Budget
-from harness.counting import room_here
-from harness.open_loop import OpenLoop
-from harness.permits import PermitDesk, WaitingRoom
+from harness.load.closed_loop import Budget
+from harness.load.open_loop import OpenLoop
+from harness.load.permits import PermitLedger, PermitQueue
+from harness.load.schedule import Due, Schedule, Stage
+from harness.run.counting import room_here
 from providers.permit import Permit
 from wire.exchange import now
 
@@ -21,12 +21,12 @@ class Network:
     """A desk and its workers' waiting rooms, with every message on the way until it is delivered."""
 
     def __init__(self, budget: Budget, workers: int) -> None:
-        self.desk = PermitDesk(budget, self._send_grant)
+        self.desk = PermitLedger(budget, self._send_grant)
         self._on_the_way: list[tuple[str, int, Permit | None]] = []
         self.rooms = [self._room(worker) for worker in range(workers)]
 
-    def _room(self, worker: int) -> WaitingRoom:
-        return WaitingRoom(
+    def _room(self, worker: int) -> PermitQueue:
+        return PermitQueue(
             now(),
             want=lambda: self._on_the_way.append(("want", worker, None)),
             unwant=lambda: self._on_the_way.append(("unwant", worker, None)),
@@ -68,9 +68,9 @@ def test_whoever_comes_and_goes_every_permit_is_used_once(steps: list[tuple[str,
     used: list[int] = []
     spent: list[bool] = []
     network = Network(Budget(calls, lambda: spent.append(True)), workers=2)
-    users: list[tuple[WaitingRoom, gevent.Greenlet[[WaitingRoom], None]]] = []
+    users: list[tuple[PermitQueue, gevent.Greenlet[[PermitQueue], None]]] = []
 
-    def use_one(room: WaitingRoom) -> None:
+    def use_one(room: PermitQueue) -> None:
         if permit := room.take():
             used.append(permit.number)
             room.end(permit.number)
@@ -135,7 +135,7 @@ def test_a_thousand_users_that_stop_waiting_leave_the_calls_to_the_others() -> N
 def test_a_row_from_a_worker_that_only_seemed_dead_is_no_lost_call() -> None:
     spent: list[bool] = []
     granted: list[tuple[str, int]] = []
-    desk = PermitDesk(
+    desk = PermitLedger(
         Budget(3, lambda: spent.append(True)), lambda worker, permit: granted.append((worker, permit.number))
     )
     for _ in range(2):
@@ -154,7 +154,7 @@ def test_a_worker_that_only_seemed_dead_still_gets_what_its_users_wait_for() -> 
     granted: list[str] = []
     there = {"silent", "other"}
     budget = Budget(2, lambda: None)
-    desk = PermitDesk(budget, lambda worker, permit: granted.append(worker), lambda worker: worker in there)
+    desk = PermitLedger(budget, lambda worker, permit: granted.append(worker), lambda worker: worker in there)
     there.discard("silent")
     for worker in ("silent", "silent", "other"):
         desk.want(worker)

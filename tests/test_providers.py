@@ -10,8 +10,8 @@ import pytest
 from gevent.event import Event
 
 from mock.inprocess import InProcessWire
-from mock.pace import Pace
 from mock.service import Service
+from mock.timing import Pace
 from providers.call import Call
 from providers.user import CallFailed
 from tests.asking import APIS, PROVIDERS, Asker

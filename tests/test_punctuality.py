@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.arrivals import Schedule, Stage
+from harness.load.schedule import Schedule, Stage
 from report import summary_of
-from summary import open_loop
+from summary import punctuality as open_loop
 from summary.figures import summarise
-from summary.render import as_csv, as_json, as_table
-from summary.rows import frame
+from summary.render.render import as_csv, as_json, as_table
+from summary.rows.rows import frame
 from tests.command_line import summary_in
 from tests.running import run
 

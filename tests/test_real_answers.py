@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import finishes
-from harness import session
-from mock import eventstream as encoder
+from harness.run import session
+from mock.formats import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, sse
 from providers.answers.document import QUOTED

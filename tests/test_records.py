@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.records import COLUMNS, Records, cells_of
-from harness.results import Results
+from harness.record.folder import Results
+from harness.record.requests_csv import COLUMNS, Records, cells_of
 from providers.call import Call
-from summary import rows
+from summary.rows import rows
 
 AWKWARD = 'one,\n\n"two"\u2028three'
 

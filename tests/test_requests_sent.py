@@ -9,9 +9,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from harness.keys import find as find_key
-from mock.pace import Pace
+from harness.plan.keys import find as find_key
 from mock.service import Service
+from mock.timing import Pace
 from providers.bedrock import aws_session
 from tests.asking import APIS, Asker
 from tests.raw_server import Received, mocking, serving

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import report
-from harness.results import Results
+from harness.record.folder import Results
 from tests.command_line import PROJECT
 from tests.running import run
 
 CLAIMING = """
 import sys
-from harness.results import Results
+from harness.record.folder import Results
 
 sys.stdin.read(1)
 print(Results(sys.argv[1], "out/run").prefix)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from summary import slo
-from summary.gates import parse
-from summary.seals import Seal
+from summary.gates import slo
+from summary.gates.early_stop import Seal
+from summary.gates.gate import parse
 
 Values = dict[str, Any]
 LEVEL = slo.parse("latency<=2")

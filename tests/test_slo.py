@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from summary import slo
-from summary.conditions import BadCondition
-from summary.rows import frame
+from summary.gates import slo
+from summary.gates.language import BadCondition
+from summary.rows.rows import frame
 
 COLUMNS = ("outcome", "start_s", "latency_s", "ttft_s", "tpot_s")
 ROWS = frame(

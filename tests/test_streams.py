@@ -11,10 +11,10 @@ from gevent.event import Event
 from gevent.pool import Pool
 
 from mock.connection import chunk, head_bytes
+from mock.formats.message import Request as MockRequest
 from mock.inprocess import InProcessWire
-from mock.message import Request as MockRequest
-from mock.pace import Pace
 from mock.service import Service
+from mock.timing import Pace
 from providers import bedrock_families
 from providers.call import Call
 from tests.asking import APIS, Asker

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import floats, integers
 
-from summary.render import as_table
+from summary.render.render import as_table
 from summary.validity.verdict import verdict_on
 
 CLIENT = {

@@ -12,7 +12,7 @@ import locust  # noqa: F401  # patches gevent before an SDK is imported
 from benchmarks.captured import Captured
 from benchmarks.clients.options import prompts
 from benchmarks.contenders import KEY
-from harness.rehearsal import rehearse
+from harness.run.rehearsal import rehearse
 from locustfile import harness
 from providers.settings import Settings
 from wire.exchange import ConnectionBroken, Request, exchange

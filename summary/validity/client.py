@@ -32,7 +32,7 @@ EVIDENT_S = 10.0
 """In a shorter time fewer than five late ticks, of 50 a second, move the loop's p99: one or two hiccups."""
 
 CPU_LIMIT = 0.9
-"""The client's own limit, see `harness.client_watch`."""
+"""The client's own limit, see `harness.record.client_load`."""
 
 MATERIAL = 0.1
 """A lateness below a tenth of a figure is lost in it."""

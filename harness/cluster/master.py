@@ -1,0 +1,212 @@
+"""A master's part of a distributed run: permits out, rows in, and an end that waits for both."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, cast
+
+import gevent
+import locust.runners
+from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING, WorkerNode, WorkerNodes
+
+from harness.cluster import clock
+from harness.cluster.drain import Drain
+from harness.cluster.outbox import CALLS, RUN
+from harness.errors import NoWorkers
+from harness.load.closed_loop import Budget
+from harness.load.open_loop import OpenLoop
+from harness.load.permits import PermitLedger
+from harness.record.recorder import Run
+from harness.record.requests_csv import REQUEST
+from harness.record.row_check import is_row
+from providers.permit import Permit
+from wire.exchange import now
+
+_log = logging.getLogger("llm")
+
+PREPARED, REFUSED = "llm_prepared", "llm_refused"
+WANT, UNWANT, GRANT, BACK = "llm_want", "llm_unwant", "llm_grant", "llm_back"
+PATIENCE_S = 60.0
+
+BEATS, BEATS_AT_START = locust.runners.HEARTBEAT_LIVENESS, 30
+"""How many heartbeats, one a second, a worker may miss; at a run's start it may be importing an SDK."""
+
+LOOK_EVERY_S = 0.5
+SILENCE_S = 1.0
+"""A worker reports four times a second. One silent for this long may be dead, which Locust takes 5 s to see."""
+
+
+class _Workers(WorkerNodes):
+    """Locust's list of workers, which may be gone through while they come and go: Locust's own heartbeat does."""
+
+    def __init__(self, nodes: WorkerNodes) -> None:
+        super().__init__()
+        self._worker_nodes = nodes._worker_nodes
+
+    @property
+    def all(self) -> list[WorkerNode]:  # type: ignore[override]
+        return list(self._worker_nodes.values())
+
+
+def _accepts(run: Run, desk: PermitLedger, worker: str, cells: Any) -> bool:
+    """Tell whether a worker's row is a call's that it was given, and that has not come yet. Even one that is no row
+    ends its call: it is not waited for any longer."""
+    number = cells[REQUEST] if isinstance(cells, list) and len(cells) > REQUEST else None
+    is_given = isinstance(number, int) and (not run.is_counted_out or desk.has(worker, number))
+    if is_given:
+        desk.end(worker, cast(int, number))
+    return is_given and is_row(cells, run.run_id)
+
+
+class Master:
+    """Listens to a master's workers, for one run after the other.
+
+    refuse  ends the run, with a reason and an exit code, when a worker can't take part in it
+    """
+
+    def __init__(self, runner: Any, refuse: Callable[[str, int], None]) -> None:
+        self._runner, self._refuse = runner, refuse
+        runner.clients = _Workers(runner.clients)
+        self._drain = Drain(runner)
+        self._run: Run | None = None
+        self._desk: PermitLedger | None = None
+        self._took_part: set[str] = set()
+        self._missing: set[str] = set()
+        self._heard_at: dict[str, float] = {}
+        self._prepared = 0
+        self._is_over = False
+        runner.register_message(PREPARED, self._on_prepared)
+        runner.register_message(REFUSED, self._on_refused)
+        runner.register_message(WANT, self._on_want)
+        runner.register_message(UNWANT, self._on_unwant)
+        runner.register_message(BACK, self._on_back)
+        runner.environment.events.worker_report.add_listener(self._on_report)
+        runner.environment.events.test_stopping.add_listener(self._on_stopping)
+        # Asked after Locust's own listener, which calls the test running, whether or not it has ended by then.
+        runner.environment.events.spawning_complete.add_listener(self._stay_stopped)
+        clock.answer(runner)
+        runner.greenlet.spawn(self._watch_workers)
+
+    def wait_for_workers(self, count: int, patience_s: float = PATIENCE_S) -> None:
+        """Wait until so many have imported their SDK: Locust calls a worker ready before, and starts the clock.
+
+        Raises `NoWorkers`: Locust itself would wait for ever.
+        """
+        give_up_at = now() + patience_s
+        while self._prepared < count:
+            if now() > give_up_at:
+                raise NoWorkers(f"{self._prepared} of {count} workers were ready within {patience_s:g} s")
+            gevent.sleep(0.05)
+
+    @property
+    def workers_gone(self) -> int:
+        """How many workers took part in the run, if none of them, and no other, is left."""
+        return 0 if self._runner.worker_count else len(self._took_part)
+
+    def cut(self) -> None:
+        """Abort the calls in flight."""
+        self._drain.cut()
+
+    def _on_prepared(self, **_: Any) -> None:
+        self._prepared += 1
+
+    def _on_refused(self, msg: Any, **_: Any) -> None:
+        self._refuse(msg.data["reason"], msg.data["exit_code"])
+
+    def begin(self, run: Run, budget: Budget | OpenLoop) -> None:
+        """Take part in a run: from now on permits and rows are its."""
+        self._run, self._desk = run, PermitLedger(budget, self._grant, self._is_there)
+        if isinstance(budget, OpenLoop):
+            budget.on_ready = self._desk.serve
+        self._took_part.clear()
+        self._drain.begin()
+        self._is_over = False
+        self._expect_beats(BEATS_AT_START)  # Until all workers have told of the run none is taken for dead.
+
+    def _expect_beats(self, beats: int) -> None:
+        """Take a worker for dead that misses so many heartbeats from now on."""
+        if beats != locust.runners.HEARTBEAT_LIVENESS:
+            locust.runners.HEARTBEAT_LIVENESS = beats
+            for worker in self._runner.clients.all:
+                worker.heartbeat = beats
+
+    def end(self) -> None:
+        """The run's files are closed: what still comes from its workers comes too late."""
+        self._run = self._desk = None
+
+    def _grant(self, worker: str, permit: Permit) -> None:
+        data = {"run_id": self._run and self._run.run_id, "permit": list(permit)}
+        self._runner.send_message(GRANT, data, client_id=worker)
+
+    def _is_there(self, worker: str) -> bool:
+        return now() - self._heard_at.get(worker, 0.0) < SILENCE_S
+
+    def _is_of_this_run(self, msg: Any) -> bool:
+        return self._run is not None and msg.data["run_id"] == self._run.run_id
+
+    def _on_want(self, msg: Any, **_: Any) -> None:
+        self._heard_at[msg.node_id] = now()
+        if self._desk is not None and self._is_of_this_run(msg):
+            self._desk.want(msg.node_id)
+
+    def _on_unwant(self, msg: Any, **_: Any) -> None:
+        if self._desk is not None and self._is_of_this_run(msg):
+            self._desk.unwant(msg.node_id)
+
+    def _on_back(self, msg: Any, **_: Any) -> None:
+        if self._desk is not None and self._is_of_this_run(msg):
+            self._desk.take_back(msg.node_id, msg.data["number"])
+
+    def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        self._heard_at[client_id] = now()
+        if self._run is None or self._desk is None:
+            return
+        self._desk.serve()
+        if data.get(RUN) != self._run.run_id:
+            return
+        self._took_part.add(client_id)
+        if self._took_part >= {worker.id for worker in self._runner.clients.all}:
+            self._expect_beats(BEATS)
+        self._receive(self._run, self._desk, client_id, data)
+
+    def _receive(self, run: Run, desk: PermitLedger, worker: str, report: dict[str, Any]) -> None:
+        """Hand on a report with those rows alone whose calls were counted out to this worker."""
+        rows = report.get(CALLS, ())
+        report[CALLS] = [cells for cells in rows if _accepts(run, desk, worker, cells)]
+        run.lost["refused_rows"] += len(rows) - len(report[CALLS])
+        try:
+            run.receive(worker, report)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            _log.error("%s sent a report that can't be read: %r", worker, error)
+
+    def _on_stopping(self, **_: Any) -> None:
+        """The run's end: the last rows, and an account of the workers that can't send theirs."""
+        self._end_ramp_up()
+        self._drain.wait()
+        self._bury_the_dead()
+        if self._run is not None and self._desk is not None:
+            self._run.lost |= {"calls": self._desk.lost_count, "workers": len(self._took_part & self._missing)}
+        self._is_over = True
+
+    def _stay_stopped(self, **_: Any) -> None:
+        if self._is_over and self._runner.state == STATE_RUNNING:
+            self._runner.update_state(STATE_STOPPING)
+
+    def _end_ramp_up(self) -> None:
+        """Let no more users start: Locust's master goes on with them, and its workers take that for a new test."""
+        if (dispatcher := self._runner._users_dispatcher) is not None:
+            dispatcher._target_user_count = dispatcher._current_user_count
+        # Nor for a worker that leaves or comes from now on: Locust would start the test anew.
+        self._runner._users_dispatcher, self._runner.spawning_completed = None, False
+
+    def _watch_workers(self) -> None:
+        while True:
+            gevent.sleep(LOOK_EVERY_S)
+            self._bury_the_dead()
+
+    def _bury_the_dead(self) -> None:
+        """Workers that have quit are not in Locust's list any more; those missing stay there for a minute."""
+        workers = self._runner.clients.all
+        living = {worker.id for worker in workers if worker.state != STATE_MISSING}
+        self._missing = (self._missing | {worker.id for worker in workers}) - living
+        if self._desk is not None:
+            self._desk.bury(living)

@@ -1,0 +1,152 @@
+"""A worker's part of a distributed run: it makes calls and sends their rows; the run itself is the master's."""
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import locust.runners
+
+from harness.cluster.clock import MasterClock
+from harness.cluster.drain import CUT, DRAIN, DRAINED
+from harness.cluster.master import BACK, GRANT, PREPARED, REFUSED, UNWANT, WANT
+from harness.cluster.outbox import Outbox
+from harness.errors import CannotStart, UsageError
+from harness.load.closed_loop import Budget
+from harness.load.permits import PermitQueue
+from harness.plan.keys import secrets_of
+from harness.plan.plan import Plan, plan_of
+from harness.plan.target import Options, ProviderClasses
+from harness.process import open_files, orphan
+from harness.run import ending, preflight
+from harness.run.client import client_of
+from harness.run.session import CallSession, NoSession, RunStart
+from harness.secrets import Secrets
+from providers.permit import Permit
+from providers.user import LLMUser, Session
+from wire.exchange import now
+
+REPORT_INTERVAL_S = 0.25
+"""How often rows travel: what a killed worker takes with it. Locust's own interval is 3 s."""
+
+_log = logging.getLogger("llm")
+
+
+class Worker:
+    """Listens to a worker's events. Its options come with each test from the master, its secrets do not."""
+
+    def __init__(self, environment: Any, classes: ProviderClasses, secrets: Secrets, secret_options: Options) -> None:
+        locust.runners.WORKER_REPORT_INTERVAL = REPORT_INTERVAL_S
+        self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
+        self._outbox: Outbox | None = None
+        self._run_id: str | None = None
+        self._room: PermitQueue | None = None
+        self._permits: Budget | PermitQueue | None = None
+        self._runner = environment.runner
+        self._clock = MasterClock(environment.runner)
+        environment.runner.register_message(GRANT, self.grant)
+        environment.runner.register_message(DRAIN, self.drain, concurrent=True)
+        environment.runner.register_message(CUT, lambda **_: ending.cut(environment.runner))
+        orphan.watch(environment.runner, is_forked=bool(environment.parsed_options.processes))
+        environment.user_classes = list(classes.values())
+        environment.events.test_stopping.add_listener(self.close_permits)
+        environment.events.test_stop.add_listener(self.be_ready_again)
+        environment.events.report_to_master.add_listener(self.report)
+        # Locust asks its listeners to `quitting` in reverse, so this one is asked before the runner signs off.
+        environment.events.quitting.add_listener(self.end)
+        self._import_ahead(vars(environment.parsed_options))
+        environment.runner.send_message(PREPARED)
+
+    def start(self, environment: Any) -> None:
+        """Make the session that the master's options describe."""
+        LLMUser.session = cast(Session, NoSession())
+        if environment.parsed_options.run_id is None:
+            return
+        try:
+            LLMUser.session = self._session(environment)
+        except CannotStart as error:
+            reason = f"worker {self._name}: {self._secrets.redact(str(error))}"
+            self._runner.send_message(REFUSED, {"reason": reason, "exit_code": error.exit_code})
+        # The import may have taken longer than the master may be silent, and its heartbeats wait to be read.
+        self._runner.last_heartbeat_timestamp = time.time()
+
+    def grant(self, msg: Any, **_: Any) -> None:
+        if self._room is not None and msg.data["run_id"] == self._run_id:
+            self._room.grant(Permit(*msg.data["permit"]))
+
+    def close_permits(self, **_: Any) -> None:
+        """Let no call begin any more, not even of a user that starts only now."""
+        if self._permits is not None:
+            self._permits.close()
+
+    def drain(self, environment: Any, **_: Any) -> None:
+        """Let the calls in flight finish, send their rows, and say so: the master's run ends with that."""
+        runner = environment.runner
+        self.close_permits()
+        runner.stop_users(runner.user_classes_count)
+        runner._send_stats()
+        runner.send_message(DRAINED)
+
+    def report(self, data: dict[str, Any], **_: Any) -> None:
+        if self._outbox is not None:
+            self._outbox.fill(data, getattr(LLMUser.session, "in_flight", 0))
+
+    def be_ready_again(self, environment: Any, **_: Any) -> None:
+        """Locust lets a worker sleep for its stop timeout after each test; the next test brings its own timeout."""
+        environment.stop_timeout = 0
+
+    def end(self, environment: Any, **_: Any) -> None:
+        """Let the calls in flight finish, and send what is left."""
+        ending.stop(environment.runner)
+        environment.runner._send_stats()
+
+    @property
+    def _name(self) -> str:
+        """The machine, and which of the master's workers this is."""
+        return f"{self._runner.client_id.split('_')[0]}-{self._runner.worker_index}"
+
+    def _plan(self, options: Options) -> Plan:
+        return plan_of({**options, **self._secret_options}, self._classes)
+
+    def _import_ahead(self, options: Options) -> None:
+        """Pay for the SDK's import before a test waits for it, where the options are already known."""
+        try:
+            plan = self._plan(options)
+            client_of(plan, self._classes[plan.settings.provider], self._secrets)
+        except CannotStart as error:
+            _log.debug("the options come from the master: %s", error)
+
+    def _session(self, environment: Any) -> CallSession:
+        given, runner = environment.parsed_options, environment.runner
+        plan = self._plan({**vars(given), "host": environment.host, "seed": given.run_seed})
+        if self._outbox is not None:
+            self._outbox.close()
+        self._secrets.add_all(secrets_of(plan.settings))
+        if given.has_host_query and not plan.settings.host_query:
+            raise UsageError("the master's -H has a query, which each worker needs in a -H of its own")
+        open_files.allow(plan.load["num_users"] or 1)
+        preflight.check(plan.settings)
+        client = client_of(plan, self._classes[plan.settings.provider], self._secrets)
+        run_id, started_at = given.run_id, self._started_at(given)
+        self._outbox = Outbox(run_id, self._name, started_at)
+        self._run_id, self._room = run_id, None
+        if plan.is_counted_out:
+            self._room = PermitQueue(started_at, self._want, self._unwant, self._give_back)
+        self._permits = self._room or Budget(None, lambda: None)
+        stream = runner.worker_index + 1
+        start = RunStart(run_id, datetime.fromtimestamp(given.run_began_at, UTC), started_at)
+        return CallSession(plan, client, start, self._secrets, self._permits, self._outbox.keep, stream)
+
+    def _started_at(self, given: Any) -> float:
+        """Return the run's start on this process's clock."""
+        by_wall_clock = now() - (time.time() - given.run_began_at)
+        return self._clock.here(given.run_started_at, by_wall_clock)
+
+    def _want(self) -> None:
+        self._runner.send_message(WANT, {"run_id": self._run_id})
+
+    def _unwant(self) -> None:
+        self._runner.send_message(UNWANT, {"run_id": self._run_id})
+
+    def _give_back(self, number: int) -> None:
+        self._runner.send_message(BACK, {"run_id": self._run_id, "number": number})

@@ -1,0 +1,1 @@
+"""When calls start: schedules, and the permits that count calls out."""

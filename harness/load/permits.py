@@ -1,0 +1,193 @@
+"""Calls counted out to users that wait for them, here or on workers: one permit a call, and no stock of them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Protocol
+
+from gevent.event import AsyncResult, Event
+from greenlet import getcurrent, greenlet
+
+from providers.permit import Permit
+from wire.exchange import now
+from wire.turns import turns
+
+
+class Budget(Protocol):
+    """What counts a run's calls: `harness.load.closed_loop.Budget` or `harness.load.open_loop.OpenLoop`."""
+
+    def take(self) -> Permit | None: ...
+    def take_back(self, permit: Permit) -> None: ...
+    def end(self, number: int) -> None: ...
+
+
+class PermitLedger:
+    """Gives a budget's permits out to workers and knows which are still out.
+
+    A permit is out until its call's row arrives. A worker that dies keeps those it had: their calls may have been
+    sent, so they are counted as lost and never given to another. One that only seemed dead may still send the rows.
+
+    grant     sends a permit to a worker, for whichever of its users has waited longest
+    is_there  tells whether a worker was heard of lately; one that wasn't gets nothing
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        grant: Callable[[str, Permit], None],
+        is_there: Callable[[str], bool] = lambda worker: True,
+    ) -> None:
+        self._budget, self._grant, self._is_there = budget, grant, is_there
+        self._out: defaultdict[str, dict[int, Permit]] = defaultdict(dict)
+        self._lost: dict[int, str] = {}
+        self._waiting: Counter[str] = Counter()
+        self._turns: Counter[str] = Counter()
+        self._is_serving = False
+
+    @property
+    def lost_count(self) -> int:
+        return len(self._lost)
+
+    def want(self, worker: str) -> None:
+        """A worker asks. With no permit to give its user waits: one may come or be given back, else the run ends."""
+        self._waiting[worker] += 1
+        self.serve()
+
+    def unwant(self, worker: str) -> None:
+        """One of a worker's users waits no more. A permit that is on its way to it goes to another, or comes back."""
+        if self._waiting[worker]:
+            self._waiting[worker] -= 1
+
+    def take_back(self, worker: str, number: int) -> None:
+        """A worker's user was stopped before it could use its permit."""
+        if permit := self._out[worker].pop(number, None):
+            self._budget.take_back(permit)
+            self.serve()
+
+    def has(self, worker: str, number: int) -> bool:
+        """Tell whether a call was counted out to a worker, and has no row yet."""
+        return number in self._out.get(worker, ()) or self._lost.get(number) == worker
+
+    def end(self, worker: str, number: int) -> None:
+        """A call's row has arrived."""
+        self._lost.pop(number, None)
+        if self._out[worker].pop(number, None):
+            self._budget.end(number)
+
+    def bury(self, living: set[str]) -> None:
+        """Count the permits of workers that are gone as lost."""
+        for worker in [worker for worker, permits in self._out.items() if permits and worker not in living]:
+            lost = self._out.pop(worker)
+            self._lost.update(dict.fromkeys(lost, worker))
+            for number in lost:
+                self._budget.end(number)
+
+    def serve(self) -> None:
+        """Give those who wait what there is. What comes back at once is given out by the same loop: of a thousand
+        users that waited all may have left."""
+        if self._is_serving:
+            return
+        self._is_serving = True
+        try:
+            while (worker := self._next_waiting()) and (permit := self._budget.take()):
+                self._waiting[worker] -= 1
+                self._turns[worker] += 1
+                self._out[worker][permit.number] = permit
+                self._grant(worker, permit)
+        finally:
+            self._is_serving = False
+
+    def _next_waiting(self) -> str | None:
+        """Return the worker with the fewest permits out, of several the one with the fewest turns. So the load is even,
+        and a worker that has just died, which nobody knows yet, soon gets no more."""
+        waiting = [worker for worker, users in self._waiting.items() if users and self._is_there(worker)]
+        return min(waiting, key=lambda worker: (len(self._out[worker]), self._turns[worker]), default=None)
+
+
+class PermitQueue:
+    """Where a process's users wait for a permit, and for its time.
+
+    started_at    the run's start on this process's clock, from which a permit's time counts
+    want, unwant  ask the desk for a permit, ask for one less
+    back          gives the desk a permit back
+    on_end        is told the number of each call that has ended
+    """
+
+    def __init__(
+        self,
+        started_at: float,
+        want: Callable[[], None],
+        unwant: Callable[[], None],
+        back: Callable[[int], None],
+        on_end: Callable[[int], None] = lambda number: None,
+    ) -> None:
+        self._on_end = on_end
+        self._started_at, self._want, self._unwant, self._back = started_at, want, unwant, back
+        self._waiters: dict[greenlet, AsyncResult[Permit | None]] = {}
+        self._in_flight = 0
+        self._closed = Event()
+
+    def take(self) -> Permit | None:
+        """Wait for a permit, and until its call is due; `None` once the run is over."""
+        if self._closed.is_set():
+            return None
+        waiter: AsyncResult[Permit | None] = AsyncResult()
+        self._waiters[getcurrent()] = waiter
+        self._want()
+        permit = None
+        try:
+            granted = waiter.get()
+            permit = granted if granted and self._wait_until_due(granted) else None
+        finally:
+            if permit is None:
+                self._forget(waiter)
+        self._in_flight += permit is not None
+        return permit
+
+    def end(self, number: int) -> None:
+        """A call that was taken here has ended."""
+        self._in_flight -= 1
+        self._on_end(number)
+        self._dismiss_when_idle()
+
+    def grant(self, permit: Permit) -> None:
+        """A permit has come, for whoever has waited longest."""
+        if self._waiters:
+            self._waiters.pop(next(iter(self._waiters))).set(permit)
+        else:
+            self._back(permit.number)
+
+    def close(self) -> None:
+        """Give out no more: the run is over. Those who wait may leave when the last call in flight has ended: a
+        thousand users that go at once take a sixth of a second, by which it would seem to last longer."""
+        self._closed.set()
+        self._dismiss_when_idle()
+
+    def withdraw(self, user: greenlet) -> None:
+        """End the wait of one user, if it does wait."""
+        if not self._closed.is_set():
+            self._release(user)
+
+    def _dismiss_when_idle(self) -> None:
+        if self._closed.is_set() and not self._in_flight:
+            for user in list(self._waiters):
+                self._release(user)
+
+    def _release(self, user: greenlet) -> None:
+        if waiter := self._waiters.pop(user, None):
+            self._unwant()
+            waiter.set(None)
+
+    def _wait_until_due(self, permit: Permit) -> bool:
+        """Wait for the call's time, and then for a turn; False if the run ended before its time came."""
+        while permit.scheduled_s is not None and (left_s := self._started_at + permit.scheduled_s - now()) > 0:
+            if self._closed.wait(left_s):
+                return False
+        turns().take()
+        return True
+
+    def _forget(self, waiter: "AsyncResult[Permit | None]") -> None:
+        """A user leaves: its permit, if it has one by now, goes back."""
+        if self._waiters.pop(getcurrent(), None):
+            self._unwant()
+        elif (permit := waiter.get_nowait()) is not None:
+            self._back(permit.number)

@@ -1,0 +1,43 @@
+"""Menus for a provider and a model that were not given, where there is somebody to ask."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import questionary
+
+from harness.errors import INTERRUPTED, UsageError
+from harness.plan import models
+from harness.plan.target import ProviderClasses, provider_of
+
+
+def ask_for_missing(options: Any, classes: ProviderClasses) -> None:
+    """Fill in the provider and the model from menus, on a terminal; elsewhere leave them missing."""
+    asks = options.interactive
+    if not (_on_a_terminal() if asks is None else asks):
+        return
+    if not _is_provider_known(options, classes):
+        options.provider = _choose("Provider", list(classes))
+    if not options.model and not options.mock:
+        known = models.read(Path(options.models_file)).get(provider_of(vars(options), classes), [])
+        options.model = _choose("Model", known)
+
+
+def _is_provider_known(options: Any, classes: ProviderClasses) -> bool:
+    try:
+        return bool(provider_of(vars(options), classes))
+    except UsageError:
+        return bool(options.provider)
+
+
+def _choose(title: str, choices: list[str]) -> str:
+    if not choices:
+        raise UsageError(f"nothing to choose a {title.lower()} from")
+    chosen = questionary.select(title, choices=choices).ask()
+    if chosen is None:
+        sys.exit(INTERRUPTED)
+    return str(chosen)
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.__stdout__ is not None and sys.__stdout__.isatty()

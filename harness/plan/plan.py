@@ -1,0 +1,188 @@
+"""What a run is to do: every option checked and given its type, or one line that says which is wrong."""
+
+import random
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from locust.util.timespan import parse_timespan
+
+import seeds
+from harness.errors import UsageError
+from harness.load.schedule import Schedule
+from harness.plan.gate_options import check_needs, gates_of, junit_of, slo_of
+from harness.plan.keys import secrets_of
+from harness.plan.rate_options import schedule_of, users_for
+from harness.plan.target import Options, ProviderClasses, settings_of
+from harness.plan.values import LARGEST, count, natural, number, one_of, rate
+from harness.secrets import MASK, Secrets
+from providers.settings import Settings
+from summary.gates.gate import Gate
+from summary.gates.slo import Slo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MockPlan:
+    """How the in-process mock answers."""
+
+    median_latency_s: float
+    tokens: int
+    error_rate: float
+    error_status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One run, decided.
+
+    calls         exactly so many are measured; `None` for a run without a count
+    warmup_calls  so many come before them
+    schedule      when calls start, in an open loop; `None` for a closed one
+    slo           what each call should meet
+    gates         conditions that the run should not meet; `junit` is where their verdicts go
+    load          Locust's own options: users, users started a second, run time, stop timeout
+    """
+
+    settings: Settings
+    calls: int | None
+    warmup_calls: int
+    schedule: Schedule | None
+    slo: Slo | None
+    gates: list[Gate]
+    fail_fast: bool
+    junit: Path | None
+    files: list[seeds.SeedFile]
+    selection_mode: seeds.SelectionMode
+    seed: int
+    cache_bust: bool
+    log_bodies: bool
+    mock: MockPlan
+    load: dict[str, Any]
+
+    @property
+    def secrets(self) -> Secrets:
+        """Return what must never be seen of this run."""
+        secrets = Secrets()
+        secrets.add_all(secrets_of(self.settings))
+        return secrets
+
+    @property
+    def most_calls(self) -> int | None:
+        """Return how many calls there can be at most; `None` where nothing tells."""
+        of_schedule = self.schedule.most_calls(self.load["run_time"]) if self.schedule else None
+        known = [calls for calls in (self.calls, of_schedule) if calls is not None]
+        return min(known, default=None)
+
+    @property
+    def is_counted_out(self) -> bool:
+        """Tell whether calls get their numbers from one place for all workers; without a count each numbers its own."""
+        return bool(self.calls or self.warmup_calls or self.schedule)
+
+    def options(self) -> dict[str, Any]:
+        """Return every option that shapes the run, as it was understood, without secrets."""
+        settings = {name: value for name, value in asdict(self.settings).items() if name not in _NOT_OPTIONS}
+        return {
+            **self.load,
+            "iterations": self.calls,
+            "warmup": self.warmup_calls,
+            "rate_stages": self.schedule and self.schedule.facts(),
+            "arrival": self.schedule and self.schedule.arrival,
+            "slo": self.slo and self.slo.text,
+            "fail_if": [gate.text for gate in self.gates],
+            "fail_fast": self.fail_fast,
+            **settings,
+            "headers": [name for name, _ in self.settings.headers],
+            "host_query": MASK if self.settings.host_query else None,
+            "extra_body": self.secrets.redact_within(self.settings.extra_body),
+            "seed_files": [file.name for file in self.files],
+            "selection_mode": self.selection_mode,
+            "cache_bust": self.cache_bust,
+            **({f"mock_{name}": value for name, value in asdict(self.mock).items()} if self.settings.mock else {}),
+        }
+
+
+_NOT_OPTIONS = ("provider", "model", "api", "host", "mock", "api_key", "headers", "host_query", "extra_body")
+"""Fields of the settings that stand beside the options, or must not be seen."""
+
+_LOAD = ("num_users", "spawn_rate", "run_time", "stop_timeout")
+
+
+def plan_of(options: Options, classes: ProviderClasses) -> Plan:
+    """Return the plan that the options ask for. Raises `UsageError` for the first that can't be met."""
+    settings = settings_of(options, classes)
+    try:
+        files = seeds.read_folder(Path(options["data_dir"]))
+    except seeds.SeedError as error:
+        raise UsageError(str(error)) from error
+    schedule, level, gates = schedule_of(options), slo_of(options), gates_of(options)
+    check_needs(level, gates, stream=settings.stream, open_loop=schedule is not None)
+    users = users_for(schedule, settings.timeout_s) if schedule else None
+    return Plan(
+        settings=settings,
+        calls=count("--iterations", options["iterations"]),
+        warmup_calls=natural("--warmup", options["warmup"]),
+        schedule=schedule,
+        slo=level,
+        gates=gates,
+        fail_fast=bool(options["fail_fast"]),
+        junit=junit_of(options, gates),
+        files=files,
+        selection_mode=one_of("--selection-mode", options["selection_mode"], get_args(seeds.SelectionMode)),
+        seed=_seed(options["seed"]),
+        cache_bust=bool(options["cache_bust"]),
+        log_bodies=bool(options["json_response"]),
+        mock=_mock(options),
+        load=_load(options, users),
+    )
+
+
+def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]:
+    """An open loop's users only wait for its calls: unless told otherwise, enough of them, and all at once."""
+    users = options.get("num_users")
+    if users is not None and users < 1 and (options.get("headless") or options.get("autostart")):
+        raise UsageError(f"--users must be a whole number from 1, not {users}")
+    load = {**{name: options.get(name) for name in _LOAD}, "run_time": _run_time_s(options.get("run_time"))}
+    if users_of_an_open_loop:
+        load["num_users"] = users or users_of_an_open_loop
+        load["spawn_rate"] = load["spawn_rate"] or load["num_users"]
+    return load
+
+
+def _run_time_s(given: int | str | None) -> int | None:
+    """Return the run time, which Locust's command line has as a number and the web UI's form as a text."""
+    if given in (None, ""):
+        return None
+    try:
+        run_time_s = parse_timespan(str(given))
+    except ValueError:
+        raise UsageError(f"--run-time must look like 20, 20s, 3m or 1h20m, not {given!r}") from None
+    if run_time_s < 1:
+        raise UsageError(f"--run-time must be at least a second, not {given!r}")
+    if run_time_s > LARGEST:
+        raise UsageError(f"--run-time must be at most {LARGEST:,.0f} seconds, not {given!r}")
+    return run_time_s
+
+
+def _seed(text: str) -> int:
+    if not text:
+        return random.SystemRandom().getrandbits(32)
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--seed must be a whole number, not {text!r}") from None
+
+
+def _mock(options: Options) -> MockPlan:
+    return MockPlan(
+        median_latency_s=number("--mock-latency", options["mock_latency"]),
+        tokens=count("--mock-tokens", options["mock_tokens"]) or 1,
+        error_rate=rate("--mock-error-rate", options["mock_error_rate"]),
+        error_status=_error_status(options["mock_error_status"]),
+    )
+
+
+def _error_status(text: str) -> int:
+    status = count("--mock-error-status", text) or 0
+    if not 400 <= status <= 599:
+        raise UsageError(f"--mock-error-status must be from 400 to 599, not {text!r}")
+    return status

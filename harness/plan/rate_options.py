@@ -1,0 +1,69 @@
+"""`--rate`, `--rate-stages` and `--arrival`: the schedule that they ask for."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from harness.errors import UsageError
+from harness.load.schedule import Arrival, Schedule, Stage
+from harness.plan.values import LARGEST, number
+
+MOST_USERS = 1000
+SPAN_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
+
+
+def schedule_of(options: Mapping[str, Any]) -> Schedule | None:
+    """Return the schedule of an open loop; `None` for a closed one. Raises `UsageError`."""
+    stages = _stages(options["rate"], options["rate_stages"])
+    if options["arrival"] not in get_args(Arrival):
+        raise UsageError(f"--arrival must be one of {', '.join(get_args(Arrival))}, not {options['arrival']!r}")
+    if not stages and options["arrival"] != "constant":
+        raise UsageError("--arrival needs --rate or --rate-stages")
+    return Schedule(stages, options["arrival"]) if stages else None
+
+
+def users_for(schedule: Schedule, timeout_s: float) -> int:
+    """Return how many users are never too few, as no call lasts longer than its timeout; up to `MOST_USERS`."""
+    return max(1, min(MOST_USERS, math.ceil(schedule.peak_rps * timeout_s)))
+
+
+def _stages(rate: str, stages: str) -> tuple[Stage, ...]:
+    if rate and stages:
+        raise UsageError("--rate and --rate-stages exclude each other")
+    if rate:
+        rate_rps = _rate("--rate", rate)
+        return (Stage(rate_rps, rate_rps, math.inf),)
+    if not stages:
+        return ()
+    read = tuple(_stage(text) for text in stages.split(","))
+    if not any(stage.calls for stage in read):
+        raise UsageError(f"--rate-stages {stages!r} has no calls at all")
+    return read
+
+
+def _stage(text: str) -> Stage:
+    rates, colon, span = text.strip().partition(":")
+    first, dash, last = rates.partition("-")
+    if not colon or not first or (dash and not last):
+        raise UsageError(f"--rate-stages must look like 5:30s,10:30s,5-20:1m, not {text!r}")
+    from_rps = number("--rate-stages", first)
+    return Stage(from_rps, number("--rate-stages", last) if dash else from_rps, _span_s(span))
+
+
+def _rate(option: str, text: str) -> float:
+    rate_rps = number(option, text)
+    if rate_rps == 0:
+        raise UsageError(f"{option} must be a number of calls a second above 0, not {text!r}")
+    return rate_rps
+
+
+def _span_s(text: str) -> float:
+    """Return a span such as 30s, 1m30s, 500ms or 30 in seconds."""
+    if not re.fullmatch(r"(\d+(\.\d+)?(h|ms|m|s))+|\d+(\.\d+)?", text):
+        raise UsageError(f"--rate-stages: a span must look like 30s, 1m30s or 500ms, not {text!r}")
+    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s|)", text)
+    span_s = sum(float(value) * SPAN_UNITS_S[unit] for value, unit in parts)
+    if not 0 < span_s <= LARGEST:
+        raise UsageError(f"--rate-stages: a span must be above 0, and at most {LARGEST:,.0f} s, not {text!r}")
+    return span_s

@@ -1,0 +1,94 @@
+"""Where a run's calls go: provider, model, address, key and headers, each checked."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from harness.errors import UsageError
+from harness.plan import addresses, extra_body, keys, models
+from harness.plan.values import count, number, one_of, seconds
+from providers.settings import API, MOCK_HOST, Settings
+from providers.user import LLMUser
+
+ProviderClasses = Mapping[str, type[LLMUser]]
+Options = Mapping[str, Any]
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""What a header's name is made of (RFC 9110, 5.6.2). The name is shown; a value in its place might be, too."""
+
+
+def settings_of(options: Options, classes: ProviderClasses) -> Settings:
+    """Return what every call of the run needs. Raises `UsageError` for the first option that can't be met."""
+    provider = provider_of(options, classes)
+    mock = bool(options["mock"])
+    api = one_of("--api", options["api"], get_args(API))
+    if api not in classes[provider].apis:
+        raise UsageError(f"{provider} has no API {api!r}: it has {', '.join(classes[provider].apis)}")
+    return Settings(
+        provider=provider,
+        model=_model(options, provider, mock),
+        api=api,
+        host=MOCK_HOST if mock else addresses.check(options["host"]),
+        host_query="" if mock else addresses.query_for(options["host"], options["host_query"]),
+        timeout_s=seconds("--timeout", options["timeout"]),
+        temperature=None if options["temperature"] == "none" else number("--temperature", options["temperature"]),
+        max_tokens=count("--max-tokens", options["max_tokens"]),
+        api_version=options["api_version"] or None,
+        region=options["region"],
+        api_key=keys.find(provider, options["api_key"], mock),
+        headers=tuple(_header(text) for text in options["header"]),
+        extra_body=extra_body.parse(options["extra_body"]),
+        mock=mock,
+        stream=bool(options["stream"]),
+    )
+
+
+def provider_of(options: Options, classes: ProviderClasses) -> str:
+    """Return the provider that the options name, or imply. Raises `UsageError`."""
+    implied = "openai" if options["mock"] or os.environ.get("LLM_ENDPOINT_URL") else ""
+    chosen = _provider_of_class(options, classes)
+    named = options["provider"] or chosen or implied
+    if not named:
+        raise UsageError(f"no provider: give -p with one of {', '.join(classes)}")
+    if named not in classes:
+        raise UsageError(
+            f"unknown provider {named!r}: there are {', '.join(classes)}{models.hint(named, list(classes))}"
+        )
+    if chosen and chosen != named:
+        raise UsageError(f"the class {options['user_classes'][0]} is {chosen}'s, but the provider is {named}")
+    return str(named)
+
+
+def _provider_of_class(options: Options, classes: ProviderClasses) -> str | None:
+    chosen = options.get("user_classes") or []
+    if len(chosen) > 1:
+        raise UsageError(f"one User class a run, not {len(chosen)}: {', '.join(chosen)}")
+    return next((name for name, user_class in classes.items() if user_class.__name__ in chosen), None)
+
+
+def _model(options: Options, provider: str, mock: bool) -> str:
+    known = models.read(Path(options["models_file"]))
+    model = str(options["model"]) or (known.get(provider, [""])[0] if mock else "")
+    if not model:
+        raise UsageError(f"no model: give -m with one of {', '.join(known.get(provider, []))}")
+    if not _is_any_endpoints(model):
+        models.check(known, provider, model)
+    return model
+
+
+def _is_any_endpoints(model: str) -> bool:
+    """Tell whether the environment describes an endpoint whose models we can't know."""
+    return bool(os.environ.get("LLM_ENDPOINT_URL")) and os.environ.get("LLM_MODEL_NAME") == model
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not _TOKEN.fullmatch(name.strip()) or not _is_sendable(value):
+        raise UsageError("--header must look like NAME:VALUE, in Latin-1, on one line")
+    return name.strip(), value.strip()
+
+
+def _is_sendable(value: str) -> bool:
+    return all(" " <= character <= "\xff" and character != "\x7f" for character in value.strip())

@@ -1,0 +1,1 @@
+"""The process around a run: its command line, signals, streams, ports and files."""

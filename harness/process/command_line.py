@@ -1,0 +1,104 @@
+"""The command line as it is read: what no option takes is named, with the option that may have been meant."""
+
+import difflib
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.process import ports
+from harness.process.outlet import open_outlet
+from harness.secrets import SHORTEST
+
+NAME = re.compile(r"[\w-]*")
+
+
+def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
+    """Let a parser end with 2 and one line for what it doesn't know, and for a log that can't be written.
+
+    Argparse would take a mistyped option's value for a User class, and complain of that. It would also take
+    `--max-token` for `--max-tokens`, but then let an environment variable win over it: so there are no abbreviations.
+    """
+    parser.allow_abbrev = False
+    parse = parser.parse_known_args
+
+    def parse_known_args(args: Sequence[str] | None = None, *others: Any, **settings: Any) -> tuple[Any, list[str]]:
+        options, unknown = parse(args, *others, **settings)
+        given = sys.argv[1:] if args is None else list(args)
+        if refusal := _refusal(parser, given, unknown, options, user_classes):
+            parser.exit(2, f"{parser.prog}: error: {refusal}\n")
+        return options, unknown
+
+    parser.parse_known_args = parse_known_args
+
+
+def _refusal(
+    parser: Any, given: list[str], unknown: list[str], options: Any, user_classes: Sequence[str]
+) -> str | None:
+    known = [name for action in parser._actions for name in action.option_strings]
+    if mistyped := [argument for argument in unknown if argument.startswith("-")]:
+        return f"unrecognized arguments: {' '.join(_with_hint(_name(text, known), known) for text in mistyped)}"
+    left_over = [name for name in [*options.user_classes, *unknown] if name not in user_classes]
+    if left_over and (
+        one_dash := [argument for argument in given if argument[:2] != "--" and _long(argument) in known]
+    ):
+        return f"unrecognized arguments: {' '.join(_with_hint(name, known) for name in one_dash)}"
+    if left_over:
+        return f"{_left_over(left_over[0], user_classes)}: there are {', '.join(user_classes)}"
+    if unknown:
+        return f"unrecognized arguments: {' '.join(unknown)}"
+    return _locusts_refusal(options) or ports.refusal(options) or _log_refusal(options.logfile)
+
+
+def _with_hint(name: str, known: list[str]) -> str:
+    """Return a mistyped option and the nearest one. A value is not shown: it may be a secret, as in `-Ksk-123`."""
+    nearest = difflib.get_close_matches(_long(name), known, n=1)
+    if nearest:
+        return f"{name} (did you mean {nearest[0]}?)"
+    return name if name.startswith("--") else name[:2]
+
+
+def _name(argument: str, known: list[str]) -> str:
+    """Return a mistyped option without its value, even if what separates them is `:`, or nothing: `--api-keysk-123`."""
+    name = NAME.match(argument)[0]  # type: ignore[index]  # It matches any text.
+    run_in = [option for option in known if option.startswith("--") and _long(name).startswith(option)]
+    longest = max(run_in, key=len, default=name)
+    return longest if len(name) >= len(longest) + SHORTEST else name
+
+
+def _left_over(text: str, user_classes: Sequence[str]) -> str:
+    """Name a text that no option took. It is shown only if it looks like a User class: it may be a secret, as in
+    `-key sk-123`, `OPENAI_API_KEY=sk-123` or `--header Authorization:Bearer sk-123`."""
+    if difflib.get_close_matches(text, user_classes, n=1):
+        return f"unknown User class {text!r}"
+    return "a value that belongs to no option, and is no User class"
+
+
+def _long(name: str) -> str:
+    """Return how the option would be written of which `-rate-stages`, `--rate_stages` or `--RATE-STAGES` is a try."""
+    return "--" + name.strip("-").replace("_", "-").lower() if name.startswith("-") else ""
+
+
+def _locusts_refusal(options: Any) -> str | None:
+    """Return what Locust itself would refuse later, with a 1, which here stands for an unreachable host."""
+    if options.processes is not None and options.processes < -1:
+        return f"--processes must be a whole number from 1, or -1 for one a core, not {options.processes}"
+    if options.processes and options.master:
+        return "--processes and --master exclude each other: --processes has a master"
+    if options.autoquit != -1 and not options.autostart:
+        return "--autoquit needs --autostart"
+    if options.web_base_path and not options.web_base_path.startswith("/"):
+        return f"--web-base-path must begin with a slash, not {options.web_base_path!r}"
+    return None
+
+
+def _log_refusal(path: str | None) -> str | None:
+    """Say why a --logfile can't be written: Locust would end with a traceback."""
+    if not path:
+        return None
+    try:
+        open_outlet(Path(path)).close()
+    except OSError as error:
+        return f"--logfile {path}: {(error.strerror or str(error)).lower()}"
+    return None

@@ -1,0 +1,78 @@
+"""Locust's own CSV files (`_stats`, `_stats_history`, `_failures`, `_exceptions`), kept complete and precise."""
+
+import csv
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gevent
+import locust.stats
+from locust.env import Environment
+from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
+
+from harness.record.histograms import bucket, percentile
+from summary.cells import quoted
+
+_log = logging.getLogger(__name__)
+
+
+def refine_percentiles() -> None:
+    """Replace two functions of Locust's in this process: how it rounds a time, which is made to be replaced (its two
+    digits are up to 5 % off), and its percentiles: of few samples they are far from those of the summary."""
+    locust.stats.bucket_response_time = bucket  # type: ignore[assignment]
+    locust.stats.calculate_response_time_percentile = _percentile  # type: ignore[assignment]
+
+
+def _percentile(response_times: Mapping[float, int], num_requests: int, percent: float) -> float:
+    return percentile(response_times, percent)
+
+
+class SafeWriter:
+    """Writes CSV rows in which no text is a formula to a spreadsheet."""
+
+    def __init__(self, file: Any) -> None:
+        self._writer = csv.writer(file)
+
+    def writerow(self, cells: Iterable[Any]) -> None:
+        self._writer.writerow([quoted(cell) for cell in cells])
+
+
+class LocustCSV(StatsCSVFileWriter):
+    """Locust's writer, with percentiles unrounded, cells that are no formulas, and a last word.
+
+    Locust's own ticks once a second and closes its files without writing the last second: a run of half a second
+    would leave no row at all.
+    """
+
+    def __init__(self, environment: Environment, prefix: Path, full_history: bool) -> None:
+        super().__init__(environment, PERCENTILES_TO_REPORT, str(prefix), full_history)
+        for name in ("requests", "stats_history", "failures", "exceptions"):
+            setattr(self, f"{name}_csv_writer", SafeWriter(getattr(self, f"{name}_csv_filehandle")))
+        self._ticker = gevent.spawn(self._tick)
+
+    def finish(self) -> None:
+        """Write every file once more, now that the last call has ended, and close them."""
+        self._ticker.kill()
+        for file, writer, write in (
+            (self.requests_csv_filehandle, self.requests_csv_writer, self.requests_csv),
+            (self.failures_csv_filehandle, self.failures_csv_writer, self.failures_csv),
+            (self.exceptions_csv_filehandle, self.exceptions_csv_writer, self.exceptions_csv),
+        ):
+            file.seek(0)
+            file.truncate()
+            write(writer)
+        self.close_files()
+
+    def _tick(self) -> None:
+        try:
+            self.stats_writer()
+        except OSError as error:
+            _log.error("Locust's CSV files are incomplete: %s", error.strerror)
+
+    def _percentile_fields(self, stats_entry: Any, use_current: bool = False) -> list[Any]:
+        if not stats_entry.num_requests:
+            return self.percentiles_na
+        current = use_current and stats_entry.use_response_times_cache
+        read = stats_entry.get_current_response_time_percentile if current else stats_entry.get_response_time_percentile
+        return [float(f"{read(share) or 0:.6g}") for share in self.percentiles_to_report]

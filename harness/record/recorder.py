@@ -1,0 +1,182 @@
+"""One run's files, from its first line to its summary."""
+
+import logging
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from platform import platform, python_version
+from typing import Any
+
+from locust.env import Environment
+
+from harness.cluster.outbox import CALLS, CLIENT, IN_FLIGHT, PACE
+from harness.plan.plan import Plan
+from harness.record.client_load import ClientFigures, ClientWatch
+from harness.record.folder import Results, new_run_id, writable
+from harness.record.locust_csv import LocustCSV
+from harness.record.requests_csv import COLUMNS, REQUEST, Records, cells_of
+from harness.record.run_histograms import RunHistograms
+from harness.run.early_end import Ended
+from providers.call import Call
+from wire.exchange import now
+
+PACKAGES = ("locust", "openai", "anthropic", "boto3", "google-genai", "httpx2", "gevent", "pandas")
+
+START_S, LATENCY_S = COLUMNS.index("start_s"), COLUMNS.index("latency_s")
+
+_log = logging.getLogger("llm")
+
+
+class Run:
+    """Keeps a run's calls on disk as they end, and makes its summary from the rows when the last has ended.
+
+    A disk that takes no more costs no call: what could not be written is counted in the summary all the same,
+    and `broken` says that the files are not complete.
+
+    on_row                is called with the cells of each row
+    began_at, started_at  the run's start: the time of day, and on the monotonic clock
+    """
+
+    def __init__(self, plan: Plan, environment: Environment, given_prefix: str | None, full_history: bool) -> None:
+        """Open the run's files. Raises `UsageError` if the folder can't be written to."""
+        self.run_id = new_run_id()
+        self.began_at, self.started_at = datetime.now(UTC), now()
+        self.broken = False
+        self._plan = plan
+        self._results = Results(self.run_id, given_prefix)
+        self._facts = {**_facts(self.run_id, self.began_at, plan), "files": f"{self._results.prefix}_*"}
+        with writable(self._results.prefix):
+            self._records = Records(self._results.path("requests.csv"))
+            self._results.write_json("run.json", self._facts)
+            self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)
+        self._unwritten: list[list[Any]] = []
+        self.pace = RunHistograms()
+        self._watch = ClientWatch(self.started_at)
+        self._client = ClientFigures()
+        self._received = 0
+        self._in_flight: dict[str, int] = {}
+        self.lost = {"calls": 0, "workers": 0, "refused_rows": 0}
+        self.ended: Ended = {"early": False, "why": None}
+        self._calls_s = (math.inf, 0.0)
+        self.on_row: Callable[[list[Any]], None] = lambda cells: None
+
+    def keep(self, call: Call) -> None:
+        """Write a call's row, and count it."""
+        self.pace.add(call)
+        self._watch.saw_lag(call.lag_s)
+        self._write(cells_of(call))
+
+    def receive(self, worker: str, report: dict[str, Any]) -> None:
+        """Write and count what a worker has sent."""
+        for cells in report.get(CALLS, ()):
+            self._write(self._numbered(cells))
+        self.pace.merge(report.get(PACE, []))
+        self._in_flight[worker] = int(report.get(IN_FLIGHT, 0))
+        if CLIENT in report:
+            self._client.add(worker, report[CLIENT])
+
+    @property
+    def is_counted_out(self) -> bool:
+        """Tell whether the numbers of its calls are given out, and not each worker's own."""
+        return self._plan.is_counted_out
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are: in the file, and those that it didn't take."""
+        return self._records.row_count + len(self._unwritten)
+
+    def in_flight(self) -> int:
+        """Return how many calls the workers were making when they last told."""
+        return sum(self._in_flight.values())
+
+    def finish(self) -> dict[str, Any]:
+        """Close the files and return the summary, which also stands in PREFIX_summary.json."""
+        self._client.add("here", self._watch.take())
+        self._watch.stop()
+        summary = self._summary()
+        self._records.close()
+        for write in (self._locust_csv.finish, lambda: self._results.write_json("summary.json", summary)):
+            try:
+                write()
+            except OSError as error:
+                self._give_up_writing(self._results.prefix, error)
+        return summary
+
+    def _summary(self) -> dict[str, Any]:
+        # pandas takes half a second to import: a run that never starts, or has yet to, does not wait for it.
+        from summary.figures import summarise
+        from summary.rows import rows
+        from summary.rows.losses import losses
+
+        try:
+            self._records.check()
+        except OSError as error:
+            self._give_up_writing(self._records.path, error)
+        try:
+            table, damage = rows.read_with_damage(self._records.readable)
+        except rows.UnreadableRows:
+            table, damage = rows.frame(COLUMNS, []), rows.Damage()
+        if (missing := self._records.row_count - len(table)) > 0:
+            self.ended = {"early": True, "why": f"{missing} rows were lost with their file"}
+        if self._unwritten:
+            table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
+        observed = self._observed()
+        observed["rows"] = losses(table, damage, self._facts, observed, written={})
+        return summarise(table, self._facts, observed)
+
+    def _observed(self) -> dict[str, Any]:
+        client = self._client.conclude(self._calls_s)
+        return {"itl_s": self.pace.itl_s(), "client": client, "lost": self.lost, "ended": self.ended}
+
+    def _numbered(self, cells: list[Any]) -> list[Any]:
+        """Without a count, workers number their calls for themselves: here they get a number of the run's."""
+        if not self._plan.is_counted_out:
+            self._received += 1
+            cells[REQUEST] = self._received
+        return cells
+
+    def _write(self, cells: list[Any]) -> None:
+        self._extend_span(cells)
+        self.on_row(cells)
+        try:
+            if not self.broken:
+                self._records.append(cells)
+                return
+        except OSError as error:
+            self._give_up_writing(self._records.path, error)
+        self._unwritten.append(cells)
+
+    def _extend_span(self, cells: list[Any]) -> None:
+        """Note how far the calls reach. One that was cut off has ended now."""
+        start_s, latency_s = cells[START_S], cells[LATENCY_S]
+        ended_s = now() - self.started_at if latency_s is None else start_s + latency_s
+        first_s, last_s = self._calls_s
+        self._calls_s = (min(first_s, start_s), max(last_s, ended_s))
+
+    def _give_up_writing(self, path: Any, error: OSError) -> None:
+        if not self.broken:
+            _log.error("can't write %s: %s; the run's files end here", path, (error.strerror or "").lower())
+        self.broken = True
+
+
+def _facts(run_id: str, began_at: datetime, plan: Plan) -> dict[str, Any]:
+    """Return what PREFIX_run.json tells of a run from its start, so that a killed run can be reported."""
+    settings = plan.settings
+    return {
+        "run_id": run_id,
+        "provider": settings.provider,
+        "model": settings.model,
+        "api": settings.api,
+        "mode": "mock" if settings.mock else "real",
+        "stream": settings.stream,
+        "host": None if settings.mock else settings.host,
+        "start": began_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "seed": plan.seed,
+        "options": plan.options(),
+        "versions": {
+            "python": python_version(),
+            "platform": platform(),
+            **{package: version(package) for package in PACKAGES},
+        },
+    }

@@ -1,0 +1,89 @@
+"""What the answers' pace is, live and at a run's end: histograms of latency, TTFT, TPOT and every gap (ITL)."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from harness.record.histograms import PERCENTILES, Histogram
+from providers.call import Call
+
+
+@dataclass(slots=True)
+class Tokens:
+    """Output tokens, and the time that they took: from the first call's start to the last one's end, in seconds of
+    the run."""
+
+    count: int = 0
+    began_s: float | None = None
+    ended_s: float = 0.0
+
+    def add(self, count: int, began_s: float, ended_s: float) -> None:
+        self.count += count
+        self.began_s = began_s if self.began_s is None else min(self.began_s, began_s)
+        self.ended_s = max(self.ended_s, ended_s)
+
+
+class RunHistograms:
+    """Histograms by figure, in seconds, and by `<api> <model>`. Successes only."""
+
+    def __init__(self) -> None:
+        self._histograms: defaultdict[tuple[str, str], Histogram] = defaultdict(Histogram)
+        self._tokens: defaultdict[str, Tokens] = defaultdict(Tokens)
+
+    def add(self, call: Call) -> None:
+        """Count a measured call's figures."""
+        if call.outcome != "ok" or call.phase != "measured":
+            return
+        name = f"{call.api} {call.model}"
+        for figure, value_s in (("latency_s", call.latency_s), ("ttft_s", call.ttft_s), ("tpot_s", call.tpot_s)):
+            if value_s is not None:
+                self._histograms[name, figure].add([value_s])
+        if call.gaps_s:
+            self._histograms[name, "itl_s"].add(call.gaps_s)
+        if call.ttft_s is not None and call.output_tokens:
+            ended_s = call.start_s + (call.latency_s or 0.0)
+            self._tokens[name].add(call.output_tokens, call.start_s, ended_s)
+
+    def names(self) -> list[str]:
+        """Return each `<api> <model>` that has streamed."""
+        return sorted({name for name, figure in list(self._histograms) if figure == "ttft_s"})
+
+    def of(self, name: str, figure: str) -> Histogram:
+        """Return a figure's histogram, an empty one if there is none."""
+        return self._histograms.get((name, figure)) or Histogram()
+
+    def output_tokens_per_s(self, name: str) -> float:
+        """Return all output tokens over the time that they took, so far."""
+        tokens = self._tokens.get(name) or Tokens()
+        span_s = tokens.ended_s - (tokens.began_s or 0.0)
+        return tokens.count / span_s if span_s else 0.0
+
+    def packed(self) -> list[Any]:
+        """Return everything as lists, texts and numbers, for `merge` in another process."""
+        histograms = [[name, figure, seen.packed()] for (name, figure), seen in self._histograms.items()]
+        return [histograms, [[name, seen.count, seen.began_s, seen.ended_s] for name, seen in self._tokens.items()]]
+
+    def merge(self, packed: list[Any]) -> None:
+        """Add what a worker has counted."""
+        histograms, tokens = packed or ([], [])
+        for name, figure, seen in histograms:
+            self._histograms[name, figure].merge(seen)
+        for name, count, began_s, ended_s in tokens:
+            self._tokens[name].add(count, began_s, ended_s)
+
+    def itl_s(self) -> dict[str, Any] | None:
+        """Return the run's inter-token latency over every gap of every call, its histogram included."""
+        total = Histogram()
+        for (_, figure), seen in self._histograms.items():
+            if figure == "itl_s":
+                total.merge(seen.packed())
+        if not len(total):
+            return None
+        return {
+            "min": total.smallest,
+            "avg": total.total / len(total),
+            **{name: total.percentile(share) for name, share in PERCENTILES.items()},
+            "max": total.largest,
+            "gaps": len(total),
+            "histogram_ms": {f"{1000 * value:g}": count for value, count in sorted(total.counts.items())},
+        }

@@ -1,0 +1,1 @@
+"""One run, from its first permit to its summary."""

@@ -1,0 +1,70 @@
+"""The wire and the SDK client that a plan's calls go through."""
+
+import gc
+from typing import Any
+
+import gevent
+
+from harness.errors import UsageError
+from harness.plan.plan import Plan
+from harness.run.rehearsal import rehearse
+from harness.run.sent_tokens import WithTokensLearnt
+from harness.secrets import Secrets
+from mock.inprocess import InProcessWire
+from mock.service import Service
+from mock.timing import Pace
+from providers.settings import Settings
+from providers.user import LLMUser
+from wire.exchange import Wire
+from wire.extra_body import WithExtraBody
+from wire.extra_headers import WithHeaders
+from wire.extra_query import WithQuery
+from wire.network import NetworkWire
+
+COLLECTOR_THRESHOLDS = (50_000, 20, 50)
+
+
+def client_of(plan: Plan, user_class: type[LLMUser], secrets: Secrets) -> Any:
+    """Return the provider's SDK client for a plan. Raises `UsageError` with what the SDK says against it."""
+    try:
+        rehearse(user_class, plan.settings)
+        wire = WithTokensLearnt(wire_of(plan, user_class), secrets)
+        client = user_class.connect(plan.settings, wire)
+        _spare_the_collector()
+        return client
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{plan.settings.provider}'s SDK refuses the options: {reason}") from error
+    finally:
+        # Importing the SDK took a second that gevent's clock has not seen; a timer set now would end that much early.
+        gevent.get_hub().loop.update_now()
+
+
+def _spare_the_collector() -> None:
+    """Let the garbage collector pass over all that was made so far, and look at the rest less often: a pause of 20 to
+    30 ms in the middle of a run is one in which nothing is read."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+
+
+def wire_of(plan: Plan, user_class: type[LLMUser]) -> Wire:
+    """Return the wire for a plan, which adds to each request what the user asks for."""
+    return with_extras(_mock_wire(plan) if plan.settings.mock else NetworkWire(), plan.settings, user_class)
+
+
+def with_extras(wire: Wire, settings: Settings, user_class: type[LLMUser]) -> Wire:
+    """Add the user's headers, query and fields, but what must be in a request before its SDK signs it."""
+    if settings.headers:
+        wire = WithHeaders(wire, settings.headers)
+    if settings.host_query and not user_class.signs:
+        wire = WithQuery(wire, settings.host_query)
+    if settings.extra_body and not user_class.signs:
+        wire = WithExtraBody(wire, settings.extra_body)
+    return wire
+
+
+def _mock_wire(plan: Plan) -> Wire:
+    mock = plan.mock
+    pace = Pace(mock.median_latency_s, seed=plan.seed)
+    return InProcessWire(Service(pace, plan.seed, mock.tokens, mock.error_rate, mock.error_status))

@@ -1,0 +1,54 @@
+"""Whether a run ended before its time although nobody had asked for that, and why."""
+
+from typing import NamedTuple, TypedDict
+
+from harness.plan.plan import Plan
+
+TOLERANCE_S, TOLERANCE = 1.0, 0.05
+"""Locust's timer for --run-time starts a moment before the run: it may be over by that much earlier."""
+
+
+class Ended(TypedDict):
+    """What the summary is told: whether the run ended early, and why."""
+
+    early: bool
+    why: str | None
+
+
+class End(NamedTuple):
+    """How a run ended.
+
+    asked         by a signal, --fail-fast, or the web UI's button
+    spent         all calls of -i, or of the schedule, have ended
+    lasted_s      from the run's start until it was told to stop
+    made          calls that have a row
+    workers_gone  how many workers took part, if none of them is left
+    """
+
+    asked: bool
+    spent: bool
+    lasted_s: float
+    made: int
+    workers_gone: int
+
+
+def ended(plan: Plan, end: End) -> Ended:
+    """Compare how a run ended with its -i, -t and schedule."""
+    why = _why_early(plan, end)
+    return {"early": why is not None, "why": why}
+
+
+def _why_early(plan: Plan, end: End) -> str | None:
+    if end.asked:
+        return None
+    if end.workers_gone:
+        return f"all workers were gone ({end.workers_gone} took part)"
+    if end.spent or _time_is_up(plan, end.lasted_s):
+        return None
+    planned = plan.most_calls
+    return f"it ended by itself after {end.lasted_s:.1f} s, with {end.made} {f'of {planned} ' if planned else ''}calls"
+
+
+def _time_is_up(plan: Plan, lasted_s: float) -> bool:
+    run_time_s = plan.load["run_time"]
+    return bool(run_time_s) and lasted_s >= run_time_s - max(TOLERANCE_S, TOLERANCE * run_time_s)

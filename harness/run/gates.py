@@ -1,0 +1,73 @@
+"""Gates at work: a run that can't pass any more is ended early, and every breach is told."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.plan.plan import Plan
+from harness.process.outlet import open_outlet
+from harness.record.folder import writable
+from harness.record.requests_csv import COLUMNS
+from summary.gates.early_stop import Seal
+from summary.gates.junit import OPENING, as_junit
+from summary.gates.verdict import judge
+from summary.vocabulary import Summary
+
+_log = logging.getLogger("llm")
+
+
+class FailFast:
+    """Sees each row, and calls `end` once, when a gate's breach can't be undone."""
+
+    def __init__(self, plan: Plan, end: Callable[[], None]) -> None:
+        self._seals = [(gate, Seal(gate, plan.most_calls, plan.slo)) for gate in plan.gates]
+        self._end = end
+
+    def see(self, cells: list[Any]) -> None:
+        values = dict(zip(COLUMNS, cells, strict=True))
+        for gate, seal in self._seals:
+            seal.add(values)
+            if seal.is_sealed:
+                _log.error("%s can't be undone any more: the run ends here", gate.text)
+                self._seals = []
+                self._end()
+                return
+
+
+def passes(plan: Plan, summary: Summary) -> bool:
+    """Judge a run: each breach is a line on stderr, and all verdicts stand in the JUnit file, if one is wanted.
+
+    Raises `UsageError` if that can't be written.
+    """
+    verdicts = [judge(gate, summary) for gate in plan.gates]
+    for verdict in verdicts:
+        if verdict.breached:
+            sys.stderr.write(f"{verdict.line}\n")
+    if plan.junit:
+        _spare_others(plan.junit)
+        with writable(plan.junit), open_outlet(plan.junit, os.O_TRUNC) as file:
+            file.write(as_junit(verdicts, summary))
+    return not any(verdict.breached for verdict in verdicts)
+
+
+def check_junit(path: Path) -> None:
+    """Refuse, before anything is sent, a file that can't be written or is no report of ours, and leave none: a run
+    that is refused has no report, and an earlier run's would be taken for its own. Raises `UsageError`."""
+    _spare_others(path)
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        open_outlet(path).close()
+        if path.is_file():
+            path.unlink()
+
+
+def _spare_others(path: Path) -> None:
+    """Refuse to touch a file that no run of ours has written. Raises `UsageError`."""
+    with writable(path):
+        if not path.is_file() or path.open("rb").read(len(OPENING)) == OPENING:
+            return
+    raise UsageError(f"--junit {path} is there already and is no report of this tool's: name another file")

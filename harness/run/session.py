@@ -1,0 +1,116 @@
+"""One run as its users see it: permits and prompts to take, a client to ask with, a place for ended calls."""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import httpx2
+
+import seeds
+from harness.load.closed_loop import Budget
+from harness.load.permits import PermitQueue
+from harness.plan.plan import Plan
+from harness.secrets import Secrets
+from providers.call import Call
+from providers.permit import Permit
+from providers.settings import Settings
+from wire.exchange import Exchange
+
+_log = logging.getLogger("llm")
+
+
+class RunStart(NamedTuple):
+    """Which run it is, and when it began: the time of day, and on this process's monotonic clock."""
+
+    run_id: str
+    began_at: datetime
+    started_at: float
+
+
+class CallSession:
+    """What `providers.user.Session` promises, for one plan.
+
+    permits  counts the calls out, here or for a master
+    keep     takes each ended call, before Locust is told of it
+    in_flight  calls being made at the moment
+    alone    there is one user: each call's end is worth a line in the log
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        client: Any,
+        start: RunStart,
+        secrets: Secrets,
+        permits: Budget | PermitQueue,
+        keep: Callable[[Call], None],
+        stream: int = 0,
+    ) -> None:
+        self.run_id, self.began_at, self.started_at = start
+        self.settings = plan.settings
+        self.keep_bodies = plan.log_bodies
+        self.client = client
+        self.withdraw = permits.withdraw
+        self.in_flight = 0
+        self.redact = secrets.redact
+        self.alone = False
+        self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream)
+        self._permits, self._keep = permits, keep
+        self.warmup_calls = plan.warmup_calls
+
+    def take_permit(self) -> Permit | None:
+        permit = self._permits.take()
+        self.in_flight += permit is not None
+        return permit
+
+    def next_prompt(self) -> seeds.Prompt:
+        return next(self._prompts)
+
+    def record(self, call: Call, exchange: Exchange) -> None:
+        """Keep an ended call, say so, and count it: the run may end with it."""
+        self._keep(call)
+        _log.log(self._level(call), "%s", _line(call))
+        if self.keep_bodies and exchange.status is not None:
+            _log.info("%s", _body_line(exchange))
+        self.in_flight -= 1
+        self._permits.end(call.request)
+
+    def _level(self, call: Call) -> int:
+        if not self.alone:
+            return logging.DEBUG
+        return logging.WARNING if call.outcome == "failed" else logging.INFO
+
+
+class NoSession:
+    """The session of a run that was refused: it has no permits, so nothing is ever sent."""
+
+    settings = Settings(provider="", model="", api="chat", host="", timeout_s=1.0)
+    client = None
+
+    def take_permit(self) -> None:
+        return None
+
+    def withdraw(self, user: object) -> None:
+        """Nobody waits for a permit of a refused run."""
+
+
+def _line(call: Call) -> str:
+    latency = "" if call.latency_s is None else f"{call.latency_s:.3f}s"
+    if call.outcome == "ok":
+        return f"[{call.request}] Latency: {latency}"
+    if call.outcome == "aborted":
+        return f"[{call.request}] Aborted by the end of the run"
+    status = f"HTTP {call.status}, " if call.status else ""
+    return f"[{call.request}] Failed after {latency}: {status}{call.error}"
+
+
+def _body_line(exchange: Exchange) -> str:
+    """Return the answer's body, decompressed, as one line of JSON that any log can take: no half of an emoji in it."""
+    body = httpx2.Response(200, headers=exchange.headers, content=bytes(exchange.body)).text
+    try:
+        line = json.dumps(json.loads(body), ensure_ascii=False)
+    except ValueError:
+        line = json.dumps(body, ensure_ascii=False)
+    return line.encode("utf-8", "replace").decode()

@@ -1,0 +1,74 @@
+"""The web UI's tab "LLM", beside Locust's statistics: what a stream's pace is, by model, live."""
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, make_response
+
+from harness.record.run_histograms import RunHistograms
+from harness.watch.tabs import Tab
+from summary.cells import quoted
+
+PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+FIGURES = {"ttft": "TTFT", "itl": "ITL", "tpot": "TPOT"}
+TITLES = {
+    "name": "Name",
+    "calls": "Streams",
+    **{f"{figure}_{name}_ms": f"{title} {name} (ms)" for figure, title in FIGURES.items() for name in PERCENTILES},
+    "output_tokens_per_s": "Output tokens/s",
+}
+CSV_PATH = "/llm/csv"
+CSV_COLUMNS = (
+    "name",
+    "calls",
+    *(f"{figure}_s_{name}" for figure in FIGURES for name in PERCENTILES),
+    "output_tokens_per_s",
+)
+
+Row = dict[str, Any]
+
+
+def tab_of(web_ui: Any, base_path: str, latest: Callable[[], RunHistograms | None]) -> Tab:
+    """Return the tab of the `latest` run, whose table can be downloaded as CSV, too.
+
+    base_path  where Locust's page is: `--web-base-path`
+    """
+    web_ui.template_args["extended_csv_files"] = [{"href": f".{CSV_PATH}", "title": "Download LLM statistics CSV"}]
+
+    def download() -> Response:
+        response = make_response(as_csv(latest()))
+        response.headers["Content-Type"] = "text/csv"
+        response.headers["Content-Disposition"] = "attachment;filename=llm.csv"
+        return response
+
+    web_ui.app.route(base_path + CSV_PATH)(web_ui.auth_required_if_enabled(download))
+    return Tab("llm", "LLM", TITLES, lambda: rows_of(latest()))
+
+
+def rows_of(pace: RunHistograms | None) -> list[Row]:
+    """Return what the page's table shows, a row a model; none before the first run, or without streams."""
+    return [_row(pace, name) for name in pace.names()] if pace else []
+
+
+def as_csv(pace: RunHistograms | None) -> str:
+    """Return the same as CSV, in seconds, as in every other file."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    if pace is not None:
+        writer.writerows([quoted(name), *_figures(pace, name, float)] for name in pace.names())
+    return text.getvalue()
+
+
+def _row(pace: RunHistograms, name: str) -> Row:
+    in_ms = _figures(pace, name, lambda value_s: float(f"{1000 * value_s:.4g}"))
+    return {**dict(zip(TITLES, [name, *in_ms], strict=True)), "safe_name": name}
+
+
+def _figures(pace: RunHistograms, name: str, shown: Callable[[float], float]) -> list[float | str]:
+    """Return the columns behind the name; a figure that was not observed is an empty cell."""
+    histograms = [pace.of(name, f"{figure}_s") for figure in FIGURES]
+    times = [shown(seen.percentile(at)) if len(seen) else "" for seen in histograms for at in PERCENTILES.values()]
+    return [len(histograms[0]), *times, round(pace.output_tokens_per_s(name), 1)]

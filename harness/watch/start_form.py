@@ -1,0 +1,112 @@
+"""The web UI: a start form that is checked before anything starts, and sets nothing but what it shows."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from flask import jsonify, request
+from locust.runners import STATE_RUNNING, STATE_SPAWNING
+
+from harness.watch.web_guard import WebGuard
+
+LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "user_classes", "shape_class")
+LOCUSTS_CLASS_FIELDS = ("user_class_name", "weight", "fixed_count", "tasks", "host")
+OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
+Check = Callable[[Any, Mapping[str, Any]], str | None]
+
+
+def attach(web_ui: Any, environment: Any, check: Check) -> None:
+    """Ask `check` at each start. The reason for its refusal shows in red above the form's button."""
+
+    def refuse_start() -> Any:
+        refusal = _refuse_start(web_ui, environment, check)
+        return refusal and jsonify(success=False, message=refusal, host=environment.host)
+
+    def refuse_class() -> Any:
+        refusal = _refuse_class(request.get_json(force=True, silent=True), environment.available_user_classes or {})
+        return refusal and (jsonify(success=False, message=refusal), 400)
+
+    _keep_classes(web_ui, environment)
+    _ask_first(web_ui, "locust.swarm", refuse_start)
+    _ask_first(web_ui, "locust.update_user", refuse_class)
+    web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, environment.parsed_options.web_name)
+
+
+def _keep_classes(web_ui: Any, environment: Any) -> None:
+    """Keep a running test's User class: with the class picker, the form that edits the users posts every class, and
+    Locust would start users of all of them."""
+    update = web_ui._update_user_classes
+    web_ui._update_user_classes = lambda classes: None if _is_on(environment) else update(classes)
+
+
+def _ask_first(web_ui: Any, endpoint: str, refuse: Callable[[], Any]) -> None:
+    """Let a view answer only what is not refused, and refuse only whom its login lets through."""
+    views = web_ui.app.view_functions
+    views[endpoint] = web_ui.auth_required_if_enabled(partial(_unless_refused, refuse, views[endpoint]))
+
+
+def _unless_refused(refuse: Callable[[], Any], view: Callable[[], Any]) -> Any:
+    return refuse() or view()
+
+
+def _refuse_start(web_ui: Any, environment: Any, check: Check) -> str | None:
+    shown = (*LOCUSTS_FIELDS, *web_ui.template_args["extra_options"])
+    if refusal := _refuse_fields(request.form, shown):
+        return refusal
+    options = _options(environment)
+    return _refuse_changes(environment, options) if _is_on(environment) else check(environment, options)
+
+
+def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:
+    """Refuse what only a forged request can set: Locust would take any of its options, paths of files too."""
+    hidden = sorted(set(given) - set(shown))
+    return f"the form has no field {', '.join(map(repr, hidden))[:100]}" if hidden else None
+
+
+def _refuse_class(given: Any, classes: Iterable[str]) -> str | None:
+    """Refuse settings with which Locust could start no users, or that the run would not follow."""
+    if not isinstance(given, dict):
+        return "the settings of a User class must be a JSON object"
+    if refusal := _refuse_fields(given, LOCUSTS_CLASS_FIELDS):
+        return refusal
+    if not _is_count(given.get("weight", 1), least=1):
+        return "the weight must be a positive integer"
+    if not _is_count(given.get("fixed_count", 0), least=0):
+        return "the fixed count must be 0 or a positive integer"
+    if given.get("host"):
+        return "the host is that of the start form: a User class has none"
+    name = given.get("user_class_name")
+    return None if name in list(classes) else f"there is no User class {name!r}"
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return type(value) is int and value >= least
+
+
+def _is_on(environment: Any) -> bool:
+    """During a test the form only changes the number of users."""
+    return environment.runner.state in (STATE_RUNNING, STATE_SPAWNING)
+
+
+def _refuse_changes(environment: Any, options: Mapping[str, Any]) -> str | None:
+    given = vars(environment.parsed_options)
+    changed = [name for name in request.form if name in given and name not in OF_A_RUNNING_TEST]
+    if any(options[name] != given[name] for name in changed):
+        return "a test is running, of which only the number of users can be changed: stop it first"
+    return None
+
+
+def _options(environment: Any) -> dict[str, Any]:
+    """Return the options as the form changes them."""
+    options = dict(vars(environment.parsed_options))
+    for name, value in request.form.items():
+        if name in options and not isinstance(options[name], list):
+            options[name] = value == "true" if isinstance(options[name], bool) else value
+    options["user_classes"] = _ticked(options)
+    return options
+
+
+def _ticked(options: dict[str, Any]) -> list[str]:
+    """Return the classes chosen in the class picker, whose page posts all of them unless the user unticks some."""
+    ticked = request.form.getlist("user_classes") or list(options["user_classes"])
+    return [] if options["provider"] and len(ticked) > 1 else ticked

@@ -1,0 +1,1 @@
+"""Conditions on figures: gates, service levels, and what became of them."""

@@ -1,0 +1,125 @@
+"""When a gate's breach is sealed: no call still to come can undo it (--fail-fast)."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from summary.gates.gate import ADJUSTED, Gate
+from summary.gates.slo import Slo
+from summary.vocabulary import LATE_S, PERCENTILES
+
+SURE = 1 - 1e-9
+"""What is left of sums of floats, and of times that were milliseconds in between, after any rounding."""
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What each call weighs against a gate, and which total weight seals it."""
+
+    weigh: Callable[[Values], float]
+    seals: Callable[[float], bool]
+
+
+class Seal:
+    """Watches one gate while calls end. Once it is sealed, the gate will be breached however the run goes on."""
+
+    def __init__(self, gate: Gate, calls: int | None, slo: Slo | None) -> None:
+        """`calls`: the most that the run can measure; `None` if unknown, which leaves most gates unsealed."""
+        self._rule = _rule(gate, calls, slo)
+        self._weight = 0.0
+
+    def add(self, values: Values) -> None:
+        """Count a call, given by its row's columns, as numbers. Aborted and warm-up calls count for nothing."""
+        if self._rule is not None and values["outcome"] != "aborted" and values.get("phase") != "warmup":
+            self._weight += self._rule.weigh(values)
+
+    @property
+    def is_sealed(self) -> bool:
+        return self._rule is not None and self._rule.seals(self._weight)
+
+
+def _rule(gate: Gate, calls: int | None, slo: Slo | None) -> Rule | None:
+    """Return how the gate is sealed; `None` if calls to come could always undo its breach."""
+    if gate.condition.operator in ("<", "<="):
+        return _of_attainment(gate, calls, slo) if calls and slo else None
+    return _of_any_run(gate) or (_of_so_many(gate, calls) if calls else None)
+
+
+def _of_any_run(gate: Gate) -> Rule | None:
+    """Counts and maxima never fall."""
+    if gate.condition.name in _COUNTED:
+        return Rule(_COUNTED[gate.condition.name], gate.condition.holds)
+    if gate.figure.kind == "time" and gate.figure.path[1] == "max":
+        return Rule(_slow(gate), bool)
+    return None
+
+
+def _of_so_many(gate: Gate, calls: int) -> Rule | None:
+    if gate.condition.name == "error_rate":
+        return Rule(_failed, lambda failures: gate.condition.holds(failures / calls))
+    if gate.figure.kind == "time" and gate.figure.path[0] != "itl_s":
+        return _of_distribution(gate, calls)
+    return None
+
+
+def _of_distribution(gate: Gate, calls: int) -> Rule | None:
+    """At best all other calls succeed, and in no time: with fewer successes the slow ones would weigh more."""
+    figure, statistic = gate.figure.path
+    if statistic == "avg":
+        return Rule(
+            lambda values: _observed_s(values, figure) or 0.0,
+            lambda total_s: gate.condition.holds(SURE * total_s / calls),
+        )
+    if statistic not in PERCENTILES:
+        return None
+    # So many that the lower of the two values which the percentile lies between is a slow one.
+    needed = calls - (calls - 1) * PERCENTILES[statistic] // 100
+    return Rule(_slow(gate), lambda slow: slow >= needed)
+
+
+def _of_attainment(gate: Gate, calls: int, slo: Slo) -> Rule | None:
+    """At best all other calls meet the level."""
+    if gate.condition.name != "slo_attainment":
+        return None
+    return Rule(
+        lambda values: not slo.met_by(values, values["outcome"]),
+        lambda missed: gate.condition.holds((calls - missed) / calls),
+    )
+
+
+def _slow(gate: Gate) -> Callable[[Values], bool]:
+    """Return what tells a call that is beyond a distribution's limit."""
+    holds, figure = gate.condition.holds, gate.figure.path[0]
+    if figure == ADJUSTED:
+        return lambda values: _failed(values) or holds(_observed_s(values, "latency_s"))
+    if figure == "itl_s":
+        return lambda values: holds(SURE * (_observed_s(values, "itl_max_s") or 0.0))
+    return lambda values: holds(_observed_s(values, figure))
+
+
+def _observed_s(values: Values, column: str) -> float | None:
+    """Return what a success has in a column; `None` for nothing, and of any other call."""
+    value: float | None = values.get(column) if values["outcome"] == "ok" else None
+    return None if value is None or math.isnan(value) else value
+
+
+def _failed(values: Values) -> bool:
+    return values["outcome"] in ("failed", "dropped")
+
+
+def _dropped(values: Values) -> bool:
+    return bool(values["outcome"] == "dropped")
+
+
+def _late(values: Values) -> bool:
+    return (values.get("start_lag_s") or 0.0) > LATE_S
+
+
+_COUNTED: dict[str, Callable[[Values], bool]] = {
+    "failure_count": _failed,
+    "dropped_count": _dropped,
+    "late_count": _late,
+}

@@ -1,0 +1,120 @@
+"""What became of each gate: kept, breached by its figure, or breached because the figure can't be judged."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from summary.gates.gate import ADJUSTED, Gate
+from summary.gates.language import Kind
+from summary.validity.verdict import notes_on
+from summary.vocabulary import SAMPLES_NEEDED, Summary
+
+PRINTED: dict[Kind, tuple[int, str]] = {"time": (1, " s"), "share": (100, " %"), "rate": (1, "/s"), "count": (1, "")}
+"""What a figure is multiplied by for people, and its unit then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A gate after the run.
+
+    value    the figure: seconds, a share, a number a second, a count; infinite if failures made it so; `None` if none
+    samples  the values behind it: of a distribution's figure those observed, of all others the calls that ended
+    reason   what it was, or why it can't be judged, and what the client did to it; one line
+    """
+
+    gate: Gate
+    breached: bool
+    value: float | None
+    samples: int
+    reason: str
+
+    @property
+    def line(self) -> str:
+        return f"{'breach' if self.breached else 'ok'}: {self.gate.text}: {self.reason}"
+
+    def facts(self) -> Summary:
+        """Return it as the summary has it; an infinite value, which JSON lacks, is `None` there."""
+        value = None if self.value is None or math.isinf(self.value) else self.value
+        return {
+            "gate": self.gate.text,
+            "breached": self.breached,
+            "value": value,
+            "samples": self.samples,
+            "reason": self.reason,
+        }
+
+
+def judge(gate: Gate, summary: Summary) -> Verdict:
+    """Return the verdict: a breach if the condition is true of the run's figure, or can't be judged."""
+    value, samples = _value(gate, summary), _samples(gate, summary)
+    doubt = _absence(gate, summary) if value is None else _scarcity(gate, samples)
+    breached = doubt is not None or gate.condition.holds(value)
+    reason = doubt or _finding(gate, value or 0, samples)
+    return Verdict(gate, breached, value, samples, reason + _reservation(gate, summary))
+
+
+def _value(gate: Gate, summary: Summary) -> float | None:
+    found: Any = summary
+    for name in gate.figure.path:
+        found = (found or {}).get(name)
+    is_infinite = found is None and gate.figure.path[-1] in _distribution(gate, summary).get("infinite", ())
+    return math.inf if is_infinite else found
+
+
+def _samples(gate: Gate, summary: Summary) -> int:
+    if not _is_of_successes(gate):
+        return _ended(summary)
+    distribution = _distribution(gate, summary)
+    for name in ("gaps", "samples"):
+        if name in distribution:
+            return int(distribution[name])
+    return int(summary["success_count"]) if distribution else 0
+
+
+def _absence(gate: Gate, summary: Summary) -> str:
+    if not _ended(summary):
+        return "no call ended"
+    if _is_of_successes(gate) and not summary["success_count"]:
+        return "no call succeeded"
+    return f"{gate.condition.name} was not observed"
+
+
+def _scarcity(gate: Gate, samples: int) -> str | None:
+    statistic = gate.figure.path[-1]
+    needed = SAMPLES_NEEDED.get(statistic, 0)
+    return f"too few samples ({samples}): {statistic} needs {needed}" if samples < needed else None
+
+
+def _finding(gate: Gate, value: float, samples: int) -> str:
+    counted = "1 sample" if samples == 1 else f"{samples} samples"
+    return f"{gate.condition.name} is {_printed(gate, value)} ({counted})"
+
+
+def _reservation(gate: Gate, summary: Summary) -> str:
+    """Return, in parentheses, how the client itself touched the figure; "" if it did not."""
+    notes = notes_on(gate.figure.path[0], summary.get("verdict"))
+    return f" (the client itself {'; '.join(notes)})" if notes else ""
+
+
+def _printed(gate: Gate, value: float) -> str:
+    """Return four digits and the unit, or as many digits as show on which side of the limit the value lies."""
+    if math.isinf(value):
+        return "infinite"
+    factor, unit = PRINTED[gate.figure.kind]
+    fewest = max(0, 3 - math.floor(math.log10(factor * value))) if value and gate.figure.kind != "count" else 0
+    texts = (f"{factor * value:.{decimals}f}" for decimals in range(fewest, fewest + 18))
+    holds = gate.condition.holds
+    return next((text for text in texts if holds(float(text) / factor) == holds(value)), repr(factor * value)) + unit
+
+
+def _distribution(gate: Gate, summary: Summary) -> dict[str, Any]:
+    return (summary.get(gate.figure.path[0]) or {}) if gate.figure.kind == "time" else {}
+
+
+def _is_of_successes(gate: Gate) -> bool:
+    return gate.figure.kind == "time" and gate.figure.path[0] != ADJUSTED
+
+
+def _ended(summary: Summary) -> int:
+    """Dropped calls are among the failures."""
+    return int(summary["success_count"]) + int(summary["failure_count"])

@@ -1,0 +1,68 @@
+"""A summary as text: tables for people, JSON or one CSV row for programs."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from summary.cells import escaped, printable
+from summary.render import tables
+from summary.render.csv_row import COLUMNS, cells
+from summary.render.facts import facts
+from summary.vocabulary import Summary
+
+TABLE_WIDTH = 88
+
+
+def as_json(summary: Summary) -> str:
+    return escaped(json.dumps(summary, indent=2, ensure_ascii=False)) + "\n"
+
+
+def as_csv(summary: Summary) -> str:
+    """Return two lines, names and values: see `summary.render.csv_row`."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, cells(summary)])
+    return text.getvalue()
+
+
+def as_table(summary: Summary, colour: bool = False) -> str:
+    """Return the tables that end a run. Every text is shown as it is: brackets colour nothing, and what would move a
+    terminal's cursor is left out."""
+    summary = printable(summary)
+    console = Console(
+        file=io.StringIO(), width=TABLE_WIDTH, force_terminal=colour, highlight=False, markup=False, emoji=False
+    )
+    with console.capture() as capture:
+        for part in _parts(summary):
+            console.print(part)
+        for remark in _remarks(summary):
+            console.print(Text(remark, style="yellow" if colour else ""))
+    return "\n" + "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+RENDERERS: dict[str, Callable[[Summary], str]] = {"table": as_table, "json": as_json, "csv": as_csv}
+
+
+def _parts(summary: Summary) -> Iterator[Table]:
+    yield facts(summary)
+    if summary["success_count"]:
+        yield tables.distributions(summary)
+    if summary.get("stages"):
+        yield tables.stages(summary["stages"])
+        if services := tables.stage_services(summary["stages"]):
+            yield services
+    if summary.get("gates"):
+        yield tables.gates(summary["gates"])
+    if summary.get("verdict"):
+        yield tables.verdict(summary["verdict"])
+
+
+def _remarks(summary: Summary) -> Iterator[str]:
+    if summary.get("cut_off"):
+        yield "This run was cut off before its summary: calls that were in flight are in no row."
+    if summary.get("percentiles"):
+        yield f"Percentiles are {summary['percentiles']}."

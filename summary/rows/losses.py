@@ -1,0 +1,72 @@
+"""What a file of rows lacks, by its own numbers and by the summary that the run wrote of itself."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from summary import calls
+from summary.figures import measured, sizes
+from summary.rows.rows import Damage
+from summary.vocabulary import TOKENS, Summary
+
+TOTALS = (
+    "run_id", "total_requests", "success_count", "failure_count", "aborted_count", "warmup_count", "total_bytes",
+    *TOKENS,
+)  # fmt: skip
+
+
+def losses(rows: pd.DataFrame, damage: Damage, run: dict[str, Any], observed: Summary, written: Summary) -> Summary:
+    """Return what is wrong with the rows of a run; all zero, one run, nothing that differs: nothing is.
+
+    observed  see `summary.vocabulary.OBSERVED`; its lost calls have numbers and no rows
+    written   PREFIX_summary.json; {} if there is none (yet)
+
+    unreadable, unknown_outcomes  rows that are in no figure
+    double_numbers                rows with a number (`request`) that another has, too
+    missing_numbers               numbers that no row has, though there are higher ones, and which no lost call explains
+    runs                          how many runs the rows are of
+    differs                       the totals that are not those of `written`
+    is_cut                        the last row was cut off, as it is in a run that was killed
+    """
+    numbers = rows["request"].to_numpy()
+    return {
+        "unreadable": damage.unreadable,
+        "double_numbers": len(numbers) - len(np.unique(numbers)),
+        "missing_numbers": _missing(numbers, run, observed),
+        "unknown_outcomes": damage.unknown_outcomes,
+        "runs": int(rows["run_id"].nunique(dropna=False)),
+        "differs": _differs(rows, written),
+        "is_cut": damage.is_cut,
+    }
+
+
+def _missing(numbers: np.ndarray, run: dict[str, Any], observed: Summary) -> int:
+    """Return how many numbers below the highest are missing without a reason."""
+    if not len(numbers):
+        return 0
+    is_there = np.zeros(int(min(numbers.max(), 10 * len(numbers) + 1e6)) + 1, dtype=bool)
+    is_there[numbers[numbers < len(is_there)].astype(int)] = True
+    absent = np.flatnonzero(~is_there[1:]) + 1
+    users = int((run.get("options") or {}).get("num_users") or 1)
+    lost_calls = int((observed.get("lost") or {}).get("calls", 0))
+    return max(0, len(absent) - min(users, _unused(absent, len(is_there) - 1, users, observed)) - lost_calls)
+
+
+def _unused(absent: np.ndarray, highest: int, users: int, observed: Summary) -> int:
+    """Return how many of the missing numbers users may have taken with them, one each: for a call that was in flight
+    when the run was killed, or on its way to a worker when the run ended."""
+    client = observed.get("client")
+    if client is None:
+        return len(absent)
+    return int((absent > highest - 2 * users).sum()) if client.get("processes", 1) > 1 else 0
+
+
+def _differs(rows: pd.DataFrame, written: Summary) -> list[str]:
+    if not written:
+        return []
+    counted, warmup_count = measured(rows)
+    found: Summary = {**calls.counts(counted), "warmup_count": warmup_count, **sizes(counted)}
+    ids = [run_id for run_id in rows["run_id"].unique() if run_id is not None]
+    found["run_id"] = ids[0] if len(ids) == 1 else None
+    return [name for name in TOTALS if name in written and found[name] != written[name]]

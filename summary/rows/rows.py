@@ -1,0 +1,248 @@
+"""PREFIX_requests.csv as a pandas DataFrame: a million rows in little memory; also what is left of a damaged file."""
+
+import csv
+import io
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from summary.cells import unquoted
+from summary.rows.blocks import Blocks, NoRowEnds, is_regular
+
+csv.field_size_limit(2**31 - 1)
+REQUIRED = (
+    "run_id", "request", "timestamp", "start_s", "latency_s", "response_bytes", "outcome", "status", "error", "prompt",
+)  # fmt: skip
+IN_NO_FIGURE = ("prompt_id", "scheduled_at", "connect_s", "output_tokens_per_s")
+COUNTS = ("request", "status", "stage", "content_events", "content_reads", "joined_reads", "first_read_joined")
+COUNT_ENDINGS = ("_bytes", "_tokens")
+OUTCOMES = ("ok", "failed", "aborted", "dropped")
+PHASES = ("warmup", "measured")
+LONGEST_S = 1e9
+LARGEST_COUNT = 1e15
+NO_PROMPT = -(2**63)
+"""Stands for a missing prompt among hashes."""
+
+DISTINCT_TEXTS = 10_000
+"""Of more texts than this in a column, such as errors with an id in each, what follows the colon is left out."""
+
+
+class UnreadableRows(Exception):
+    """The file is no file of rows; the text says why in one line."""
+
+
+@dataclass(slots=True)
+class Damage:
+    """What was wrong with a file of rows.
+
+    unreadable        rows with too few or too many cells, with bytes that are not UTF-8, or a number that is none
+    unknown_outcomes  rows whose outcome is none
+    is_cut            the last row was cut off
+    """
+
+    unreadable: int = 0
+    unknown_outcomes: int = 0
+    is_cut: bool = False
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Return the rows that are whole, numbers as numbers, empty cells as missing, and each prompt as its hash."""
+    return read_with_damage(path)[0]
+
+
+def read_with_damage(path: Path) -> tuple[pd.DataFrame, Damage]:
+    """Return the rows, as `read` does, and what was wrong with the others. Raises `UnreadableRows`."""
+    try:
+        with path.open("rb") as file:
+            return _read(Blocks(file), path)
+    except (OSError, NoRowEnds) as error:
+        reason = str(getattr(error, "strerror", None) or error)
+        raise UnreadableRows(f"{path}: {reason.lower()}") from error
+
+
+def frame(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
+    """Return rows as the DataFrame that a file of them would be."""
+    heap = _Heap()
+    heap.add(_Table(columns).leniently(_as_csv(rows))[0])
+    return heap.table()
+
+
+def concat(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Return both tables' rows as one table."""
+    return pd.concat([table for table in (first, second) if len(table)] or [first], ignore_index=True)
+
+
+def _read(blocks: Blocks, path: Path) -> tuple[pd.DataFrame, Damage]:
+    columns = _columns_of(blocks.head)
+    if not set(REQUIRED) <= set(columns) or len(set(columns)) < len(columns):
+        raise UnreadableRows(f"{path}: not a file of requests (its first line must name {', '.join(REQUIRED)})")
+    table, damage = _Table(columns), Damage()
+    heap = _Heap()
+    for block in blocks:
+        heap.add(table.take(block, blocks, damage))
+    damage.is_cut = blocks.is_cut
+    return heap.table(), damage
+
+
+def _columns_of(head: bytes) -> list[str]:
+    """Return the names in the first line; none if that is no line of a table."""
+    try:
+        return next(csv.reader([head.decode("utf-8", "replace")]), [])
+    except csv.Error:
+        return []
+
+
+class _Heap:
+    """Columns that grow in place: tables that are kept, to be joined at the end, would take twice the memory."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, array[Any] | list[Any]] = {}
+
+    def add(self, table: pd.DataFrame) -> None:
+        for name in map(str, table):
+            values = table[name].to_numpy()
+            column = self._columns.setdefault(name, [] if values.dtype == object else array(values.dtype.char))
+            if isinstance(column, array):
+                column.frombytes(values.tobytes())
+            else:
+                column.extend(values)
+
+    def table(self) -> pd.DataFrame:
+        """Return everything as one table, and leave the heap empty."""
+        return pd.DataFrame({name: self._taken(name) for name in list(self._columns)}, copy=False)
+
+    def _taken(self, name: str) -> Any:
+        column = self._columns.pop(name)
+        if isinstance(column, list):
+            return pd.Series(column, dtype=object)
+        values = np.frombuffer(column, column.typecode)
+        return pd.arrays.IntegerArray(values, values == NO_PROMPT) if name == "prompt" else values
+
+
+class _Table:
+    """Types the rows of one file. Equal texts are one object."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._all = list(columns)
+        self._used = [name for name in columns if name not in IN_NO_FIGURE]
+        self._numbers = [name for name in self._used if _is_number(name)]
+        self._texts = [name for name in self._used if name not in (*self._numbers, "prompt")]
+        self._known: dict[str, dict[str, str]] = {name: {} for name in self._texts}
+
+    def take(self, block: bytes, blocks: Blocks, damage: Damage) -> pd.DataFrame:
+        """Return a block's sound rows; the others are counted as damage."""
+        try:
+            if not is_regular(block, len(self._all)):
+                raise ValueError("rows of different lengths")
+            table = self._parsed(block, "float64")
+            is_sound = np.ones(len(table), dtype=bool)
+        except ValueError:
+            rows, unreadable = _mended(block, blocks, len(self._all))
+            damage.unreadable += unreadable
+            table, is_sound = self.leniently(rows)
+        is_sound &= _is_sound(table)
+        is_known = table["outcome"].isin(OUTCOMES).to_numpy()
+        damage.unreadable += int((~is_sound).sum())
+        damage.unknown_outcomes += int((is_sound & ~is_known).sum())
+        return table if (is_sound & is_known).all() else table[is_sound & is_known]
+
+    def leniently(self, block: bytes) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return rows of the right length, and which of them have nothing but numbers where numbers belong."""
+        table = self._parsed(block, "object")
+        is_sound = np.ones(len(table), dtype=bool)
+        for name in self._numbers:
+            numbers = pd.to_numeric(table[name], errors="coerce")
+            is_sound &= (numbers.notna() | table[name].isna()).to_numpy()
+            table[name] = numbers.astype("float64")
+        return table, is_sound
+
+    def _parsed(self, block: bytes, numbers: str) -> pd.DataFrame:
+        types = dict.fromkeys(self._used, "object") | dict.fromkeys(self._numbers, numbers)
+        if not block:
+            empty = {"prompt": "int64"} | dict.fromkeys(self._numbers, "float64")
+            return pd.DataFrame({name: pd.Series(dtype=empty.get(name, "object")) for name in self._used})
+        table = pd.read_csv(
+            io.BytesIO(block), header=None, names=self._all, usecols=self._used, index_col=False, engine="c",
+            dtype=types, keep_default_na=False, na_values=[""],
+            skip_blank_lines=False, low_memory=False,
+        )  # fmt: skip
+        for name in self._texts:
+            table[name] = self._shared(name, table[name])
+        if "prompt" in table:
+            table["prompt"] = _hashed(table["prompt"])
+        return table
+
+    def _shared(self, name: str, texts: "pd.Series[str]") -> "pd.Series[str]":
+        """Return a column with one object for all equal texts, `None` for those that are missing."""
+        if name == "timestamp":
+            return texts.where(texts.notna(), None)
+        codes, different = pd.factorize(texts.to_numpy(dtype=object))
+        objects = np.array([*(self._object(self._known[name], text) for text in different), None], dtype=object)
+        return pd.Series(objects[codes], dtype=object)
+
+    def _object(self, known: dict[str, str], text: str) -> str:
+        plain = unquoted(text)
+        if len(known) >= DISTINCT_TEXTS and plain not in known:
+            plain = plain.partition(":")[0]
+        return known.setdefault(plain, plain)
+
+
+def _is_number(column: str) -> bool:
+    return column.endswith("_s") or _is_count(column)
+
+
+def _is_count(column: str) -> bool:
+    return column in COUNTS or column.endswith(COUNT_ENDINGS)
+
+
+def _hashed(prompts: "pd.Series[str]") -> np.ndarray:
+    """Return 64 bits for each prompt: a million prompts are not kept to see which of them were sent twice."""
+    hashes = pd.util.hash_array(prompts.to_numpy(dtype=object), categorize=False).view("int64")
+    return np.where(prompts.isna(), NO_PROMPT, hashes)
+
+
+def _is_sound(table: pd.DataFrame) -> np.ndarray:
+    """Tell of each row whether its numbers, its time and its phase can be what a run writes."""
+    is_sound = table["request"].notna().to_numpy() & table["start_s"].notna().to_numpy()
+    is_sound &= ((table["outcome"] != "ok") | table["latency_s"].notna()).to_numpy()
+    is_sound &= pd.to_datetime(table["timestamp"], format="ISO8601", utc=True, errors="coerce").notna().to_numpy()
+    if "phase" in table:
+        is_sound &= table["phase"].isin(PHASES).to_numpy()
+    for name in filter(_is_number, table.columns):
+        is_sound &= _is_possible(table[name].to_numpy(), _is_count(name))
+    return is_sound
+
+
+def _is_possible(numbers: np.ndarray, is_count: bool) -> np.ndarray:
+    is_number: np.ndarray = np.abs(numbers) <= LONGEST_S
+    if is_count:
+        is_number = (numbers >= 0) & (numbers <= LARGEST_COUNT) & (numbers == np.floor(numbers))
+    is_number |= np.isnan(numbers)
+    return is_number
+
+
+def _mended(block: bytes, blocks: Blocks, columns: int) -> tuple[bytes, int]:
+    """Return a block's rows that have the right number of cells, and how many have not."""
+    found = [cells for row in blocks.rows_of(block) for cells in _cells(row)]
+    whole = [cells for cells in found if cells is not None and len(cells) == columns]
+    return _as_csv(whole), len(found) - len(whole)
+
+
+def _cells(row: bytes) -> Iterator[list[str] | None]:
+    """Return the cells of what should be one row, and is several where a row's beginning is damaged; `None` for what
+    can't be read at all."""
+    try:
+        yield from list(csv.reader(io.StringIO(row.decode("utf-8"), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        yield None
+
+
+def _as_csv(rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode("utf-8", "replace")
