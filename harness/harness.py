@@ -27,7 +27,7 @@ from harness.record.run_histograms import RunHistograms
 from harness.run import ending, preflight
 from harness.run.client import client_of
 from harness.run.gates import check_junit, passes
-from harness.run.run import Trial
+from harness.run.run import Run
 from harness.run.session import NoSession
 from harness.secrets import SHORTEST, Secrets
 from harness.watch import llm_tab, schedule_tab, tabs
@@ -46,8 +46,8 @@ SETTLE_S = 0.01
 
 
 class Harness:
-    """One process's harness. `plan` is what the next test will do, `trial` the test that is on, `latest` that or the
-    one before, `pace` that of the latest.
+    """One process's harness. `plan` is what the next test will do, `run` the one that is on, `latest` that or the
+    one before, `histograms` those of the latest.
 
     Locust types its environment's runner and options as optional; in its events both are there, hence `Any`.
     """
@@ -60,9 +60,9 @@ class Harness:
         self.worker: Worker | None = None
         self.plan: Plan | None = None
         self.client: Any = None
-        self.trial: Trial | None = None
-        self.latest: Trial | None = None
-        self.pace: RunHistograms | None = None
+        self.run: Run | None = None
+        self.latest: Run | None = None
+        self.histograms: RunHistograms | None = None
         self._models_file = DEFAULT_MODELS_FILE
         self._secret_options: dict[str, Any] = {}
         self._key_hosts: KeyHosts | None = None
@@ -140,7 +140,7 @@ class Harness:
             self.master.wait_for_workers(given.processes or 0)
         if web_ui:
             web.attach(web_ui, environment, self._check_form)
-            llm = llm_tab.tab_of(web_ui, given.web_base_path or "", lambda: self.pace)
+            llm = llm_tab.tab_of(web_ui, given.web_base_path or "", lambda: self.histograms)
             tabs.attach(web_ui, llm, schedule_tab.tab_of(lambda: self.latest.standing() if self.latest else None))
 
     def _watch_signals(self, environment: Any, runner: Any) -> Signals:
@@ -200,7 +200,7 @@ class Harness:
 
     def _check_form(self, environment: Any, given: Mapping[str, Any]) -> str | None:
         """Prepare what the web UI's form asks for; return the reason why it can't start, if there is one."""
-        if self.trial is not None or (self._finishing is not None and not self._finishing.ready()):
+        if self.run is not None or (self._finishing is not None and not self._finishing.ready()):
             return "the last run's calls are still ending: try again in a moment"
         try:
             self.prepare(environment, given)
@@ -234,23 +234,23 @@ class Harness:
         environment.user_classes = [self.classes[plan.settings.provider]]
         if given.stop_timeout == options.STOP_TIMEOUT_OF_THE_RUN:
             environment.stop_timeout = plan.settings.timeout_s + 1
-        self.trial = self.latest = trial = Trial(plan, environment, lambda: self._end_run(environment))
-        self.pace = trial.run.pace
-        trial.describe_to_workers()
+        self.run = self.latest = run = Run(plan, environment, lambda: self._end_run(environment))
+        self.histograms = run.recorder.histograms
+        run.describe_to_workers()
         if self.master is not None:
-            trial.hand_to(self.master)
+            run.hand_to(self.master.begin)
         else:
-            LLMUser.session = trial.session(self.client, self.secrets)
+            LLMUser.session = run.session(self.client, self.secrets)
 
     def begin_schedule(self, **_: Any) -> None:
         """Listen to `spawning_complete`: an open loop's users are there. It fires again when their number changes."""
-        if self.trial is not None:
-            self.trial.begin_schedule()
+        if self.run is not None:
+            self.run.begin_schedule()
 
     def stop_calls(self, **_: Any) -> None:
         """Listen to `test_stopping`: no call begins any more."""
-        if self.trial is not None:
-            self.trial.stop_calls()
+        if self.run is not None:
+            self.run.stop_calls()
 
     def _refuse_run(self, environment: Any, reason: str, code: int) -> None:
         _log.error("%s", self.secrets.redact(reason))
@@ -268,23 +268,23 @@ class Harness:
 
         Locust kills the greenlets of a runner that quits, and one of them may be here: a run is finished by another.
         """
-        if self.trial is not None:
-            self._finishing = gevent.spawn(self._finish, self.trial, environment)
-            self.trial = self.plan = None
+        if self.run is not None:
+            self._finishing = gevent.spawn(self._finish, self.run, environment)
+            self.run = self.plan = None
         if self._finishing is not None:
             self._finishing.join()
 
-    def _finish(self, trial: Trial, environment: Any) -> None:
+    def _finish(self, run: Run, environment: Any) -> None:
         """Write the summary, show it and judge it. None of these depends on the others' luck."""
         given = environment.parsed_options
         asked = self.exit_code.is_signalled or not given.headless
-        summary = self._attempt(lambda: trial.finish(asked, self.master.workers_gone if self.master else 0))
+        summary = self._attempt(lambda: run.finish(asked, self.master.workers_gone if self.master else 0))
         if summary is not None:
             self._attempt(lambda: self._tell(summary, given))
-            self._attempt(lambda: self._judge(trial.plan, summary))
-        if trial.run.ended["early"]:
-            _log.error("the run is not complete: %s", trial.run.ended["why"])
-        if trial.run.broken or trial.run.ended["early"]:
+            self._attempt(lambda: self._judge(run.plan, summary))
+        if run.recorder.why_early:
+            _log.error("the run is not complete: %s", run.recorder.why_early)
+        if run.recorder.broken or run.recorder.why_early:
             self.exit_code.note(INTERNAL)
         if self.master is not None:
             self.master.end()

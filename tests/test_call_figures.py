@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from locust.rpc.protocol import Message
 
-from harness.cluster.outbox import PACE, Outbox
+from harness.cluster.outbox import Outbox
+from harness.messages import HISTOGRAMS
 from harness.record.client_load import CPU_LIMIT, LAG_LIMIT_S, ClientFigures, ClientWatch, lags_of, verdict
 from harness.record.run_histograms import RunHistograms
 from harness.run.rehearsal import rehearse
@@ -229,7 +230,7 @@ def test_what_a_worker_has_sent_it_does_not_send_again() -> None:
         for call in calls:
             outbox.keep(call)
         outbox.fill(report, in_flight=0)
-        master.merge(report[PACE])
+        master.merge(report[HISTOGRAMS])
     outbox.close()
     assert len(master.of(NAME, "ttft_s")) == 11
 

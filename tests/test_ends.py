@@ -61,9 +61,9 @@ def own_streams(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_is_whole_if_it_reached_what_was_asked_or_was_asked_to_end(
     arguments: list[str], end: End, why: str | None
 ) -> None:
-    ended = early_end.ended(a_plan(*arguments), end)
-    assert ended["early"] is (why is not None)
-    assert (why or "") in (ended["why"] or "")
+    found = early_end.why_early(a_plan(*arguments), end)
+    assert (found is None) is (why is None)
+    assert (why or "") in (found or "")
 
 
 # What would never end is refused
@@ -277,13 +277,13 @@ class ARun:
 def test_only_the_rows_of_granted_calls_are_accepted_and_each_once() -> None:
     ended: list[int] = []
     budget = Budget(3, lambda: ended.append(3))
-    desk = PermitLedger(budget, lambda worker, permit: None)
+    ledger = PermitLedger(budget, lambda worker, permit: None)
     for worker in ("one", "one", "two"):
-        desk.want(worker)
+        ledger.want(worker)
     run: Any = ARun()
 
     def accepts(worker: str, number: int, **changes: Any) -> bool:
-        return _accepts(run, desk, worker, cells_of(a_call(request=number, **changes)))
+        return _accepts(run, ledger, worker, cells_of(a_call(request=number, **changes)))
 
     assert not accepts("two", 1)
     assert not accepts("one", 4)
@@ -291,12 +291,12 @@ def test_only_the_rows_of_granted_calls_are_accepted_and_each_once() -> None:
     assert accepts("one", 1)
     assert not accepts("one", 1)
     assert not accepts("one", 2, latency_s="fast")
-    desk.bury({"one"})
-    assert (desk.lost_count, ended) == (1, [3])
+    ledger.bury({"one"})
+    assert (ledger.lost_count, ended) == (1, [3])
     assert not accepts("one", 3)
     assert accepts("two", 3)
-    assert desk.lost_count == 0
-    assert not _accepts(run, desk, "one", "no row at all")
+    assert ledger.lost_count == 0
+    assert not _accepts(run, ledger, "one", "no row at all")
 
 
 # An open loop that falls behind shows it

@@ -18,6 +18,13 @@ MAY_IMPORT = {
     "harness": {"harness", "providers", "wire", "mock", "summary", "seeds"},
     "locustfile": {"harness", "providers"},
 }
+HARNESS = "errors messages encodings secrets exit_code process load plan record watch run cluster harness"
+SUMMARY = """vocabulary cells confidence calls error_adjusted failures evidence validity gates punctuality figures rows
+             render"""
+FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}
+"""The rooms of a part, each of which knows only those before it."""
+
+MOST_FILES = 12
 RELATED_PROVIDERS = {
     "azure_openai": {"openai"},
     "deepseek": {"openai"},
@@ -50,6 +57,24 @@ def test_a_part_imports_only_what_stands_before_it(part: str) -> None:
         allowed = MAY_IMPORT[part] | ({"wire"} if path.name == "inprocess.py" else set())
         used = {module.split(".")[0] for module in imports_of(path)} & set(MAY_IMPORT)
         assert used <= allowed, path
+
+
+@pytest.mark.parametrize("part", FLOORS)
+def test_a_room_imports_only_what_stands_below_it(part: str) -> None:
+    floors = FLOORS[part]
+    for path in sources(part):
+        name = path.relative_to(PROJECT / part).parts[0].removesuffix(".py")
+        if name == "__init__":
+            continue
+        below = set(floors[: floors.index(name) + 1])
+        used = {module.split(".")[1] for module in imports_of(path) if module.startswith(f"{part}.")}
+        assert used & set(floors) <= below, path
+
+
+@pytest.mark.parametrize("part", FLOORS)
+def test_no_room_has_more_files_than_one_can_remember(part: str) -> None:
+    for room in (PROJECT / part, *(folder for folder in (PROJECT / part).iterdir() if folder.is_dir())):
+        assert len([path for path in room.glob("*.py") if path.name != "__init__.py"]) <= MOST_FILES, room
 
 
 @pytest.mark.parametrize("path", sources("providers"), ids=lambda path: path.stem)

@@ -18,7 +18,7 @@ from harness.load.permits import PermitLedger, PermitQueue
 from harness.load.schedule import Due
 from harness.plan.plan import plan_of
 from harness.plan.rate_options import schedule_of
-from harness.run.counting import room_here
+from harness.run.counting import queue_here
 from providers.permit import Permit
 from tests.command_line import rows_in, summary_in
 from tests.running import MOCK, harnessed, run
@@ -28,7 +28,7 @@ FOREVER_S = 1e6
 
 
 class Clock:
-    """Time as the open loop and its waiting room see it, which goes on when it is told to."""
+    """Time as the open loop and its permit queue see it, which goes on when it is told to."""
 
     def __init__(self) -> None:
         self.at_s = 0.0
@@ -68,13 +68,13 @@ class Kept:
         self.spent += 1
 
 
-def users(room: PermitQueue, number: int, taken: list[Permit]) -> list[Any]:
+def users(queue: PermitQueue, number: int, taken: list[Permit]) -> list[Any]:
     """So many users, each of which ends a call as soon as it has taken it."""
 
     def use() -> None:
-        while permit := room.take():
+        while permit := queue.take():
             taken.append(permit)
-            room.end(permit.number)
+            queue.end(permit.number)
 
     return [gevent.spawn(use) for _ in range(number)]
 
@@ -85,20 +85,20 @@ def numbers(permits: list[Permit]) -> list[int]:
 
 def test_calls_come_in_order_and_never_before_their_time() -> None:
     kept, taken = Kept([0, 0.01, 0.01, 0.05, 0.2], started_at=(started_at := now())), list[int]()
-    room = room_here(kept.loop, started_at)
+    queue = queue_here(kept.loop, started_at)
     lateness_s: list[float] = []
 
     def use() -> None:
-        while permit := room.take():
+        while permit := queue.take():
             lateness_s.append(now() - started_at - (permit.scheduled_s or 0.0))
             taken.append(permit.number)
-            room.end(permit.number)
+            queue.end(permit.number)
 
     user = gevent.spawn(use)
     kept.loop.begin()
     while not kept.spent:
         gevent.sleep(0.01)
-    room.close()
+    queue.close()
     user.join()
     assert taken == [1, 2, 3, 4, 5]
     assert min(lateness_s) >= 0
@@ -108,13 +108,13 @@ def test_calls_come_in_order_and_never_before_their_time() -> None:
 @pytest.mark.parametrize("patience_s", [0.0, FOREVER_S])
 def test_each_call_is_made_or_dropped_exactly_once_and_the_end_told_once(user_count: int, patience_s: float) -> None:
     kept, taken = Kept([0.001 * n for n in range(50)], 4, patience_s, started_at=(started_at := now())), list[Permit]()
-    room = room_here(kept.loop, started_at)
+    queue = queue_here(kept.loop, started_at)
     kept.loop.begin()
-    at_work = users(room, user_count, taken)
+    at_work = users(queue, user_count, taken)
     while not kept.spent:
         gevent.sleep(0.01)
     kept.loop.close()
-    room.close()
+    queue.close()
     gevent.joinall(at_work)
     assert sorted([*numbers(taken), *kept.dropped]) == list(range(1, 55))
     assert kept.spent == 1
@@ -211,29 +211,29 @@ def test_a_run_that_ended_before_all_users_were_there_begins_no_schedule(clock: 
 def granted(clock: Clock) -> Iterator[tuple[Kept, PermitQueue, Any]]:
     """A user that has been given the only call and waits for its time."""
     kept = Kept([LEAD_S / 2], patience_s=5)
-    room = room_here(kept.loop, 0.0)
-    user = gevent.spawn(room.take)
+    queue = queue_here(kept.loop, 0.0)
+    user = gevent.spawn(queue.take)
     gevent.sleep(0)
     kept.loop.begin()
     kept.pass_(clock, -LEAD_S / 4)
-    yield kept, room, user
-    room.close()
+    yield kept, queue, user
+    queue.close()
 
 
 def test_a_killed_users_call_is_made_by_another(granted: tuple[Kept, PermitQueue, Any], clock: Clock) -> None:
-    kept, room, user = granted
+    kept, queue, user = granted
     user.kill()
     kept.pass_(clock, 1)
-    assert gevent.spawn(room.take).get(timeout=10) == Permit(1, LEAD_S + LEAD_S / 2, 1)
-    room.end(1)
+    assert gevent.spawn(queue.take).get(timeout=10) == Permit(1, LEAD_S + LEAD_S / 2, 1)
+    queue.end(1)
     assert (kept.dropped, kept.spent) == ([], 1)
 
 
 def test_a_call_given_back_is_dropped_like_any_other(granted: tuple[Kept, PermitQueue, Any], clock: Clock) -> None:
-    kept, room, user = granted
+    kept, queue, user = granted
     user.kill()
     kept.pass_(clock, 6)
-    gevent.spawn(room.take)
+    gevent.spawn(queue.take)
     gevent.sleep(0)
     assert (kept.dropped, kept.spent) == ([1], 1)
 
@@ -250,23 +250,23 @@ def test_a_call_given_back_is_dropped_at_the_end_of_the_run(
 
 def test_a_withdrawn_users_call_goes_to_the_next_that_comes(clock: Clock) -> None:
     kept = Kept([0])
-    room = room_here(kept.loop, 0.0)
-    user = gevent.spawn(room.take)
+    queue = queue_here(kept.loop, 0.0)
+    user = gevent.spawn(queue.take)
     gevent.sleep(0)
-    room.withdraw(user)
+    queue.withdraw(user)
     assert user.get(timeout=10) is None
     kept.loop.begin()
     kept.pass_(clock, 1)
-    assert gevent.spawn(room.take).get(timeout=10) == Permit(1, LEAD_S, 1)
+    assert gevent.spawn(queue.take).get(timeout=10) == Permit(1, LEAD_S, 1)
 
 
 def test_a_user_that_is_killed_as_its_call_comes_gives_it_back() -> None:
     given_back: list[int] = []
-    room = PermitQueue(now(), want=lambda: None, unwant=lambda: None, back=given_back.append)
-    user = gevent.spawn(room.take)
+    queue = PermitQueue(now(), want=lambda: None, unwant=lambda: None, back=given_back.append)
+    user = gevent.spawn(queue.take)
     gevent.sleep(0)
     user.kill(block=False)
-    room.grant(Permit(1))
+    queue.grant(Permit(1))
     user.join()
     assert given_back == [1]
 
@@ -280,23 +280,23 @@ def test_a_call_that_comes_when_nobody_waits_goes_back() -> None:
 def test_a_warm_up_call_given_back_is_made_by_another_however_late(clock: Clock) -> None:
     kept = Kept([], warmup=1, patience_s=1)
     grants: list[tuple[str, Permit]] = []
-    desk = PermitLedger(kept.loop, lambda worker, permit: grants.append((worker, permit)))
-    desk.want("first")
+    ledger = PermitLedger(kept.loop, lambda worker, permit: grants.append((worker, permit)))
+    ledger.want("first")
     clock.at_s = 10
-    desk.take_back("first", 1)
-    desk.want("second")
+    ledger.take_back("first", 1)
+    ledger.want("second")
     assert grants == [("first", Permit(1)), ("second", Permit(1))]
 
 
 def test_a_thousand_users_that_waited_leave_at_once(clock: Clock) -> None:
     kept, taken = Kept([0]), list[Permit]()
-    room = room_here(kept.loop, 0.0)
-    waiting = users(room, 2000, taken)
+    queue = queue_here(kept.loop, 0.0)
+    waiting = users(queue, 2000, taken)
     gevent.sleep(0)
     kept.loop.begin()
     kept.pass_(clock, -LEAD_S / 2)
     kept.loop.close()
-    room.close()
+    queue.close()
     gevent.joinall(waiting, timeout=30)
     assert [user.exception for user in waiting] == [None] * 2000
     assert (taken, kept.dropped) == ([], [])
@@ -304,26 +304,26 @@ def test_a_thousand_users_that_waited_leave_at_once(clock: Clock) -> None:
 
 def test_a_call_for_a_thousand_users_that_have_left_waits_for_the_next(clock: Clock) -> None:
     kept, taken = Kept([0]), list[Permit]()
-    room = room_here(kept.loop, 0.0)
-    waiting = users(room, 2000, taken)
+    queue = queue_here(kept.loop, 0.0)
+    waiting = users(queue, 2000, taken)
     gevent.sleep(0)
     for user in waiting:
-        room.withdraw(user)
+        queue.withdraw(user)
     kept.loop.begin()
     kept.pass_(clock, 1)
-    assert gevent.spawn(room.take).get(timeout=30) == Permit(1, LEAD_S, 1)
+    assert gevent.spawn(queue.take).get(timeout=30) == Permit(1, LEAD_S, 1)
     assert kept.dropped == []
 
 
 def test_a_closed_room_gives_nothing_and_lets_all_go(clock: Clock) -> None:
     kept = Kept([0])
-    room = room_here(kept.loop, 0.0)
-    waiting = [gevent.spawn(room.take) for _ in range(3)]
+    queue = queue_here(kept.loop, 0.0)
+    waiting = [gevent.spawn(queue.take) for _ in range(3)]
     gevent.sleep(0)
-    room.close()
+    queue.close()
     gevent.joinall(waiting, timeout=10)
     assert [user.value for user in waiting] == [None] * 3
-    assert room.take() is None
+    assert queue.take() is None
 
 
 CONSTANT = ("--rate", "100", "-i", "30", "--warmup", "3")

@@ -1,4 +1,4 @@
-"""Permits between a desk and its waiting rooms: none is used twice or lost on the way, and nobody waits for ever."""
+"""Permits between a ledger and its permit queues: none is used twice or lost on the way, and nobody waits for ever."""
 
 from itertools import islice
 
@@ -10,7 +10,7 @@ from harness.load.closed_loop import Budget
 from harness.load.open_loop import OpenLoop
 from harness.load.permits import PermitLedger, PermitQueue
 from harness.load.schedule import Due, Schedule, Stage
-from harness.run.counting import room_here
+from harness.run.counting import queue_here
 from providers.permit import Permit
 from wire.exchange import now
 
@@ -18,20 +18,20 @@ FAST = Schedule((Stage(1000, 1000, float("inf")),), "constant")
 
 
 class Network:
-    """A desk and its workers' waiting rooms, with every message on the way until it is delivered."""
+    """A ledger and its workers' permit queues, with every message on the way until it is delivered."""
 
     def __init__(self, budget: Budget, workers: int) -> None:
-        self.desk = PermitLedger(budget, self._send_grant)
+        self.ledger = PermitLedger(budget, self._send_grant)
         self._on_the_way: list[tuple[str, int, Permit | None]] = []
-        self.rooms = [self._room(worker) for worker in range(workers)]
+        self.rooms = [self._queue(worker) for worker in range(workers)]
 
-    def _room(self, worker: int) -> PermitQueue:
+    def _queue(self, worker: int) -> PermitQueue:
         return PermitQueue(
             now(),
             want=lambda: self._on_the_way.append(("want", worker, None)),
             unwant=lambda: self._on_the_way.append(("unwant", worker, None)),
             back=lambda number: self._on_the_way.append(("back", worker, Permit(number))),
-            on_end=lambda number: self.desk.end(str(worker), number),
+            on_end=lambda number: self.ledger.end(str(worker), number),
         )
 
     def _send_grant(self, worker: str, permit: Permit) -> None:
@@ -41,11 +41,11 @@ class Network:
         for _ in range(min(messages, len(self._on_the_way))):
             what, worker, permit = self._on_the_way.pop(0)
             if what == "want":
-                self.desk.want(str(worker))
+                self.ledger.want(str(worker))
             elif what == "unwant":
-                self.desk.unwant(str(worker))
+                self.ledger.unwant(str(worker))
             elif permit and what == "back":
-                self.desk.take_back(str(worker), permit.number)
+                self.ledger.take_back(str(worker), permit.number)
             elif permit:
                 self.rooms[worker].grant(permit)
 
@@ -70,10 +70,10 @@ def test_whoever_comes_and_goes_every_permit_is_used_once(steps: list[tuple[str,
     network = Network(Budget(calls, lambda: spent.append(True)), workers=2)
     users: list[tuple[PermitQueue, gevent.Greenlet[[PermitQueue], None]]] = []
 
-    def use_one(room: PermitQueue) -> None:
-        if permit := room.take():
+    def use_one(queue: PermitQueue) -> None:
+        if permit := queue.take():
             used.append(permit.number)
-            room.end(permit.number)
+            queue.end(permit.number)
 
     def start(worker: int) -> None:
         users.append((network.rooms[worker], gevent.spawn(use_one, network.rooms[worker])))
@@ -85,8 +85,8 @@ def test_whoever_comes_and_goes_every_permit_is_used_once(steps: list[tuple[str,
         elif step == "deliver":
             network.deliver(which)
         elif users and step == "stop":
-            room, user = users[which % len(users)]
-            room.withdraw(user)
+            queue, user = users[which % len(users)]
+            queue.withdraw(user)
         elif users and step == "kill":
             users[which % len(users)][1].kill()
         gevent.sleep(0)
@@ -98,8 +98,8 @@ def test_whoever_comes_and_goes_every_permit_is_used_once(steps: list[tuple[str,
             gevent.sleep(0)
     assert sorted(used) == list(range(1, calls + 1))
     assert spent == [True]
-    for room in network.rooms:
-        room.close()
+    for queue in network.rooms:
+        queue.close()
     network.deliver_all()
     gevent.joinall([user for _, user in users], timeout=1)
     assert all(user.dead for _, user in users)
@@ -109,25 +109,25 @@ def test_a_thousand_users_that_stop_waiting_leave_the_calls_to_the_others() -> N
     dropped: list[Permit] = []
     spent: list[bool] = []
     loop = open_loop(50, dropped, spent)
-    room = room_here(loop, now())
+    queue = queue_here(loop, now())
     made: list[int] = []
 
     def ask() -> None:
-        while permit := room.take():
+        while permit := queue.take():
             made.append(permit.number)
-            room.end(permit.number)
+            queue.end(permit.number)
 
     users = [gevent.spawn(ask) for _ in range(1000)]
     gevent.sleep(0)
     for user in users[5:]:
-        room.withdraw(user)
+        queue.withdraw(user)
     loop.begin()
     with gevent.Timeout(10):
         while not spent:
             gevent.sleep(0.01)
     assert sorted(made) == list(range(1, 51))
     assert not dropped
-    room.close()
+    queue.close()
     gevent.joinall(users, timeout=1)
     assert all(user.dead for user in users)
 
@@ -135,17 +135,17 @@ def test_a_thousand_users_that_stop_waiting_leave_the_calls_to_the_others() -> N
 def test_a_row_from_a_worker_that_only_seemed_dead_is_no_lost_call() -> None:
     spent: list[bool] = []
     granted: list[tuple[str, int]] = []
-    desk = PermitLedger(
+    ledger = PermitLedger(
         Budget(3, lambda: spent.append(True)), lambda worker, permit: granted.append((worker, permit.number))
     )
     for _ in range(2):
-        desk.want("silent")
-    desk.bury({"other"})
-    assert desk.lost_count == 2
-    desk.end("silent", 1)
-    assert desk.lost_count == 1
-    desk.want("other")
-    desk.end("other", 3)
+        ledger.want("silent")
+    ledger.bury({"other"})
+    assert ledger.lost_count == 2
+    ledger.end("silent", 1)
+    assert ledger.lost_count == 1
+    ledger.want("other")
+    ledger.end("other", 3)
     assert granted == [("silent", 1), ("silent", 2), ("other", 3)]
     assert spent == [True]
 
@@ -154,14 +154,14 @@ def test_a_worker_that_only_seemed_dead_still_gets_what_its_users_wait_for() -> 
     granted: list[str] = []
     there = {"silent", "other"}
     budget = Budget(2, lambda: None)
-    desk = PermitLedger(budget, lambda worker, permit: granted.append(worker), lambda worker: worker in there)
+    ledger = PermitLedger(budget, lambda worker, permit: granted.append(worker), lambda worker: worker in there)
     there.discard("silent")
     for worker in ("silent", "silent", "other"):
-        desk.want(worker)
-    desk.bury({"other"})
+        ledger.want(worker)
+    ledger.bury({"other"})
     assert granted == ["other"]
     there.add("silent")
-    desk.serve()
+    ledger.serve()
     assert granted == ["other", "silent"]
 
 

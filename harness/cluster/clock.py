@@ -9,9 +9,9 @@ from typing import Any
 
 import gevent
 
+from harness.messages import ANSWER, ASK
 from wire.exchange import now
 
-ASK, ANSWER = "llm_clock_ask", "llm_clock_answer"
 FIRST_PAUSES_S, LATER_PAUSE_S = (0.05,) * 40, 1.0
 """Processes that have just started answer late, now and then: the first of many answers may be 35 ms off."""
 

@@ -9,9 +9,9 @@ from typing import Any
 import gevent
 from locust.runners import STATE_MISSING
 
+from harness.messages import CUT, DRAIN, DRAINED
 from wire.exchange import now
 
-DRAIN, DRAINED, CUT = "llm_drain", "llm_drained", "llm_cut"
 PATIENCE_S = 10.0
 """How much longer than a call may take the master waits for a worker."""
 

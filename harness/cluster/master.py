@@ -10,12 +10,12 @@ from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING, WorkerN
 
 from harness.cluster import clock
 from harness.cluster.drain import Drain
-from harness.cluster.outbox import CALLS, RUN
 from harness.errors import NoWorkers
 from harness.load.closed_loop import Budget
 from harness.load.open_loop import OpenLoop
 from harness.load.permits import PermitLedger
-from harness.record.recorder import Run
+from harness.messages import BACK, CALLS, GRANT, PREPARED, REFUSED, RUN, UNWANT, WANT
+from harness.record.recorder import Recorder
 from harness.record.requests_csv import REQUEST
 from harness.record.row_check import is_row
 from providers.permit import Permit
@@ -23,8 +23,6 @@ from wire.exchange import now
 
 _log = logging.getLogger("llm")
 
-PREPARED, REFUSED = "llm_prepared", "llm_refused"
-WANT, UNWANT, GRANT, BACK = "llm_want", "llm_unwant", "llm_grant", "llm_back"
 PATIENCE_S = 60.0
 
 BEATS, BEATS_AT_START = locust.runners.HEARTBEAT_LIVENESS, 30
@@ -47,14 +45,14 @@ class _Workers(WorkerNodes):
         return list(self._worker_nodes.values())
 
 
-def _accepts(run: Run, desk: PermitLedger, worker: str, cells: Any) -> bool:
+def _accepts(recorder: Recorder, ledger: PermitLedger, worker: str, cells: Any) -> bool:
     """Tell whether a worker's row is a call's that it was given, and that has not come yet. Even one that is no row
     ends its call: it is not waited for any longer."""
     number = cells[REQUEST] if isinstance(cells, list) and len(cells) > REQUEST else None
-    is_given = isinstance(number, int) and (not run.is_counted_out or desk.has(worker, number))
+    is_given = isinstance(number, int) and (not recorder.is_counted_out or ledger.has(worker, number))
     if is_given:
-        desk.end(worker, cast(int, number))
-    return is_given and is_row(cells, run.run_id)
+        ledger.end(worker, cast(int, number))
+    return is_given and is_row(cells, recorder.run_id)
 
 
 class Master:
@@ -67,8 +65,8 @@ class Master:
         self._runner, self._refuse = runner, refuse
         runner.clients = _Workers(runner.clients)
         self._drain = Drain(runner)
-        self._run: Run | None = None
-        self._desk: PermitLedger | None = None
+        self._recorder: Recorder | None = None
+        self._ledger: PermitLedger | None = None
         self._took_part: set[str] = set()
         self._missing: set[str] = set()
         self._heard_at: dict[str, float] = {}
@@ -112,11 +110,11 @@ class Master:
     def _on_refused(self, msg: Any, **_: Any) -> None:
         self._refuse(msg.data["reason"], msg.data["exit_code"])
 
-    def begin(self, run: Run, budget: Budget | OpenLoop) -> None:
+    def begin(self, recorder: Recorder, budget: Budget | OpenLoop) -> None:
         """Take part in a run: from now on permits and rows are its."""
-        self._run, self._desk = run, PermitLedger(budget, self._grant, self._is_there)
+        self._recorder, self._ledger = recorder, PermitLedger(budget, self._grant, self._is_there)
         if isinstance(budget, OpenLoop):
-            budget.on_ready = self._desk.serve
+            budget.on_ready = self._ledger.serve
         self._took_part.clear()
         self._drain.begin()
         self._is_over = False
@@ -131,50 +129,50 @@ class Master:
 
     def end(self) -> None:
         """The run's files are closed: what still comes from its workers comes too late."""
-        self._run = self._desk = None
+        self._recorder = self._ledger = None
 
     def _grant(self, worker: str, permit: Permit) -> None:
-        data = {"run_id": self._run and self._run.run_id, "permit": list(permit)}
+        data = {"run_id": self._recorder and self._recorder.run_id, "permit": list(permit)}
         self._runner.send_message(GRANT, data, client_id=worker)
 
     def _is_there(self, worker: str) -> bool:
         return now() - self._heard_at.get(worker, 0.0) < SILENCE_S
 
     def _is_of_this_run(self, msg: Any) -> bool:
-        return self._run is not None and msg.data["run_id"] == self._run.run_id
+        return self._recorder is not None and msg.data["run_id"] == self._recorder.run_id
 
     def _on_want(self, msg: Any, **_: Any) -> None:
         self._heard_at[msg.node_id] = now()
-        if self._desk is not None and self._is_of_this_run(msg):
-            self._desk.want(msg.node_id)
+        if self._ledger is not None and self._is_of_this_run(msg):
+            self._ledger.want(msg.node_id)
 
     def _on_unwant(self, msg: Any, **_: Any) -> None:
-        if self._desk is not None and self._is_of_this_run(msg):
-            self._desk.unwant(msg.node_id)
+        if self._ledger is not None and self._is_of_this_run(msg):
+            self._ledger.unwant(msg.node_id)
 
     def _on_back(self, msg: Any, **_: Any) -> None:
-        if self._desk is not None and self._is_of_this_run(msg):
-            self._desk.take_back(msg.node_id, msg.data["number"])
+        if self._ledger is not None and self._is_of_this_run(msg):
+            self._ledger.take_back(msg.node_id, msg.data["number"])
 
     def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         self._heard_at[client_id] = now()
-        if self._run is None or self._desk is None:
+        if self._recorder is None or self._ledger is None:
             return
-        self._desk.serve()
-        if data.get(RUN) != self._run.run_id:
+        self._ledger.serve()
+        if data.get(RUN) != self._recorder.run_id:
             return
         self._took_part.add(client_id)
         if self._took_part >= {worker.id for worker in self._runner.clients.all}:
             self._expect_beats(BEATS)
-        self._receive(self._run, self._desk, client_id, data)
+        self._receive(self._recorder, self._ledger, client_id, data)
 
-    def _receive(self, run: Run, desk: PermitLedger, worker: str, report: dict[str, Any]) -> None:
+    def _receive(self, recorder: Recorder, ledger: PermitLedger, worker: str, report: dict[str, Any]) -> None:
         """Hand on a report with those rows alone whose calls were counted out to this worker."""
         rows = report.get(CALLS, ())
-        report[CALLS] = [cells for cells in rows if _accepts(run, desk, worker, cells)]
-        run.lost["refused_rows"] += len(rows) - len(report[CALLS])
+        report[CALLS] = [cells for cells in rows if _accepts(recorder, ledger, worker, cells)]
+        recorder.lost["refused_rows"] += len(rows) - len(report[CALLS])
         try:
-            run.receive(worker, report)
+            recorder.receive(worker, report)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             _log.error("%s sent a report that can't be read: %r", worker, error)
 
@@ -183,8 +181,8 @@ class Master:
         self._end_ramp_up()
         self._drain.wait()
         self._bury_the_dead()
-        if self._run is not None and self._desk is not None:
-            self._run.lost |= {"calls": self._desk.lost_count, "workers": len(self._took_part & self._missing)}
+        if self._recorder is not None and self._ledger is not None:
+            self._recorder.lost |= {"calls": self._ledger.lost_count, "workers": len(self._took_part & self._missing)}
         self._is_over = True
 
     def _stay_stopped(self, **_: Any) -> None:
@@ -208,5 +206,5 @@ class Master:
         workers = self._runner.clients.all
         living = {worker.id for worker in workers if worker.state != STATE_MISSING}
         self._missing = (self._missing | {worker.id for worker in workers}) - living
-        if self._desk is not None:
-            self._desk.bury(living)
+        if self._ledger is not None:
+            self._ledger.bury(living)

@@ -2,13 +2,11 @@
 
 from typing import Any
 
+from harness.messages import CALLS, CLIENT, HISTOGRAMS, IN_FLIGHT, RUN
 from harness.record.client_load import ClientWatch
 from harness.record.requests_csv import cells_of
 from harness.record.run_histograms import RunHistograms
 from providers.call import Call
-
-RUN, CALLS, PACE, CLIENT = "llm_run", "llm_calls", "llm_pace", "llm_client"
-IN_FLIGHT = "llm_in_flight"
 
 
 class Outbox:
@@ -17,20 +15,20 @@ class Outbox:
     def __init__(self, run_id: str, worker: str, started_at: float) -> None:
         self._run_id, self._worker = run_id, worker
         self._cells: list[list[Any]] = []
-        self._pace = RunHistograms()
+        self._histograms = RunHistograms()
         self._watch = ClientWatch(started_at)
 
     def keep(self, call: Call) -> None:
         call.worker = self._worker
         self._cells.append(cells_of(call))
-        self._pace.add(call)
+        self._histograms.add(call)
         self._watch.saw_lag(call.lag_s)
 
     def fill(self, report: dict[str, Any], in_flight: int) -> None:
         """Move everything into a report to the master."""
         report[RUN], report[IN_FLIGHT] = self._run_id, in_flight
         report[CALLS], self._cells = self._cells, []
-        report[PACE], self._pace = self._pace.packed(), RunHistograms()
+        report[HISTOGRAMS], self._histograms = self._histograms.packed(), RunHistograms()
         report[CLIENT] = self._watch.take()
 
     def close(self) -> None:

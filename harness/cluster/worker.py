@@ -8,12 +8,11 @@ from typing import Any, cast
 import locust.runners
 
 from harness.cluster.clock import MasterClock
-from harness.cluster.drain import CUT, DRAIN, DRAINED
-from harness.cluster.master import BACK, GRANT, PREPARED, REFUSED, UNWANT, WANT
 from harness.cluster.outbox import Outbox
 from harness.errors import CannotStart, UsageError
 from harness.load.closed_loop import Budget
 from harness.load.permits import PermitQueue
+from harness.messages import BACK, CUT, DRAIN, DRAINED, GRANT, PREPARED, REFUSED, UNWANT, WANT
 from harness.plan.keys import secrets_of
 from harness.plan.plan import Plan, plan_of
 from harness.plan.target import Options, ProviderClasses
@@ -40,7 +39,7 @@ class Worker:
         self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
         self._outbox: Outbox | None = None
         self._run_id: str | None = None
-        self._room: PermitQueue | None = None
+        self._queue: PermitQueue | None = None
         self._permits: Budget | PermitQueue | None = None
         self._runner = environment.runner
         self._clock = MasterClock(environment.runner)
@@ -71,8 +70,8 @@ class Worker:
         self._runner.last_heartbeat_timestamp = time.time()
 
     def grant(self, msg: Any, **_: Any) -> None:
-        if self._room is not None and msg.data["run_id"] == self._run_id:
-            self._room.grant(Permit(*msg.data["permit"]))
+        if self._queue is not None and msg.data["run_id"] == self._run_id:
+            self._queue.grant(Permit(*msg.data["permit"]))
 
     def close_permits(self, **_: Any) -> None:
         """Let no call begin any more, not even of a user that starts only now."""
@@ -129,10 +128,10 @@ class Worker:
         client = client_of(plan, self._classes[plan.settings.provider], self._secrets)
         run_id, started_at = given.run_id, self._started_at(given)
         self._outbox = Outbox(run_id, self._name, started_at)
-        self._run_id, self._room = run_id, None
+        self._run_id, self._queue = run_id, None
         if plan.is_counted_out:
-            self._room = PermitQueue(started_at, self._want, self._unwant, self._give_back)
-        self._permits = self._room or Budget(None, lambda: None)
+            self._queue = PermitQueue(started_at, self._want, self._unwant, self._give_back)
+        self._permits = self._queue or Budget(None, lambda: None)
         stream = runner.worker_index + 1
         start = RunStart(run_id, datetime.fromtimestamp(given.run_began_at, UTC), started_at)
         return CallSession(plan, client, start, self._secrets, self._permits, self._outbox.keep, stream)

@@ -107,8 +107,8 @@ class PermitQueue:
     """Where a process's users wait for a permit, and for its time.
 
     started_at    the run's start on this process's clock, from which a permit's time counts
-    want, unwant  ask the desk for a permit, ask for one less
-    back          gives the desk a permit back
+    want, unwant  ask the ledger for a permit, ask for one less
+    back          gives the ledger a permit back
     on_end        is told the number of each call that has ended
     """
 

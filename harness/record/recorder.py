@@ -10,14 +10,13 @@ from typing import Any
 
 from locust.env import Environment
 
-from harness.cluster.outbox import CALLS, CLIENT, IN_FLIGHT, PACE
+from harness.messages import CALLS, CLIENT, HISTOGRAMS, IN_FLIGHT
 from harness.plan.plan import Plan
 from harness.record.client_load import ClientFigures, ClientWatch
 from harness.record.folder import Results, new_run_id, writable
 from harness.record.locust_csv import LocustCSV
 from harness.record.requests_csv import COLUMNS, REQUEST, Records, cells_of
 from harness.record.run_histograms import RunHistograms
-from harness.run.early_end import Ended
 from providers.call import Call
 from wire.exchange import now
 
@@ -28,7 +27,7 @@ START_S, LATENCY_S = COLUMNS.index("start_s"), COLUMNS.index("latency_s")
 _log = logging.getLogger("llm")
 
 
-class Run:
+class Recorder:
     """Keeps a run's calls on disk as they end, and makes its summary from the rows when the last has ended.
 
     A disk that takes no more costs no call: what could not be written is counted in the summary all the same,
@@ -51,19 +50,19 @@ class Run:
             self._results.write_json("run.json", self._facts)
             self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)
         self._unwritten: list[list[Any]] = []
-        self.pace = RunHistograms()
+        self.histograms = RunHistograms()
         self._watch = ClientWatch(self.started_at)
         self._client = ClientFigures()
         self._received = 0
         self._in_flight: dict[str, int] = {}
         self.lost = {"calls": 0, "workers": 0, "refused_rows": 0}
-        self.ended: Ended = {"early": False, "why": None}
+        self.why_early: str | None = None
         self._calls_s = (math.inf, 0.0)
         self.on_row: Callable[[list[Any]], None] = lambda cells: None
 
     def keep(self, call: Call) -> None:
         """Write a call's row, and count it."""
-        self.pace.add(call)
+        self.histograms.add(call)
         self._watch.saw_lag(call.lag_s)
         self._write(cells_of(call))
 
@@ -71,7 +70,7 @@ class Run:
         """Write and count what a worker has sent."""
         for cells in report.get(CALLS, ()):
             self._write(self._numbered(cells))
-        self.pace.merge(report.get(PACE, []))
+        self.histograms.merge(report.get(HISTOGRAMS, []))
         self._in_flight[worker] = int(report.get(IN_FLIGHT, 0))
         if CLIENT in report:
             self._client.add(worker, report[CLIENT])
@@ -90,8 +89,12 @@ class Run:
         """Return how many calls the workers were making when they last told."""
         return sum(self._in_flight.values())
 
-    def finish(self) -> dict[str, Any]:
-        """Close the files and return the summary, which also stands in PREFIX_summary.json."""
+    def finish(self, why_early: str | None = None) -> dict[str, Any]:
+        """Close the files and return the summary, which also stands in PREFIX_summary.json.
+
+        why_early  why the run ended before its time, if it did
+        """
+        self.why_early = why_early
         self._client.add("here", self._watch.take())
         self._watch.stop()
         summary = self._summary()
@@ -118,7 +121,7 @@ class Run:
         except rows.UnreadableRows:
             table, damage = rows.frame(COLUMNS, []), rows.Damage()
         if (missing := self._records.row_count - len(table)) > 0:
-            self.ended = {"early": True, "why": f"{missing} rows were lost with their file"}
+            self.why_early = f"{missing} rows were lost with their file"
         if self._unwritten:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
         observed = self._observed()
@@ -127,7 +130,12 @@ class Run:
 
     def _observed(self) -> dict[str, Any]:
         client = self._client.conclude(self._calls_s)
-        return {"itl_s": self.pace.itl_s(), "client": client, "lost": self.lost, "ended": self.ended}
+        return {
+            "itl_s": self.histograms.itl_s(),
+            "client": client,
+            "lost": self.lost,
+            "ended": {"early": self.why_early is not None, "why": self.why_early},
+        }
 
     def _numbered(self, cells: list[Any]) -> list[Any]:
         """Without a count, workers number their calls for themselves: here they get a number of the run's."""

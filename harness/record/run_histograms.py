@@ -1,4 +1,4 @@
-"""What the answers' pace is, live and at a run's end: histograms of latency, TTFT, TPOT and every gap (ITL)."""
+"""How a run's answers come, live and at its end: histograms of latency, TTFT, TPOT and every gap (ITL)."""
 
 from collections import defaultdict
 from dataclasses import dataclass

@@ -9,35 +9,35 @@ from harness.load.open_loop import OpenLoop
 from harness.load.permits import PermitLedger, PermitQueue
 from harness.plan.plan import Plan
 from harness.record.dropped import dropped_call, tell_locust
-from harness.record.recorder import Run
+from harness.record.recorder import Recorder
 from providers.permit import Permit
 
 HERE = "here"
 
 
-def budget_of(plan: Plan, run: Run, environment: Any, on_spent: Callable[[], None]) -> Budget | OpenLoop:
+def budget_of(plan: Plan, recorder: Recorder, environment: Any, on_spent: Callable[[], None]) -> Budget | OpenLoop:
     """Return what a plan's calls are counted out by; `on_spent` is called when the last of them has ended."""
     if plan.schedule is None:
         return Budget(plan.warmup_calls + plan.calls if plan.calls else None, on_spent)
 
     def drop(permit: Permit) -> None:
-        call = dropped_call(run.run_id, plan.settings, permit, run.began_at)
-        run.keep(call)
+        call = dropped_call(recorder.run_id, plan.settings, permit, recorder.began_at)
+        recorder.keep(call)
         tell_locust(environment, call)
 
     times = islice(plan.schedule.times(plan.seed), plan.calls)
-    return OpenLoop(times, plan.warmup_calls, plan.settings.timeout_s, run.started_at, drop, on_spent)
+    return OpenLoop(times, plan.warmup_calls, plan.settings.timeout_s, recorder.started_at, drop, on_spent)
 
 
-def room_here(open_loop: OpenLoop, started_at: float) -> PermitQueue:
-    """Return a waiting room for the users of this process, with a desk of its own."""
-    desk = PermitLedger(open_loop, lambda _, permit: room.grant(permit))
-    room = PermitQueue(
+def queue_here(open_loop: OpenLoop, started_at: float) -> PermitQueue:
+    """Return a permit queue for the users of this process, with a ledger of its own."""
+    ledger = PermitLedger(open_loop, lambda _, permit: queue.grant(permit))
+    queue = PermitQueue(
         started_at,
-        want=lambda: desk.want(HERE),
-        unwant=lambda: desk.unwant(HERE),
-        back=lambda number: desk.take_back(HERE, number),
-        on_end=lambda number: desk.end(HERE, number),
+        want=lambda: ledger.want(HERE),
+        unwant=lambda: ledger.unwant(HERE),
+        back=lambda number: ledger.take_back(HERE, number),
+        on_end=lambda number: ledger.end(HERE, number),
     )
-    open_loop.on_ready = desk.serve
-    return room
+    open_loop.on_ready = ledger.serve
+    return queue

@@ -1,18 +1,11 @@
 """Whether a run ended before its time although nobody had asked for that, and why."""
 
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from harness.plan.plan import Plan
 
 TOLERANCE_S, TOLERANCE = 1.0, 0.05
 """Locust's timer for --run-time starts a moment before the run: it may be over by that much earlier."""
-
-
-class Ended(TypedDict):
-    """What the summary is told: whether the run ended early, and why."""
-
-    early: bool
-    why: str | None
 
 
 class End(NamedTuple):
@@ -32,13 +25,8 @@ class End(NamedTuple):
     workers_gone: int
 
 
-def ended(plan: Plan, end: End) -> Ended:
-    """Compare how a run ended with its -i, -t and schedule."""
-    why = _why_early(plan, end)
-    return {"early": why is not None, "why": why}
-
-
-def _why_early(plan: Plan, end: End) -> str | None:
+def why_early(plan: Plan, end: End) -> str | None:
+    """Return why a run ended before its -i, -t or schedule, in words; `None` if it did not."""
     if end.asked:
         return None
     if end.workers_gone:

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from harness.cluster.master import Master
+from harness.load.closed_loop import Budget
 from harness.load.open_loop import OpenLoop, Standing
 from harness.load.permits import PermitQueue
 from harness.plan.plan import Plan
-from harness.record.recorder import Run
+from harness.record.recorder import Recorder
 from harness.run import early_end
-from harness.run.counting import budget_of, room_here
+from harness.run.counting import budget_of, queue_here
 from harness.run.early_end import End
 from harness.run.gates import FailFast
 from harness.run.session import CallSession, RunStart
@@ -21,40 +21,40 @@ from summary.vocabulary import Summary
 from wire.exchange import now
 
 
-class Trial:
+class Run:
     """Made at Locust's `test_start`. `end` stops the test, from within. Raises `UsageError` if no file can be made."""
 
     def __init__(self, plan: Plan, environment: Any, end: Callable[[], None]) -> None:
         given = environment.parsed_options
         self.plan = plan
-        self.run = Run(plan, environment, given.results_prefix, given.full_history)
+        self.recorder = Recorder(plan, environment, given.results_prefix, given.full_history)
         self._environment, self._end = environment, end
         self._is_spent = self._fails_fast = False
         self._stopped_at: float | None = None
-        self._budget = budget_of(plan, self.run, environment, self._spend)
-        self._room: PermitQueue | None = None
+        self._budget = budget_of(plan, self.recorder, environment, self._spend)
+        self._queue: PermitQueue | None = None
         self._live_line: LiveLine | None = None
         if plan.fail_fast:
-            self.run.on_row = FailFast(plan, self._fail_fast).see
+            self.recorder.on_row = FailFast(plan, self._fail_fast).see
 
     def describe_to_workers(self) -> None:
         """Add to the options, which Locust sends to its workers, what they need to know of this run."""
         given = self._environment.parsed_options
-        given.run_id, given.run_seed = self.run.run_id, str(self.plan.seed)
-        given.run_started_at, given.run_began_at = self.run.started_at, self.run.began_at.timestamp()
+        given.run_id, given.run_seed = self.recorder.run_id, str(self.plan.seed)
+        given.run_started_at, given.run_began_at = self.recorder.started_at, self.recorder.began_at.timestamp()
 
-    def hand_to(self, master: Master) -> None:
-        """Let a master's workers make the calls."""
-        master.begin(self.run, self._budget)
-        self._show_progress(self.run.in_flight)
+    def hand_to(self, begin: Callable[[Recorder, Budget | OpenLoop], None]) -> None:
+        """Let a master's workers make the calls: `begin` is what tells the master."""
+        begin(self.recorder, self._budget)
+        self._show_progress(self.recorder.in_flight)
 
     def session(self, client: Any, secrets: Secrets) -> CallSession:
         """Return the session for users of this process, which make the calls."""
-        run, budget = self.run, self._budget
-        permits = room_here(budget, run.started_at) if isinstance(budget, OpenLoop) else budget
-        self._room = permits if isinstance(permits, PermitQueue) else None
-        start = RunStart(run.run_id, run.began_at, run.started_at)
-        session = CallSession(self.plan, client, start, secrets, permits, run.keep)
+        recorder, budget = self.recorder, self._budget
+        permits = queue_here(budget, recorder.started_at) if isinstance(budget, OpenLoop) else budget
+        self._queue = permits if isinstance(permits, PermitQueue) else None
+        start = RunStart(recorder.run_id, recorder.began_at, recorder.started_at)
+        session = CallSession(self.plan, client, start, secrets, permits, recorder.keep)
         session.alone = self.plan.load["num_users"] in (None, 1)
         self._show_progress(lambda: session.in_flight)
         return session
@@ -68,8 +68,8 @@ class Trial:
         """Let no call begin any more."""
         self._stopped_at = self._stopped_at or now()
         self._budget.close()
-        if self._room is not None:
-            self._room.close()
+        if self._queue is not None:
+            self._queue.close()
 
     def standing(self) -> Standing | None:
         """Return how an open loop keeps its schedule."""
@@ -79,10 +79,9 @@ class Trial:
         """Close the files and return the summary; see `harness.run.early_end.End` for what it is to know."""
         if self._live_line is not None:
             self._live_line.stop()
-        lasted_s = (self._stopped_at or now()) - self.run.started_at
-        end = End(asked or self._fails_fast, self._is_spent, lasted_s, self.run.row_count, workers_gone)
-        self.run.ended = early_end.ended(self.plan, end)
-        return self.run.finish()
+        lasted_s = (self._stopped_at or now()) - self.recorder.started_at
+        end = End(asked or self._fails_fast, self._is_spent, lasted_s, self.recorder.row_count, workers_gone)
+        return self.recorder.finish(early_end.why_early(self.plan, end))
 
     def _spend(self) -> None:
         self._is_spent = True
@@ -96,5 +95,7 @@ class Trial:
         given = self._environment.parsed_options
         if live_line.wanted(given):
             standing = self._budget.standing if isinstance(self._budget, OpenLoop) else None
-            progress = Progress(self.plan, self._environment.stats, self.run.pace, given.run_time, in_flight, standing)
+            progress = Progress(
+                self.plan, self._environment.stats, self.recorder.histograms, given.run_time, in_flight, standing
+            )
             self._live_line = LiveLine(progress.line)

@@ -1,4 +1,4 @@
-"""The web UI's tab "LLM", beside Locust's statistics: what a stream's pace is, by model, live."""
+"""The web UI's tab "LLM", beside Locust's statistics: what a stream's histograms is, by model, live."""
 
 import csv
 import io
@@ -47,28 +47,28 @@ def tab_of(web_ui: Any, base_path: str, latest: Callable[[], RunHistograms | Non
     return Tab("llm", "LLM", TITLES, lambda: rows_of(latest()))
 
 
-def rows_of(pace: RunHistograms | None) -> list[Row]:
+def rows_of(histograms: RunHistograms | None) -> list[Row]:
     """Return what the page's table shows, a row a model; none before the first run, or without streams."""
-    return [_row(pace, name) for name in pace.names()] if pace else []
+    return [_row(histograms, name) for name in histograms.names()] if histograms else []
 
 
-def as_csv(pace: RunHistograms | None) -> str:
+def as_csv(histograms: RunHistograms | None) -> str:
     """Return the same as CSV, in seconds, as in every other file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    if pace is not None:
-        writer.writerows([quoted(name), *_figures(pace, name, float)] for name in pace.names())
+    if histograms is not None:
+        writer.writerows([quoted(name), *_figures(histograms, name, float)] for name in histograms.names())
     return text.getvalue()
 
 
-def _row(pace: RunHistograms, name: str) -> Row:
-    in_ms = _figures(pace, name, lambda value_s: float(f"{1000 * value_s:.4g}"))
+def _row(histograms: RunHistograms, name: str) -> Row:
+    in_ms = _figures(histograms, name, lambda value_s: float(f"{1000 * value_s:.4g}"))
     return {**dict(zip(TITLES, [name, *in_ms], strict=True)), "safe_name": name}
 
 
-def _figures(pace: RunHistograms, name: str, shown: Callable[[float], float]) -> list[float | str]:
+def _figures(histograms: RunHistograms, name: str, shown: Callable[[float], float]) -> list[float | str]:
     """Return the columns behind the name; a figure that was not observed is an empty cell."""
-    histograms = [pace.of(name, f"{figure}_s") for figure in FIGURES]
-    times = [shown(seen.percentile(at)) if len(seen) else "" for seen in histograms for at in PERCENTILES.values()]
-    return [len(histograms[0]), *times, round(pace.output_tokens_per_s(name), 1)]
+    of_figures = [histograms.of(name, f"{figure}_s") for figure in FIGURES]
+    times = [shown(seen.percentile(at)) if len(seen) else "" for seen in of_figures for at in PERCENTILES.values()]
+    return [len(of_figures[0]), *times, round(histograms.output_tokens_per_s(name), 1)]

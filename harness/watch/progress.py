@@ -22,13 +22,13 @@ class Progress:
         self,
         plan: Plan,
         stats: Any,
-        pace: RunHistograms,
+        histograms: RunHistograms,
         run_time_s: int | None,
         in_flight: Callable[[], int],
         standing: Callable[[], Standing] | None = None,
     ) -> None:
         self._standing = standing
-        self._plan, self._total, self._pace, self._run_time_s = plan, stats.total, pace, run_time_s
+        self._plan, self._total, self._histograms, self._run_time_s = plan, stats.total, histograms, run_time_s
         self._in_flight = in_flight
         self._name = f"{plan.settings.api} {plan.settings.model}"
         self._began_at, self._rate = now(), Rate()
@@ -65,5 +65,5 @@ class Progress:
         return [f"{asked} asked, {delivered} delivered, {waiting} waiting, {dropped} dropped"]
 
     def _median(self, title: str, figure: str) -> list[str]:
-        seen = self._pace.of(self._name, figure)
+        seen = self._histograms.of(self._name, figure)
         return [f"{title} {seen.percentile(0.5):.3g} s"] if len(seen) else []
