@@ -14,7 +14,9 @@ from typing import Any
 
 from summary.cells import printable
 from summary.figures import summarise
+from summary.gates import gate, slo
 from summary.gates.language import BadCondition
+from summary.gates.verdict import breaches
 from summary.render.render import RENDERERS
 from summary.rows import locust_stats, rows
 from summary.rows.losses import losses
@@ -64,10 +66,12 @@ def summary_of(path: Path, **conditions: Any) -> Summary:
     written = read_json(file.with_name(prefix + SUMMARY))
     run = read_json(file.with_name(prefix + RUN))
     run["options"] = {**(run.get("options") or {}), **{name: value for name, value in conditions.items() if value}}
+    level = slo.parse(run["options"]["slo"]) if run["options"].get("slo") else None
+    gates = [gate.parse(text) for text in run["options"].get("fail_if") or ()]
     table, damage = rows.read_with_damage(file)
     observed = {name: written.get(name) for name in OBSERVED}
     observed["rows"] = losses(table, damage, run, observed, written)
-    summary = summarise(table, run, observed)
+    summary = summarise(table, run, observed, level, gates)
     return summary if written else {**summary, "cut_off": True}
 
 
@@ -140,10 +144,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _tell_breaches(summary: Summary) -> int:
     """Write a line a breach, and return how many there are."""
-    breaches = [gate for gate in summary["gates"] if gate["breached"]]
-    for gate in breaches:
-        _say(f"breach: {gate['gate']}: {gate['reason']}")
-    return len(breaches)
+    lines = breaches(summary)
+    for line in lines:
+        _say(line)
+    return len(lines)
 
 
 def _refuse(reason: str) -> int:

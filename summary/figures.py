@@ -1,5 +1,6 @@
 """The summary of a run, from its rows; the figures of a single call are defined in `providers.call`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -7,19 +8,23 @@ import pandas as pd
 from summary import calls, evidence, failures
 from summary import punctuality as open_loop
 from summary.error_adjusted import error_adjusted
-from summary.gates import gate as gates
-from summary.gates import slo
-from summary.gates import verdict as verdicts
+from summary.gates.gate import Gate
+from summary.gates.slo import Slo, service_level
+from summary.gates.verdict import judge
 from summary.validity.verdict import verdict_on
 from summary.vocabulary import TOKENS, Summary
 
 
-def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any]) -> Summary:
+def summarise(
+    rows: pd.DataFrame, run: Summary, observed: Summary, level: Slo | None = None, gates: Sequence[Gate] = ()
+) -> Summary:
     """Return the summary of a run.
 
     rows      a row a call (see `providers.call`); warm-up calls are in no figure but `warmup_count`
     run       what PREFIX_run.json holds: the run's id, host, options, versions, seed; {} if it is lost
     observed  see `summary.vocabulary.OBSERVED`; {} if it is lost
+    level     what each call should meet
+    gates     what the run should not meet: here, and nowhere else, they are judged
 
     lost                      workers that died, and the calls that -i had counted out to them: sent, perhaps, and never
                               heard of again
@@ -44,7 +49,6 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
     """
     rows, warmup_count = measured(rows)
     options = run.get("options") or {}
-    level = slo.parse(options["slo"]) if options.get("slo") else None
     summary = {
         **{name: run.get(name) or _only(rows, name) for name in ("run_id", "provider", "model", "api", "mode")},
         **{name: run.get(name) for name in ("stream", "host", "files")},
@@ -56,7 +60,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         **{name: observed.get(name) for name in ("rows", "ended")},
         **open_loop.punctuality(rows, options.get("rate_stages")),
         **calls.rates(rows),
-        **slo.service_level(rows, level),
+        **service_level(rows, level),
         **calls.times(rows),
         "latency_error_adjusted_s": _error_adjusted(rows),
         "itl_s": observed.get("itl_s"),
@@ -75,12 +79,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
     summary["verdict"] = verdict_on(summary)
-    return {**summary, "gates": _gates(summary, options.get("fail_if"))}
-
-
-def _gates(summary: Summary, texts: list[str] | None) -> list[Summary]:
-    judged = [verdicts.judge(gates.parse(text), summary) for text in texts or ()]
-    return [verdict.facts() for verdict in judged]
+    return {**summary, "gates": [judge(gate, summary).facts() for gate in gates]}
 
 
 def _client(rows: pd.DataFrame, seen: Summary | None) -> Summary | None:

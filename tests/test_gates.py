@@ -27,6 +27,11 @@ def verdict(text: str, **changes: Any) -> Verdict:
     return judge(parse(text), a_summary(**changes))
 
 
+def line(text: str, **changes: Any) -> str:
+    found = verdict(text, **changes)
+    return f"{'breach' if found.breached else 'ok'}: {found.gate.text}: {found.reason}"
+
+
 @pytest.mark.parametrize(
     ("text", "value", "samples"),
     [
@@ -53,7 +58,7 @@ def test_a_gate_is_about_its_figure_of_the_summary(text: str, value: float, samp
 
 
 @pytest.mark.parametrize(
-    ("text", "line"),
+    ("text", "expected"),
     [
         ("p95 > 2", "breach: p95>2: p95 is 2.413 s (400 samples)"),
         ("p95>3", "ok: p95>3: p95 is 2.413 s (400 samples)"),
@@ -70,8 +75,8 @@ def test_a_gate_is_about_its_figure_of_the_summary(text: str, value: float, samp
         ("error_adjusted_p95>9", "breach: error_adjusted_p95>9: error_adjusted_p95 is infinite (500 samples)"),
     ],
 )
-def test_a_verdict_is_one_line_in_the_figures_unit(text: str, line: str) -> None:
-    assert verdict(text).line == line
+def test_a_verdict_is_one_line_in_the_figures_unit(text: str, expected: str) -> None:
+    assert line(text) == expected
 
 
 @pytest.mark.parametrize(("text", "needed"), [("p95>9", 20), ("latency_p99>9", 100), ("p95<0.1", 20)])
@@ -91,7 +96,7 @@ def test_each_figure_counts_its_own_samples() -> None:
 
 
 def test_few_samples_are_enough_for_all_other_figures() -> None:
-    assert verdict("max>3", success_count=1).line == "breach: max>3: max is 4.000 s (1 sample)"
+    assert line("max>3", success_count=1) == "breach: max>3: max is 4.000 s (1 sample)"
     assert not verdict("error_rate>50%", success_count=1, failure_count=0).breached
 
 

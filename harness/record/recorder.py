@@ -126,7 +126,7 @@ class Recorder:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
         observed = self._observed()
         observed["rows"] = losses(table, damage, self._facts, observed, written={})
-        return summarise(table, self._facts, observed)
+        return summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)
 
     def _observed(self) -> dict[str, Any]:
         client = self._client.conclude(self._calls_s)

@@ -1,4 +1,4 @@
-"""Gates at work: a run that can't pass any more is ended early, and every breach is told."""
+"""Gates at work: a run that can't pass any more ends early, and every breach is reported."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ from harness.record.folder import writable
 from harness.record.requests_csv import COLUMNS
 from summary.gates.early_stop import Seal
 from summary.gates.junit import OPENING, as_junit
-from summary.gates.verdict import judge
+from summary.gates.verdict import breaches
 from summary.vocabulary import Summary
 
 _log = logging.getLogger("llm")
@@ -39,19 +39,17 @@ class FailFast:
 
 
 def passes(plan: Plan, summary: Summary) -> bool:
-    """Judge a run: each breach is a line on stderr, and all verdicts stand in the JUnit file, if one is wanted.
+    """Report how a run was judged: a line on stderr for each breach, and all verdicts in the JUnit file, if wanted.
 
     Raises `UsageError` if that can't be written.
     """
-    verdicts = [judge(gate, summary) for gate in plan.gates]
-    for verdict in verdicts:
-        if verdict.breached:
-            sys.stderr.write(f"{verdict.line}\n")
+    lines = breaches(summary)
+    sys.stderr.writelines(f"{line}\n" for line in lines)
     if plan.junit:
         _spare_others(plan.junit)
         with writable(plan.junit), open_outlet(plan.junit, os.O_TRUNC) as file:
-            file.write(as_junit(verdicts, summary))
-    return not any(verdict.breached for verdict in verdicts)
+            file.write(as_junit(summary))
+    return not lines
 
 
 def check_junit(path: Path) -> None:

@@ -28,10 +28,6 @@ class Verdict:
     samples: int
     reason: str
 
-    @property
-    def line(self) -> str:
-        return f"{'breach' if self.breached else 'ok'}: {self.gate.text}: {self.reason}"
-
     def facts(self) -> Summary:
         """Return it as the summary has it; an infinite value, which JSON lacks, is `None` there."""
         value = None if self.value is None or math.isinf(self.value) else self.value
@@ -51,6 +47,11 @@ def judge(gate: Gate, summary: Summary) -> Verdict:
     breached = doubt is not None or gate.condition.holds(value)
     reason = doubt or _finding(gate, value or 0, samples)
     return Verdict(gate, breached, value, samples, reason + _reservation(gate, summary))
+
+
+def breaches(summary: Summary) -> list[str]:
+    """Return a line for each gate of a judged run that was breached."""
+    return [f"breach: {gate['gate']}: {gate['reason']}" for gate in summary["gates"] if gate["breached"]]
 
 
 def _value(gate: Gate, summary: Summary) -> float | None:
