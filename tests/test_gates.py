@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from summary.gates.gate import FIGURES, parse
-from summary.gates.language import BadCondition, Need
+from summary.gates.gate import SUBJECTS, parse
+from summary.gates.language import BadCondition
 from summary.gates.verdict import Verdict, judge
+from summary.registry import Need
 
 LATENCY_S = {"min": 0.5, "avg": 1.0, "median": 0.9, "p95": 2.4131, "p99": 3.5, "max": 4.0}
 
@@ -84,7 +85,7 @@ def test_a_percentile_of_too_few_samples_is_a_breach_whatever_it_is(text: str, n
     assert not verdict(text, success_count=needed).breached
     found = verdict(text, success_count=needed - 1)
     assert found.breached
-    assert found.reason == f"too few samples ({needed - 1}): {found.gate.figure.path[-1]} needs {needed}"
+    assert found.reason == f"too few samples ({needed - 1}): {found.gate.statistic} needs {needed}"
 
 
 def test_each_figure_counts_its_own_samples() -> None:
@@ -168,4 +169,4 @@ def test_an_unknown_figure_is_refused_with_a_hint() -> None:
 
 def test_the_plain_statistics_are_those_of_latency() -> None:
     for name in ("min", "avg", "median", "p50", "p95", "p99", "max"):
-        assert FIGURES[name] == FIGURES[f"latency_{name}"]
+        assert SUBJECTS[name] == SUBJECTS[f"latency_{name}"]

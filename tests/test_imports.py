@@ -19,8 +19,8 @@ MAY_IMPORT = {
     "locustfile": {"harness", "providers"},
 }
 HARNESS = "errors messages encodings secrets exit_code process load plan record watch run cluster harness"
-SUMMARY = """vocabulary cells confidence calls error_adjusted failures evidence validity gates punctuality figures rows
-             render"""
+SUMMARY = """vocabulary registry cells confidence calls error_adjusted failures evidence validity gates punctuality
+             figures rows render"""
 FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}
 """The rooms of a part, each of which knows only those before it."""
 
@@ -31,7 +31,7 @@ RELATED_PROVIDERS = {
     "bedrock": {"bedrock_families"},
 }
 SHARED_BY_PROVIDERS = {"answers", "call", "permit", "settings", "user"}
-STDLIB_ONLY = ("finishes.py", "providers/call.py", "wire/exchange.py", "seeds.py")
+STDLIB_ONLY = ("finishes.py", "providers/call.py", "wire/exchange.py", "seeds.py", "summary/registry.py")
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
 
 

@@ -50,11 +50,11 @@ RENDERERS: dict[str, Callable[[Summary], str]] = {"table": as_table, "json": as_
 def _parts(summary: Summary) -> Iterator[Table]:
     yield facts(summary)
     if summary["success_count"]:
-        yield tables.distributions(summary)
+        yield from tables.distributions(summary)
     if summary.get("stages"):
         yield tables.stages(summary["stages"])
-        if services := tables.stage_services(summary["stages"]):
-            yield services
+        if further := tables.further_of_stages(summary["stages"]):
+            yield further
     if summary.get("gates"):
         yield tables.gates(summary["gates"])
     if summary.get("verdict"):

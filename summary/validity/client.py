@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from summary.registry import over
 from summary.validity.finding import (
     FAILURES,
     LATENCY,
@@ -37,7 +38,8 @@ CPU_LIMIT = 0.9
 MATERIAL = 0.1
 """A lateness below a tenth of a figure is lost in it."""
 
-FIRSTS, GAPS = ("ttft_s", "ttfv_s", "tpot_s"), ("itl_s",)
+GAPS = over("gaps")
+FIRSTS = tuple(name for name in PACE if name not in GAPS)
 """What a joined first read touches, and what any joined read does."""
 
 ADVICE = "use --processes or fewer users"
