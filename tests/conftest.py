@@ -26,9 +26,11 @@ SCRUBBED = (
 
 GROUPS = {
     "workers": ("distributed", "network_namespaces"),
-    "processes": ("exit_codes", "gates_run", "outputs", "runs_with_streams", "secrets", "signals", "web_ui"),
+    "processes": (
+        "exit_codes", "gates_run", "outputs", "runs_with_streams", "secrets", "signals", "toy_figure", "web_ui",
+    ),
     "commands": ("live_line", "menus", "readme"),
-}
+}  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,7 +44,8 @@ def passes(plan: Plan, summary: Summary) -> bool:
     Raises `UsageError` if that can't be written.
     """
     lines = breaches(summary)
-    sys.stderr.writelines(f"{line}\n" for line in lines)
+    for line in lines:  # A lost terminal costs no line and no verdict: `write` alone is guarded.
+        sys.stderr.write(f"{line}\n")
     if plan.junit:
         _spare_others(plan.junit)
         with writable(plan.junit), open_outlet(plan.junit, os.O_TRUNC) as file:

@@ -53,8 +53,7 @@ def _parts(summary: Summary) -> Iterator[Table]:
         yield from tables.distributions(summary)
     if summary.get("stages"):
         yield tables.stages(summary["stages"])
-        if further := tables.further_of_stages(summary["stages"]):
-            yield further
+        yield from tables.further_of_stages(summary["stages"])
     if summary.get("gates"):
         yield tables.gates(summary["gates"])
     if summary.get("verdict"):

@@ -1,12 +1,16 @@
 """The tables of a summary that follow its facts: distributions, stages, gates, and whether it can be believed."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from summary.registry import CI_NEEDS, NAMED, PERCENTILES, SAMPLES_NEEDED, STATISTICS, UNITS, Figure, Kind, used
 from summary.vocabulary import Summary
+
+StageColumn = tuple[str, Callable[[Summary], str]]
+FURTHER_COLUMNS = 5
+"""More of them don't fit beside each other."""
 
 TOO_FEW = "*"
 INFINITE = "∞"
@@ -60,43 +64,46 @@ def _interval(figure: Figure, ends: list[float] | None) -> str:
 
 def stages(stages: list[Summary]) -> Table:
     """One line a stage: what was asked for, what came of it; latencies in seconds, starred as above."""
-    table = Table(min_width=64)
-    for name in ("stage", "calls/s", "delivered", "calls", "failed", *PERCENTILES, "sched. p99"):
-        table.add_column(name, justify="right")
     latency, scheduled = NAMED["latency_s"], NAMED["latency_from_schedule_s"]
-    for stage in stages:
-        table.add_row(
-            str(stage["stage"]), _rates(stage), _cell("rate", stage.get("delivered_rps")), str(stage["total_requests"]),
-            str(stage["failure_count"]), *(_starred(latency, stage["latency_s"], name) for name in PERCENTILES),
-            _starred(scheduled, stage.get("latency_from_schedule_s") or {}, "p99"),
-        )  # fmt: skip
-    return table
+    return _of_stages(
+        stages,
+        [
+            ("calls/s", _rates),
+            ("delivered", lambda stage: _cell("rate", stage.get("delivered_rps"))),
+            ("calls", lambda stage: str(stage["total_requests"])),
+            ("failed", lambda stage: str(stage["failure_count"])),
+            *((name, _starred_in(latency, name)) for name in PERCENTILES),
+            ("sched. p99", _starred_in(scheduled, "p99")),
+        ],
+    )
 
 
-def further_of_stages(stages: list[Summary]) -> Table | None:
-    """One line a stage: TTFT, in seconds, goodput and what else is a stage's; `None` if the run has none of them."""
-    figures = [
-        figure for figure in used("stage", "ttft_s", "goodput_rps") if any(figure.name in stage for stage in stages)
-    ]
-    if not figures:
-        return None
+def further_of_stages(stages: list[Summary]) -> Iterator[Table]:
+    """One line a stage: TTFT, in seconds, goodput and what else is known of stages; as many tables as are needed."""
+    known = {name for stage in stages for name in stage}
+    figures = [figure for figure in used("stage", "ttft_s", "goodput_rps") if figure.name in known]
+    columns = [column for figure in figures for column in _stage_columns(figure)]
+    for first in range(0, len(columns), FURTHER_COLUMNS):
+        yield _of_stages(stages, columns[first : first + FURTHER_COLUMNS])
+
+
+def _of_stages(stages: list[Summary], columns: Sequence[StageColumn]) -> Table:
     table = Table(min_width=64)
-    for name in ("stage", *(name for figure in figures for name in _stage_titles(figure))):
-        table.add_column(name, justify="right")
+    for title in ("stage", *(title for title, _ in columns)):
+        table.add_column(title, justify="right")
     for stage in stages:
-        table.add_row(str(stage["stage"]), *(cell for figure in figures for cell in _stage_cells(figure, stage)))
+        table.add_row(str(stage["stage"]), *(cell(stage) for _, cell in columns))
     return table
 
 
-def _stage_titles(figure: Figure) -> list[str]:
-    return [f"{figure.title} {name}" for name in PERCENTILES] if figure.over else [figure.title]
-
-
-def _stage_cells(figure: Figure, stage: Summary) -> list[str]:
-    value = stage.get(figure.name)
+def _stage_columns(figure: Figure) -> list[StageColumn]:
     if figure.over:
-        return [_starred(figure, value or {}, name) for name in PERCENTILES]
-    return [_cell(figure.kind, value)]
+        return [(f"{figure.title} {name}", _starred_in(figure, name)) for name in PERCENTILES]
+    return [(figure.title, lambda stage: _cell(figure.kind, stage.get(figure.name)))]
+
+
+def _starred_in(figure: Figure, name: str) -> Callable[[Summary], str]:
+    return lambda stage: _starred(figure, stage.get(figure.name) or {}, name)
 
 
 def _rates(stage: Summary) -> str:
