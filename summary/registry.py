@@ -1,7 +1,8 @@
-"""Every figure, one row each: what it is called, what its numbers are, and where it is used. Stdlib only.
+"""Every figure in one row: its name, its unit, and where it is used. Stdlib only.
 
-Tables, CSV, gates, service levels, findings and live views are made from these rows. A new figure is a row here and the
-line that computes it: a field of `providers.call.Call`, or a key of the summary (`summary.calls`, `.punctuality`, …).
+Tables, CSV, gates, service levels, findings and live views are made from these rows. To add a figure, add a row here
+and the line that computes it: for single calls a field of `providers.call.Call`, whose distribution then follows; for a
+run a key of the summary, as in `summary.calls.rates`.
 """
 
 from collections.abc import Mapping
@@ -19,10 +20,11 @@ Group = Literal["latency", "pace", "rate", "service", "failure", "with failures"
 class Unit:
     """How the numbers of a kind are written and read.
 
-    heading   what a table calls them
-    text      one of them in the table of facts
-    factor    what a verdict multiplies them by, and the `sign` that follows
-    powers    of ten, by the suffixes that a limit can have; what else is a limit is not what was `expected`
+    heading   of a table of such numbers
+    text      how the table of facts writes one
+    factor    for people, a number is multiplied by this, and followed by `sign`
+    powers    the suffixes that a limit can have, and the power of ten that each stands for
+    expected  what a limit must be
     """
 
     heading: str
@@ -94,21 +96,22 @@ FIELDS: dict[Over, tuple[str, ...]] = {
 class Figure:
     """One figure.
 
-    name        its key in the summary, within others after a dot; of a call's figure its column in the rows, too
+    name        its key in the summary, dotted if nested; for a figure of single calls, also its column in the rows
     kind        what its numbers are
-    title       for people
-    definition  in short; README.md has it in full, `providers.call` for single calls
-    better      which direction is better; `None`: neither
-    needs       the option without which no run has it
-    uses        gate, slo  conditions can be on it; a service level only on a single call's
-                table      it is a line of the summary's tables, stage: a column of a schedule's stages
-                line, tab  the live line has its median, the web UI's tab its percentiles
-    over        of a distribution: the values of successes or of all calls that have one, every gap between reads,
-                or successes and, as infinite values, failures
-    groups      what findings touch with it, all at once; size: it is in the table's section of sizes
-    word        what conditions call it, where that is not its name (a time's without `_s`)
-    text        how the table writes it, where that is not its unit's way
-    quiet       at 0 it has no line in the table
+    title       what people read
+    definition  in short; README.md has it in full, and `providers.call` for single calls
+    better      the better direction; `None` if neither is
+    needs       the option without which a run doesn't have it
+    uses        gate, slo: conditions can name it (slo: figures of single calls only). table: it has a line in the
+                summary's tables. stage: it has a column in the table of stages. line: its median is in the live line.
+                tab: its percentiles are in the web UI's tab
+    over        the values of a distribution: those of successes, of all calls, the gaps between reads, or those of
+                successes with each failure as an infinite one
+    groups      the figures that a finding doubts together: one in no group is never doubted. size: a section of the
+                table of facts
+    word        its name in conditions, unless that is `name` (without `_s` for a time)
+    text        how the table of facts writes it, unless as its unit says
+    quiet       leave it out of the table of facts while it is 0
     """
 
     name: str
@@ -146,145 +149,87 @@ class Figure:
 
 
 FIGURES = (
-    Figure(
-        "latency_s", "time", "latency", "just before the SDK is called -> last byte of the answer's body",
-        better="less", uses=("gate", "slo", "table", "line"), over="successes", groups=("latency",),
-    ),
-    Figure(
-        "latency_from_schedule_s", "time", "latency from schedule", "when the call should have started -> last byte",
-        better="less", needs="--rate", uses=("gate", "slo", "table"), over="successes", groups=("latency",),
-    ),
-    Figure(
-        "latency_error_adjusted_s", "time", "latency, failures as ∞",
-        "latency, with a failure as an infinitely slow call", better="less", uses=("gate",), over="failures",
-        groups=("latency", "with failures"), word="error_adjusted",
-    ),
-    Figure(
-        "ttft_s", "time", "TTFT", "start -> the read that completed the first content", better="less", needs="--stream",
-        uses=("gate", "slo", "table", "stage", "line", "tab"), over="successes", groups=("pace",),
-    ),
-    Figure(
-        "ttfv_s", "time", "TTFV", "start -> the read that completed the first visible content, which reasoning is not",
-        better="less", needs="--stream", uses=("gate", "slo", "table"), over="successes", groups=("pace",),
-    ),
-    Figure(
-        "tpot_s", "time", "TPOT", "(last content - first content) / (output tokens - 1)", better="less",
-        needs="--stream", uses=("gate", "slo", "table", "tab"), over="successes", groups=("pace",),
-    ),
-    Figure(
-        "itl_s", "time", "ITL", "each gap between two reads that carried content", better="less", needs="--stream",
-        uses=("gate", "table", "tab"), over="gaps", groups=("pace",),
-    ),
-    Figure(
-        "itl_mean_s", "time", "mean ITL", "the mean of a call's gaps", better="less", needs="--stream", uses=("slo",),
-    ),
-    Figure(
-        "itl_max_s", "time", "longest ITL", "the longest of a call's gaps", better="less", needs="--stream",
-        uses=("slo",),
-    ),
+    Figure("latency_s", "time", "latency", "just before the SDK is called -> last byte of the answer's body",
+           better="less", uses=("gate", "slo", "table", "line"), over="successes", groups=("latency",)),
+    Figure("latency_from_schedule_s", "time", "latency from schedule", "when the call should have started -> last byte",
+           better="less", needs="--rate", uses=("gate", "slo", "table"), over="successes", groups=("latency",)),
+    Figure("latency_error_adjusted_s", "time", "failures as ∞", "latency, with a failure as an infinitely slow call",
+           better="less", uses=("gate",), over="failures", groups=("latency", "with failures"), word="error_adjusted"),
+    Figure("ttft_s", "time", "TTFT", "start -> the read that completed the first content", better="less",
+           needs="--stream", uses=("gate", "slo", "table", "stage", "line", "tab"), over="successes", groups=("pace",)),
+    Figure("ttfv_s", "time", "TTFV",
+           "start -> the read that completed the first visible content, which reasoning is not", better="less",
+           needs="--stream", uses=("gate", "slo", "table"), over="successes", groups=("pace",)),
+    Figure("tpot_s", "time", "TPOT", "(last content - first content) / (output tokens - 1)", better="less",
+           needs="--stream", uses=("gate", "slo", "table", "tab"), over="successes", groups=("pace",)),
+    Figure("itl_s", "time", "ITL", "each gap between two reads that carried content", better="less", needs="--stream",
+           uses=("gate", "table", "tab"), over="gaps", groups=("pace",)),
+    Figure("itl_mean_s", "time", "mean ITL", "the mean of a call's gaps", better="less", needs="--stream",
+           uses=("slo",)),
+    Figure("itl_max_s", "time", "longest ITL", "the longest of a call's gaps", better="less", needs="--stream",
+           uses=("slo",)),
     Figure("ttfb_s", "time", "TTFB", "start -> first byte of the answer's body", better="less", uses=("slo",)),
-    Figure(
-        "start_lag_s", "time", "start lag", "how long after its time a call started", better="less", needs="--rate",
-        over="calls",
-    ),
-    Figure(
-        "lag_s", "time", "lag", "how late arrived packets were taken up, at worst in each call", better="less",
-        over="calls",
-    ),
-    Figure(
-        "error_rate", "share", "error rate",
-        "failed and dropped calls over all but the aborted ones, which never ended", better="less", uses=("gate",),
-        groups=("failure",),
-    ),
+    Figure("start_lag_s", "time", "start lag", "how long after its time a call started", better="less", needs="--rate",
+           over="calls"),
+    Figure("lag_s", "time", "lag", "how late arrived packets were taken up, at worst in each call", better="less",
+           over="calls"),
+    Figure("error_rate", "share", "error rate",
+           "failed and dropped calls over all but the aborted ones, which never ended", better="less", uses=("gate",),
+           groups=("failure",)),
     Figure("total_requests", "count", "calls", "all calls but the warm-up", uses=("gate", "table"), groups=("total",)),
-    Figure(
-        "success_count", "count", "succeeded", "calls whose answers their providers finished", better="more",
-        uses=("gate", "table"), groups=("total",),
-    ),
-    Figure(
-        "failure_count", "count", "failed", "failed and dropped calls", better="less", uses=("gate", "table"),
-        groups=("failure",),
-    ),
-    Figure(
-        "dropped_count", "count", "dropped", "calls that never started, as no user was free", better="less",
-        needs="--rate", uses=("gate", "table"), text="{} of the failed: no user was free for them", quiet=True,
-    ),
-    Figure(
-        "aborted_count", "count", "aborted", "calls that the end of the run cut off", better="less",
-        uses=("gate", "table"), text="{} (cut off by the end of the run)", quiet=True,
-    ),
-    Figure(
-        "lost.calls", "count", "lost", "calls that -i had counted out to workers that died, sent or not", better="less",
-        uses=("gate", "table"), word="lost_calls", text="{} (counted out to workers that died: perhaps sent)",
-        quiet=True,
-    ),
-    Figure(
-        "warmup_count", "count", "warm-up calls", "calls that are in no other figure", uses=("table",),
-        text="{} (in no figure)", quiet=True,
-    ),
-    Figure(
-        "total_execution_time_s", "time", "time", "first send -> last end", uses=("table",),
-        text="{:.3f} s, first send to last end",
-    ),
-    Figure(
-        "throughput_rps", "rate", "throughput", "successes over the run's time", better="more", uses=("gate", "table"),
-        groups=("rate",), text="{:.3g} successes/s", quiet=True,
-    ),
-    Figure(
-        "slo_attainment", "share", "met SLO", "the share of the ended calls that met the --slo", better="more",
-        needs="--slo", uses=("gate", "stage"), groups=("service", "with failures"),
-    ),
-    Figure(
-        "goodput_rps", "rate", "goodput", "calls that met the --slo, over the run's time", better="more", needs="--slo",
-        uses=("gate", "table", "stage"), groups=("service", "with failures"), text="{:.3g} calls/s",
-    ),
-    Figure(
-        "output_tokens_per_s", "rate", "output", "all output tokens of successes over the run's time", better="more",
-        uses=("gate", "table"), groups=("rate",), text="{:.4g} tokens/s", quiet=True,
-    ),
+    Figure("success_count", "count", "succeeded", "calls whose answers their providers finished", better="more",
+           uses=("gate", "table"), groups=("total",)),
+    Figure("failure_count", "count", "failed", "failed and dropped calls", better="less", uses=("gate", "table"),
+           groups=("failure",)),
+    Figure("dropped_count", "count", "dropped", "calls that never started, as no user was free", better="less",
+           needs="--rate", uses=("gate", "table"), text="{} of the failed: no user was free for them", quiet=True),
+    Figure("aborted_count", "count", "aborted", "calls that the end of the run cut off", better="less",
+           uses=("gate", "table"), text="{} (cut off by the end of the run)", quiet=True),
+    Figure("lost.calls", "count", "lost", "calls that -i had counted out to workers that died, sent or not",
+           better="less", uses=("gate", "table"), word="lost_calls",
+           text="{} (counted out to workers that died: perhaps sent)", quiet=True),
+    Figure("warmup_count", "count", "warm-up calls", "calls that are in no other figure", uses=("table",),
+           text="{} (in no figure)", quiet=True),
+    Figure("total_execution_time_s", "time", "time", "first send -> last end", uses=("table",),
+           text="{:.3f} s, first send to last end"),
+    Figure("throughput_rps", "rate", "throughput", "successes over the run's time", better="more",
+           uses=("gate", "table"), groups=("rate",), text="{:.3g} successes/s", quiet=True),
+    Figure("slo_attainment", "share", "met SLO", "the share of the ended calls that met the --slo", better="more",
+           needs="--slo", uses=("gate", "stage"), groups=("service", "with failures")),
+    Figure("goodput_rps", "rate", "goodput", "calls that met the --slo, over the run's time", better="more",
+           needs="--slo", uses=("gate", "table", "stage"), groups=("service", "with failures"), text="{:.3g} calls/s"),
+    Figure("output_tokens_per_s", "rate", "output", "all output tokens of successes over the run's time", better="more",
+           uses=("gate", "table"), groups=("rate",), text="{:.4g} tokens/s", quiet=True),
     Figure("asked_rps", "rate", "asked", "the rate that the options ask for", needs="--rate"),
     Figure("drawn_rps", "rate", "drawn", "the rate of the calls that were scheduled", needs="--rate"),
-    Figure(
-        "delivered_rps", "rate", "delivered", "how much of the drawn rate had started by the schedule's end",
-        better="more", needs="--rate", uses=("gate",),
-    ),
-    Figure(
-        "late_count", "count", "late", "calls that started over 10 ms after their time", better="less", needs="--rate",
-        uses=("gate",),
-    ),
-    Figure(
-        "no_content_count", "count", "without content", "successes without text, tool call or refusal", better="less",
-    ),
+    Figure("delivered_rps", "rate", "delivered", "how much of the drawn rate had started by the schedule's end",
+           better="more", needs="--rate", uses=("gate",)),
+    Figure("late_count", "count", "late", "calls that started over 10 ms after their time", better="less",
+           needs="--rate", uses=("gate",)),
+    Figure("no_content_count", "count", "without content", "successes without text, tool call or refusal",
+           better="less"),
     Figure("peak_in_flight", "count", "peak in flight", "the most calls that were in flight at once"),
-    Figure(
-        "total_bytes", "bytes", "bytes received", "the answers' bodies as received, of all calls",
-        uses=("gate", "table"), groups=("total", "size"),
-    ),
-    Figure(
-        "input_tokens", "tokens", "input tokens", "as the providers report them, cached ones included", uses=("table",),
-        groups=("size",),
-    ),
-    Figure(
-        "output_tokens", "tokens", "output tokens", "as the providers report them, those of reasoning included",
-        uses=("table",), groups=("size",),
-    ),
+    Figure("total_bytes", "bytes", "bytes received", "the answers' bodies as received, of all calls",
+           uses=("gate", "table"), groups=("total", "size")),
+    Figure("input_tokens", "tokens", "input tokens", "as the providers report them, cached ones included",
+           uses=("table",), groups=("size",)),
+    Figure("output_tokens", "tokens", "output tokens", "as the providers report them, those of reasoning included",
+           uses=("table",), groups=("size",)),
     Figure("cached_tokens", "tokens", "cached tokens", "input tokens that the provider took from its cache"),
     Figure("reasoning_tokens", "tokens", "reasoning tokens", "output tokens that an end user does not see"),
-    Figure(
-        "repeated_payloads", "count", "repeated payloads", "different payloads that were sent more than once",
-        better="less", uses=("table",), groups=("size",),
-    ),
+    Figure("repeated_payloads", "count", "repeated payloads", "different payloads that were sent more than once",
+           better="less", uses=("table",), groups=("size",)),
 )  # fmt: skip
 NAMED = {figure.name: figure for figure in FIGURES}
 OF_CALLS = tuple(figure.name for figure in FIGURES if figure.over in ("successes", "calls") or not figure.columns)
-"""The columns of rows that are figures, or that figures are made from."""
+"""The columns of rows that are figures of single calls."""
 
 TOKENS = tuple(figure.name for figure in FIGURES if figure.kind == "tokens" and not figure.over)
 """Each is the sum of the rows' column of this name."""
 
 
 def used(use: Use, *first: str) -> tuple[Figure, ...]:
-    """Return the figures that are used so: `first` those of these names, in their order, then the others in theirs."""
+    """Return the figures of one use: those named `first` in that order, then the others in the registry's."""
     names = [figure.name for figure in FIGURES if use in figure.uses]
     return tuple(NAMED[name] for name in dict.fromkeys((*first, *names)))
 
@@ -300,7 +245,7 @@ def over(values: Over) -> tuple[str, ...]:
 
 
 def found(summary: Mapping[str, Any], name: str) -> Any:
-    """Return what a summary has by a name with dots; `None` if it lacks it."""
+    """Return the value at a dotted name; `None` if there is none."""
     value: Any = summary
     for key in name.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None

@@ -43,20 +43,13 @@ def _size_lines(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def _lines(summary: Summary, is_wanted: Callable[[Figure], bool]) -> Iterator[tuple[str, str]]:
-    """Give each figure that the run has, and that is no distribution, a line."""
+    """Return a line for each figure that the run has, distributions aside."""
     for figure in used("table"):
         value = None if figure.over or not is_wanted(figure) else found(summary, figure.name)
         if value or (value is not None and not figure.quiet):
-            yield figure.title, _written(figure, value) + _REMARKS.get(figure.name, _nothing)(summary)
-
-
-def _written(figure: Figure, value: float) -> str:
-    unit = UNITS[figure.kind]
-    return (figure.text or unit.text).format(unit.factor * value)
-
-
-def _nothing(summary: Summary) -> str:
-    return ""
+            unit, remark = UNITS[figure.kind], _REMARKS.get(figure.name)
+            written = (figure.text or unit.text).format(unit.factor * value)
+            yield figure.title, written + (remark(summary) if remark else "")
 
 
 def _failed_share(summary: Summary) -> str:
@@ -68,7 +61,7 @@ def _met(summary: Summary) -> str:
 
 
 def _part(name: str, word: str) -> Callable[[Summary], str]:
-    """Return what tells how much of a figure another is."""
+    """Return a remark on how much of a figure another one is."""
     return lambda summary: f" ({summary[name]:,} {word})" if summary.get(name) else ""
 
 
@@ -78,7 +71,7 @@ _REMARKS: dict[str, Callable[[Summary], str]] = {
     "input_tokens": _part("cached_tokens", "cached"),
     "output_tokens": _part("reasoning_tokens", "reasoning"),
 }
-"""What the table says of a figure beside its value."""
+"""What follows a figure's value."""
 
 
 def _failure_lines(summary: Summary) -> Iterator[tuple[str, str]]:

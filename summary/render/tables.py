@@ -35,7 +35,8 @@ def _distributions(summary: Summary, kind: Kind, figures: Collection[Figure]) ->
         values = summary[figure.name]
         table.add_row(figure.title, *(_starred(figure, values, name, too_few) for name in STATISTICS))
         if figure.name == "latency_s" and summary["failure_count"] and summary.get("latency_error_adjusted_s"):
-            table.add_row("· failures as ∞", *_adjusted(figure, summary["latency_error_adjusted_s"]))
+            adjusted = NAMED["latency_error_adjusted_s"]
+            table.add_row(f"· {adjusted.title}", *_adjusted(adjusted, summary[adjusted.name]))
         if any(values.get(f"{name}_ci95") for name in CI_NEEDS):
             table.add_row("· 95 % CI", *_intervals(figure, values))
     return table
