@@ -19,16 +19,16 @@ from summary.vocabulary import Summary
 def summarise(
     rows: pd.DataFrame, run: Summary, observed: Summary, level: Slo | None = None, gates: Sequence[Gate] = ()
 ) -> Summary:
-    """Return the summary of a run: its figures are those of `summary.registry`, which defines them.
+    """Return the summary of a run. `summary.registry` defines its figures.
 
-    rows      a row for each call (see `providers.call`); warm-up calls are in no figure but `warmup_count`
+    rows      a row per call (see `providers.call`); warm-up calls are in no figure but `warmup_count`
     run       what PREFIX_run.json holds: the run's id, host, options, versions, seed; {} if it is lost
     observed  see `summary.vocabulary.OBSERVED`; {} if it is lost
     level     what each call should meet
-    gates     what the run should not meet: they are judged here, and nowhere else
+    gates     what the run should not meet; they are judged here and nowhere else
 
-    What is no figure: `reads`, `finish_reasons` (see `summary.evidence`), `failures`, `own_failures`, `outages` (see
-    `summary.failures`), `verdict` (whether the figures can be believed) and `gates` (what became of each).
+    Its other entries: `reads` and `finish_reasons` (see `summary.evidence`), `failures`, `own_failures` and `outages`
+    (see `summary.failures`), `verdict` (whether the figures can be believed) and `gates` (what became of each).
     """
     rows, warmup_count = measured(rows)
     summary = {
@@ -56,7 +56,7 @@ def _facts(rows: pd.DataFrame, run: Summary) -> Summary:
 
 
 def _of_calls(rows: pd.DataFrame, planned: list[Summary] | None, level: Slo | None, observed: Summary) -> Summary:
-    """Return what was measured, of the whole run and of each of its planned stages."""
+    """Return the figures of the whole run and of each planned stage."""
     return {
         **open_loop.punctuality(rows, planned),
         **calls.rates(rows),

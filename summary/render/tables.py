@@ -10,7 +10,7 @@ from summary.vocabulary import Summary
 
 StageColumn = tuple[str, Callable[[Summary], str]]
 FURTHER_COLUMNS = 5
-"""More of them don't fit beside each other."""
+"""No more fit beside each other."""
 
 TOO_FEW = "*"
 INFINITE = "∞"
@@ -18,10 +18,10 @@ GOOD, BAD = "ok", "!"
 
 
 def distributions(summary: Summary) -> Iterator[Table]:
-    """A table for each kind of distribution that there is: of times in seconds, first."""
-    found = [figure for figure in used("table") if figure.over and summary.get(figure.name)]
-    for kind in dict.fromkeys(figure.kind for figure in found):
-        yield _distributions(summary, kind, [figure for figure in found if figure.kind == kind])
+    """A table for each kind of distribution that the run has: first that of times, in seconds."""
+    figures = [figure for figure in used("table") if figure.over and summary.get(figure.name)]
+    for kind in dict.fromkeys(figure.kind for figure in figures):
+        yield _distributions(summary, kind, [figure for figure in figures if figure.kind == kind])
 
 
 def _distributions(summary: Summary, kind: Kind, figures: Collection[Figure]) -> Table:
@@ -32,14 +32,18 @@ def _distributions(summary: Summary, kind: Kind, figures: Collection[Figure]) ->
     for name in STATISTICS:
         table.add_column(name + (TOO_FEW if name in too_few else ""), justify="right")
     for figure in figures:
-        values = summary[figure.name]
-        table.add_row(figure.title, *(_starred(figure, values, name, too_few) for name in STATISTICS))
-        if figure.name == "latency_s" and summary["failure_count"] and summary.get("latency_error_adjusted_s"):
-            adjusted = NAMED["latency_error_adjusted_s"]
-            table.add_row(f"· {adjusted.title}", *_adjusted(adjusted, summary[adjusted.name]))
-        if any(values.get(f"{name}_ci95") for name in CI_NEEDS):
-            table.add_row("· 95 % CI", *_intervals(figure, values))
+        for title, cells in _lines(figure, summary, too_few):
+            table.add_row(title, *cells)
     return table
+
+
+def _lines(figure: Figure, summary: Summary, too_few: Collection[str]) -> Iterator[tuple[str, list[str]]]:
+    values, adjusted = summary[figure.name], NAMED["latency_error_adjusted_s"]
+    yield figure.title, [_starred(figure, values, name, too_few) for name in STATISTICS]
+    if figure.name == "latency_s" and summary["failure_count"] and summary.get(adjusted.name):
+        yield f"· {adjusted.title}", _adjusted(adjusted, summary[adjusted.name])
+    if any(values.get(f"{name}_ci95") for name in CI_NEEDS):
+        yield "· 95 % CI", _intervals(figure, values)
 
 
 def _starred(figure: Figure, values: Summary, name: str, marked: Collection[str] = ()) -> str:
@@ -80,7 +84,7 @@ def stages(stages: list[Summary]) -> Table:
 
 
 def further_of_stages(stages: list[Summary]) -> Iterator[Table]:
-    """One line a stage: TTFT, in seconds, goodput and what else is known of stages; as many tables as are needed."""
+    """One line per stage: TTFT, in seconds, goodput and other figures of stages, in as many tables as they need."""
     known = {name for stage in stages for name in stage}
     figures = [figure for figure in used("stage", "ttft_s", "goodput_rps") if figure.name in known]
     columns = [column for figure in figures for column in _stage_columns(figure)]
