@@ -86,6 +86,8 @@ def _locusts_refusal(options: Any) -> str | None:
         return f"--processes must be a whole number from 1, or -1 for one a core, not {options.processes}"
     if options.processes and options.master:
         return "--processes and --master exclude each other: --processes has a master"
+    if options.master and options.worker:
+        return "--master and --worker exclude each other: --processes starts a master with workers"
     if options.autoquit != -1 and not options.autostart:
         return "--autoquit needs --autostart"
     if options.web_base_path and not options.web_base_path.startswith("/"):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,21 @@ import greenlet
 from locust.runners import STATE_INIT, MasterRunner
 
 from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
+
+ENDS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: HUNG_UP}
+
+
+def end_at_once() -> None:
+    """Let a signal end the process without a word until `Signals` handles them: there is nothing yet to be lost.
+
+    Nothing is raised: a KeyboardInterrupt in the middle of an import is a traceback, and in that of a fork it can leave
+    a lock that nobody releases. What imports the locustfile without being Locust's command keeps its own handlers.
+    """
+    if "locust.main" not in sys.modules:
+        return
+    for number, code in ENDS.items():
+        if signal.getsignal(number) is not signal.SIG_IGN:  # As SIGHUP under nohup.
+            signal.signal(number, lambda *_, code=code: os._exit(code))
 
 
 class Signals:
