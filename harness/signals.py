@@ -57,6 +57,7 @@ class Signals:
     def end(self, **_: Any) -> None:
         """Listen to `quitting`: the run ends anyway, and must not be interrupted in that."""
         self._is_ending = True
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would begin to end once more, and stumble.
 
     def _interrupt(self) -> None:
         self._note(INTERRUPTED)
@@ -65,7 +66,7 @@ class Signals:
         elif self._waits_for_workers():
             self._leave(INTERRUPTED)
         else:
-            self._is_ending = True
+            self.end()
             self._throw(KeyboardInterrupt())
 
     def _terminate(self) -> None:
@@ -73,10 +74,10 @@ class Signals:
         if self._waits_for_workers():
             self._leave(self._ended_by)
         elif not self._has_begun:
+            self.end()
             self._throw(SystemExit(self._ended_by))
         else:
-            self._is_ending = True
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would begin to end once more, and stumble.
+            self.end()
 
     def _hang_up(self) -> None:
         self._ended_by = HUNG_UP
@@ -90,6 +91,7 @@ class Signals:
 
     def _leave(self, code: int) -> None:
         """Tell the workers that are there already, and end the process."""
+        self.end()
         self._runner.quit()
         self._throw(SystemExit(code))
 

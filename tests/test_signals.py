@@ -126,14 +126,17 @@ def test_a_signal_before_the_start_ends_without_a_word(
     assert (done.code, done.stdout, done.stderr) == (code, "", "")
 
 
-def test_a_second_sigterm_changes_nothing(tmp_path: Path, slow_mock: MockServer) -> None:
+@pytest.mark.parametrize(("first", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_sigterm_after_a_first_signal_changes_nothing(
+    first: signal.Signals, code: int, tmp_path: Path, slow_mock: MockServer
+) -> None:
     with started(tmp_path, [*FOUR_USERS, "-t", "60", "-H", slow_mock.url]) as running:
         running.until(lambda: _rows(tmp_path) >= 6)
-        running.send(signal.SIGTERM)
+        running.send(first)
         running.until(lambda: "may finish" in running.stderr())
         running.send(signal.SIGTERM)
         done = running.wait()
-    assert done.code == 143
+    assert done.code == code
     assert _is_whole(tmp_path, done)["aborted_count"] == 0
 
 
