@@ -1,6 +1,7 @@
 """The command line as it is read: what no option takes is named, with the option that may have been meant."""
 
 import difflib
+import itertools
 import re
 import sys
 from collections.abc import Sequence
@@ -48,7 +49,13 @@ def _refusal(
         return f"{_left_over(left_over[0], user_classes)}: there are {', '.join(user_classes)}"
     if unknown:
         return f"unrecognized arguments: {' '.join(unknown)}"
+    if not all(_configures(config, user_classes) for config in itertools.chain(*options.config_users or ())):
+        return f"--config-users has an unknown user_class_name: there are {', '.join(user_classes)}"
     return _locusts_refusal(options) or ports.refusal(options) or _log_refusal(options.logfile)
+
+
+def _configures(config: Any, user_classes: Sequence[str]) -> bool:
+    return isinstance(config, dict) and config["user_class_name"] in user_classes
 
 
 def _with_hint(name: str, known: list[str]) -> str:
