@@ -136,6 +136,7 @@ def test_a_second_interrupt_cuts_the_workers_calls_off_and_they_are_recorded(to_
     assert summary["aborted_count"] == summary["total_requests"] == len(rows_in(tmp_path)) == 4
     assert summary["lost"]["calls"] == 0
     assert "Traceback" not in ended.stderr
+    assert "Bad response code" not in ended.stderr
 
 
 def test_a_worker_that_is_stopped_for_good_holds_nobody_up(tmp_path: Path, slow_mock: MockServer) -> None:
