@@ -13,7 +13,7 @@ from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness.cluster.master import Master
-from harness.cluster.worker import Worker
+from harness.cluster.worker import Worker, report_no_users
 from harness.errors import BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.plan import addresses, keys, menus, models, options, refusals
@@ -78,6 +78,7 @@ class Harness:
         orphan.watch_from_the_fork()
         streams.tell_of_a_lost_log(lambda: self.exit_code.note(INTERNAL))
         events.init_command_line_parser.add_listener(self.add_arguments)
+        events.report_to_master.add_listener(report_no_users)
         events.init.add_listener(self.begin)
         events.test_start.add_listener(self.start_run)
         events.spawning_complete.add_listener(self.begin_schedule)
@@ -117,8 +118,9 @@ class Harness:
         user_errors.redact(environment, self.secrets)
         if not isinstance(runner, WorkerRunner):  # A worker's is its master's, which may have told it already.
             environment.host = given.host
-        addresses.check(given.host)
-        addresses.check_query(self._secret_options["host_query"].query)
+        if not orphan.is_forked(given):  # What forked it says the same.
+            addresses.check(given.host)
+            addresses.check_query(self._secret_options["host_query"].query)
         quiet.calm(given)
         quiet.forget_callers()
         refine_percentiles()
@@ -147,8 +149,7 @@ class Harness:
         def cut() -> None:
             self.master.cut() if self.master is not None else ending.cut(runner)
 
-        given = environment.parsed_options
-        return Signals(runner, self.exit_code.note, cut, is_forked=bool(given.worker and given.processes))
+        return Signals(runner, self.exit_code.note, cut, orphan.is_forked(environment.parsed_options))
 
     def _begin_unattended(self, environment: Any) -> None:
         given = environment.parsed_options

@@ -1,6 +1,7 @@
 """The command line as it is read: what no option takes is named, with the option that may have been meant."""
 
 import difflib
+import itertools
 import re
 import sys
 from collections.abc import Sequence
@@ -48,7 +49,13 @@ def _refusal(
         return f"{_left_over(left_over[0], user_classes)}: there are {', '.join(user_classes)}"
     if unknown:
         return f"unrecognized arguments: {' '.join(unknown)}"
+    if not all(_configures(config, user_classes) for config in itertools.chain(*options.config_users or ())):
+        return f"--config-users has an unknown user_class_name: there are {', '.join(user_classes)}"
     return _locusts_refusal(options) or ports.refusal(options) or _log_refusal(options.logfile)
+
+
+def _configures(config: Any, user_classes: Sequence[str]) -> bool:
+    return isinstance(config, dict) and config["user_class_name"] in user_classes
 
 
 def _with_hint(name: str, known: list[str]) -> str:
@@ -86,6 +93,8 @@ def _locusts_refusal(options: Any) -> str | None:
         return f"--processes must be a whole number from 1, or -1 for one a core, not {options.processes}"
     if options.processes and options.master:
         return "--processes and --master exclude each other: --processes has a master"
+    if options.master and options.worker:
+        return "--master and --worker exclude each other: --processes starts a master with workers"
     if options.autoquit != -1 and not options.autostart:
         return "--autoquit needs --autostart"
     if options.web_base_path and not options.web_base_path.startswith("/"):

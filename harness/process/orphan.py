@@ -34,6 +34,11 @@ def _leave_with_parent() -> None:
     os._exit(INTERNAL)
 
 
+def is_forked(given: Any) -> bool:
+    """Tell whether this process is a worker that `--processes` has forked."""
+    return bool(given.worker and given.processes)
+
+
 def watch(runner: Any, is_forked: bool) -> None:
     """End the worker's process soon after its master is gone: by its silence, or, of a forked worker, by its pid."""
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_SILENCE_S

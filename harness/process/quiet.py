@@ -6,8 +6,14 @@ from typing import Any
 
 import locust.runners
 
+from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
+
 CHATTY = ("httpx2", "httpcore2", "openai", "anthropic", "google_genai", "botocore", "boto3", "urllib3", "google.auth")
 """SDKs that log a line a call at INFO (6 % of its cost), and whole requests, keys included, at DEBUG."""
+
+
+SIGNALLED = tuple(f"worker children: {code}" for code in (INTERRUPTED, TERMINATED, HUNG_UP))
+"""Locust calls these codes of its workers bad: they are those of the run."""
 
 
 def forget_callers() -> None:
@@ -20,6 +26,7 @@ def calm(options: Any) -> None:
     """Quieten the SDKs, and Locust's tables, which say less than the summary and are there with `--print-stats`."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger().addFilter(_tells_more_than_a_signal)
     if not options.print_stats:
         options.only_summary = options.only_summary or bool(options.headless)
         logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)
@@ -27,3 +34,7 @@ def calm(options: Any) -> None:
         logging.getLogger("locust.runners").addFilter(lambda record: not record.msg.startswith("Your selected spawn"))
     if options.iterations:
         logging.getLogger("locust.main").addFilter(lambda record: not record.msg.startswith("No run time limit"))
+
+
+def _tells_more_than_a_signal(record: logging.LogRecord) -> bool:
+    return not str(record.msg).endswith(SIGNALLED)
