@@ -5,8 +5,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import locust.runners
-
+import locust_inside
 from harness.cluster.clock import MasterClock
 from harness.cluster.outbox import Outbox
 from harness.errors import CannotStart, UsageError
@@ -35,7 +34,7 @@ class Worker:
     """Listens to a worker's events. Its options come with each test from the master, its secrets do not."""
 
     def __init__(self, environment: Any, classes: ProviderClasses, secrets: Secrets, secret_options: Options) -> None:
-        locust.runners.WORKER_REPORT_INTERVAL = REPORT_INTERVAL_S
+        locust_inside.report_every(REPORT_INTERVAL_S)
         self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
         self._outbox: Outbox | None = None
         self._run_id: str | None = None
@@ -83,7 +82,7 @@ class Worker:
         runner = environment.runner
         self.close_permits()
         runner.stop_users(runner.user_classes_count)
-        runner._send_stats()
+        locust_inside.send_report(runner)
         runner.send_message(DRAINED)
 
     def report(self, data: dict[str, Any], **_: Any) -> None:
@@ -97,7 +96,7 @@ class Worker:
     def end(self, environment: Any, **_: Any) -> None:
         """Let the calls in flight finish, and send what is left."""
         ending.stop(environment.runner)
-        environment.runner._send_stats()
+        locust_inside.send_report(environment.runner)
 
     @property
     def _name(self) -> str:

@@ -1,19 +1,10 @@
 """Which log lines and tables a run doesn't need, and what one of them costs."""
 
 import logging
-from types import SimpleNamespace
 from typing import Any
-
-import locust.runners
 
 CHATTY = ("httpx2", "httpcore2", "openai", "anthropic", "google_genai", "botocore", "boto3", "urllib3", "google.auth")
 """SDKs that log a line a call at INFO (6 % of its cost), and whole requests, keys included, at DEBUG."""
-
-
-def forget_callers() -> None:
-    """Let Locust's `stop` not know who called it, which only its debug log says: to find out takes up to half a second
-    the first time, in which nothing else runs, and by which calls in flight would seem to last longer."""
-    locust.runners.inspect = SimpleNamespace()  # type: ignore[attr-defined, assignment]
 
 
 def calm(options: Any) -> None:
