@@ -12,6 +12,7 @@ from gevent import Greenlet
 from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
+import locust_inside
 from harness.cluster.master import Master
 from harness.cluster.worker import Worker, report_no_users
 from harness.errors import BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, CannotStart, UsageError
@@ -22,7 +23,7 @@ from harness.plan.target import provider_of
 from harness.process import open_files, orphan, quiet, streams, user_errors
 from harness.process.signals import Signals
 from harness.record.folder import check_writable
-from harness.record.locust_csv import refine_percentiles
+from harness.record.histograms import bucket, percentile
 from harness.record.run_histograms import RunHistograms
 from harness.run import ending, preflight
 from harness.run.client import client_of
@@ -95,7 +96,7 @@ class Harness:
     def begin(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         """Listen to `init`: check everything that can be checked before the first call, or leave with one line."""
         self._stdout = streams.take_stdout()
-        streams.let_the_terminal_go()
+        locust_inside.survive_a_lost_terminal()
         try:
             signals = self._watch_signals(environment, runner)
             self._begin(environment, runner, web_ui)
@@ -122,8 +123,8 @@ class Harness:
             addresses.check(given.host)
             addresses.check_query(self._secret_options["host_query"].query)
         quiet.calm(given)
-        quiet.forget_callers()
-        refine_percentiles()
+        locust_inside.forget_callers()
+        locust_inside.refine_percentiles(bucket, percentile)
         if isinstance(runner, WorkerRunner):
             self.worker = Worker(environment, self.classes, self.secrets, self._secret_options)
             return

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal, Protocol
 import gevent
 from locust import User, task
 from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_STOPPING
 
+import locust_inside
 from providers.answers.document import SURPRISES
 from providers.answers.refusal import missing_words, words_of_body
 from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
@@ -97,10 +97,10 @@ class LLMUser(User):
     def stop(self, force: bool = False) -> bool:
         """Ask a user between two calls, or waiting for its next, to stop, as one within a call is asked. Locust would
         kill it, and it may have begun its next call by the time the kill arrives."""
-        if force or self._state is None:
+        if force or locust_inside.is_unstarted(self):
             return bool(super().stop(force))
-        self._state = LOCUST_STATE_STOPPING
-        self.session.withdraw(self._greenlet)
+        locust_inside.stop_after_this_call(self)
+        self.session.withdraw(self.greenlet)
         return False
 
     @task

@@ -10,12 +10,13 @@ from tests.command_line import PROJECT
 MAY_IMPORT = {
     "wire": {"wire"},
     "finishes": set(),
-    "providers": {"finishes", "providers", "wire"},
+    "locust_inside": set(),
+    "providers": {"finishes", "locust_inside", "providers", "wire"},
     "mock": {"mock"},
     "summary": {"finishes", "summary"},
     "seeds": set(),
     "report": {"summary"},
-    "harness": {"harness", "providers", "wire", "mock", "summary", "seeds"},
+    "harness": {"harness", "locust_inside", "providers", "wire", "mock", "summary", "seeds"},
     "locustfile": {"harness", "providers"},
 }
 HARNESS = "errors messages encodings secrets exit_code process load plan record watch run cluster harness"

@@ -6,9 +6,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import locust.runners
 from locust.runners import STATE_STOPPED
 
+import locust_inside
 from harness.cluster.clock import MasterClock
 from harness.cluster.outbox import Outbox
 from harness.errors import REACHED, CannotStart, UsageError
@@ -45,7 +45,7 @@ class Worker:
     def __init__(self, environment: Any, classes: ProviderClasses, secrets: Secrets, secret_options: Options) -> None:
         if environment.runner.state == STATE_STOPPED:  # Told to quit while it connected: Locust would wait for ever.
             sys.exit(REACHED)
-        locust.runners.WORKER_REPORT_INTERVAL = REPORT_INTERVAL_S
+        locust_inside.report_every(REPORT_INTERVAL_S)
         self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
         self._outbox: Outbox | None = None
         self._run_id: str | None = None
@@ -93,7 +93,7 @@ class Worker:
         runner = environment.runner
         self.close_permits()
         runner.stop_users(runner.user_classes_count)
-        runner._send_stats()
+        locust_inside.send_report(runner)
         runner.send_message(DRAINED)
 
     def report(self, data: dict[str, Any], **_: Any) -> None:
@@ -107,7 +107,7 @@ class Worker:
     def end(self, environment: Any, **_: Any) -> None:
         """Let the calls in flight finish, and send what is left."""
         ending.stop(environment.runner)
-        environment.runner._send_stats()
+        locust_inside.send_report(environment.runner)
 
     @property
     def _name(self) -> str:

@@ -1,10 +1,7 @@
 """Which log lines and tables a run doesn't need, and what one of them costs."""
 
 import logging
-from types import SimpleNamespace
 from typing import Any
-
-import locust.runners
 
 from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
 
@@ -14,12 +11,6 @@ CHATTY = ("httpx2", "httpcore2", "openai", "anthropic", "google_genai", "botocor
 
 SIGNALLED = tuple(f"worker children: {code}" for code in (INTERRUPTED, TERMINATED, HUNG_UP))
 """Locust calls these codes of its workers bad: they are those of the run."""
-
-
-def forget_callers() -> None:
-    """Let Locust's `stop` not know who called it, which only its debug log says: to find out takes up to half a second
-    the first time, in which nothing else runs, and by which calls in flight would seem to last longer."""
-    locust.runners.inspect = SimpleNamespace()  # type: ignore[attr-defined, assignment]
 
 
 def calm(options: Any) -> None:

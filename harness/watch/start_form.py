@@ -7,6 +7,7 @@ from typing import Any
 from flask import jsonify, request
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
+import locust_inside
 from harness.watch.web_guard import WebGuard
 
 LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "user_classes", "shape_class")
@@ -26,17 +27,10 @@ def attach(web_ui: Any, environment: Any, check: Check) -> None:
         refusal = _refuse_class(request.get_json(force=True, silent=True), environment.available_user_classes or {})
         return refusal and (jsonify(success=False, message=refusal), 400)
 
-    _keep_classes(web_ui, environment)
+    locust_inside.keep_user_classes(web_ui, lambda: _is_on(environment))
     _ask_first(web_ui, "locust.swarm", refuse_start)
     _ask_first(web_ui, "locust.update_user", refuse_class)
     web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, environment.parsed_options.web_name)
-
-
-def _keep_classes(web_ui: Any, environment: Any) -> None:
-    """Keep a running test's User class: with the class picker, the form that edits the users posts every class, and
-    Locust would start users of all of them."""
-    update = web_ui._update_user_classes
-    web_ui._update_user_classes = lambda classes: None if _is_on(environment) else update(classes)
 
 
 def _ask_first(web_ui: Any, endpoint: str, refuse: Callable[[], Any]) -> None:
