@@ -133,6 +133,7 @@ class Harness:
             environment.host = given.host
         addresses.check(given.host)
         addresses.check_query(self._secret_options["host_query"].query)
+        web.check_names(given)
         quiet.calm(given)
         quiet.forget_callers()
         refine_percentiles()

@@ -1,12 +1,11 @@
 """Where a run's calls go: provider, model, address, key and headers, each checked."""
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from harness import addresses, extra_body, keys, models
+from harness import addresses, extra_body, headers, keys, models
 from harness.errors import UsageError
 from harness.values import count, number, one_of, seconds
 from providers.settings import API, MOCK_HOST, Settings
@@ -15,13 +14,11 @@ from providers.user import LLMUser
 ProviderClasses = Mapping[str, type[LLMUser]]
 Options = Mapping[str, Any]
 
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-"""What a header's name is made of (RFC 9110, 5.6.2). The name is shown; a value in its place might be, too."""
-
 
 def settings_of(options: Options, classes: ProviderClasses) -> Settings:
     """Return what every call of the run needs. Raises `UsageError` for the first option that can't be met."""
     provider = provider_of(options, classes)
+    headers.check_variables(provider)
     mock = bool(options["mock"])
     api = one_of("--api", options["api"], get_args(API))
     if api not in classes[provider].apis:
@@ -38,7 +35,7 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
         api_version=options["api_version"] or None,
         region=options["region"],
         api_key=keys.find(provider, options["api_key"], mock),
-        headers=tuple(_header(text) for text in options["header"]),
+        headers=tuple(headers.parse(text) for text in options["header"]),
         extra_body=extra_body.parse(options["extra_body"]),
         mock=mock,
         stream=bool(options["stream"]),
@@ -81,14 +78,3 @@ def _model(options: Options, provider: str, mock: bool) -> str:
 def _is_any_endpoints(model: str) -> bool:
     """Tell whether the environment describes an endpoint whose models we can't know."""
     return bool(os.environ.get("LLM_ENDPOINT_URL")) and os.environ.get("LLM_MODEL_NAME") == model
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not _TOKEN.fullmatch(name.strip()) or not _is_sendable(value):
-        raise UsageError("--header must look like NAME:VALUE, in Latin-1, on one line")
-    return name.strip(), value.strip()
-
-
-def _is_sendable(value: str) -> bool:
-    return all(" " <= character <= "\xff" and character != "\x7f" for character in value.strip())

@@ -7,12 +7,24 @@ from typing import Any
 from flask import jsonify, request
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
+from harness import addresses, key_hosts
+from harness.errors import UsageError
 from harness.web_guard import WebGuard
 
 LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "user_classes", "shape_class")
 LOCUSTS_CLASS_FIELDS = ("user_class_name", "weight", "fixed_count", "tasks", "host")
 OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
 Check = Callable[[Any, Mapping[str, Any]], str | None]
+
+
+def check_names(given: Any) -> None:
+    """Refuse a name that no host and no browser can have: it would never match. Raises `UsageError`."""
+    for host in given.web_allow_host:
+        key_hosts.named(host)
+    for name in given.web_name:
+        addresses.check_netloc("--web-name", name)
+        if not name.isascii():
+            raise UsageError("--web-name must be in ASCII, as browsers send it: xn--…")
 
 
 def attach(web_ui: Any, environment: Any, check: Check) -> None:
@@ -26,10 +38,11 @@ def attach(web_ui: Any, environment: Any, check: Check) -> None:
         refusal = _refuse_class(request.get_json(force=True, silent=True), environment.available_user_classes or {})
         return refusal and (jsonify(success=False, message=refusal), 400)
 
+    names = [addresses.check_netloc("--web-name", name) for name in environment.parsed_options.web_name]
     _keep_classes(web_ui, environment)
     _ask_first(web_ui, "locust.swarm", refuse_start)
     _ask_first(web_ui, "locust.update_user", refuse_class)
-    web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, environment.parsed_options.web_name)
+    web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, names)
 
 
 def _keep_classes(web_ui: Any, environment: Any) -> None:
