@@ -19,11 +19,13 @@ from harness.plan import Plan
 from harness.records import COLUMNS, REQUEST, Records, cells_of
 from harness.results import Results, new_run_id, writable
 from providers.call import Call
+from summary import refused_fields
 from wire.exchange import now
 
 PACKAGES = ("locust", "openai", "anthropic", "boto3", "google-genai", "httpx2", "gevent", "pandas")
 
 START_S, LATENCY_S = COLUMNS.index("start_s"), COLUMNS.index("latency_s")
+STATUS, ERROR = COLUMNS.index("status"), COLUMNS.index("error")
 
 _log = logging.getLogger("llm")
 
@@ -51,6 +53,7 @@ class Run:
             self._results.write_json("run.json", self._facts)
             self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)
         self._unwritten: list[list[Any]] = []
+        self._hints: set[str] = set()
         self.pace = PaceStats()
         self._watch = ClientWatch(self.started_at)
         self._client = ClientFigures()
@@ -138,6 +141,7 @@ class Run:
 
     def _write(self, cells: list[Any]) -> None:
         self._extend_span(cells)
+        self._hint_once(cells)
         self.on_row(cells)
         try:
             if not self.broken:
@@ -146,6 +150,13 @@ class Run:
         except OSError as error:
             self._give_up_writing(self._records.path, error)
         self._unwritten.append(cells)
+
+    def _hint_once(self, cells: list[Any]) -> None:
+        """Say, while it runs, how to do without a field that the server refuses."""
+        hint = refused_fields.hint(cells[STATUS], cells[ERROR] or "")
+        if hint and hint not in self._hints:
+            self._hints.add(hint)
+            _log.warning("%s", hint)
 
     def _extend_span(self, cells: list[Any]) -> None:
         """Note how far the calls reach. One that was cut off has ended now."""

@@ -9,7 +9,7 @@ from providers.bedrock import aws_session
 from tests.asking import MODELS
 from tests.command_line import FILES
 from tests.raw_server import answering, serving
-from tests.running import harnessed
+from tests.running import harnessed, start_and_wait
 
 KEYS = {"openai": "test-key-123", "azure-openai": "test-key-123", "deepseek": "test-key-123", "anthropic": "test-key-1"}
 MARK = "marker"
@@ -121,9 +121,7 @@ def test_what_the_sdk_can_send_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path
     with serving(answering(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}")) as server:
         arguments = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "-H", server.url]
         environment, _ = harnessed([*FILES, *arguments])
-        environment.parsed_options.num_users = 1
-        environment.runner.start(1, spawn_rate=1)
-        environment.runner.greenlet.join()
+        start_and_wait(environment, users=1)
         (received,) = server.requests
     assert received.all("openai-organization") == ["org-1\t2 "]
     assert received.all("openai-project") == [""]
