@@ -15,7 +15,7 @@ from harness.keys import secrets_of
 from harness.rates import schedule_of, users_for
 from harness.secrets import MASK, Secrets
 from harness.target import Options, ProviderClasses, settings_of
-from harness.values import LARGEST, count, natural, number, one_of, rate
+from harness.values import LARGEST, count, natural, number, one_of, rate, whole
 from providers.settings import Settings
 from summary.gates import Gate
 from summary.slo import Slo
@@ -166,10 +166,9 @@ def _run_time_s(given: int | str | None) -> int | None:
 def _seed(text: str) -> int:
     if not text:
         return random.SystemRandom().getrandbits(32)
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"--seed must be a whole number, not {text!r}") from None
+    if (seed := whole(text)) is None:
+        raise UsageError(f"--seed must be a whole number, not {text!r}")
+    return seed
 
 
 def _mock(options: Options) -> MockPlan:

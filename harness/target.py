@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 from harness import addresses, extra_body, headers, keys, models
 from harness.errors import UsageError
-from harness.values import count, number, one_of, seconds
-from providers.settings import API, MOCK_HOST, Settings
+from harness.values import count, number, one_of, seconds, word
+from providers.settings import API, DEFAULT_REGION, MOCK_HOST, Settings
 from providers.user import LLMUser
 
 ProviderClasses = Mapping[str, type[LLMUser]]
@@ -32,8 +32,8 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
         timeout_s=seconds("--timeout", options["timeout"]),
         temperature=None if options["temperature"] == "none" else number("--temperature", options["temperature"]),
         max_tokens=count("--max-tokens", options["max_tokens"]),
-        api_version=options["api_version"] or None,
-        region=options["region"],
+        api_version=word("--api-version", options["api_version"]) if options["api_version"] else None,
+        region=word("--region", options["region"] or DEFAULT_REGION),
         api_key=keys.find(provider, options["api_key"], mock),
         headers=tuple(headers.parse(text) for text in options["header"]),
         extra_body=extra_body.parse(options["extra_body"]),
