@@ -22,6 +22,7 @@ from harness import (
     open_files,
     options,
     orphan,
+    outputs,
     preflight,
     quiet,
     refusals,
@@ -44,7 +45,7 @@ from harness.results import check_writable
 from harness.secrets import SHORTEST, Secrets
 from harness.session import NoSession
 from harness.signals import Signals
-from harness.target import provider_of
+from harness.target import check_unshown, provider_of
 from harness.trial import Trial
 from harness.worker import Worker
 from providers.user import LLMUser, Session
@@ -142,6 +143,7 @@ class Harness:
             return
         if isinstance(runner, MasterRunner):
             self.master = Master(runner, lambda reason, code: self._refuse_run(environment, reason, code))
+        outputs.check(given)
         if given.output_format not in RENDERERS:
             raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
         if given.headless or given.autostart:
@@ -180,6 +182,7 @@ class Harness:
     def _begin_attended(self, environment: Any) -> None:
         """In the web UI the rest is asked for in the form; nothing is sent before a provider is chosen."""
         given = vars(environment.parsed_options)
+        check_unshown({**given, **self._secret_options})
         if given["provider"] or given["user_classes"] or given["mock"]:
             environment.user_classes = [self.classes[provider_of(given, self.classes)]]
         else:

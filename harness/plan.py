@@ -154,7 +154,7 @@ def _run_time_s(given: int | str | None) -> int | None:
         return None
     try:
         run_time_s = parse_timespan(str(given))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UsageError(f"--run-time must look like 20, 20s, 3m or 1h20m, not {given!r}") from None
     if run_time_s < 1:
         raise UsageError(f"--run-time must be at least a second, not {given!r}")

@@ -14,6 +14,7 @@ from harness.web_guard import WebGuard
 LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "user_classes", "shape_class")
 LOCUSTS_CLASS_FIELDS = ("user_class_name", "weight", "fixed_count", "tasks", "host")
 OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
+SWITCHES = ("true", "false", "")
 Check = Callable[[Any, Mapping[str, Any]], str | None]
 
 
@@ -66,6 +67,8 @@ def _refuse_start(web_ui: Any, environment: Any, check: Check) -> str | None:
     shown = (*LOCUSTS_FIELDS, *web_ui.template_args["extra_options"])
     if refusal := _refuse_fields(request.form, shown):
         return refusal
+    if refusal := _refuse_switches(request.form, vars(environment.parsed_options)):
+        return refusal
     options = _options(environment)
     return _refuse_changes(environment, options) if _is_on(environment) else check(environment, options)
 
@@ -74,6 +77,12 @@ def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:
     """Refuse what only a forged request can set: Locust would take any of its options, paths of files too."""
     hidden = sorted(set(given) - set(shown))
     return f"the form has no field {', '.join(map(repr, hidden))[:100]}" if hidden else None
+
+
+def _refuse_switches(given: Mapping[str, str], options: Mapping[str, Any]) -> str | None:
+    """Refuse what is neither on nor off, as `stream=1`: Locust would take it for off."""
+    wrong = [name for name, text in given.items() if isinstance(options.get(name), bool) and text not in SWITCHES]
+    return f"{wrong[0]} must be true or false" if wrong else None
 
 
 def _refuse_class(given: Any, classes: Iterable[str]) -> str | None:

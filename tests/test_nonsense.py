@@ -1,4 +1,5 @@
-"""What can't go out as a header, or is no name of a host, is refused at the start, in one line that doesn't show it."""
+"""What can't mean anything is refused at the start, in one line that names where it stands: values that no header can
+carry, names that no host has, numbers that are none, and files that can't be written."""
 
 import sys
 from pathlib import Path
@@ -67,14 +68,16 @@ def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     aws_session.cache_clear()
 
 
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Start with these options, and return the one line that says why nothing can begin."""
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str, prefix: str = "locust: error: ") -> str:
+    """Start with these options, and return the one line that says why nothing can begin. Where the parser itself says
+    it, its name stands before, which here is pytest's."""
     with pytest.raises(SystemExit) as ended:
         harnessed([*FILES, *arguments])
     assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert said.startswith("locust: error: ")
-    assert said.count("\n") == 1
+    assert said.startswith(prefix)
+    assert [line for line in said.splitlines() if "error: " in line] == said.splitlines()[-1:]
+    assert not prefix or said.count("\n") == 1
     assert MARK not in said
     return said
 
@@ -148,3 +151,79 @@ def test_what_no_browser_sends_is_no_name_of_the_page(name: str, capsys: pytest.
 )
 def test_names_and_addresses_are_taken(name: str) -> None:
     harnessed([*FILES, "--mock", "--web-name", name, "--web-allow-host", name])
+
+
+NUMBERS = ("--timeout", "--temperature", "--rate", "--mock-latency", "--mock-error-rate")
+COUNTS = ("--iterations", "--warmup", "--max-tokens", "--mock-tokens", "--mock-error-status", "--seed")
+
+
+@pytest.mark.parametrize("text", ["nan", "-inf", "1_0", "\u0663", "0x10", "1e", "x"])
+@pytest.mark.parametrize("option", [*NUMBERS, *COUNTS])
+def test_what_is_no_number_is_refused(option: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"{option} must be " in refusal(capsys, "--headless", "--mock", f"{option}={text}")
+
+
+@pytest.mark.parametrize("option", [*NUMBERS, *(count for count in COUNTS if count != "--seed")])
+def test_what_is_too_large_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"{option} must be " in refusal(capsys, "--headless", "--mock", f"{option}={10**20}")
+
+
+NONSENSE: dict[str, tuple[list[str], str]] = {
+    "a span in another script": (["--rate-stages", "5:\u0663s"], "--rate-stages"),
+    "a region that no header can carry": (["--region", "us-east-1\n"], "--region (AWS_REGION)"),
+    "a version that is a path": (["--api-version", "../v1"], "--api-version"),
+    "a page that is a folder": (["--html", "."], "--html .: is a directory"),
+    "figures below a file": (["--json-file", "/dev/null/figures"], "--json-file /dev/null/figures.json"),
+    "one file for two": (["--logfile", "both", "--html", "./both"], "--logfile and --html"),
+    "a file of the run's": (["--csv", "run", "--html", "run_summary.json"], "--csv and --html"),
+    "a code that no process has": (["--exit-code-on-error", "256"], "--exit-code-on-error must be from 0 to 255"),
+    "a span beyond all clocks": (["-t", f"{10**20}s"], "--run-time"),
+}
+
+
+@pytest.mark.parametrize("case", NONSENSE)
+def test_nonsense_is_refused(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments, said = NONSENSE[case]
+    prefix = "" if case in ("a code that no process has", "a span beyond all clocks") else "locust: error: "
+    assert said in refusal(capsys, "--headless", "--mock", *arguments, prefix=prefix)
+
+
+@pytest.mark.parametrize("host", ["", "nobody.example.invalid"])
+def test_where_no_page_can_listen_is_refused(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--web-port" in refusal(capsys, "--mock", "--web-host", host, prefix="")
+
+
+@pytest.mark.parametrize(("option", "text"), [("--header", "X"), ("--extra-body", "[]"), ("--fail-if", "p95")])
+def test_what_the_form_does_not_show_is_refused_before_the_page_opens(
+    option: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert option in refusal(capsys, "--mock", option, text)
+
+
+def test_a_check_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    harnessed([*FILES, "--headless", "--mock", "--html", "{u}.html", "--json-file", "figures"])
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+FIELDS = {
+    "stream": ("1", "stream must be true or false"),
+    "mock": ("yes", "mock must be true or false"),
+    "run_time": (f"{10**20}s", "--run-time must "),
+    "host": ("localhost", "--host must "),
+    "user_classes": ("NoUser", "unknown User class 'NoUser'"),
+    "iterations": ("1_0", "--iterations must "),
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_the_form_refuses_it_too(field: str) -> None:
+    environment, _ = harnessed([*FILES, "--mock"])
+    text, said = FIELDS[field]
+    form = {"user_count": "1", "spawn_rate": "1", "iterations": "1", field: text}
+    answer = environment.web_ui.app.test_client().post("/swarm", data=form, headers={"Host": "localhost:8089"}).json
+    assert answer["success"] is False
+    assert said in answer["message"]
