@@ -9,6 +9,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
 from harness import addresses, key_hosts
 from harness.errors import UsageError
+from harness.values import whole
 from harness.web_guard import WebGuard
 
 LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "user_classes", "shape_class")
@@ -125,6 +126,8 @@ def _options(environment: Any) -> dict[str, Any]:
         if name in options and not isinstance(options[name], list):
             options[name] = value == "true" if isinstance(options[name], bool) else value
     options["user_classes"] = _ticked(options)
+    if (users := whole(request.form.get("user_count", ""))) is not None:
+        options["num_users"] = users
     return options
 
 

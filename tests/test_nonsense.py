@@ -3,6 +3,7 @@ carry, names that no host has, numbers that are none, and files that can't be wr
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -223,7 +224,18 @@ FIELDS = {
 def test_the_form_refuses_it_too(field: str) -> None:
     environment, _ = harnessed([*FILES, "--mock"])
     text, said = FIELDS[field]
-    form = {"user_count": "1", "spawn_rate": "1", "iterations": "1", field: text}
+    assert said in refused_form(environment, **{field: text})
+
+
+def test_more_users_than_open_files_are_refused_by_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key-123")
+    environment, _ = harnessed([*FILES, "-p", "openai", "-m", "gpt-4o", "-H", "http://127.0.0.1:9"])
+    assert "users need" in refused_form(environment, user_count=str(10**9))
+
+
+def refused_form(environment: Any, **fields: str) -> str:
+    """Start from the page, and return why nothing can begin."""
+    form = {"user_count": "1", "spawn_rate": "1", "iterations": "1", **fields}
     answer = environment.web_ui.app.test_client().post("/swarm", data=form, headers={"Host": "localhost:8089"}).json
     assert answer["success"] is False
-    assert said in answer["message"]
+    return str(answer["message"])
