@@ -17,15 +17,16 @@ from harness.cluster.master import Master
 from harness.cluster.worker import Worker, report_no_users
 from harness.errors import BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
-from harness.plan import addresses, keys, menus, models, options, refusals
+from harness.plan import addresses, keys, menus, models, options
 from harness.plan.plan import Plan, plan_of
-from harness.plan.target import provider_of
+from harness.plan.target import check_unshown, provider_of
 from harness.process import open_files, orphan, quiet, streams, user_errors
 from harness.process.signals import Signals
+from harness.record import outputs
 from harness.record.folder import check_writable
 from harness.record.histograms import bucket, percentile
 from harness.record.run_histograms import RunHistograms
-from harness.run import ending, preflight
+from harness.run import ending, preflight, refusals
 from harness.run.client import client_of
 from harness.run.gates import check_junit, passes
 from harness.run.run import Run
@@ -122,6 +123,7 @@ class Harness:
         if not orphan.is_forked(given):  # What forked it says the same.
             addresses.check(given.host)
             addresses.check_query(self._secret_options["host_query"].query)
+            web.check_names(given)
         quiet.calm(given)
         locust_inside.forget_callers()
         locust_inside.refine_percentiles(bucket, percentile)
@@ -130,6 +132,7 @@ class Harness:
             return
         if isinstance(runner, MasterRunner):
             self.master = Master(runner, lambda reason, code: self._refuse_run(environment, reason, code))
+        outputs.check(given)
         if given.output_format not in RENDERERS:
             raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
         if given.headless or given.autostart:
@@ -167,6 +170,7 @@ class Harness:
     def _begin_attended(self, environment: Any) -> None:
         """In the web UI the rest is asked for in the form; nothing is sent before a provider is chosen."""
         given = vars(environment.parsed_options)
+        check_unshown({**given, **self._secret_options})
         if given["provider"] or given["user_classes"] or given["mock"]:
             environment.user_classes = [self.classes[provider_of(given, self.classes)]]
         else:

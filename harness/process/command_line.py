@@ -13,6 +13,7 @@ from harness.process.outlet import open_outlet
 from harness.secrets import SHORTEST
 
 NAME = re.compile(r"[\w-]*")
+LARGEST_EXIT_CODE = 255
 
 
 def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
@@ -25,7 +26,10 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
     parse = parser.parse_known_args
 
     def parse_known_args(args: Sequence[str] | None = None, *others: Any, **settings: Any) -> tuple[Any, list[str]]:
-        options, unknown = parse(args, *others, **settings)
+        try:
+            options, unknown = parse(args, *others, **settings)
+        except OverflowError:
+            parser.exit(2, f"{parser.prog}: error: --run-time, or --stop-timeout, is too long\n")
         given = sys.argv[1:] if args is None else list(args)
         if refusal := _refusal(parser, given, unknown, options, user_classes):
             parser.exit(2, f"{parser.prog}: error: {refusal}\n")
@@ -95,6 +99,8 @@ def _locusts_refusal(options: Any) -> str | None:
         return "--processes and --master exclude each other: --processes has a master"
     if options.master and options.worker:
         return "--master and --worker exclude each other: --processes starts a master with workers"
+    if not 0 <= options.exit_code_on_error <= LARGEST_EXIT_CODE:
+        return f"--exit-code-on-error must be from 0 to {LARGEST_EXIT_CODE}, not {options.exit_code_on_error}"
     if options.autoquit != -1 and not options.autostart:
         return "--autoquit needs --autostart"
     if options.web_base_path and not options.web_base_path.startswith("/"):
