@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "locustfile": {"harness", "providers"},
 }
 HARNESS = "errors messages encodings secrets exit_code process load plan record watch run cluster harness"
-SUMMARY = """vocabulary cells confidence calls error_adjusted failures evidence validity gates punctuality figures rows
+SUMMARY = """vocabulary cells confidence calls error_adjusted failures refused_fields evidence validity gates punctuality figures rows
              render"""
 FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}
 """The rooms of a part, each of which knows only those before it."""
