@@ -335,6 +335,31 @@ def test_an_answer_of_several_candidates_fails_if_one_of_them_does(way: str, rea
         list(gemini.content({"candidates": candidates})) if way == "whole" else streamed(gemini.content_stream, *events)
 
 
+@pytest.mark.parametrize("reasons", [("stop", None), (None, "stop")])
+@pytest.mark.parametrize("way", ["whole", "in one event", "one by one"])
+def test_an_answer_of_several_choices_is_cut_if_one_of_them_has_no_end(
+    way: str, reasons: tuple[str | None, str | None]
+) -> None:
+    choices = [{"index": n, "delta": {"content": "x"}, "finish_reason": reason} for n, reason in enumerate(reasons)]
+    candidates = [{"index": n, "finishReason": reason} for n, reason in enumerate(reasons)]
+    if way == "whole":
+        parts = [*openai.chat({"choices": choices}), *gemini.content({"candidates": candidates})]
+    elif way == "in one event":
+        parts = streamed(openai.chat_stream, {"choices": choices}, b"[DONE]")
+        parts += streamed(gemini.content_stream, {"candidates": candidates})
+    else:
+        parts = streamed(openai.chat_stream, *({"choices": [choice]} for choice in choices), b"[DONE]")
+        parts += streamed(gemini.content_stream, *({"candidates": [candidate]} for candidate in candidates))
+    assert not any(isinstance(part, Finish) for part in parts)
+
+
+def test_a_choice_that_has_ended_may_be_seen_again() -> None:
+    """As Azure's asynchronous filter does."""
+    late = {"choices": [{"index": 0, "finish_reason": None, "content_filter_results": {}}]}
+    first, second = ({"choices": [{"index": n, "delta": {}, "finish_reason": "stop"}]} for n in range(2))
+    assert streamed(openai.chat_stream, first, late, second, late, b"[DONE]") == [Finish("stop")]
+
+
 def test_all_of_several_choices_is_content() -> None:
     choices = [{"message": {"content": text}, "finish_reason": "stop"} for text in "ab"]
     assert list(openai.chat({"choices": choices})) == [Delta("a"), Delta("b"), Finish("stop")]

@@ -87,6 +87,7 @@ class Exchange:
     sent_at         just before the request was handed to the socket
     first_byte_at   the read that brought the first byte of the body
     last_byte_at    the read that brought the last byte of the body; of an empty body, of the head
+    event_at        of a stream: the read that completed the latest of its events; pings after the last are none
     lag_s           how long, at worst, the first byte of a read may have waited; only where the kernel stamps arrivals
     read_spread_s   over how long, at most, the bytes of the latest read may have come; `None` where nobody knows
     failure         what failed, if the SDK was told of a failure
@@ -102,6 +103,7 @@ class Exchange:
     sent_at: float | None = None
     first_byte_at: float | None = None
     last_byte_at: float | None = None
+    event_at: float | None = None
     lag_s: float | None = None
     read_spread_s: float | None = None
     failure: Failure | None = None
