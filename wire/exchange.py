@@ -1,7 +1,7 @@
 """What one call did on the wire, and the few types that both ends of the wire agree on. Stdlib only."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -202,6 +202,22 @@ _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 def current() -> Exchange:
     """Return the exchange of the running greenlet's call; a throw-away one outside any call."""
     return _current.get(None) or Exchange()
+
+
+@contextmanager
+def told_as(kinds: Mapping[type[WireError], type[Any]], tell: Callable[[Any, WireError], Exception]) -> Iterator[None]:
+    """Note the wire's failure and raise it as the SDK's own, which `tell` makes of the class that stands for its kind.
+
+    The narrower class comes first. A failure for which none stands is raised as it is.
+    """
+    try:
+        yield
+    except WireError as error:
+        current().failed(error)
+        theirs = next((theirs for ours, theirs in kinds.items() if isinstance(error, ours)), None)
+        if theirs is None:
+            raise
+        raise tell(theirs, error) from error
 
 
 @contextmanager

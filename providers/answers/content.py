@@ -58,6 +58,12 @@ def finished(api: str, reason: str | None, by: Any = None) -> Answer:
         raise ErrorInStream(f"finish reason {reason}" + (f": {words}" if words else ""))
 
 
+def ended(api: str, reason: Any, body: Json) -> Answer:
+    """Yield the `Finish` of a whole body, if it gives a reason. Raises as `finished` does."""
+    if said := reason_of(reason):
+        yield from finished(api, said, body)
+
+
 class Choices:
     """Why an answer's choices ended. It is finished when each choice that was seen is, and cut if one never was.
 

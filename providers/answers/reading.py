@@ -71,15 +71,20 @@ def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], a
         raise MalformedAnswer(_described(surprise, latest)) from surprise
 
 
-def streamed(response: Any, read: Callable[[Iterable[Body]], Answer]) -> Answer:
+def streamed(
+    response: Any,
+    read: Callable[[Iterable[Body]], Answer],
+    framed: Callable[[Iterable[bytes]], Iterable[bytes]] = iter,
+) -> Answer:
     """Yield the parts that `read` makes of an httpx2 response's events, as they come.
 
+    `framed` makes events of what a provider's SDK takes in their place.
     Closing the response reads on for a moment, so that its connection can be kept.
     """
     with closing(response):
         # What is not compressed needs none of httpx2's decoding, which costs as much a piece as reading its event.
         pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
-        yield from quick_stream(sse.events(pieces), read)
+        yield from quick_stream(sse.events(framed(pieces), response.headers.get("content-type", "")), read)
 
 
 def _named(name: str, data: bytes) -> Json:
