@@ -222,15 +222,16 @@ def _in_one_line(text: str, characters: int) -> str:
 
 
 def _conclude(call: Call, wired: Exchange, started_at: float) -> None:
-    """Add what the wire saw. The latency ends at the answer's last byte; without one, at the failure."""
+    """Add what the wire saw. The latency ends at the answer's last byte, of a stream at the last one of its last event;
+    without one, at the failure."""
     call.status, call.response_bytes, call.connection = wired.status, wired.body_bytes, wired.connection
     call.connect_s, call.lag_s, call.error_reason = wired.connect_s, wired.lag_s, wired.failure
     if wired.first_byte_at is not None:
         call.ttfb_s = wired.first_byte_at - started_at
     if call.outcome != "aborted":
         has_all = call.outcome == "ok" or wired.complete
-        ended_at = wired.last_byte_at if has_all and wired.last_byte_at else now()
-        call.latency_s = ended_at - started_at
+        ended_at = (wired.event_at or wired.last_byte_at) if has_all else None
+        call.latency_s = (ended_at or now()) - started_at
         if call.start_lag_s is not None:
             call.latency_from_schedule_s = call.start_lag_s + call.latency_s
     call.conclude_pace()
