@@ -39,7 +39,7 @@ IN_ONE_PROCESS: Mapping[str, Sequence[str]] = {
         "--fail-if", "total_requests<20", "--fail-if", "output_tokens_per_s>0",
     ],
     "failures": [
-        *AT_ONCE, "-p", "anthropic", "-i", "12", "--mock-error-rate", "0.3", "--mock-error-status", "429",
+        *AT_ONCE, "-p", "aws-bedrock", "-i", "12", "--mock-error-rate", "0.3", "--mock-error-status", "429",
         "--fail-if", "error_rate>90%", "--fail-if", "error_adjusted_p95>3600s",
     ],
     "failures-alone": [*AT_ONCE, "-i", "2", "--mock-error-rate", "1", "--exit-code-on-error", "9", "--cache-bust"],
