@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.mock_server import MockServer, serving
 
@@ -23,6 +24,8 @@ SCRUBBED = (
     "HTTPS_PROXY",
 )
 
+settings.register_profile("on any machine", deadline=None)
+settings.load_profile("on any machine")
 
 GROUPS = {
     "workers": ("distributed", "network_namespaces"),
