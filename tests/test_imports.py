@@ -20,8 +20,8 @@ MAY_IMPORT = {
     "locustfile": {"harness", "providers"},
 }
 HARNESS = "errors messages encodings secrets exit_code process load plan record watch run cluster harness"
-SUMMARY = """vocabulary cells confidence calls error_adjusted failures refused_fields evidence validity gates punctuality
-             figures rows render"""
+SUMMARY = """vocabulary cells confidence calls error_adjusted failures refused_fields evidence validity gates
+             punctuality figures rows render"""
 FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}
 """The rooms of a part, each of which knows only those before it."""
 
