@@ -1,5 +1,9 @@
 """What Locust loads: the User classes of the six providers, and the harness around them."""
 
+from harness.process.signals import end_at_once
+
+end_at_once()  # What is imported from here on takes a second.
+
 from locust import events
 
 from harness.harness import Harness

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import locust.log
-
+import locust_inside
 from harness.errors import BAD_USAGE, BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, REACHED, TERMINATED, UNREACHABLE
 
 PRECEDENCE = (BAD_USAGE, UNREACHABLE, INTERNAL, INTERRUPTED, HUNG_UP, TERMINATED, BREACHED)
@@ -29,10 +28,9 @@ class ExitCode:
 
     def decide(self, environment: Any) -> int:
         """Return the code: the first of `PRECEDENCE` that was noted, else Locust's for failed calls, else 0."""
-        runner = environment.runner
-        if locust.log.unhandled_greenlet_exception or runner.exceptions:
+        if locust_inside.has_unhandled_exception(environment):
             self.note(INTERNAL)
         for code in PRECEDENCE:
             if code in self._noted:
                 return code
-        return int(environment.parsed_options.exit_code_on_error) if runner.errors else REACHED
+        return int(environment.parsed_options.exit_code_on_error) if environment.runner.errors else REACHED

@@ -12,19 +12,21 @@ from gevent import Greenlet
 from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
+import locust_inside
 from harness.cluster.master import Master
-from harness.cluster.worker import Worker
+from harness.cluster.worker import Worker, report_no_users
 from harness.errors import BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
-from harness.plan import addresses, keys, menus, models, options, refusals
+from harness.plan import addresses, keys, menus, models, options
 from harness.plan.plan import Plan, plan_of
-from harness.plan.target import provider_of
+from harness.plan.target import check_unshown, provider_of
 from harness.process import open_files, orphan, quiet, streams, user_errors
 from harness.process.signals import Signals
+from harness.record import outputs
 from harness.record.folder import check_writable
-from harness.record.locust_csv import refine_percentiles
+from harness.record.histograms import bucket, percentile
 from harness.record.run_histograms import RunHistograms
-from harness.run import ending, preflight
+from harness.run import ending, preflight, refusals
 from harness.run.client import client_of
 from harness.run.gates import check_junit, passes
 from harness.run.run import Run
@@ -78,6 +80,7 @@ class Harness:
         orphan.watch_from_the_fork()
         streams.tell_of_a_lost_log(lambda: self.exit_code.note(INTERNAL))
         events.init_command_line_parser.add_listener(self.add_arguments)
+        events.report_to_master.add_listener(report_no_users)
         events.init.add_listener(self.begin)
         events.test_start.add_listener(self.start_run)
         events.spawning_complete.add_listener(self.begin_schedule)
@@ -94,7 +97,7 @@ class Harness:
     def begin(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         """Listen to `init`: check everything that can be checked before the first call, or leave with one line."""
         self._stdout = streams.take_stdout()
-        streams.let_the_terminal_go()
+        locust_inside.survive_a_lost_terminal()
         try:
             signals = self._watch_signals(environment, runner)
             self._begin(environment, runner, web_ui)
@@ -117,16 +120,19 @@ class Harness:
         user_errors.redact(environment, self.secrets)
         if not isinstance(runner, WorkerRunner):  # A worker's is its master's, which may have told it already.
             environment.host = given.host
-        addresses.check(given.host)
-        addresses.check_query(self._secret_options["host_query"].query)
+        if not orphan.is_forked(given):  # What forked it says the same.
+            addresses.check(given.host)
+            addresses.check_query(self._secret_options["host_query"].query)
+            web.check_names(given)
         quiet.calm(given)
-        quiet.forget_callers()
-        refine_percentiles()
+        locust_inside.forget_callers()
+        locust_inside.refine_percentiles(bucket, percentile)
         if isinstance(runner, WorkerRunner):
             self.worker = Worker(environment, self.classes, self.secrets, self._secret_options)
             return
         if isinstance(runner, MasterRunner):
             self.master = Master(runner, lambda reason, code: self._refuse_run(environment, reason, code))
+        outputs.check(given)
         if given.output_format not in RENDERERS:
             raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
         if given.headless or given.autostart:
@@ -147,8 +153,7 @@ class Harness:
         def cut() -> None:
             self.master.cut() if self.master is not None else ending.cut(runner)
 
-        given = environment.parsed_options
-        return Signals(runner, self.exit_code.note, cut, is_forked=bool(given.worker and given.processes))
+        return Signals(runner, self.exit_code.note, cut, orphan.is_forked(environment.parsed_options))
 
     def _begin_unattended(self, environment: Any) -> None:
         given = environment.parsed_options
@@ -165,6 +170,7 @@ class Harness:
     def _begin_attended(self, environment: Any) -> None:
         """In the web UI the rest is asked for in the form; nothing is sent before a provider is chosen."""
         given = vars(environment.parsed_options)
+        check_unshown({**given, **self._secret_options})
         if given["provider"] or given["user_classes"] or given["mock"]:
             environment.user_classes = [self.classes[provider_of(given, self.classes)]]
         else:

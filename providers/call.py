@@ -91,7 +91,8 @@ class Call:
 
     timestamp            wall clock at the start, UTC
     start_s              the start, counted from the run's start
-    latency_s            start -> last byte of the answer; of a failure without one, start -> the exception;
+    latency_s            start -> last byte of the answer, of a stream the read that completed its last event: pings
+                         after it are no part of it; of a failure without one, start -> the exception;
                          `None` for an aborted call, which never ended
     response_bytes       the answer's body as received: chunk framing removed, compression not
     status               the HTTP status, if an answer's head arrived

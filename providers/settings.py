@@ -8,6 +8,8 @@ API = Literal["chat", "completions", "responses"]
 MOCK_HOST = "http://mock"
 """What the SDKs take for their base address where no network is asked: the mock serves no proxy's own paths."""
 
+DEFAULT_REGION = "us-east-1"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -28,7 +30,7 @@ class Settings:
     temperature: float | None = 0.0
     max_tokens: int | None = None
     api_version: str | None = None
-    region: str = "us-east-1"
+    region: str = DEFAULT_REGION
     api_key: str | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     host_query: str = field(default="", repr=False)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal, Protocol
 import gevent
 from locust import User, task
 from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_STOPPING
 
+import locust_inside
 from providers.answers.document import SURPRISES
 from providers.answers.refusal import missing_words, words_of_body
 from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
@@ -97,10 +97,10 @@ class LLMUser(User):
     def stop(self, force: bool = False) -> bool:
         """Ask a user between two calls, or waiting for its next, to stop, as one within a call is asked. Locust would
         kill it, and it may have begun its next call by the time the kill arrives."""
-        if force or self._state is None:
+        if force or locust_inside.is_unstarted(self):
             return bool(super().stop(force))
-        self._state = LOCUST_STATE_STOPPING
-        self.session.withdraw(self._greenlet)
+        locust_inside.stop_after_this_call(self)
+        self.session.withdraw(self.greenlet)
         return False
 
     @task
@@ -222,15 +222,16 @@ def _in_one_line(text: str, characters: int) -> str:
 
 
 def _conclude(call: Call, wired: Exchange, started_at: float) -> None:
-    """Add what the wire saw. The latency ends at the answer's last byte; without one, at the failure."""
+    """Add what the wire saw. The latency ends at the answer's last byte, of a stream at the last one of its last event;
+    without one, at the failure."""
     call.status, call.response_bytes, call.connection = wired.status, wired.body_bytes, wired.connection
     call.connect_s, call.lag_s, call.error_reason = wired.connect_s, wired.lag_s, wired.failure
     if wired.first_byte_at is not None:
         call.ttfb_s = wired.first_byte_at - started_at
     if call.outcome != "aborted":
         has_all = call.outcome == "ok" or wired.complete
-        ended_at = wired.last_byte_at if has_all and wired.last_byte_at else now()
-        call.latency_s = ended_at - started_at
+        ended_at = (wired.event_at or wired.last_byte_at) if has_all else None
+        call.latency_s = (ended_at or now()) - started_at
         if call.start_lag_s is not None:
             call.latency_from_schedule_s = call.start_lag_s + call.latency_s
     call.conclude_pace()

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from providers.answers import gemini as answers
+from providers.answers.bare_json import framed
 from providers.answers.reading import streamed, whole
 from providers.call import Answer
 from providers.settings import Settings
@@ -52,7 +53,7 @@ class VertexAIUser(LLMUser):
             model=self.settings.model, contents=payload, config=self.config
         ):
             pass
-        return streamed(current().unread, answers.content_stream)
+        return streamed(current().unread, answers.content_stream, framed)
 
     completions, completions_stream = chat, chat_stream
 

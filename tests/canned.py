@@ -50,7 +50,9 @@ class CannedReply:
         return b""
 
     def close(self) -> None:
-        """There is no connection to give back."""
+        """Read on to the end, as the network does to keep its connection."""
+        while self.read():
+            pass
 
 
 def answered(provider: str, api: str, wire: Canned, **options: object) -> Call:

@@ -61,4 +61,16 @@ def _signed(key: ec.EllipticCurvePrivateKey, address: str) -> x509.Certificate:
     builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=1))
     builder = builder.add_extension(alternative, critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    builder = builder.add_extension(_usage(), critical=True)  # Python 3.13 wants both of an authority.
     return builder.sign(key, hashes.SHA256())
+
+
+def _usage() -> x509.KeyUsage:
+    """To sign: answers as a server, certificates as its own authority."""
+    signs = {"digital_signature": True, "key_cert_sign": True}
+    others = (
+        "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign", "encipher_only",
+        "decipher_only",
+    )  # fmt: skip
+    return x509.KeyUsage(**signs, **dict.fromkeys(others, False))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.mock_server import MockServer, serving
 
@@ -23,11 +24,13 @@ SCRUBBED = (
     "HTTPS_PROXY",
 )
 
+settings.register_profile("on any machine", deadline=None)
+settings.load_profile("on any machine")
 
 GROUPS = {
     "workers": ("distributed", "network_namespaces"),
     "processes": (
-        "exit_codes", "gates_run", "outputs", "runs_with_streams", "secrets", "signals", "toy_figure", "web_ui",
+        "exit_codes", "gates_run", "net", "outputs", "runs_with_streams", "secrets", "signals", "toy_figure", "web_ui",
     ),
     "commands": ("live_line", "menus", "readme"),
 }  # fmt: skip

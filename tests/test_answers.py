@@ -1,9 +1,12 @@
 """The readers of answers: SSE and AWS frames however they are cut, and each API's bodies as they are documented."""
 
+import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
+from struct import pack
 from typing import Any
+from zlib import crc32
 
 import orjson
 import pytest
@@ -14,10 +17,11 @@ from hypothesis import strategies as st
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, sse
+from providers.answers.bare_json import framed
 from providers.answers.document import Event
 from providers.answers.eventstream import BadChecksum
 from providers.answers.sse import BYTE_ORDER_MARK
-from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, Part, Usage
+from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, MalformedAnswer, Part, Usage
 
 QUICKLY = settings(deadline=None, max_examples=100)
 LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
@@ -74,7 +78,7 @@ def events_of(pieces: Iterable[bytes]) -> list[Event]:
     events: list[Event] = []
     try:
         events += sse.events(pieces)
-    except IncompleteStream:
+    except MalformedAnswer:
         assert not events
     return events
 
@@ -137,22 +141,87 @@ def test_an_error_outside_of_any_event_is_told(body: bytes) -> None:
 @pytest.mark.parametrize("start", [b"", b'data: {"choices": []}\n\n'])
 @pytest.mark.parametrize("error", [b'{"error": "it died"}', b'{"error":\n "it died"}\n', b'[{"error": "it died"}]\n\n'])
 def test_an_error_outside_of_any_event_is_told_though_the_stream_stays_open(start: bytes, error: bytes) -> None:
-    def open_stream() -> Iterator[bytes]:
-        yield start + error[:5]
-        yield error[5:]
-        pytest.fail("the reader waited for more")
-
     with pytest.raises(ErrorInStream, match="it died"):
-        list(sse.events(open_stream()))
+        list(sse.events(left_open(start + error[:5], error[5:])))
 
 
 def test_what_is_no_event_stream_is_quoted() -> None:
-    with pytest.raises(IncompleteStream, match="no event stream: “<!doctype html> <title>Sign in</title>”"):
+    with pytest.raises(MalformedAnswer, match="no event stream: “<!doctype html> <title>Sign in</title>”"):
         list(sse.events([b"<!doctype html>\n<title>Sign in</title>"]))
+
+
+def left_open(*pieces: bytes) -> Iterator[bytes]:
+    """A stream that says no more, and stays open."""
+    yield from pieces
+    pytest.fail("the reader waited for more")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/html", b"<!doctype html>\n<title>Sign in</title>"),
+        ("text/event-stream", b"\n <html><body>Welcome"),
+        ("", b'<?xml version="1.0"?><Error/>'),
+        ("text/html; charset=utf-8", b"Service unavailable"),
+        ("image/png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+        ("", b"\x1f\x8b\x08\0\0\0\0\0"),
+        ("application/json", b'{"choices": []}'),
+        ("text/event-stream", b'[{"candidates": []}]\n\n'),
+        ("text/event-stream", b"x" * (1 << 17)),
+        ("text/event-stream", b"no event\n\n" * (1 << 14)),
+    ],
+)
+def test_what_can_be_no_event_stream_is_refused_though_it_stays_open(content_type: str, body: bytes) -> None:
+    for pieces in ([body], [body[:9], *pieces_of(body[9:], list(range(0, len(body), 1000)))]):
+        with pytest.raises(MalformedAnswer, match="no event stream") as refusal:
+            list(sse.events(left_open(*pieces), content_type))
+        assert content_type.partition(";")[0] in str(refusal.value)
+
+
+def test_an_event_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "LARGEST_EVENT_BYTES", 2 << 20)
+    pieces = [b'data: {"a": "', *[b"x" * 65536] * 33]
+    with pytest.raises(MalformedAnswer, match=r"an event of over 2 MB: “data: \{.*x…”"):
+        list(sse.events(left_open(*pieces)))
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "application/json", "image/png", "", "text/event-stream"])
+@pytest.mark.parametrize("start", [b"", b": a comment\n\n", b"\n\n", b"id\n", b"retry: 1\n\n"])
+def test_an_event_stream_is_read_whatever_it_calls_itself(content_type: str, start: bytes) -> None:
+    for pieces in in_two(start + b"data: 1\n\n"):
+        assert list(sse.events(pieces, content_type)) == [("", b"1")]
 
 
 def test_a_line_feed_within_json_is_an_escape_and_stays() -> None:
     assert list(sse.events([b'data: {"text": "a\\n\\nb"}\n\n'])) == [("", b'{"text": "a\\n\\nb"}')]
+
+
+# Objects in place of events
+
+BARE = [{"candidates": [{"content": {"parts": [{"text": text}]}}]} for text in ('{ "', "} \\\\", "é\u2028")]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n", b"\n: ping\n\n"])
+def test_objects_without_data_are_events_however_they_are_cut(indent: int | None, end: bytes) -> None:
+    raw = b"".join(json.dumps(body, indent=indent, ensure_ascii=False).encode() + end for body in BARE)
+    for pieces in in_two(b" \n" + raw):
+        assert [orjson.loads(data) for _, data in sse.events(framed(pieces))] == BARE
+
+
+def test_an_object_without_data_ends_with_its_piece_too() -> None:
+    events = sse.events(framed(left_open(b'{"a":', b' "{"}')))
+    assert next(events) == ("", b'{"a": "{"}')
+
+
+def test_an_object_that_is_cut_off_is_no_event() -> None:
+    assert list(sse.events(framed([b'{"a": 1}\n{"b": ']))) == [("", b'{"a": 1}')]
+
+
+@pytest.mark.parametrize("data", [b'data: {"a": 1}\n\n', b"[1]", b"", b" \n"])
+def test_what_begins_with_no_object_is_left_alone(data: bytes) -> None:
+    for pieces in [[data], [data[:3], data[3:]]]:
+        assert b"".join(framed(pieces)) == data
 
 
 # AWS event streams
@@ -213,8 +282,8 @@ def test_a_stream_that_ends_between_two_frames_is_its_readers_business() -> None
 
 
 @pytest.mark.parametrize("body", [b"<html><body>Welcome</body></html>", b'{"choices": []}', b"\0" * 64])
-def test_what_is_no_event_stream_is_told_as_one_with_bad_checksums(body: bytes) -> None:
-    with pytest.raises(BadChecksum, match="no AWS event stream"):
+def test_what_is_no_aws_event_stream_is_quoted(body: bytes) -> None:
+    with pytest.raises(MalformedAnswer, match="no AWS event stream"):
         list(eventstream.events([body]))
 
 
@@ -226,13 +295,40 @@ def test_an_error_in_place_of_frames_is_told_in_its_own_words(body: bytes) -> No
 
 
 def test_an_error_in_place_of_frames_is_told_though_the_stream_stays_open() -> None:
-    def open_stream() -> Iterator[bytes]:
-        yield b'{"message": "it'
-        yield b' died"}'
-        pytest.fail("the reader waited for more")
-
     with pytest.raises(ErrorInStream, match="it died"):
-        list(eventstream.events(open_stream()))
+        list(eventstream.events(left_open(b'{"message": "it', b' died"}')))
+
+
+def prelude(size_bytes: int, headers_bytes: int) -> bytes:
+    sizes = pack("!II", size_bytes, headers_bytes)
+    return sizes + pack("!I", crc32(sizes))
+
+
+IMPOSSIBLE_SIZES = [(25 << 20, 0), ((1 << 32) - 1, 0), (1 << 20, (128 << 10) + 1), (100, 85), (15, 0), (0, 0)]
+
+
+@pytest.mark.parametrize("sizes", IMPOSSIBLE_SIZES)
+def test_a_frame_of_an_impossible_size_is_refused_though_the_stream_stays_open(sizes: tuple[int, int]) -> None:
+    for before in (b"", FRAMES[0]):
+        with pytest.raises(MalformedAnswer, match="no frame is of"):
+            list(eventstream.events(left_open(before + prelude(*sizes))))
+
+
+@pytest.mark.parametrize("sizes", [((24 << 20) + 16, 0), ((24 << 20) + 16 + (128 << 10), 128 << 10)])
+def test_a_frame_as_large_as_botocore_takes_is_waited_for(sizes: tuple[int, int]) -> None:
+    buffer = EventStreamBuffer()
+    buffer.add_data(prelude(*sizes))
+    assert list(buffer) == []
+    with pytest.raises(IncompleteStream):
+        list(eventstream.events([prelude(*sizes)]))
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>Welcome</html>", b'{"output": {"message": {}}}', FRAMES[0][:8] + bytes(4), b"data: 1\n\ndata: 2"]
+)
+def test_what_is_no_aws_event_stream_is_refused_though_it_stays_open(body: bytes) -> None:
+    with pytest.raises(MalformedAnswer, match="no AWS event stream"):
+        list(eventstream.events(left_open(body[:9], body[9:])))
 
 
 def test_an_exception_event_is_an_error_with_its_name_and_message() -> None:
@@ -333,6 +429,31 @@ def test_an_answer_of_several_candidates_fails_if_one_of_them_does(way: str, rea
     events = [{"candidates": [candidate]} for candidate in candidates]
     with pytest.raises(ErrorInStream, match="finish reason error"):
         list(gemini.content({"candidates": candidates})) if way == "whole" else streamed(gemini.content_stream, *events)
+
+
+@pytest.mark.parametrize("reasons", [("stop", None), (None, "stop")])
+@pytest.mark.parametrize("way", ["whole", "in one event", "one by one"])
+def test_an_answer_of_several_choices_is_cut_if_one_of_them_has_no_end(
+    way: str, reasons: tuple[str | None, str | None]
+) -> None:
+    choices = [{"index": n, "delta": {"content": "x"}, "finish_reason": reason} for n, reason in enumerate(reasons)]
+    candidates = [{"index": n, "finishReason": reason} for n, reason in enumerate(reasons)]
+    if way == "whole":
+        parts = [*openai.chat({"choices": choices}), *gemini.content({"candidates": candidates})]
+    elif way == "in one event":
+        parts = streamed(openai.chat_stream, {"choices": choices}, b"[DONE]")
+        parts += streamed(gemini.content_stream, {"candidates": candidates})
+    else:
+        parts = streamed(openai.chat_stream, *({"choices": [choice]} for choice in choices), b"[DONE]")
+        parts += streamed(gemini.content_stream, *({"candidates": [candidate]} for candidate in candidates))
+    assert not any(isinstance(part, Finish) for part in parts)
+
+
+def test_a_choice_that_has_ended_may_be_seen_again() -> None:
+    """As Azure's asynchronous filter does."""
+    late: dict[str, Any] = {"choices": [{"index": 0, "finish_reason": None, "content_filter_results": {}}]}
+    first, second = ({"choices": [{"index": n, "delta": {}, "finish_reason": "stop"}]} for n in range(2))
+    assert streamed(openai.chat_stream, first, late, second, late, b"[DONE]") == [Finish("stop")]
 
 
 def test_all_of_several_choices_is_content() -> None:

@@ -10,10 +10,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from locust.event import Events
+from locust.runners import STATE_STOPPED
 
+from harness.cluster.worker import Worker
+from harness.harness import Harness
+from harness.secrets import Secrets
 from tests.command_line import Running, free_port, locust, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 from tests.test_signals import silence
@@ -130,6 +136,7 @@ def test_a_second_interrupt_cuts_the_workers_calls_off_and_they_are_recorded(to_
     assert summary["aborted_count"] == summary["total_requests"] == len(rows_in(tmp_path)) == 4
     assert summary["lost"]["calls"] == 0
     assert "Traceback" not in ended.stderr
+    assert "Bad response code" not in ended.stderr
 
 
 def test_a_worker_that_is_stopped_for_good_holds_nobody_up(tmp_path: Path, slow_mock: MockServer) -> None:
@@ -172,6 +179,25 @@ class Orphans:
             deadline -= 0.1
             assert deadline > 0, "a worker outlives its master"
             time.sleep(0.1)
+
+
+def test_an_address_is_refused_once_and_not_by_each_worker(tmp_path: Path) -> None:
+    port = str(free_port())
+    options = ["-H", "ftp://nowhere", "--processes", "2", "--master-bind-port", port, "--master-port", port]
+    ended = locust(tmp_path, *TARGET, *options)
+    assert ended.code == 2
+    assert "--host must look like" in ended.error_line
+
+
+def test_a_worker_that_is_told_to_quit_while_it_connects_reports_and_ends() -> None:
+    """Its `init` comes after that, and so does the listener of Locust's that counts its users."""
+    events, report = Events(), dict[str, Any]()
+    Harness([]).listen(events)
+    events.report_to_master.fire(client_id="worker", data=report)
+    assert report["user_classes_count"] == {}
+    with pytest.raises(SystemExit) as ended:
+        Worker(SimpleNamespace(runner=SimpleNamespace(state=STATE_STOPPED)), {}, Secrets(), {})
+    assert ended.value.code == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -53,6 +53,11 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "an unknown output format": ([*QUICK_MOCK, "-o", "xml"], ("--output-format", "'xml'", "table, json, csv")),
     "a negative number of processes": ([*QUICK_MOCK, "--processes", "-2"], ("--processes", "-2")),
     "two masters": ([*QUICK_MOCK, "--processes", "2", "--master"], ("--processes", "--master")),
+    "a master that is a worker": ([*QUICK_MOCK, "--master", "--worker"], ("--master", "--worker")),
+    "a configuration of no class": (
+        [*QUICK_MOCK, "--config-users", '{"user_class_name": "OpenUser"}'],
+        ("--config-users", "OpenAIUser, VertexAIUser"),
+    ),
     "a page that ends no run": ([*QUICK_MOCK, "--autoquit", "1"], ("--autoquit", "--autostart")),
     "a path without a slash": ([*QUICK_MOCK, "--web-base-path", "a"], ("--web-base-path", "'a'")),
     "a port above 65535": ([*QUICK_MOCK, "--master-port", "99999"], ("--master-port", "99999")),

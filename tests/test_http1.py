@@ -29,6 +29,9 @@ BENT = {
     "a folded header": OK + b"X-Folded: a\r\n b\r\nContent-Length: 5\r\n\r\nhello",
     "a control character": OK + b"X-Bell: \x07\r\nContent-Length: 5\r\n\r\nhello",
     "spaces after a chunk's size": OK + b"Transfer-Encoding: chunked\r\n\r\n5  \r\nhello\r\n0\r\n\r\n",
+    "spaces after a later chunk's size": OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3  \r\nllo\r\n0  \r\n\r\n",
+    "a line feed alone after the chunks": OK + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS[:-2] + b"\n",
+    "a trailer with a line feed alone": OK + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS[:-2] + b"X-A: 1\n\n",
     "an interim answer before": b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
 }  # fmt: skip
 
@@ -111,6 +114,12 @@ def test_an_answer_that_bends_the_rules_and_breaks_off_is_broken(kind: str) -> N
         seen_of([BENT[kind][:-1]])
 
 
+def test_a_fault_after_many_megabytes_is_one_though_h11_would_read_on() -> None:
+    large = b"%x\r\n%s\r\n" % (1 << 22, bytes(1 << 22))
+    with pytest.raises(NotHTTP):
+        seen_of([OK + b"Transfer-Encoding: chunked\r\n\r\n", *in_reads(large, 1 << 16), b"1  \r\nx\r\n0\r\n\r\n"])
+
+
 def test_headers_keep_their_bytes_beyond_ascii() -> None:
     headers = dict(seen_of([STRICT["bytes beyond ASCII"]])[1])
     assert headers["X-Latin"].encode("latin-1") == b"N\xe3o"
@@ -163,8 +172,9 @@ def answers(draw: st.DrawFn) -> bytes:
     length = b"Content-Length: %d" % draw(st.sampled_from([len(body), len(body), 7]))
     if draw(st.booleans()):
         headers += [b"Transfer-Encoding: chunked", *draw(st.sampled_from([[], [length]]))]
-        pad = draw(st.sampled_from([b"", b" ", b";name=value"]))
-        body = b"".join(b"%x%s\r\n%s\r\n" % (len(part), pad, part) for part in in_reads(body, 9)) + b"0\r\n\r\n"
+        pads = st.sampled_from([b"", b" ", b";name=value"])
+        chunks = [b"%x%s\r\n%s\r\n" % (len(part), draw(pads), part) for part in in_reads(body, 9)]
+        body = b"".join(chunks) + b"0\r\n" + draw(ENDS)
     else:
         headers += draw(
             st.sampled_from([[], [b"Content-Length: %d" % len(body)] * 2, [b"Content-Length: %d" % len(body)]])

@@ -10,17 +10,18 @@ from tests.command_line import PROJECT
 MAY_IMPORT = {
     "wire": {"wire"},
     "finishes": set(),
-    "providers": {"finishes", "providers", "wire"},
+    "locust_inside": set(),
+    "providers": {"finishes", "locust_inside", "providers", "wire"},
     "mock": {"mock"},
     "summary": {"finishes", "summary"},
     "seeds": set(),
     "report": {"summary"},
-    "harness": {"harness", "providers", "wire", "mock", "summary", "seeds"},
+    "harness": {"harness", "locust_inside", "providers", "wire", "mock", "summary", "seeds"},
     "locustfile": {"harness", "providers"},
 }
 HARNESS = "errors messages encodings secrets exit_code process load plan record watch run cluster harness"
-SUMMARY = """vocabulary registry cells confidence calls error_adjusted failures evidence validity gates punctuality
-             figures rows render"""
+SUMMARY = """vocabulary registry cells confidence calls error_adjusted failures refused_fields evidence validity gates
+             punctuality figures rows render"""
 FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}
 """The rooms of a part, each of which knows only those before it."""
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from locust.env import Environment
 from locust.rpc.protocol import Message
 
-from harness.record.histograms import Histogram, percentile
-from harness.record.locust_csv import LocustCSV, refine_percentiles
+import locust_inside
+from harness.record.histograms import Histogram, bucket, percentile
+from harness.record.locust_csv import LocustCSV
 from harness.record.run_histograms import RunHistograms
 from harness.watch import llm_tab
 from summary.calls import distribution
@@ -68,7 +69,7 @@ def refined(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("bucket_response_time", "calculate_response_time_percentile"):
         monkeypatch.setattr(locust.stats, name, getattr(locust.stats, name))
-    refine_percentiles()
+    locust_inside.refine_percentiles(bucket, percentile)
 
 
 @pytest.mark.usefixtures("refined")

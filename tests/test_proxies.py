@@ -1,5 +1,6 @@
 """HTTPS_PROXY, HTTP_PROXY and NO_PROXY: the wire goes the way that the environment names."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,9 +10,12 @@ import pytest
 from gevent import socket
 from gevent.server import StreamServer
 
+from providers.call import Call
 from tests.asking import Asker
 from tests.certificates import make_certificate, trusting
 from tests.mock_server import MockServer, serving
+from tests.raw_server import Peer, Script, answer
+from tests.raw_server import serving as serving_script
 from wire.exchange import ConnectFailed, Origin
 from wire.proxy import proxy_of
 
@@ -108,6 +112,53 @@ def test_a_proxy_that_refuses_is_named_as_the_reason(monkeypatch: pytest.MonkeyP
         call = Asker("openai", "https://api.example.org/v1").ask()
     assert call.outcome == "failed"
     assert "the proxy refuses a way to api.example.org:443: HTTP 407" in (call.error or "")
+
+
+SPOILT_TUNNELS: dict[str, tuple[bytes, Script]] = {
+    "it resets": (b"", Peer.reset),
+    "it closes": (b"", Peer.close),
+    "it resets within its answer": (b"HTTP/1.1 200 OK\r\nX-A: ", Peer.reset),
+    "it closes within its answer": (b"HTTP/1.1 200 OK\r\nX-A: ", Peer.close),
+    "it talks garbage": (b"SSH-2.0-OpenSSH_9\r\n", Peer.wait_for_close),
+    "it ends no header": (b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * (1 << 21), Peer.wait_for_close),
+    "it can't reach the origin": (answer(b"no", status="502 Bad Gateway"), Peer.wait_for_close),
+}
+
+
+@pytest.mark.parametrize(("said", "end"), SPOILT_TUNNELS.values(), ids=SPOILT_TUNNELS)
+def test_what_fails_before_the_tunnel_stands_is_the_proxys_failure(
+    said: bytes, end: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = asked_through(said, end, monkeypatch)
+    assert (call.outcome, call.error_reason, call.status) == ("failed", "proxy", None)
+    assert "proxy" in (call.error or "")
+
+
+def asked_through(said: bytes, end: Script, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Make a call through a proxy that answers so, and ends so."""
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.send(said)
+        end(peer)
+
+    with serving_script(script) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        return Asker("openai", "https://api.example.org/v1").ask()
+
+
+def test_what_fails_behind_the_tunnel_is_the_origins_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = asked_through(b"HTTP/1.1 200 OK\r\n\r\n", Peer.reset, monkeypatch)
+    assert (call.outcome, call.error_reason) == ("failed", "reset")
+
+
+def test_a_want_of_files_is_our_own_whatever_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setenv("HTTPS_PROXY", "127.0.0.1:9")
+    monkeypatch.setattr("gevent.socket.create_connection", refuse)
+    assert Asker("openai", "https://api.example.org/v1").ask().error_reason == "too many open files"
 
 
 @pytest.mark.parametrize(

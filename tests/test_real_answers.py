@@ -215,6 +215,18 @@ def test_what_a_server_says_goes_into_rows_redacted_in_one_line_and_cut() -> Non
         assert (len(shown), shown[-1], shown.isprintable()) == (characters, "…", True)
 
 
+@pytest.mark.parametrize(("provider", "api", "model"), WAYS)
+def test_what_follows_the_last_event_of_a_stream_is_no_part_of_its_latency(
+    provider: str, api: str, model: str | None
+) -> None:
+    options = {"model": model} if model else {}
+    raw = mocked(provider, api, True, **options)
+    pings = [] if provider == "aws-bedrock" else [b": ping\n\n", b"event: ping\ndata: {}\n\n", b"\n"]
+    call = answered(provider, api, Canned([raw, *pings], kind="text/event-stream"), **options)
+    assert (call.outcome, steps(call.latency_s)) == ("ok", 1)
+    assert call.response_bytes == len(raw) + sum(map(len, pings))
+
+
 # Surprises
 
 SURPRISES: list[Any] = [None, "x", 7, 1.5, True, [], ["x"], [None], {}, {"a": 1}, [[]], [{}], ""]

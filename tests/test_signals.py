@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from gevent.server import StreamServer
 
-from tests.command_line import QUICK_MOCK, Ended, Running, report, rows_in, started, stats_in, summary_in
+from tests.command_line import QUICK_MOCK, Ended, Running, free_port, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 
 OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "--csv", "run"]
@@ -87,14 +88,55 @@ def test_a_signal_lets_the_calls_in_flight_finish(
     assert slow_mock.stats()["requests"] == summary["total_requests"] >= 6
 
 
-def test_a_second_sigterm_changes_nothing(tmp_path: Path, slow_mock: MockServer) -> None:
+SIGNALLED_EARLY = """
+import os, sys
+import locust.main
+
+when, number, sys.argv = sys.argv[1], int(sys.argv[2]), ["locust", *sys.argv[6:]]
+
+class Finder:
+    def find_spec(name, *_):
+        if name == when:
+            os.kill(os.getpid(), number)
+
+sys.meta_path.insert(0, Finder)
+os.register_at_fork(before=lambda: Finder.find_spec("a fork"))
+locust.main.main()
+"""
+"""Runs locust, and sends its process a signal when a module is imported, or at the first fork."""
+
+
+@pytest.mark.parametrize(
+    ("when", "number", "code"),
+    [
+        ("harness.harness", signal.SIGINT, 130),
+        ("harness.harness", signal.SIGTERM, 143),
+        ("harness.harness", signal.SIGHUP, 129),
+        ("a fork", signal.SIGINT, 130),
+    ],
+)
+def test_a_signal_before_the_start_ends_without_a_word(
+    when: str, number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    at_once = [sys.executable, "-c", SIGNALLED_EARLY, when, str(int(number))]
+    port = str(free_port())
+    workers = ["--processes", "2", "--master-bind-port", port, "--master-port", port]
+    with started(tmp_path, [*QUICK_MOCK, *workers, "-L", "ERROR"], wrapper=at_once) as running:
+        done = running.wait()
+    assert (done.code, done.stdout, done.stderr) == (code, "", "")
+
+
+@pytest.mark.parametrize(("first", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_sigterm_after_a_first_signal_changes_nothing(
+    first: signal.Signals, code: int, tmp_path: Path, slow_mock: MockServer
+) -> None:
     with started(tmp_path, [*FOUR_USERS, "-t", "60", "-H", slow_mock.url]) as running:
         running.until(lambda: _rows(tmp_path) >= 6)
-        running.send(signal.SIGTERM)
+        running.send(first)
         running.until(lambda: "may finish" in running.stderr())
         running.send(signal.SIGTERM)
         done = running.wait()
-    assert done.code == 143
+    assert done.code == code
     assert _is_whole(tmp_path, done)["aborted_count"] == 0
 
 

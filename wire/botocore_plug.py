@@ -1,7 +1,7 @@
 """The wire under boto3: a botocore `before-send` handler. https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html"""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -79,23 +79,15 @@ def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-_ERRORS: tuple[tuple[type[wire.WireError], Any], ...] = (
-    (wire.ConnectTimedOut, botocore.ConnectTimeoutError),
-    (wire.DeadlineExceeded, botocore.ReadTimeoutError),
-    (wire.ConnectFailed, botocore.EndpointConnectionError),
-    (wire.ConnectionBroken, botocore.ConnectionClosedError),
-    (wire.NotHTTP, botocore.ConnectionClosedError),
-)
+_ERRORS: dict[type[wire.WireError], type[botocore.BotoCoreError]] = {
+    wire.ConnectTimedOut: botocore.ConnectTimeoutError,
+    wire.DeadlineExceeded: botocore.ReadTimeoutError,
+    wire.ConnectFailed: botocore.EndpointConnectionError,
+    wire.ConnectionBroken: botocore.ConnectionClosedError,
+    wire.NotHTTP: botocore.ConnectionClosedError,
+}
 """The wire's errors and botocore's, the narrower class first."""
 
 
-@contextmanager
-def _botocore_errors(url: str) -> Iterator[None]:
-    try:
-        yield
-    except wire.WireError as error:
-        wire.current().failed(error)
-        for ours, theirs in _ERRORS:
-            if isinstance(error, ours):
-                raise theirs(endpoint_url=url, error=error) from error
-        raise
+def _botocore_errors(url: str) -> AbstractContextManager[None]:
+    return wire.told_as(_ERRORS, lambda theirs, error: theirs(endpoint_url=url, error=error))

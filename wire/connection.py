@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from struct import unpack
 
 import gevent
@@ -19,7 +20,7 @@ from wire.exchange import (
     Request,
     now,
 )
-from wire.failures import failure_of, text_of
+from wire.failures import OUR_OWN, failure_of, text_of
 from wire.http1 import AnswerParser, encode
 from wire.polls import polls
 from wire.proxy import Proxy, proxy_of
@@ -185,7 +186,8 @@ def _open(origin: Origin) -> Connection:
         if origin.scheme != "https":
             return Connection(sock, None)
         if proxy:
-            _tunnel(sock, origin, proxy)
+            with _reaching(proxy):
+                _tunnel(sock, origin, proxy)
         return Connection(sock, _shake_hands(sock, origin.host))
     except BaseException:
         sock.close()
@@ -206,11 +208,19 @@ def _shake_hands(sock: socket.socket, server_name: str) -> TLS:
 
 
 def _proxy_socket(proxy: Proxy) -> socket.socket:
-    try:
+    with _reaching(proxy):
         return socket.create_connection((proxy.host, proxy.port))
+
+
+@contextmanager
+def _reaching(proxy: Proxy) -> Iterator[None]:
+    """What fails before the way to the origin stands is the proxy's failure, unless it is our own."""
+    try:
+        yield
     except (OSError, UnicodeError) as error:
+        failure = failure_of(error, "proxy")
         message = f"no connection to the proxy {proxy.host}:{proxy.port}: {text_of(error)}"
-        raise ConnectFailed(message, "proxy") from error
+        raise ConnectFailed(message, failure if failure in OUR_OWN else "proxy") from error
 
 
 def _tunnel(sock: socket.socket, origin: Origin, proxy: Proxy) -> None:

@@ -1,7 +1,7 @@
 """What one call did on the wire, and the few types that both ends of the wire agree on. Stdlib only."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -87,6 +87,7 @@ class Exchange:
     sent_at         just before the request was handed to the socket
     first_byte_at   the read that brought the first byte of the body
     last_byte_at    the read that brought the last byte of the body; of an empty body, of the head
+    event_at        of a stream: the read that completed the latest of its events; pings after the last are none
     lag_s           how long, at worst, the first byte of a read may have waited; only where the kernel stamps arrivals
     read_spread_s   over how long, at most, the bytes of the latest read may have come; `None` where nobody knows
     failure         what failed, if the SDK was told of a failure
@@ -102,6 +103,7 @@ class Exchange:
     sent_at: float | None = None
     first_byte_at: float | None = None
     last_byte_at: float | None = None
+    event_at: float | None = None
     lag_s: float | None = None
     read_spread_s: float | None = None
     failure: Failure | None = None
@@ -200,6 +202,22 @@ _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 def current() -> Exchange:
     """Return the exchange of the running greenlet's call; a throw-away one outside any call."""
     return _current.get(None) or Exchange()
+
+
+@contextmanager
+def told_as(kinds: Mapping[type[WireError], type[Any]], tell: Callable[[Any, WireError], Exception]) -> Iterator[None]:
+    """Note the wire's failure and raise it as the SDK's own, which `tell` makes of the class that stands for its kind.
+
+    The narrower class comes first. A failure for which none stands is raised as it is.
+    """
+    try:
+        yield
+    except WireError as error:
+        current().failed(error)
+        theirs = next((theirs for ours, theirs in kinds.items() if isinstance(error, ours)), None)
+        if theirs is None:
+            raise
+        raise tell(theirs, error) from error
 
 
 @contextmanager

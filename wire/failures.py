@@ -29,6 +29,9 @@ _BY_ERRNO: dict[int, Failure] = {
     errno.EADDRNOTAVAIL: "no local port left",
 }
 
+OUR_OWN: tuple[Failure, ...] = ("too many open files", "no local port left")
+"""What we lack ourselves, whomever we talk to."""
+
 
 def failure_of(error: Exception, otherwise: Failure) -> Failure:
     """Return the word for an error of a socket."""

@@ -35,7 +35,7 @@ class AnswerParser(HTTPResponseParser):
     complete        the last byte of the body was fed
     surplus         bytes came after the answer's end, so the connection can't be trusted with another
 
-    What llhttp refuses before the body's first byte is read again by h11. Such an answer may end elsewhere for another
+    What llhttp refuses is read again by h11, from the answer's first byte. Such an answer may end elsewhere for another
     reader (that is how answers are smuggled), so its connection is never reused.
     """
 
@@ -50,7 +50,7 @@ class AnswerParser(HTTPResponseParser):
         self._value: str | None = None
         self._pieces: list[bytes] = []
         self._fed: list[bytes] | None = []
-        self._fed_bytes = 0
+        self._fed_bytes = self._given_bytes = 0
         self._tolerant: TolerantParser | None = None
 
     @property
@@ -84,11 +84,15 @@ class AnswerParser(HTTPResponseParser):
         return body
 
     def _remember(self, data: bytes) -> None:
+        """Keep what comes, in case h11 has to read it; of a body no more than `MOST_HEAD_BYTES`."""
         assert self._fed is not None
-        if self._fed_bytes > MOST_HEAD_BYTES:
+        if self._fed_bytes <= MOST_HEAD_BYTES:
+            self._fed.append(data)
+            self._fed_bytes += len(data)
+        elif self._given_bytes:
+            self._fed = None
+        else:
             raise NotHTTP("what comes before the body of the peer's answer is too long")
-        self._fed.append(data)
-        self._fed_bytes += len(data)
 
     def _refused(self, data: bytes, error: HTTPParseError) -> None:
         """Let h11 read what llhttp refuses, which from then on refuses everything."""
@@ -111,9 +115,16 @@ class AnswerParser(HTTPResponseParser):
             if isinstance(event, h11.Response):
                 self.status, self.headers, self.head_complete = event.status_code, headers_of(event), True
             elif isinstance(event, h11.Data):
-                self._pieces.append(bytes(event.data))
+                self._take_data(bytes(event.data))
             elif isinstance(event, h11.EndOfMessage):
                 self.complete = True
+
+    def _take_data(self, data: bytes) -> None:
+        """Take a piece of the body, but for what llhttp gave already."""
+        given_bytes = min(self._given_bytes, len(data))
+        self._given_bytes -= given_bytes
+        if data := data[given_bytes:]:
+            self._pieces.append(data)
 
     def _on_message_begin(self) -> None:
         if self.complete:
@@ -140,9 +151,9 @@ class AnswerParser(HTTPResponseParser):
             self.headers = []
 
     def _on_body(self, piece: bytes | bytearray) -> None:
-        self._fed = None
         if not self.surplus:
             self._pieces.append(bytes(piece))
+            self._given_bytes += len(piece)
 
     def _on_message_complete(self) -> None:
         self.complete = self.head_complete

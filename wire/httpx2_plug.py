@@ -1,7 +1,7 @@
 """The wire under openai, anthropic and google-genai: an httpx2 transport. https://www.python-httpx.org/advanced/transports/"""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
 
@@ -10,13 +10,13 @@ import httpx2
 from wire import exchange as wire
 from wire.exchange import Reply, Request, Wire
 
-_ERRORS: tuple[tuple[type[wire.WireError], type[httpx2.TransportError]], ...] = (
-    (wire.ConnectTimedOut, httpx2.ConnectTimeout),
-    (wire.DeadlineExceeded, httpx2.ReadTimeout),
-    (wire.ConnectFailed, httpx2.ConnectError),
-    (wire.ConnectionBroken, httpx2.RemoteProtocolError),
-    (wire.NotHTTP, httpx2.RemoteProtocolError),
-)
+_ERRORS: dict[type[wire.WireError], type[httpx2.TransportError]] = {
+    wire.ConnectTimedOut: httpx2.ConnectTimeout,
+    wire.DeadlineExceeded: httpx2.ReadTimeout,
+    wire.ConnectFailed: httpx2.ConnectError,
+    wire.ConnectionBroken: httpx2.RemoteProtocolError,
+    wire.NotHTTP: httpx2.RemoteProtocolError,
+}
 """The wire's errors and httpx2's, the narrower class first."""
 
 
@@ -114,13 +114,5 @@ def _request(request: httpx2.Request) -> Request:
     )
 
 
-@contextmanager
-def _httpx2_errors(request: httpx2.Request) -> Iterator[None]:
-    try:
-        yield
-    except wire.WireError as error:
-        wire.current().failed(error)
-        for ours, theirs in _ERRORS:
-            if isinstance(error, ours):
-                raise theirs(str(error), request=request) from error
-        raise
+def _httpx2_errors(request: httpx2.Request) -> AbstractContextManager[None]:
+    return wire.told_as(_ERRORS, lambda theirs, error: theirs(str(error), request=request))

@@ -50,4 +50,4 @@ def _read(url: str) -> Proxy | None:
 def _authorization(user: str | None, password: str | None) -> str | None:
     if user is None:
         return None
-    return "Basic " + b64encode(f"{unquote(user)}:{unquote(password or '')}".encode()).decode()
+    return "Basic " + b64encode(f"{unquote(user)}:{unquote(password or '')}".encode(errors="surrogateescape")).decode()

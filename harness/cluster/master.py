@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import gevent
-import locust.runners
-from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING, WorkerNode, WorkerNodes
+from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING
 
+import locust_inside
 from harness.cluster import clock
 from harness.cluster.drain import Drain
 from harness.errors import NoWorkers
@@ -25,24 +25,12 @@ _log = logging.getLogger("llm")
 
 PATIENCE_S = 60.0
 
-BEATS, BEATS_AT_START = locust.runners.HEARTBEAT_LIVENESS, 30
-"""How many heartbeats, one a second, a worker may miss; at a run's start it may be importing an SDK."""
+BEATS_AT_START = 30
+"""A worker may be importing an SDK: until all have reported of the run, none is taken for dead."""
 
 LOOK_EVERY_S = 0.5
 SILENCE_S = 1.0
 """A worker reports four times a second. One silent for this long may be dead, which Locust takes 5 s to see."""
-
-
-class _Workers(WorkerNodes):
-    """Locust's list of workers, which may be gone through while they come and go: Locust's own heartbeat does."""
-
-    def __init__(self, nodes: WorkerNodes) -> None:
-        super().__init__()
-        self._worker_nodes = nodes._worker_nodes
-
-    @property
-    def all(self) -> list[WorkerNode]:  # type: ignore[override]
-        return list(self._worker_nodes.values())
 
 
 def _accepts(recorder: Recorder, ledger: PermitLedger, worker: str, cells: Any) -> bool:
@@ -63,7 +51,7 @@ class Master:
 
     def __init__(self, runner: Any, refuse: Callable[[str, int], None]) -> None:
         self._runner, self._refuse = runner, refuse
-        runner.clients = _Workers(runner.clients)
+        locust_inside.let_workers_come_and_go(runner)
         self._drain = Drain(runner)
         self._recorder: Recorder | None = None
         self._ledger: PermitLedger | None = None
@@ -118,14 +106,7 @@ class Master:
         self._took_part.clear()
         self._drain.begin()
         self._is_over = False
-        self._expect_beats(BEATS_AT_START)  # Until all workers have told of the run none is taken for dead.
-
-    def _expect_beats(self, beats: int) -> None:
-        """Take a worker for dead that misses so many heartbeats from now on."""
-        if beats != locust.runners.HEARTBEAT_LIVENESS:
-            locust.runners.HEARTBEAT_LIVENESS = beats
-            for worker in self._runner.clients.all:
-                worker.heartbeat = beats
+        locust_inside.expect_beats(self._runner, BEATS_AT_START)
 
     def end(self) -> None:
         """The run's files are closed: what still comes from its workers comes too late."""
@@ -163,7 +144,7 @@ class Master:
             return
         self._took_part.add(client_id)
         if self._took_part >= {worker.id for worker in self._runner.clients.all}:
-            self._expect_beats(BEATS)
+            locust_inside.expect_beats(self._runner, locust_inside.USUAL_BEATS)
         self._receive(self._recorder, self._ledger, client_id, data)
 
     def _receive(self, recorder: Recorder, ledger: PermitLedger, worker: str, report: dict[str, Any]) -> None:
@@ -178,7 +159,7 @@ class Master:
 
     def _on_stopping(self, **_: Any) -> None:
         """The run's end: the last rows, and an account of the workers that can't send theirs."""
-        self._end_ramp_up()
+        locust_inside.end_ramp_up(self._runner)
         self._drain.wait()
         self._bury_the_dead()
         if self._recorder is not None and self._ledger is not None:
@@ -188,13 +169,6 @@ class Master:
     def _stay_stopped(self, **_: Any) -> None:
         if self._is_over and self._runner.state == STATE_RUNNING:
             self._runner.update_state(STATE_STOPPING)
-
-    def _end_ramp_up(self) -> None:
-        """Let no more users start: Locust's master goes on with them, and its workers take that for a new test."""
-        if (dispatcher := self._runner._users_dispatcher) is not None:
-            dispatcher._target_user_count = dispatcher._current_user_count
-        # Nor for a worker that leaves or comes from now on: Locust would start the test anew.
-        self._runner._users_dispatcher, self._runner.spawning_completed = None, False
 
     def _watch_workers(self) -> None:
         while True:

@@ -1,15 +1,17 @@
 """A worker's part of a distributed run: it makes calls and sends their rows; the run itself is the master's."""
 
 import logging
+import sys
 import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import locust.runners
+from locust.runners import STATE_STOPPED
 
+import locust_inside
 from harness.cluster.clock import MasterClock
 from harness.cluster.outbox import Outbox
-from harness.errors import CannotStart, UsageError
+from harness.errors import REACHED, CannotStart, UsageError
 from harness.load.closed_loop import Budget
 from harness.load.permits import PermitQueue
 from harness.messages import BACK, CUT, DRAIN, DRAINED, GRANT, PREPARED, REFUSED, UNWANT, WANT
@@ -31,11 +33,19 @@ REPORT_INTERVAL_S = 0.25
 _log = logging.getLogger("llm")
 
 
+def report_no_users(data: dict[str, Any], **_: Any) -> None:
+    """Listen to `report_to_master`, before Locust's own listener, which says how many users there are: a worker that is
+    told to quit while it connects reports without that one, and its master would stumble."""
+    data["user_classes_count"] = {}
+
+
 class Worker:
     """Listens to a worker's events. Its options come with each test from the master, its secrets do not."""
 
     def __init__(self, environment: Any, classes: ProviderClasses, secrets: Secrets, secret_options: Options) -> None:
-        locust.runners.WORKER_REPORT_INTERVAL = REPORT_INTERVAL_S
+        if environment.runner.state == STATE_STOPPED:  # Told to quit while it connected: Locust would wait for ever.
+            sys.exit(REACHED)
+        locust_inside.report_every(REPORT_INTERVAL_S)
         self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
         self._outbox: Outbox | None = None
         self._run_id: str | None = None
@@ -46,7 +56,7 @@ class Worker:
         environment.runner.register_message(GRANT, self.grant)
         environment.runner.register_message(DRAIN, self.drain, concurrent=True)
         environment.runner.register_message(CUT, lambda **_: ending.cut(environment.runner))
-        orphan.watch(environment.runner, is_forked=bool(environment.parsed_options.processes))
+        orphan.watch(environment.runner, orphan.is_forked(environment.parsed_options))
         environment.user_classes = list(classes.values())
         environment.events.test_stopping.add_listener(self.close_permits)
         environment.events.test_stop.add_listener(self.be_ready_again)
@@ -83,7 +93,7 @@ class Worker:
         runner = environment.runner
         self.close_permits()
         runner.stop_users(runner.user_classes_count)
-        runner._send_stats()
+        locust_inside.send_report(runner)
         runner.send_message(DRAINED)
 
     def report(self, data: dict[str, Any], **_: Any) -> None:
@@ -97,7 +107,7 @@ class Worker:
     def end(self, environment: Any, **_: Any) -> None:
         """Let the calls in flight finish, and send what is left."""
         ending.stop(environment.runner)
-        environment.runner._send_stats()
+        locust_inside.send_report(environment.runner)
 
     @property
     def _name(self) -> str:

@@ -1,4 +1,4 @@
-"""How many calls a run still has: exactly N, whatever the number of users."""
+"""A closed loop: users take the next call as soon as they are free, until N calls are made."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,9 @@ from providers.permit import Permit
 
 
 class Budget:
-    """Gives out permits with the numbers 1 to `calls`, each once; `None` is a budget without end.
+    """Hands out permits numbered 1 to `calls`, each exactly once; with `calls` `None` it never runs out.
 
-    `on_spent` is called once, when the last of them has ended.
+    `on_spent` is called once, when the last call has ended.
     """
 
     def __init__(self, calls: int | None, on_spent: Callable[[], None]) -> None:
@@ -18,7 +18,7 @@ class Budget:
         self._is_closed = False
 
     def take(self) -> Permit | None:
-        """Return the permit for the next call, `None` when there is none left."""
+        """Return the permit for the next call; `None` when none are left."""
         if self._is_closed:
             return None
         if self._returned:
@@ -29,18 +29,18 @@ class Budget:
         return Permit(self._begun)
 
     def take_back(self, permit: Permit) -> None:
-        """A permit that was not used is the next to be taken."""
+        """Take back an unused permit; it is the next to be handed out."""
         self._returned.append(permit)
 
     def end(self, number: int) -> None:
-        """A call that was taken has ended, in whatever way."""
+        """Count a call as ended, however it ended."""
         self._ended += 1
         if self._ended == self._calls:
             self._on_spent()
 
     def close(self) -> None:
-        """Give out no more: the run is over."""
+        """Hand out no more permits: the run is over."""
         self._is_closed = True
 
     def withdraw(self, user: object) -> None:
-        """End the wait of a user: nobody waits here."""
+        """Do nothing: no user ever waits here."""

@@ -1,4 +1,4 @@
-"""An open loop: calls counted out when they are due, whether or not the answers before them have come."""
+"""An open loop: calls start when they are due, whether or not earlier answers have arrived."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,12 +11,12 @@ from providers.permit import Permit
 from wire.exchange import now
 
 LEAD_S = 0.1
-"""How long before its time a call is given to a user: time for a message to reach a worker."""
+"""How far ahead of its due time a call is handed to a user, so that a message can reach a worker."""
 
 
 class Standing(NamedTuple):
-    """How a schedule is kept, in calls: asked are those due by now, and of these some were delivered, which means
-    started, some wait for a user, and some were dropped. Warm-up calls have no time, and are none of them."""
+    """How well a schedule is being kept, in calls. `asked` are those due by now; each of them was delivered (started),
+    is waiting for a user, or was dropped. Warm-up calls have no due time and are not counted."""
 
     asked: int
     delivered: int
@@ -25,13 +25,13 @@ class Standing(NamedTuple):
 
 
 class OpenLoop:
-    """Gives out a schedule's calls, as `harness.load.closed_loop.Budget` does those of a closed loop.
+    """Hands out a schedule's calls, as `harness.load.closed_loop.Budget` does for a closed loop.
 
-    The schedule begins when all users are there (`begin`) and the warm-up calls, which have no time, have ended. A
-    call that no user has taken up `patience_s` after its time, or by the end of the run, is dropped.
+    The schedule begins when all users have started (`begin`) and the warm-up calls have ended. A call that no user has
+    taken within `patience_s` of its due time, or by the end of the run, is dropped.
 
-    `on_ready` is called when a call can be taken, `on_dropped` with each that is dropped, `on_spent` once, when the
-    last has ended.
+    `on_ready` is called when a call can be taken, `on_dropped` with each call that is dropped, and `on_spent` once,
+    when the last call has ended.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class OpenLoop:
         self._pacer: gevent.Greenlet[[], None] | None = None
 
     def take(self) -> Permit | None:
-        """Return a call that may be made now, or `LEAD_S` from now; `None` when there is none, now or ever."""
+        """Return a call that is due within `LEAD_S`; `None` when there is none yet, or none any more."""
         if self._closed_at is not None:
             return None
         if self._warmup_left:
@@ -72,13 +72,13 @@ class OpenLoop:
         return None
 
     def take_back(self, permit: Permit) -> None:
-        """A permit that was not used is the next to be taken, or is dropped if the run is over."""
+        """Take back an unused permit: it is the next to be handed out, or is dropped if the run is over."""
         self._ready.appendleft(permit)
         if self._closed_at is not None:
             self._drop_what_is_due()
 
     def end(self, number: int) -> None:
-        """A call that was taken has ended, in whatever way."""
+        """Count a call as ended, however it ended."""
         self._ended += 1
         if self._warmup_to_end:
             self._warmup_to_end -= 1
@@ -86,12 +86,12 @@ class OpenLoop:
         self._look_whether_spent()
 
     def begin(self) -> None:
-        """All users are there."""
+        """Note that all users have started."""
         self._has_users = True
         self._begin_if_all_is_ready()
 
     def close(self) -> None:
-        """The run is over: what is due and not taken by now never will be."""
+        """End the schedule: calls that are due and not taken by now never will be."""
         self._closed_at = self._closed_at or now()
         if self._pacer is not None:
             self._pacer.kill(block=False)
@@ -99,14 +99,14 @@ class OpenLoop:
         self._drop_what_is_due()
 
     def standing(self) -> Standing:
-        """Return how the schedule is kept at the moment, or was when the run was over."""
+        """Return how well the schedule is being kept, or was when the run ended."""
         self._count_asked()
         waiting = sum(permit.scheduled_s is not None and self._is_overdue(permit, 0.0) for permit in self._ready)
         delivered = self._asked - waiting - self._dropped
         return Standing(self._asked, delivered, waiting, self._dropped)
 
     def _count_asked(self) -> None:
-        """Count those whose time has come of the calls that were drawn ahead of it."""
+        """Count the calls drawn ahead of time that have come due since."""
         run_s = (self._closed_at or now()) - self._run_started_at
         while self._ahead and self._ahead[0] < run_s:
             self._ahead.popleft()
@@ -135,7 +135,7 @@ class OpenLoop:
         self._look_whether_spent()
 
     def _draw_until(self, run_s: float) -> None:
-        """Make ready what is due by a time of the run's."""
+        """Make ready the calls that are due by a time, in seconds from the run's start."""
         self._count_asked()
         while self._coming is not None and self._begins_s + self._coming.at_s <= run_s:
             self._ready.append(self._next(Due(self._begins_s + self._coming.at_s, self._coming.stage)))
@@ -147,7 +147,7 @@ class OpenLoop:
         return Permit(self._counted, *(due or ()))
 
     def _lateness_s(self, permit: Permit) -> float:
-        """How late its call would be now, or was when the run was over; one without a time never is."""
+        """Return how late the call is, or was when the run ended; a call without a due time is never late."""
         if permit.scheduled_s is None:
             return 0.0
         return (self._closed_at or now()) - self._run_started_at - permit.scheduled_s

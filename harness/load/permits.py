@@ -1,4 +1,4 @@
-"""Calls counted out to users that wait for them, here or on workers: one permit a call, and no stock of them."""
+"""Permits for users here or on workers: one permit per call, never prefetched."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from wire.turns import turns
 
 
 class Budget(Protocol):
-    """What counts a run's calls: `harness.load.closed_loop.Budget` or `harness.load.open_loop.OpenLoop`."""
+    """What hands out a run's calls: `harness.load.closed_loop.Budget` or `harness.load.open_loop.OpenLoop`."""
 
     def take(self) -> Permit | None: ...
     def take_back(self, permit: Permit) -> None: ...
@@ -21,13 +21,13 @@ class Budget(Protocol):
 
 
 class PermitLedger:
-    """Gives a budget's permits out to workers and knows which are still out.
+    """Grants a budget's permits to workers and knows which are outstanding.
 
-    A permit is out until its call's row arrives. A worker that dies keeps those it had: their calls may have been
-    sent, so they are counted as lost and never given to another. One that only seemed dead may still send the rows.
+    A permit is outstanding until its call's row arrives. Permits held by a worker that dies are never granted again:
+    their calls may have been sent, so they are reported as lost. A worker that only seemed dead can still send rows.
 
-    grant     sends a permit to a worker, for whichever of its users has waited longest
-    is_there  tells whether a worker was heard of lately; one that wasn't gets nothing
+    grant     sends a permit to a worker, for its longest-waiting user
+    is_there  whether a worker has been heard from lately; a silent one is granted nothing
     """
 
     def __init__(
@@ -48,33 +48,34 @@ class PermitLedger:
         return len(self._lost)
 
     def want(self, worker: str) -> None:
-        """A worker asks. With no permit to give its user waits: one may come or be given back, else the run ends."""
+        """Note that one of a worker's users wants a permit; it waits until one is free or the run ends."""
         self._waiting[worker] += 1
         self.serve()
 
     def unwant(self, worker: str) -> None:
-        """One of a worker's users waits no more. A permit that is on its way to it goes to another, or comes back."""
+        """Note that one of a worker's users has left. A permit already on its way goes to another user, or comes
+        back."""
         if self._waiting[worker]:
             self._waiting[worker] -= 1
 
     def take_back(self, worker: str, number: int) -> None:
-        """A worker's user was stopped before it could use its permit."""
+        """Take back a permit whose user was stopped before it could use it."""
         if permit := self._out[worker].pop(number, None):
             self._budget.take_back(permit)
             self.serve()
 
     def has(self, worker: str, number: int) -> bool:
-        """Tell whether a call was counted out to a worker, and has no row yet."""
+        """Return whether a worker holds the permit for a call that has no row yet."""
         return number in self._out.get(worker, ()) or self._lost.get(number) == worker
 
     def end(self, worker: str, number: int) -> None:
-        """A call's row has arrived."""
+        """Note that a call's row has arrived."""
         self._lost.pop(number, None)
         if self._out[worker].pop(number, None):
             self._budget.end(number)
 
     def bury(self, living: set[str]) -> None:
-        """Count the permits of workers that are gone as lost."""
+        """Report the permits held by workers that are gone as lost."""
         for worker in [worker for worker, permits in self._out.items() if permits and worker not in living]:
             lost = self._out.pop(worker)
             self._lost.update(dict.fromkeys(lost, worker))
@@ -82,8 +83,8 @@ class PermitLedger:
                 self._budget.end(number)
 
     def serve(self) -> None:
-        """Give those who wait what there is. What comes back at once is given out by the same loop: of a thousand
-        users that waited all may have left."""
+        """Grant waiting users what is available. A permit that is returned at once is granted again by the same loop
+        rather than by recursion: a thousand waiting users may all have left."""
         if self._is_serving:
             return
         self._is_serving = True
@@ -97,19 +98,19 @@ class PermitLedger:
             self._is_serving = False
 
     def _next_waiting(self) -> str | None:
-        """Return the worker with the fewest permits out, of several the one with the fewest turns. So the load is even,
-        and a worker that has just died, which nobody knows yet, soon gets no more."""
+        """Return the waiting worker with the fewest permits outstanding, and among those the one served least often.
+        This keeps the load even, and a worker that has just died soon gets no more."""
         waiting = [worker for worker, users in self._waiting.items() if users and self._is_there(worker)]
         return min(waiting, key=lambda worker: (len(self._out[worker]), self._turns[worker]), default=None)
 
 
 class PermitQueue:
-    """Where a process's users wait for a permit, and for its time.
+    """Where a process's users wait for a permit, and then until their call is due.
 
-    started_at    the run's start on this process's clock, from which a permit's time counts
-    want, unwant  ask the ledger for a permit, ask for one less
-    back          gives the ledger a permit back
-    on_end        is told the number of each call that has ended
+    started_at    the run's start on this process's clock; a permit's due time counts from it
+    want, unwant  asks the ledger for a permit; asks for one fewer
+    back          returns a permit to the ledger
+    on_end        is called with the number of each call that has ended
     """
 
     def __init__(
@@ -144,26 +145,26 @@ class PermitQueue:
         return permit
 
     def end(self, number: int) -> None:
-        """A call that was taken here has ended."""
+        """Note that a call has ended."""
         self._in_flight -= 1
         self._on_end(number)
         self._dismiss_when_idle()
 
     def grant(self, permit: Permit) -> None:
-        """A permit has come, for whoever has waited longest."""
+        """Give a permit to the longest-waiting user."""
         if self._waiters:
             self._waiters.pop(next(iter(self._waiters))).set(permit)
         else:
             self._back(permit.number)
 
     def close(self) -> None:
-        """Give out no more: the run is over. Those who wait may leave when the last call in flight has ended: a
-        thousand users that go at once take a sixth of a second, by which it would seem to last longer."""
+        """Hand out no more permits: the run is over. Waiting users leave once the last call in flight has ended: a
+        thousand users leaving at once take a sixth of a second, which would be added to its latency."""
         self._closed.set()
         self._dismiss_when_idle()
 
     def withdraw(self, user: greenlet) -> None:
-        """End the wait of one user, if it does wait."""
+        """End one user's wait, if it is waiting."""
         if not self._closed.is_set():
             self._release(user)
 
@@ -178,7 +179,7 @@ class PermitQueue:
             waiter.set(None)
 
     def _wait_until_due(self, permit: Permit) -> bool:
-        """Wait for the call's time, and then for a turn; False if the run ended before its time came."""
+        """Wait until the call is due, and then for a turn; return False if the run ended first."""
         while permit.scheduled_s is not None and (left_s := self._started_at + permit.scheduled_s - now()) > 0:
             if self._closed.wait(left_s):
                 return False
@@ -186,7 +187,7 @@ class PermitQueue:
         return True
 
     def _forget(self, waiter: "AsyncResult[Permit | None]") -> None:
-        """A user leaves: its permit, if it has one by now, goes back."""
+        """Remove a user that leaves; a permit that it has been granted meanwhile goes back."""
         if self._waiters.pop(getcurrent(), None):
             self._unwant()
         elif (permit := waiter.get_nowait()) is not None:

@@ -1,4 +1,4 @@
-"""When calls should start: absolute times drawn from a rate, however fast the answers come."""
+"""When calls should start: absolute times computed from a rate, independent of the answers."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple
 Arrival = Literal["constant", "poisson"]
 
 ROUNDING = 1e-6
-"""A part of a call that is none: 1.1 calls a second for 50 s are 55.00000000000001 in floats."""
+"""Less than this fraction of a call is rounding: 1.1 calls per second for 50 s is 55.00000000000001 in floats."""
 
 
 class Due(NamedTuple):
-    """A call's time, in seconds from the schedule's start, and its stage, from 1."""
+    """A call's due time, in seconds from the schedule's start, and its stage, counted from 1."""
 
     at_s: float
     stage: int
@@ -22,7 +22,7 @@ class Due(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A span over which the rate goes evenly from one value to another; `duration_s` may be infinite."""
+    """A span over which the rate changes linearly from one value to another; `duration_s` can be infinite."""
 
     from_rps: float
     to_rps: float
@@ -30,13 +30,12 @@ class Stage:
 
     @property
     def calls(self) -> float:
-        """How many calls are due in it, on average: the area under the rate."""
+        """The number of calls due in this stage on average: the area under the rate."""
         return self.duration_s * (self.from_rps + self.to_rps) / 2
 
     def time_s(self, calls: float) -> float:
-        """When so many are due, from the stage's start: solves from t + (to - from) t² / 2 duration = calls for t.
-
-        The root is written so that nothing cancels, and that it holds for a rate that stays the same.
+        """Return the time from the stage's start by which `calls` calls are due: the root t of
+        from t + (to - from) t² / (2 duration) = calls, in the form that cancels nothing and covers a constant rate.
         """
         if not calls:
             return 0.0
@@ -46,11 +45,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A run's rate over time, and how its calls arrive.
+    """A run's rate over time, and its arrival process.
 
-    constant  evenly: the n-th is due when the rate has added up to n, n from 0
-    poisson   at random, as independent clients would send: gaps are exponential; of a rate that changes, by time
-              rescaling (Çinlar, Introduction to Stochastic Processes, 4.7)
+    constant  evenly spaced: call n (from 0) is due when the integrated rate reaches n
+    poisson   random, as independent clients would send: exponential gaps; a changing rate by time rescaling (Çinlar,
+              Introduction to Stochastic Processes, 4.7)
     """
 
     stages: tuple[Stage, ...]
@@ -65,7 +64,7 @@ class Schedule:
         return self.stages[-1].duration_s < math.inf
 
     def most_calls(self, run_time_s: float | None) -> int | None:
-        """Return how many calls can be due, at most, within the run time, if there is one; `None` if nothing tells."""
+        """Return an upper bound on the calls due within the run time, if there is one; `None` if there is no bound."""
         if self.arrival == "poisson":
             return None
         whole = sum(stage.calls for stage in self.stages)
@@ -73,18 +72,19 @@ class Schedule:
         return math.ceil(most) if most < math.inf else None
 
     def facts(self) -> list[dict[str, float | None]]:
-        """Return the stages as PREFIX_run.json has them; a duration without an end is `None`."""
+        """Return the stages as they are written to PREFIX_run.json; an infinite duration is `None`."""
         return [
             {**asdict(stage), "duration_s": stage.duration_s if stage.duration_s < math.inf else None}
             for stage in self.stages
         ]
 
     def times(self, seed: int) -> Iterator[Due]:
-        """Yield each call's time, computed from the start and not from the call before: it can't drift."""
+        """Yield each call's due time, computed from the start rather than from the call before, so that it can't
+        drift."""
         return _in_stages(self.stages, self._marks(Random(f"arrivals {seed}")))
 
     def _marks(self, random: Random) -> Iterator[float]:
-        """Where calls stand if one is due in each unit of time, on average."""
+        """Yield arrival times of a process with one call per unit of time on average."""
         if self.arrival == "constant":
             return map(float, count())
         return accumulate(random.expovariate(1.0) for _ in repeat(None))

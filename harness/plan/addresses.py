@@ -1,11 +1,16 @@
 """The address that a run's calls go to: the SDK's base address, without what would be secret in it."""
 
+import re
+from ipaddress import IPv6Address
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from harness.errors import UsageError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+LARGEST_PORT = 65_535
+
+_NETLOC = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[\w-]+(?:\.[\w-]+)*\.?))(?::(?P<port>[0-9]{1,5}))?")
 
 
 class HostQuery(NamedTuple):
@@ -47,6 +52,14 @@ def check_query(query: str) -> None:
         raise UsageError("the query of --host holds characters that must be percent-encoded")
 
 
+def check_netloc(option: str, text: str) -> str:
+    """Return a name, an address, or either with a port, in lower case. Raises `UsageError`."""
+    found = _NETLOC.fullmatch(f"[{text}]" if _is_ipv6(text) else text)
+    if not found or not _is_ipv6(found["address"] or "::") or not 0 < int(found["port"] or 1) <= LARGEST_PORT:
+        raise UsageError(f"{option} must look like tests.example.com or tests.example.com:8443")
+    return found[0].lower()
+
+
 def name(address: str) -> str:
     """Return the host's name, in lower case. The address must be one that `check` returned."""
     return urlsplit(address).hostname or ""
@@ -64,6 +77,13 @@ def _is_usable(host: str) -> bool:
     try:
         url = urlsplit(host)
         return url.scheme in DEFAULT_PORTS and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return bool(IPv6Address(text))
     except ValueError:
         return False
 

@@ -7,6 +7,7 @@ from urllib.request import getproxies_environment
 
 from harness.errors import UsageError
 from harness.plan.extra_body import named_secrets
+from harness.plan.headers import LINE_VARIABLES, check_value
 from providers.bedrock import aws_session
 from providers.settings import Settings
 from providers.vertex_ai import on_vertex
@@ -28,9 +29,6 @@ SENT_BY_SDKS = (
 )  # fmt: skip
 """Further variables whose values the SDKs send, or sign with."""
 
-HEADERS_OF_SDKS = ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS")
-"""Variables with a header `NAME: VALUE` on each line, which the SDKs add to every request."""
-
 
 def find(provider: str, given: str | None, mock: bool) -> str | None:
     """Return the key of a run: the given one, else the provider's variable. Raises `UsageError`.
@@ -39,7 +37,8 @@ def find(provider: str, given: str | None, mock: bool) -> str | None:
     """
     key = (given or os.environ.get(VARIABLES.get(provider, "")) or "").strip() or None
     if key and not all("!" <= character <= "~" for character in key):
-        raise UsageError(f"the API key for {provider} holds characters that no HTTP header can carry")
+        source = "-k, or LLM_API_KEY," if given else VARIABLES[provider]
+        raise UsageError(f"{source} holds characters that no API key can: it goes into an HTTP header")
     if mock:
         return key or MOCK_KEY
     if key or (provider == "vertex-ai" and on_vertex()):
@@ -51,11 +50,14 @@ def find(provider: str, given: str | None, mock: bool) -> str | None:
 
 
 def _demand_aws_credentials() -> None:
-    if aws_session().get_credentials() is None:
+    credentials = aws_session().get_credentials()
+    if credentials is None:
         raise UsageError(
             "no AWS credentials for aws-bedrock: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
             "AWS_BEARER_TOKEN_BEDROCK, or -k"
         )
+    check_value("AWS_ACCESS_KEY_ID", credentials.access_key)
+    check_value("AWS_SESSION_TOKEN", credentials.token or "")
 
 
 def secrets_of(settings: Settings) -> list[str]:
@@ -77,7 +79,7 @@ def _secrets_in(query: str) -> list[str]:
 def secrets_in_environment() -> Iterator[str]:
     """Yield what must never be seen of the environment, whether or not the run sends it."""
     yield from filter(None, map(os.environ.get, (*VARIABLES.values(), *SENT_BY_SDKS)))
-    for name in HEADERS_OF_SDKS:
+    for name in LINE_VARIABLES:
         yield from (line.partition(":")[2] for line in os.environ.get(name, "").splitlines())
     for url in getproxies_environment().values():
         yield from credentials_in(url)

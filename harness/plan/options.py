@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.plan.models import Models
 from harness.process.command_line import refuse_mistakes
+from providers.settings import DEFAULT_REGION
 
 SECRET = ("api_key", "header")
 """Options whose values never leave the process: not into the page, a file, a log or a message to a worker."""
@@ -80,7 +81,7 @@ def _add_target(parser: Any, models: Models) -> None:
         help="a header for every request; repeatable",
     )  # fmt: skip
     parser.add_argument("--api-version", default="", help="Azure's or Gemini's API version")
-    parser.add_argument("--region", default="us-east-1", env_var="AWS_REGION", help="AWS region, for aws-bedrock")
+    parser.add_argument("--region", default=DEFAULT_REGION, env_var="AWS_REGION", help="AWS region, for aws-bedrock")
     parser.add_argument(
         "--models-file", default="./models.json", include_in_web_ui=False, help="provider -> [model, …], as JSON"
     )

@@ -14,7 +14,7 @@ from harness.plan.gate_options import check_needs, gates_of, junit_of, slo_of
 from harness.plan.keys import secrets_of
 from harness.plan.rate_options import schedule_of, users_for
 from harness.plan.target import Options, ProviderClasses, settings_of
-from harness.plan.values import LARGEST, count, natural, number, one_of, rate
+from harness.plan.values import LARGEST, count, natural, number, one_of, rate, whole
 from harness.secrets import MASK, Secrets
 from providers.settings import Settings
 from summary.gates.gate import Gate
@@ -154,7 +154,7 @@ def _run_time_s(given: int | str | None) -> int | None:
         return None
     try:
         run_time_s = parse_timespan(str(given))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UsageError(f"--run-time must look like 20, 20s, 3m or 1h20m, not {given!r}") from None
     if run_time_s < 1:
         raise UsageError(f"--run-time must be at least a second, not {given!r}")
@@ -166,10 +166,9 @@ def _run_time_s(given: int | str | None) -> int | None:
 def _seed(text: str) -> int:
     if not text:
         return random.SystemRandom().getrandbits(32)
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"--seed must be a whole number, not {text!r}") from None
+    if (seed := whole(text)) is None:
+        raise UsageError(f"--seed must be a whole number, not {text!r}")
+    return seed
 
 
 def _mock(options: Options) -> MockPlan:

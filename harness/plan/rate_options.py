@@ -60,9 +60,9 @@ def _rate(option: str, text: str) -> float:
 
 def _span_s(text: str) -> float:
     """Return a span such as 30s, 1m30s, 500ms or 30 in seconds."""
-    if not re.fullmatch(r"(\d+(\.\d+)?(h|ms|m|s))+|\d+(\.\d+)?", text):
+    if not re.fullmatch(r"([0-9]+(\.[0-9]+)?(h|ms|m|s))+|[0-9]+(\.[0-9]+)?", text):
         raise UsageError(f"--rate-stages: a span must look like 30s, 1m30s or 500ms, not {text!r}")
-    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s|)", text)
+    parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(h|ms|m|s|)", text)
     span_s = sum(float(value) * SPAN_UNITS_S[unit] for value, unit in parts)
     if not 0 < span_s <= LARGEST:
         raise UsageError(f"--rate-stages: a span must be above 0, and at most {LARGEST:,.0f} s, not {text!r}")

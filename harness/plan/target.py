@@ -1,28 +1,27 @@
 """Where a run's calls go: provider, model, address, key and headers, each checked."""
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from harness.errors import UsageError
-from harness.plan import addresses, extra_body, keys, models
-from harness.plan.values import count, number, one_of, seconds
-from providers.settings import API, MOCK_HOST, Settings
+from harness.plan import addresses, extra_body, headers, keys, models
+from harness.plan.gate_options import gates_of
+from harness.plan.values import count, number, one_of, seconds, word
+from providers.settings import API, DEFAULT_REGION, MOCK_HOST, Settings
 from providers.user import LLMUser
 
 ProviderClasses = Mapping[str, type[LLMUser]]
 Options = Mapping[str, Any]
 
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-"""What a header's name is made of (RFC 9110, 5.6.2). The name is shown; a value in its place might be, too."""
-
 
 def settings_of(options: Options, classes: ProviderClasses) -> Settings:
     """Return what every call of the run needs. Raises `UsageError` for the first option that can't be met."""
     provider = provider_of(options, classes)
+    headers.check_variables(provider)
     mock = bool(options["mock"])
+    host = addresses.check(options["host"])
     api = one_of("--api", options["api"], get_args(API))
     if api not in classes[provider].apis:
         raise UsageError(f"{provider} has no API {api!r}: it has {', '.join(classes[provider].apis)}")
@@ -30,19 +29,27 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
         provider=provider,
         model=_model(options, provider, mock),
         api=api,
-        host=MOCK_HOST if mock else addresses.check(options["host"]),
+        host=MOCK_HOST if mock else host,
         host_query="" if mock else addresses.query_for(options["host"], options["host_query"]),
         timeout_s=seconds("--timeout", options["timeout"]),
         temperature=None if options["temperature"] == "none" else number("--temperature", options["temperature"]),
         max_tokens=count("--max-tokens", options["max_tokens"]),
-        api_version=options["api_version"] or None,
-        region=options["region"],
+        api_version=word("--api-version", options["api_version"]) if options["api_version"] else None,
+        region=word("--region (AWS_REGION)", options["region"] or DEFAULT_REGION),
         api_key=keys.find(provider, options["api_key"], mock),
-        headers=tuple(_header(text) for text in options["header"]),
+        headers=tuple(headers.parse(text) for text in options["header"]),
         extra_body=extra_body.parse(options["extra_body"]),
         mock=mock,
         stream=bool(options["stream"]),
     )
+
+
+def check_unshown(options: Options) -> None:
+    """Refuse, before the page opens, what its form doesn't show and so can't correct. Raises `UsageError`."""
+    for text in options["header"]:
+        headers.parse(text)
+    extra_body.parse(options["extra_body"])
+    gates_of(options)
 
 
 def provider_of(options: Options, classes: ProviderClasses) -> str:
@@ -65,7 +72,10 @@ def _provider_of_class(options: Options, classes: ProviderClasses) -> str | None
     chosen = options.get("user_classes") or []
     if len(chosen) > 1:
         raise UsageError(f"one User class a run, not {len(chosen)}: {', '.join(chosen)}")
-    return next((name for name, user_class in classes.items() if user_class.__name__ in chosen), None)
+    known = {user_class.__name__: provider for provider, user_class in classes.items()}
+    if chosen and chosen[0] not in known:
+        raise UsageError(f"unknown User class {chosen[0]!r}: there are {', '.join(known)}")
+    return known[chosen[0]] if chosen else None
 
 
 def _model(options: Options, provider: str, mock: bool) -> str:
@@ -81,14 +91,3 @@ def _model(options: Options, provider: str, mock: bool) -> str:
 def _is_any_endpoints(model: str) -> bool:
     """Tell whether the environment describes an endpoint whose models we can't know."""
     return bool(os.environ.get("LLM_ENDPOINT_URL")) and os.environ.get("LLM_MODEL_NAME") == model
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not _TOKEN.fullmatch(name.strip()) or not _is_sendable(value):
-        raise UsageError("--header must look like NAME:VALUE, in Latin-1, on one line")
-    return name.strip(), value.strip()
-
-
-def _is_sendable(value: str) -> bool:
-    return all(" " <= character <= "\xff" and character != "\x7f" for character in value.strip())

@@ -1,6 +1,7 @@
 """Values out of option texts. Each function raises `UsageError` with the option's name."""
 
 import math
+import re
 from typing import Any
 
 from harness.errors import UsageError
@@ -8,18 +9,29 @@ from harness.errors import UsageError
 LARGEST = 1e9
 """Of seconds, 30 years. With larger numbers, clocks and sums overflow."""
 
+_NUMERALS = re.compile(r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
+"""What Python reads as a number, without `1_0` and the digits of other scripts, which are mistyped ones here."""
+
+_WORD = re.compile(r"[A-Za-z0-9._-]+")
+
 
 def count(option: str, text: str | int | None) -> int | None:
     """Return a whole number from 1; `None` for no text."""
     if text in ("", None):
         return None
-    try:
-        value = int(str(text))
-    except ValueError:
-        value = 0
+    value = whole(text) or 0
     if value < 1:
         raise UsageError(f"{option} must be a whole number from 1, not {text!r}")
+    _refuse_too_large(option, text, value)
     return value
+
+
+def whole(text: str | int) -> int | None:
+    """Return a whole number; `None` for what is none."""
+    try:
+        return int(text) if _NUMERALS.fullmatch(str(text)) else None
+    except ValueError:
+        return None
 
 
 def natural(option: str, text: str | int) -> int:
@@ -30,13 +42,12 @@ def natural(option: str, text: str | int) -> int:
 def number(option: str, text: str | float) -> float:
     """Return a number from 0 to `LARGEST`."""
     try:
-        value = float(text)
+        value = float(text) if _NUMERALS.fullmatch(str(text)) else math.nan
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
         raise UsageError(f"{option} must be a number from 0, not {text!r}")
-    if value > LARGEST:
-        raise UsageError(f"{option} must be at most {LARGEST:,.0f}, not {text!r}")
+    _refuse_too_large(option, text, value)
     return value
 
 
@@ -56,8 +67,20 @@ def rate(option: str, text: str | float) -> float:
     return value
 
 
+def word(option: str, text: str) -> str:
+    """Return a text that can stand in a header, a path and a query as it is."""
+    if not _WORD.fullmatch(text):
+        raise UsageError(f"{option} must be made of letters, digits, '-', '_' and '.', not {text!r}")
+    return text
+
+
 def one_of(option: str, value: str, choices: tuple[Any, ...]) -> Any:
     """Return the value, if it is one of the choices."""
     if value not in choices:
         raise UsageError(f"{option} must be one of {', '.join(choices)}, not {value!r}")
     return value
+
+
+def _refuse_too_large(option: str, text: str | float, value: float) -> None:
+    if value > LARGEST:
+        raise UsageError(f"{option} must be at most {LARGEST:,.0f}, not {text!r}")

@@ -1,6 +1,7 @@
 """The command line as it is read: what no option takes is named, with the option that may have been meant."""
 
 import difflib
+import itertools
 import re
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from harness.process.outlet import open_outlet
 from harness.secrets import SHORTEST
 
 NAME = re.compile(r"[\w-]*")
+LARGEST_EXIT_CODE = 255
 
 
 def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
@@ -24,7 +26,10 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
     parse = parser.parse_known_args
 
     def parse_known_args(args: Sequence[str] | None = None, *others: Any, **settings: Any) -> tuple[Any, list[str]]:
-        options, unknown = parse(args, *others, **settings)
+        try:
+            options, unknown = parse(args, *others, **settings)
+        except OverflowError:
+            parser.exit(2, f"{parser.prog}: error: --run-time, or --stop-timeout, is too long\n")
         given = sys.argv[1:] if args is None else list(args)
         if refusal := _refusal(parser, given, unknown, options, user_classes):
             parser.exit(2, f"{parser.prog}: error: {refusal}\n")
@@ -48,7 +53,13 @@ def _refusal(
         return f"{_left_over(left_over[0], user_classes)}: there are {', '.join(user_classes)}"
     if unknown:
         return f"unrecognized arguments: {' '.join(unknown)}"
+    if not all(_configures(config, user_classes) for config in itertools.chain(*options.config_users or ())):
+        return f"--config-users has an unknown user_class_name: there are {', '.join(user_classes)}"
     return _locusts_refusal(options) or ports.refusal(options) or _log_refusal(options.logfile)
+
+
+def _configures(config: Any, user_classes: Sequence[str]) -> bool:
+    return isinstance(config, dict) and config["user_class_name"] in user_classes
 
 
 def _with_hint(name: str, known: list[str]) -> str:
@@ -86,6 +97,10 @@ def _locusts_refusal(options: Any) -> str | None:
         return f"--processes must be a whole number from 1, or -1 for one a core, not {options.processes}"
     if options.processes and options.master:
         return "--processes and --master exclude each other: --processes has a master"
+    if options.master and options.worker:
+        return "--master and --worker exclude each other: --processes starts a master with workers"
+    if not 0 <= options.exit_code_on_error <= LARGEST_EXIT_CODE:
+        return f"--exit-code-on-error must be from 0 to {LARGEST_EXIT_CODE}, not {options.exit_code_on_error}"
     if options.autoquit != -1 and not options.autostart:
         return "--autoquit needs --autostart"
     if options.web_base_path and not options.web_base_path.startswith("/"):

@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any
 
 import gevent
-import locust.runners
 import psutil
 
+import locust_inside
 from harness.errors import INTERNAL
 
 MASTER_SILENCE_S = 6
@@ -34,9 +34,14 @@ def _leave_with_parent() -> None:
     os._exit(INTERNAL)
 
 
+def is_forked(given: Any) -> bool:
+    """Tell whether this process is a worker that `--processes` has forked."""
+    return bool(given.worker and given.processes)
+
+
 def watch(runner: Any, is_forked: bool) -> None:
     """End the worker's process soon after its master is gone: by its silence, or, of a forked worker, by its pid."""
-    locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_SILENCE_S
+    locust_inside.give_up_on_the_master_after(MASTER_SILENCE_S)
     if is_forked:
         gevent.killall(_early_watch)
         runner.greenlet.spawn(_watch_parent, runner)

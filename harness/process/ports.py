@@ -21,7 +21,9 @@ def refusal(options: Any) -> str | None:
     for option, host, port in _listening(options):
         if (host, port) in _found_free:
             continue
-        if reason := _why_not("" if host in (None, "*") else host, port):
+        if host == "":
+            return f"{option}: the address to listen at is empty; * is for all interfaces"
+        if reason := _why_not("" if host in (None, "*") else host, port, option == "--master-bind-port"):
             return f"{option} {port}: can't listen at {host or '*'}:{port}: {reason}"
         _found_free.add((host, port))
     return None
@@ -36,7 +38,7 @@ def _listening(options: Any) -> Iterator[tuple[str, str | None, int]]:
         yield "--web-port", options.web_host, options.web_port
 
 
-def _why_not(host: str, port: int) -> str | None:
+def _why_not(host: str, port: int, may_be_an_interface: bool) -> str | None:
     """Return why nothing can listen there; `None` if something can, or if only Locust can tell."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -44,6 +46,8 @@ def _why_not(host: str, port: int) -> str | None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
             probe.listen()
+    except socket.gaierror as error:
+        return None if may_be_an_interface else str(error.strerror).lower()
     except OSError as error:
         return os.strerror(error.errno).lower() if error.errno in NOT_OURS else None
     return None

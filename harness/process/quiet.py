@@ -1,25 +1,23 @@
 """Which log lines and tables a run doesn't need, and what one of them costs."""
 
 import logging
-from types import SimpleNamespace
 from typing import Any
 
-import locust.runners
+from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
 
 CHATTY = ("httpx2", "httpcore2", "openai", "anthropic", "google_genai", "botocore", "boto3", "urllib3", "google.auth")
 """SDKs that log a line a call at INFO (6 % of its cost), and whole requests, keys included, at DEBUG."""
 
 
-def forget_callers() -> None:
-    """Let Locust's `stop` not know who called it, which only its debug log says: to find out takes up to half a second
-    the first time, in which nothing else runs, and by which calls in flight would seem to last longer."""
-    locust.runners.inspect = SimpleNamespace()  # type: ignore[attr-defined, assignment]
+SIGNALLED = tuple(f"worker children: {code}" for code in (INTERRUPTED, TERMINATED, HUNG_UP))
+"""Locust calls these codes of its workers bad: they are those of the run."""
 
 
 def calm(options: Any) -> None:
     """Quieten the SDKs, and Locust's tables, which say less than the summary and are there with `--print-stats`."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger().addFilter(_tells_more_than_a_signal)
     if not options.print_stats:
         options.only_summary = options.only_summary or bool(options.headless)
         logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)
@@ -27,3 +25,7 @@ def calm(options: Any) -> None:
         logging.getLogger("locust.runners").addFilter(lambda record: not record.msg.startswith("Your selected spawn"))
     if options.iterations:
         logging.getLogger("locust.main").addFilter(lambda record: not record.msg.startswith("No run time limit"))
+
+
+def _tells_more_than_a_signal(record: logging.LogRecord) -> bool:
+    return not str(record.msg).endswith(SIGNALLED)

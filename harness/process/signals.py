@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,21 @@ import greenlet
 from locust.runners import STATE_INIT, MasterRunner
 
 from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
+
+ENDS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: HUNG_UP}
+
+
+def end_at_once() -> None:
+    """Let a signal end the process without a word until `Signals` handles them: there is nothing yet to be lost.
+
+    Nothing is raised: a KeyboardInterrupt in the middle of an import is a traceback, and in that of a fork it can leave
+    a lock that nobody releases. What imports the locustfile without being Locust's command keeps its own handlers.
+    """
+    if "locust.main" not in sys.modules:
+        return
+    for number, code in ENDS.items():
+        if signal.getsignal(number) is not signal.SIG_IGN:  # As SIGHUP under nohup.
+            signal.signal(number, lambda *_, code=code: os._exit(code))
 
 
 class Signals:
@@ -41,6 +57,7 @@ class Signals:
     def end(self, **_: Any) -> None:
         """Listen to `quitting`: the run ends anyway, and must not be interrupted in that."""
         self._is_ending = True
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would begin to end once more, and stumble.
 
     def _interrupt(self) -> None:
         self._note(INTERRUPTED)
@@ -49,7 +66,7 @@ class Signals:
         elif self._waits_for_workers():
             self._leave(INTERRUPTED)
         else:
-            self._is_ending = True
+            self.end()
             self._throw(KeyboardInterrupt())
 
     def _terminate(self) -> None:
@@ -57,10 +74,10 @@ class Signals:
         if self._waits_for_workers():
             self._leave(self._ended_by)
         elif not self._has_begun:
+            self.end()
             self._throw(SystemExit(self._ended_by))
         else:
-            self._is_ending = True
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would begin to end once more, and stumble.
+            self.end()
 
     def _hang_up(self) -> None:
         self._ended_by = HUNG_UP
@@ -74,6 +91,7 @@ class Signals:
 
     def _leave(self, code: int) -> None:
         """Tell the workers that are there already, and end the process."""
+        self.end()
         self._runner.quit()
         self._throw(SystemExit(code))
 

@@ -3,12 +3,9 @@
 import logging
 import os
 import sys
-import termios
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO, cast
-
-from locust.input_events import UnixKeyPoller
 
 
 class Lasting:
@@ -37,17 +34,6 @@ def take_stdout() -> TextIO | None:
     sys.stdin = sys.stdin or nothing
     sys.stderr = sys.stdout = cast(TextIO, Lasting(sys.stderr or nothing))
     return stdout
-
-
-def let_the_terminal_go() -> None:
-    """Let Locust, which puts the terminal's keyboard back at its end, do without a terminal that is gone."""
-    put_back = UnixKeyPoller.cleanup
-
-    def cleanup(poller: UnixKeyPoller) -> None:
-        with suppress(termios.error):
-            put_back(poller)  # type: ignore[no-untyped-call]
-
-    UnixKeyPoller.cleanup = cleanup  # type: ignore[method-assign]
 
 
 def tell_of_a_lost_log(lost: Callable[[], None]) -> None:

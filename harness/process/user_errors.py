@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import locust_inside
 from harness.secrets import Secrets
 
 
@@ -11,4 +12,4 @@ def redact(environment: Any, secrets: Secrets) -> None:
     def redact_text(exception: Exception, **_: Any) -> None:
         exception.args = tuple(secrets.redact(part) if isinstance(part, str) else part for part in exception.args)
 
-    environment.events.user_error._handlers.insert(0, redact_text)
+    locust_inside.hear_of_user_errors_first(environment, redact_text)

@@ -29,6 +29,11 @@ def check_writable(given_prefix: str | None) -> None:
         tempfile.TemporaryFile(dir=folder).close()
 
 
+def files_of(given_prefix: str) -> list[Path]:
+    """Return the files that a run under a prefix leaves, if no other has used it."""
+    return [_file(_given(given_prefix), name) for name in _MARKS]
+
+
 class Results:
     """The files of one run, all named `PREFIX_…`."""
 

@@ -2,30 +2,17 @@
 
 import csv
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import gevent
-import locust.stats
 from locust.env import Environment
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
-from harness.record.histograms import bucket, percentile
 from summary.cells import quoted
 
 _log = logging.getLogger(__name__)
-
-
-def refine_percentiles() -> None:
-    """Replace two functions of Locust's in this process: how it rounds a time, which is made to be replaced (its two
-    digits are up to 5 % off), and its percentiles: of few samples they are far from those of the summary."""
-    locust.stats.bucket_response_time = bucket  # type: ignore[assignment]
-    locust.stats.calculate_response_time_percentile = _percentile  # type: ignore[assignment]
-
-
-def _percentile(response_times: Mapping[float, int], num_requests: int, percent: float) -> float:
-    return percentile(response_times, percent)
 
 
 class SafeWriter:

@@ -18,11 +18,13 @@ from harness.record.locust_csv import LocustCSV
 from harness.record.requests_csv import COLUMNS, REQUEST, Records, cells_of
 from harness.record.run_histograms import RunHistograms
 from providers.call import Call
+from summary import refused_fields
 from wire.exchange import now
 
 PACKAGES = ("locust", "openai", "anthropic", "boto3", "google-genai", "httpx2", "gevent", "pandas")
 
 START_S, LATENCY_S = COLUMNS.index("start_s"), COLUMNS.index("latency_s")
+STATUS, ERROR = COLUMNS.index("status"), COLUMNS.index("error")
 
 _log = logging.getLogger("llm")
 
@@ -50,6 +52,7 @@ class Recorder:
             self._results.write_json("run.json", self._facts)
             self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)
         self._unwritten: list[list[Any]] = []
+        self._hints: set[str] = set()
         self.histograms = RunHistograms()
         self._watch = ClientWatch(self.started_at)
         self._client = ClientFigures()
@@ -146,6 +149,7 @@ class Recorder:
 
     def _write(self, cells: list[Any]) -> None:
         self._extend_span(cells)
+        self._hint_once(cells)
         self.on_row(cells)
         try:
             if not self.broken:
@@ -154,6 +158,13 @@ class Recorder:
         except OSError as error:
             self._give_up_writing(self._records.path, error)
         self._unwritten.append(cells)
+
+    def _hint_once(self, cells: list[Any]) -> None:
+        """Say, while it runs, how to do without a field that the server refuses."""
+        hint = refused_fields.hint(cells[STATUS], cells[ERROR] or "")
+        if hint and hint not in self._hints:
+            self._hints.add(hint)
+            _log.warning("%s", hint)
 
     def _extend_span(self, cells: list[Any]) -> None:
         """Note how far the calls reach. One that was cut off has ended now."""

@@ -18,7 +18,7 @@ class KeyHosts:
 
     def __init__(self, host: str, provider: str | None, key: str, allowed: Sequence[str]) -> None:
         self._origin, self._provider, self._key = addresses.origin(host), provider, key
-        self._allowed = {_named(host) for host in allowed}
+        self._allowed = {named(host) for host in allowed}
 
     def refusal(self, settings: Settings) -> str | None:
         """Return why a run must not send its key to its host, if so. The mock sends nothing anywhere."""
@@ -36,12 +36,17 @@ class KeyHosts:
 
     def _is_allowed(self, host: str) -> bool:
         origin = addresses.origin(host)
-        return not self._allowed.isdisjoint({ANY, addresses.name(host), origin.partition("://")[2], origin})
+        netloc = origin.partition("://")[2]
+        return not self._allowed.isdisjoint({ANY, netloc.rpartition(":")[0], netloc, origin})
 
     def _is_anothers(self, settings: Settings) -> bool:
         return settings.provider != (self._provider or settings.provider) and not self._key.strip()
 
 
-def _named(host: str) -> str:
-    """Return what `--web-allow-host` names, in one spelling. Raises `UsageError`."""
-    return addresses.origin(addresses.check(host, "--web-allow-host")) if "://" in host else host.lower()
+def named(host: str) -> str:
+    """Return what a `--web-allow-host` names, in one spelling. Raises `UsageError`."""
+    if host == ANY:
+        return ANY
+    if "://" in host:
+        return addresses.origin(addresses.check(host, "--web-allow-host"))
+    return addresses.check_netloc("--web-allow-host", host)

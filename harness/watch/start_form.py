@@ -7,12 +7,28 @@ from typing import Any
 from flask import jsonify, request
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
+import locust_inside
+from harness.errors import UsageError
+from harness.plan import addresses
+from harness.plan.values import whole
+from harness.watch import key_hosts
 from harness.watch.web_guard import WebGuard
 
 LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "user_classes", "shape_class")
 LOCUSTS_CLASS_FIELDS = ("user_class_name", "weight", "fixed_count", "tasks", "host")
 OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
+SWITCHES = ("true", "false", "")
 Check = Callable[[Any, Mapping[str, Any]], str | None]
+
+
+def check_names(given: Any) -> None:
+    """Refuse a name that no host and no browser can have: it would never match. Raises `UsageError`."""
+    for host in given.web_allow_host:
+        key_hosts.named(host)
+    for name in given.web_name:
+        addresses.check_netloc("--web-name", name)
+        if not name.isascii():
+            raise UsageError("--web-name must be in ASCII, as browsers send it: xn--…")
 
 
 def attach(web_ui: Any, environment: Any, check: Check) -> None:
@@ -26,17 +42,11 @@ def attach(web_ui: Any, environment: Any, check: Check) -> None:
         refusal = _refuse_class(request.get_json(force=True, silent=True), environment.available_user_classes or {})
         return refusal and (jsonify(success=False, message=refusal), 400)
 
-    _keep_classes(web_ui, environment)
+    names = [addresses.check_netloc("--web-name", name) for name in environment.parsed_options.web_name]
+    locust_inside.keep_user_classes(web_ui, lambda: _is_on(environment))
     _ask_first(web_ui, "locust.swarm", refuse_start)
     _ask_first(web_ui, "locust.update_user", refuse_class)
-    web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, environment.parsed_options.web_name)
-
-
-def _keep_classes(web_ui: Any, environment: Any) -> None:
-    """Keep a running test's User class: with the class picker, the form that edits the users posts every class, and
-    Locust would start users of all of them."""
-    update = web_ui._update_user_classes
-    web_ui._update_user_classes = lambda classes: None if _is_on(environment) else update(classes)
+    web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, names)
 
 
 def _ask_first(web_ui: Any, endpoint: str, refuse: Callable[[], Any]) -> None:
@@ -53,6 +63,8 @@ def _refuse_start(web_ui: Any, environment: Any, check: Check) -> str | None:
     shown = (*LOCUSTS_FIELDS, *web_ui.template_args["extra_options"])
     if refusal := _refuse_fields(request.form, shown):
         return refusal
+    if refusal := _refuse_switches(request.form, vars(environment.parsed_options)):
+        return refusal
     options = _options(environment)
     return _refuse_changes(environment, options) if _is_on(environment) else check(environment, options)
 
@@ -61,6 +73,12 @@ def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:
     """Refuse what only a forged request can set: Locust would take any of its options, paths of files too."""
     hidden = sorted(set(given) - set(shown))
     return f"the form has no field {', '.join(map(repr, hidden))[:100]}" if hidden else None
+
+
+def _refuse_switches(given: Mapping[str, str], options: Mapping[str, Any]) -> str | None:
+    """Refuse what is neither on nor off, as `stream=1`: Locust would take it for off."""
+    wrong = [name for name, text in given.items() if isinstance(options.get(name), bool) and text not in SWITCHES]
+    return f"{wrong[0]} must be true or false" if wrong else None
 
 
 def _refuse_class(given: Any, classes: Iterable[str]) -> str | None:
@@ -103,6 +121,8 @@ def _options(environment: Any) -> dict[str, Any]:
         if name in options and not isinstance(options[name], list):
             options[name] = value == "true" if isinstance(options[name], bool) else value
     options["user_classes"] = _ticked(options)
+    if (users := whole(request.form.get("user_count", ""))) is not None:
+        options["num_users"] = users
     return options
 
 

@@ -8,7 +8,7 @@ A Messages stream is finished by `message_stop`, a Text Completions stream by a 
 
 from collections.abc import Iterable, Iterator
 
-from providers.answers.content import counts_of, finished, merged, reason_of, text_of
+from providers.answers.content import counts_of, ended, finished, merged, reason_of, text_of
 from providers.call import Answer, Delta, Json, Usage, total
 
 
@@ -18,8 +18,7 @@ def message(body: Json) -> Answer:
         yield from _block(block)
     if usage := body.get("usage"):
         yield _usage(counts_of(usage))
-    if reason := reason_of(body["stop_reason"]):
-        yield from finished("anthropic", reason, body)
+    yield from ended("anthropic", body["stop_reason"], body)
 
 
 def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
@@ -50,8 +49,7 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
 def completion(body: Json) -> Answer:
     """Read a whole legacy `completion`."""
     yield Delta(text_of(body["completion"]))
-    if reason := reason_of(body["stop_reason"]):
-        yield from finished("anthropic", reason, body)
+    yield from ended("anthropic", body["stop_reason"], body)
 
 
 def completion_stream(bodies: Iterable[Json | Delta]) -> Answer:

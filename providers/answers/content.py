@@ -56,3 +56,38 @@ def finished(api: str, reason: str | None, by: Any = None) -> Answer:
     if is_settled(api, reason):
         words = told(by)
         raise ErrorInStream(f"finish reason {reason}" + (f": {words}" if words else ""))
+
+
+def ended(api: str, reason: Any, body: Json) -> Answer:
+    """Yield the `Finish` of a whole body, if it gives a reason. Raises as `finished` does."""
+    if said := reason_of(reason):
+        yield from finished(api, said, body)
+
+
+class Choices:
+    """Why an answer's choices ended. It is finished when each choice that was seen is, and cut if one never was.
+
+    reason  that of the latest choice; once one has failed, no other's changes how the answer ends
+    """
+
+    def __init__(self, api: str) -> None:
+        self.reason: str | None = None
+        self._api = api
+        self._by: Json | None = None
+        self._seen: set[Any] = set()
+        self._ended: set[Any] = set()
+
+    def take(self, number: int, choice: Json, reason: str | None) -> None:
+        """Take a choice, or a piece of one: `number` in its list, which is its index where it tells none."""
+        index = choice.get("index")
+        index = number if index is None else index
+        self._seen.add(index)
+        if reason:
+            self._ended.add(index)
+            if not is_settled(self._api, self.reason):
+                self.reason, self._by = reason, choice
+
+    def finished(self, is_done: bool = True) -> Answer:
+        """Yield the `Finish` of an answer that is finished, if no more is to come. Raises as `finished` does."""
+        if self.reason and (is_settled(self._api, self.reason) or (is_done and self._seen == self._ended)):
+            yield from finished(self._api, self.reason, self._by)

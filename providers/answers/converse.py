@@ -9,7 +9,7 @@ A stream is finished by `messageStop`; its usage follows.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from providers.answers.content import called, counts_of, finished, reason_of, text_of
+from providers.answers.content import called, counts_of, ended, finished, reason_of, text_of
 from providers.call import Answer, Delta, Json, Usage, total
 
 TOOL, REASONING, CITED = "toolUse", "reasoningContent", "citationsContent"
@@ -21,8 +21,7 @@ def message(body: Json) -> Answer:
         yield from _block(block)
     if usage := body.get("usage"):
         yield _usage(counts_of(usage))
-    if reason := reason_of(body["stopReason"]):
-        yield from finished("converse", reason, body)
+    yield from ended("converse", body["stopReason"], body)
 
 
 def message_stream(bodies: Iterable[Json | Delta]) -> Answer:

@@ -35,6 +35,15 @@ def parsed(data: bytes | str) -> Any:
         raise NotJSON(f"not JSON: {error}") from error
 
 
+def is_json(text: bytes) -> bool:
+    """Tell whether a text is JSON, and whole."""
+    try:
+        parsed(text)
+    except NotJSON:
+        return False
+    return True
+
+
 def quoted(data: bytes | str) -> str:
     """Return the beginning of an answer in quotation marks, in one line."""
     text = data[: 4 * QUOTED].decode("utf-8", "replace") if isinstance(data, bytes) else data

@@ -67,6 +67,8 @@ def words_of(error: Any) -> str:
     if message is None:
         return kind or json.dumps(error)
     text = words_of(message)
+    if (field := _field(error)) and field not in text:
+        text = f"{text} ({field})"
     return (f"{kind}: {text}" if kind and kind != text else text) + (f" ({raw})" if raw and raw != text else "")
 
 
@@ -75,6 +77,14 @@ def _kind(error: Json) -> str | None:
     kinds = [error[name] for name in _KINDS if error.get(name) not in (None, "", "error")]
     word = next((kind for kind in kinds if isinstance(kind, str) and not kind.isdecimal()), None)
     return word or next((str(kind) for kind in kinds if isinstance(kind, (str, int))), None)
+
+
+def _field(error: Json) -> str | None:
+    """Return the field of the request that the error is about: OpenAI's `param`, or where pydantic found it."""
+    param, place = error.get("param"), error.get("loc")
+    if isinstance(param, str):
+        return param
+    return ".".join(map(str, place)) if isinstance(place, list) else None
 
 
 def _raw(error: Json) -> str | None:

@@ -1,5 +1,6 @@
 """AWS event streams: frames with checksums. https://smithy.io/2.0/aws/amazon-eventstream.html"""
 
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -7,18 +8,21 @@ from itertools import chain, islice
 from struct import unpack_from
 from zlib import crc32
 
-from providers.answers.document import Event, quoted
+from providers.answers.document import Event, is_json, quoted
 from providers.answers.errors import told_in
 from providers.call import ErrorInStream, IncompleteStream, MalformedAnswer
 
 PRELUDE_BYTES = 12
 CHECKSUM_BYTES = 4
 SMALLEST_FRAME_BYTES = PRELUDE_BYTES + CHECKSUM_BYTES
-LARGEST_FRAME_BYTES = 24 * 1024 * 1024
+LARGEST_HEADERS_BYTES = 128 * 1024
+LARGEST_PAYLOAD_BYTES = 24 * 1024 * 1024
+"""botocore's own limits."""
 STRING = 7
 FIXED_SIZES_BYTES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """Header types of a fixed size: booleans, integers, timestamp, UUID. The others, bytes and string, tell theirs."""
 
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[]")
 STRAY_PIECES = 100
 """How much of what is no event stream is read, to say what it was."""
 
@@ -72,10 +76,8 @@ def frames(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _is_prelude(buffer: bytes, start: int) -> bool:
-    size_bytes, _, checksum = unpack_from("!III", buffer, start)
-    return (
-        bool(crc32(buffer[start : start + 8]) == checksum) and SMALLEST_FRAME_BYTES <= size_bytes <= LARGEST_FRAME_BYTES
-    )
+    (checksum,) = unpack_from("!I", buffer, start + 8)
+    return bool(crc32(buffer[start : start + 8]) == checksum)
 
 
 def _size_of_frame(buffer: bytes, start: int) -> int:
@@ -84,7 +86,12 @@ def _size_of_frame(buffer: bytes, start: int) -> int:
         return PRELUDE_BYTES
     if not _is_prelude(buffer, start):
         raise BadChecksum("a frame's length does not match its checksum")
-    return int.from_bytes(buffer[start : start + 4])
+    size_bytes, headers_bytes = unpack_from("!II", buffer, start)
+    payload_bytes = size_bytes - headers_bytes - SMALLEST_FRAME_BYTES
+    if headers_bytes > LARGEST_HEADERS_BYTES or not 0 <= payload_bytes <= LARGEST_PAYLOAD_BYTES:
+        sizes = f"of {size_bytes} bytes, with headers of {headers_bytes}"
+        raise MalformedAnswer(f"no frame is {sizes}: {quoted(buffer[start:])}")
+    return int(size_bytes)
 
 
 def _open(frame: bytes) -> tuple[bytes, bytes]:
@@ -93,8 +100,6 @@ def _open(frame: bytes) -> tuple[bytes, bytes]:
     if crc32(frame[:-CHECKSUM_BYTES]) != checksum:
         raise BadChecksum("a frame's content does not match its checksum")
     payload_at = PRELUDE_BYTES + headers_bytes
-    if payload_at > len(frame) - CHECKSUM_BYTES:
-        raise MalformedAnswer("a frame's headers are longer than the frame")
     return frame[PRELUDE_BYTES:payload_at], frame[payload_at:-CHECKSUM_BYTES]
 
 
@@ -125,10 +130,14 @@ def _string_headers(encoded: bytes) -> Iterator[tuple[str, str]]:
 def _no_stream(body: bytes, rest: Iterable[bytes]) -> Exception:
     """Return the error for a body that is no event stream: its own words if it is an error, or what it begins with.
 
-    An error is told as soon as it is whole, as the stream may stay open.
+    The stream may stay open: only JSON is read on, until it is whole.
     """
     for piece in chain((b"",), rest):
         body += piece
+        if not _JSON.match(body):
+            break
         if body.rstrip()[-1:] in (b"}", b"]") and (words := told_in(body)):
             return ErrorInStream(words)
-    return BadChecksum(f"this is no AWS event stream, or a broken one: {quoted(body)}")
+        if is_json(body):
+            break
+    return MalformedAnswer(f"this is no AWS event stream, or a broken one: {quoted(body)}")

@@ -7,7 +7,7 @@ it shows of them is a summary. A stream is finished by a candidate's `finishReas
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from providers.answers.content import counts_of, finished, is_settled, merged, reason_of, text_of
+from providers.answers.content import Choices, counts_of, merged, reason_of, text_of
 from providers.call import Answer, Delta, ErrorInStream, Json, Usage, total
 
 NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
@@ -17,37 +17,35 @@ NO_CONTENT = {"thought", "thoughtSignature", "text"}
 def content(body: Json) -> Answer:
     """Read a whole `GenerateContentResponse`."""
     _refuse_block(body)
-    first, *others = body["candidates"]
-    yield from _parts(first)
-    reason, by = reason_of(first.get("finishReason")), first
-    for candidate in others:
-        yield from _parts(candidate)
-        if (said := reason_of(candidate.get("finishReason"))) and not is_settled("gemini", reason):
-            reason, by = said, candidate
+    choices = Choices("gemini")
+    if not body["candidates"]:
+        raise LookupError("no candidate")
+    yield from _candidates(body, choices)
     if usage := body.get("usageMetadata"):
         yield _usage(counts_of(usage))
-    if reason:
-        yield from finished("gemini", reason, by)
+    yield from choices.finished()
 
 
 def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
     """Read a stream of them. The usage grows with each: the last one counts."""
     usage: Json = {}
-    reason, by = None, None
+    choices = Choices("gemini")
     for body in bodies:
         if isinstance(body, Delta):
             yield body
             continue
         _refuse_block(body)
         usage = merged(usage, body.get("usageMetadata"))
-        for candidate in body.get("candidates") or ():
-            yield from _parts(candidate)
-            if (said := reason_of(candidate.get("finishReason"))) and not is_settled("gemini", reason):
-                reason, by = said, candidate
+        yield from _candidates(body, choices)
     if usage:
         yield _usage(usage)
-    if reason:
-        yield from finished("gemini", reason, by)
+    yield from choices.finished()
+
+
+def _candidates(body: Json, choices: Choices) -> Iterator[Delta]:
+    for number, candidate in enumerate(body.get("candidates") or ()):
+        yield from _parts(candidate)
+        choices.take(number, candidate, reason_of(candidate.get("finishReason")))
 
 
 def _refuse_block(body: Json) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import finishes
-from providers.answers.content import called, counts_of, finished, is_settled, reason_of, text_of
+from providers.answers.content import Choices, called, counts_of, finished, reason_of, text_of
 from providers.answers.errors import told, words_of
 from providers.answers.reading import DONE
 from providers.call import Answer, Delta, ErrorInStream, Json, Usage, total
@@ -21,22 +21,18 @@ REASONING = ("reasoning_content", "reasoning")
 
 def chat(body: Json) -> Answer:
     """Read a whole `chat.completion`, or `text_completion`."""
-    first, *others = body["choices"]
-    yield from _content(first)
-    reason, by = _reason(first), first
-    for choice in others:
-        yield from _content(choice)
-        if (said := _reason(choice)) and not is_settled("openai", reason):
-            reason, by = said, choice
+    choices = Choices("openai")
+    if not body["choices"]:
+        raise LookupError("no choice")
+    yield from _choices(body, choices)
     if usage := body.get("usage"):
         yield _usage(usage)
-    if reason:
-        yield from finished("openai", reason, by)
+    yield from choices.finished()
 
 
 def chat_stream(bodies: Iterable[Json | Delta], needs_done: bool = True) -> Answer:
     """Read `chat.completion.chunk` events, or streamed `text_completion` ones."""
-    reason, by, is_done = None, None, not needs_done
+    choices, is_done = Choices("openai"), not needs_done
     for body in bodies:
         if isinstance(body, Delta):
             yield body
@@ -44,14 +40,10 @@ def chat_stream(bodies: Iterable[Json | Delta], needs_done: bool = True) -> Answ
         if body is DONE:
             is_done = True
             break
-        for choice in body.get("choices") or ():
-            yield from _content(choice)
-            if (said := _reason(choice)) and not is_settled("openai", reason):
-                reason, by = said, choice
+        yield from _choices(body, choices)
         if usage := body.get("usage"):
             yield _usage(usage)
-    if reason and (is_done or is_settled("openai", reason)):
-        yield from finished("openai", reason, by)
+    yield from choices.finished(is_done)
 
 
 def response(body: Json) -> Answer:
@@ -82,6 +74,12 @@ def response_stream(bodies: Iterable[Json | Delta]) -> Answer:
             return
         elif kind == "response.failed":
             yield from _response_end({"status": "failed", **event["response"]})
+
+
+def _choices(body: Json, choices: Choices) -> Iterator[Delta]:
+    for number, choice in enumerate(body.get("choices") or ()):
+        yield from _content(choice)
+        choices.take(number, choice, _reason(choice))
 
 
 def _content(choice: Json) -> Iterator[Delta]:

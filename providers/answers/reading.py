@@ -9,6 +9,7 @@ from providers.answers.alike import Alike
 from providers.answers.document import SURPRISES, Event, NotJSON, parsed, quoted
 from providers.answers.errors import refuse_error, told, told_in
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Part
+from wire.exchange import current
 
 DONE: Json = {}
 """Stands for the event `[DONE]`, the last of a stream."""
@@ -41,12 +42,15 @@ def quick_stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answe
 
 
 def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], alike: Alike | None) -> Answer:
-    latest = b""
+    latest, wired = b"", current()
     given: list[Part] = []
 
     def opened() -> Iterator[Body]:
         nonlocal latest
         for name, latest in events:
+            if name in PINGS:
+                continue
+            wired.event_at = wired.last_byte_at
             if alike and (delta := alike.delta_of(name, latest)):
                 yield delta
                 continue
@@ -54,10 +58,7 @@ def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], a
             if latest.startswith(b"[DONE]"):
                 yield DONE
                 return
-            if not name:
-                yield _object(parsed(latest))
-            elif name not in PINGS:
-                yield _named(name, latest)
+            yield _named(name, latest) if name else _object(parsed(latest))
             if alike:
                 alike.learn(name, latest, given[0] if len(given) == 1 else None)
 
@@ -70,15 +71,20 @@ def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], a
         raise MalformedAnswer(_described(surprise, latest)) from surprise
 
 
-def streamed(response: Any, read: Callable[[Iterable[Body]], Answer]) -> Answer:
+def streamed(
+    response: Any,
+    read: Callable[[Iterable[Body]], Answer],
+    framed: Callable[[Iterable[bytes]], Iterable[bytes]] = iter,
+) -> Answer:
     """Yield the parts that `read` makes of an httpx2 response's events, as they come.
 
+    `framed` makes events of what a provider's SDK takes in their place.
     Closing the response reads on for a moment, so that its connection can be kept.
     """
     with closing(response):
         # What is not compressed needs none of httpx2's decoding, which costs as much a piece as reading its event.
         pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
-        yield from quick_stream(sse.events(pieces), read)
+        yield from quick_stream(sse.events(framed(pieces), response.headers.get("content-type", "")), read)
 
 
 def _named(name: str, data: bytes) -> Json:

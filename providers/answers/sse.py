@@ -1,11 +1,12 @@
 """Server-sent events, read as they come. https://html.spec.whatwg.org/multipage/server-sent-events.html"""
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from providers.answers.document import Event, NotJSON, parsed, quoted
+from providers.answers.document import Event, NotJSON, is_json, parsed, quoted
 from providers.answers.errors import told_in
-from providers.call import ErrorInStream, IncompleteStream
+from providers.call import ErrorInStream, MalformedAnswer
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b"")
@@ -14,41 +15,123 @@ STRAY_BYTES = 65536
 """How much of what is no event is kept, to say what it was."""
 STRAY_PIECES = 100
 """In how many pieces it may come, to be told before the stream ends."""
+LARGEST_EVENT_BYTES = 64 * 1024 * 1024
+"""A greater event is none: a line that never ends must not fill our memory."""
+START_BYTES = 1024
+"""How much of a stream's beginning is asked whether it can be one."""
+LONGEST_FIELD_BYTES = 5
+NO_STREAM = (
+    "text/html",
+    "text/xml",
+    "application/xml",
+    "application/xhtml",
+    "application/pdf",
+    "image/",
+    "audio/",
+    "video/",
+)
+"""What an event stream never calls itself. The SDKs don't look, so one that does is read all the same."""
+_PAGE = re.compile(rb"<(?:!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
-def events(pieces: Iterable[bytes]) -> Iterator[Event]:
+class Stray:
+    """The text of a stream outside of any event: what came in the stream's place, or an error behind its events.
+
+    is_all  there has been no event
+    """
+
+    def __init__(self, content_type: str) -> None:
+        self.text, self.is_all = bytearray(), True
+        self._type = content_type.partition(";")[0].strip().lower()
+        self._start = b""
+
+    def take(self, line: bytes) -> None:
+        self.text += (line + b"\n")[: STRAY_BYTES - len(self.text)]
+        if self.is_all and len(self.text) == STRAY_BYTES:
+            raise self._no_stream(bytes(self.text))
+
+    def refuse_no_stream(self, piece: bytes) -> None:
+        """Raise for a beginning that no event stream has: a page, a picture, bytes that are no text."""
+        if not self.is_all or len(self._start) >= START_BYTES:
+            return
+        self._start += piece[:START_BYTES]
+        line, _, more = self._start.lstrip().partition(b"\n")
+        name, colon, _ = line.partition(b":")
+        if name in FIELDS or not (colon or more or len(name) > LONGEST_FIELD_BYTES):
+            return
+        if _PAGE.match(line) or _NO_TEXT.search(line) or self._type.startswith(NO_STREAM):
+            raise self._no_stream(self._start)
+
+    def refuse_endless(self, held: list[bytes], held_bytes: int) -> None:
+        """Raise for an event that does not end, or for a first line that is none's."""
+        if held_bytes > LARGEST_EVENT_BYTES:
+            raise MalformedAnswer(f"an event of over {LARGEST_EVENT_BYTES >> 20} MB: {quoted(b''.join(held))}")
+        if self.is_all and held_bytes > STRAY_BYTES and self._start.lstrip().partition(b":")[0] not in FIELDS:
+            raise self._no_stream(self._start)
+
+    def refuse_bare_error(self, held: list[bytes]) -> None:
+        """Raise what the text says, once it is whole JSON: an error's words, or that it is no stream."""
+        held = [bytes(self.text)] if self.text else held
+        if held[0][:1] not in (b"{", b"[") or held[-1].rstrip()[-1:] not in (b"}", b"]") or len(held) > STRAY_PIECES:
+            return
+        text = b"".join(held)[:STRAY_BYTES]
+        if words := told_in(text):
+            raise ErrorInStream(words)
+        if self.is_all and is_json(text):
+            raise self._no_stream(text)
+
+    def refuse(self) -> None:
+        """Raise what the text says, at the end of the stream."""
+        if not self.text:
+            return
+        if words := told_in(bytes(self.text)):
+            raise ErrorInStream(words)
+        if self.is_all:
+            raise self._no_stream(bytes(self.text))
+
+    def _no_stream(self, text: bytes) -> MalformedAnswer:
+        return MalformedAnswer(f"no event stream{f' ({self._type})' if self._type else ''}: {quoted(text)}")
+
+
+def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
     """Yield each event's name ("" without one) and data, as soon as the empty line that ends it has begun.
 
     Lines end in LF, CRLF or CR. Events without data are passed over, unless they are named `error`. The last event
     may lack its empty line, if its data is whole. Text outside of any event is an error if it is the JSON of one
-    (`ErrorInStream`), and if the stream has no event at all, `IncompleteStream` quotes it.
+    (`ErrorInStream`), and if the stream has no event at all, `MalformedAnswer` quotes it, as soon as that is certain:
+    the stream may stay open.
 
     The cost is linear in bytes: what is held back is joined only when an event's end has arrived.
     """
-    stray = bytearray()
+    stray = Stray(content_type)
     held: list[bytes] = []
-    is_empty, was_return = True, False
+    held_bytes, was_return = 0, False
     for piece in _without_byte_order_mark(iter(pieces)):
         if was_return or b"\r" in piece:
             piece, was_return = _with_line_feeds(piece, was_return)
         if not piece:
             continue
+        stray.refuse_no_stream(piece)
         if held and b"\n\n" not in piece and not (piece[0] == 10 and held[-1][-1] == 10):
             held.append(piece)
-            _refuse_bare_error(held)
+            held_bytes += len(piece)
+            stray.refuse_endless(held, held_bytes)
+            stray.refuse_bare_error(held)
             continue
         *blocks, rest = (b"".join((*held, piece)) if held else piece).split(b"\n\n")
-        held = [rest] if rest else []
+        held, held_bytes = [rest] if rest else [], len(rest)
         for block in blocks:
             if event := _event_of(block, stray):
-                is_empty = False
+                stray.is_all = False
                 yield event
-        if stray or held:
-            _refuse_bare_error([bytes(stray)] if stray else held)
+        if stray.text or held:
+            stray.refuse_endless(held, held_bytes)
+            stray.refuse_bare_error(held)
     if event := _last_event(b"".join(held), stray):
-        is_empty = False
+        stray.is_all = False
         yield event
-    _refuse_stray(bytes(stray), is_empty)
+    stray.refuse()
 
 
 def _without_byte_order_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -69,7 +152,7 @@ def _with_line_feeds(piece: bytes, was_return: bool) -> tuple[bytes, bool]:
     return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), was_return
 
 
-def _event_of(block: bytes, stray: bytearray) -> Event | None:
+def _event_of(block: bytes, stray: Stray) -> Event | None:
     """Return the event of a block of lines. The two usual shapes are read at once."""
     if b"\n" not in block:
         if block.startswith(b"data: ") and len(block) > 6:
@@ -81,7 +164,7 @@ def _event_of(block: bytes, stray: bytearray) -> Event | None:
     return _event_of_lines(block.split(b"\n"), stray)
 
 
-def _event_of_lines(lines: list[bytes], stray: bytearray) -> Event | None:
+def _event_of_lines(lines: list[bytes], stray: Stray) -> Event | None:
     name, data = "", []
     for line in lines:
         field, _, value = line.partition(b":")
@@ -91,12 +174,12 @@ def _event_of_lines(lines: list[bytes], stray: bytearray) -> Event | None:
         elif field == b"event":
             name = value.decode("utf-8", "replace")
         elif field not in FIELDS:
-            stray += (line + b"\n")[: STRAY_BYTES - len(stray)]
+            stray.take(line)
     joined = b"\n".join(data)
     return (name, joined) if joined or name == "error" else None
 
 
-def _last_event(block: bytes, stray: bytearray) -> Event | None:
+def _last_event(block: bytes, stray: Stray) -> Event | None:
     """Return the event that lacks the empty line after it; `None` if it was cut off."""
     event = _event_of(block.removesuffix(b"\n"), stray)
     if event is None or event[1].startswith(b"[DONE]") or event[0] == "error":
@@ -106,20 +189,3 @@ def _last_event(block: bytes, stray: bytearray) -> Event | None:
     except NotJSON:
         return None
     return event
-
-
-def _refuse_bare_error(held: list[bytes]) -> None:
-    """Raise what the text outside of any event says, once it is the JSON of an error: the stream may stay open."""
-    looks_whole = held[0][:1] in (b"{", b"[") and held[-1].rstrip()[-1:] in (b"}", b"]")
-    if looks_whole and len(held) <= STRAY_PIECES and (words := told_in(b"".join(held)[:STRAY_BYTES])):
-        raise ErrorInStream(words)
-
-
-def _refuse_stray(stray: bytes, is_empty: bool) -> None:
-    """Raise what the text outside of any event says."""
-    if not stray:
-        return
-    if words := told_in(stray):
-        raise ErrorInStream(words)
-    if is_empty:
-        raise IncompleteStream(f"no event stream: {quoted(stray)}")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from rich.table import Table
 from rich.text import Text
 
+from summary import refused_fields
 from summary.registry import UNITS, Figure, found, used
 from summary.vocabulary import Summary
 
@@ -82,14 +83,15 @@ def _failure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def _failure(failure: Summary) -> str:
-    """Return a group of failures as two lines: how many of what, when; and what one of them said."""
+    """Return a group of failures as lines: how many of what, when; what one of them said; what to do about it."""
     status = f"HTTP {failure['status']}" if failure["status"] is not None else None
     why = ", ".join(filter(None, [status, failure.get("reason")]))
     text = f"{failure['count']} × {failure['error']}" + (f" ({why})" if why else "")
     if failure.get("first"):
         text += f", {_span(failure['first'], failure['last'])}"
     message = failure.get("example", "").removeprefix(failure["error"]).removeprefix(":").strip()
-    return f"{text}\n{message}" if message else text
+    hint = refused_fields.hint(failure["status"], message)
+    return "\n".join(filter(None, [text, message, hint]))
 
 
 def _span(first: str, last: str) -> str:

@@ -1,0 +1,150 @@
+"""Every touch of Locust that its documentation does not promise, and what each is for.
+
+No other file of the project may use a private name of Locust's or replace one of its functions; a canary test for each
+function here says what broke when a new Locust changes it.
+"""
+
+import termios
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+import locust.log
+import locust.runners
+import locust.stats
+from locust import User
+from locust.env import Environment
+from locust.input_events import UnixKeyPoller
+from locust.runners import MasterRunner, WorkerNode, WorkerNodes, WorkerRunner
+from locust.user.task import LOCUST_STATE_STOPPING
+from locust.web import WebUI
+
+USUAL_BEATS = locust.runners.HEARTBEAT_LIVENESS
+"""How many heartbeats, one a second, a worker may miss before its master takes it for dead."""
+
+
+# In every process
+
+
+def refine_percentiles(
+    round_time: Callable[[float], float], percentile: Callable[[Mapping[float, int], float], float]
+) -> None:
+    """Replace how Locust rounds a time, which is made to be replaced (its two digits are up to 5 % off), and its
+    percentiles: of few samples they are far from those of the summary.
+
+    percentile  is given how often each time was seen, and a share
+    """
+
+    def of_response_times(response_times: Mapping[float, int], num_requests: int, percent: float) -> float:
+        return percentile(response_times, percent)
+
+    locust.stats.bucket_response_time = round_time  # type: ignore[assignment]  # typed for its own rounding
+    locust.stats.calculate_response_time_percentile = of_response_times  # type: ignore[assignment]  # as above
+
+
+def forget_callers() -> None:
+    """Disable the caller lookup in `Runner.stop`, which only its debug log needs: it blocks the event loop for up to
+    half a second the first time, and calls in flight would seem to last longer."""
+    locust.runners.inspect = SimpleNamespace()  # type: ignore[attr-defined, assignment]  # a module it imports
+
+
+def survive_a_lost_terminal() -> None:
+    """Let Locust, which restores the terminal's keyboard at its end, do without a terminal that is gone."""
+    put_back = UnixKeyPoller.cleanup
+
+    def cleanup(poller: UnixKeyPoller) -> None:
+        with suppress(termios.error):
+            put_back(poller)  # type: ignore[no-untyped-call]  # Locust's is untyped
+
+    UnixKeyPoller.cleanup = cleanup  # type: ignore[method-assign]  # there is no event to listen to
+
+
+def hear_of_user_errors_first(environment: Environment, listener: Callable[..., None]) -> None:
+    """Add a listener to `user_error` before Locust's own, which shows the exception on its page and to a master."""
+    environment.events.user_error._handlers.insert(0, listener)
+
+
+def has_unhandled_exception(environment: Environment) -> bool:
+    """Tell whether a greenlet or a listener ended with an exception that nobody caught."""
+    return locust.log.unhandled_greenlet_exception or bool(environment.runner and environment.runner.exceptions)
+
+
+def stop_after_this_call(user: User) -> None:
+    """Ask a user to stop when its task ends. `User.stop` kills one that is between two tasks, and it may have begun
+    its next call by the time the kill arrives."""
+    user._state = LOCUST_STATE_STOPPING
+
+
+def is_unstarted(user: User) -> bool:
+    """Tell whether a user's greenlet has yet to begin."""
+    return user._state is None
+
+
+# In a worker
+
+
+def report_every(interval_s: float) -> None:
+    """Send reports to the master this often: what has not been sent dies with the worker. Locust's default is 3 s."""
+    locust.runners.WORKER_REPORT_INTERVAL = interval_s
+
+
+def give_up_on_the_master_after(silence_s: int) -> None:
+    """End a worker that has not heard from its master for so long. Locust's default is a minute."""
+    locust.runners.MASTER_HEARTBEAT_TIMEOUT = silence_s
+
+
+def send_report(runner: WorkerRunner) -> None:
+    """Send what the next report would, now."""
+    runner._send_stats()
+
+
+# In a master
+
+
+class _Workers(WorkerNodes):
+    """Locust's list of workers, which can be gone through while they come and go: Locust's own heartbeat does."""
+
+    def __init__(self, nodes: WorkerNodes) -> None:
+        super().__init__()
+        self._worker_nodes = nodes._worker_nodes
+
+    @property
+    def all(self) -> list[WorkerNode]:  # type: ignore[override]  # Locust's is a view, which a new worker breaks
+        return list(self._worker_nodes.values())
+
+
+def let_workers_come_and_go(runner: MasterRunner) -> None:
+    """Make the master's list of workers safe to go through in one greenlet while another changes it."""
+    runner.clients = _Workers(runner.clients)
+
+
+def expect_beats(runner: MasterRunner, beats: int) -> None:
+    """Take a worker for dead that misses so many heartbeats from now on."""
+    if beats != locust.runners.HEARTBEAT_LIVENESS:
+        locust.runners.HEARTBEAT_LIVENESS = beats
+        for worker in runner.clients.all:
+            worker.heartbeat = beats
+
+
+def end_ramp_up(runner: MasterRunner) -> None:
+    """Start no more users. Locust's master goes on with them after `stop`, and its workers take that for a new test;
+    nor does it start the test anew for a worker that leaves or comes from now on."""
+    if (dispatcher := runner._users_dispatcher) is not None:
+        dispatcher._target_user_count = dispatcher._current_user_count
+    runner._users_dispatcher, runner.spawning_completed = None, False
+
+
+# In the web UI
+
+
+def keep_user_classes(web_ui: WebUI, is_running: Callable[[], bool]) -> None:
+    """Keep a running test's User class: with the class picker, the form that edits the users posts every class, and
+    Locust would start users of all of them."""
+    update = web_ui._update_user_classes
+
+    def update_user_classes(user_classes: Any) -> None:
+        if not is_running():
+            update(user_classes)  # type: ignore[no-untyped-call]  # Locust's is untyped
+
+    web_ui._update_user_classes = update_user_classes  # type: ignore[method-assign]  # the view calls it by this name

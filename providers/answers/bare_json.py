@@ -1,0 +1,57 @@
+"""Streams of JSON objects without `data:`, which google-genai reads as it reads events: each ends with its line."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from providers.answers.document import is_json
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+MOST_PIECES = 100
+"""In how many pieces a line may come, to be an object before its line ends: the stream may stay open."""
+_FIELD = re.compile(rb"(?:data|event|id|retry)?:")
+
+
+def framed(pieces: Iterable[bytes]) -> Iterable[bytes]:
+    """Return the pieces, as events if the first of them begins with an object."""
+    pieces, start = iter(pieces), b""
+    for piece in pieces:
+        start += piece
+        if start.strip():
+            break
+    whole = chain([start], pieces)
+    return _as_events(whole) if start.lstrip().startswith(b"{") else whole
+
+
+def _as_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield each object, in one line or in several, as an event, and lines that are an event's own as they are.
+
+    What the end of the stream cuts off is no event.
+    """
+    held: list[bytes] = []
+    depth = 0
+    for line in _lines(pieces):
+        if not held and (_FIELD.match(line) or not line.strip()):
+            yield line
+            continue
+        held.append(line.strip())
+        structure = _STRING.sub(b"", line)
+        depth += structure.count(b"{") - structure.count(b"}")
+        if depth <= 0:
+            yield b"data: " + b" ".join(held) + b"\n\n"
+            held, depth = [], 0
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield each line with its end. The last one may lack it, and one that a piece ends whose JSON is whole."""
+    held: list[bytes] = []
+    for piece in pieces:
+        *ended, rest = piece.split(b"\n")
+        for line in ended:
+            yield b"".join((*held, line, b"\n"))
+            held = []
+        held.append(rest)
+        if rest.endswith(b"}") and len(held) <= MOST_PIECES and is_json(line := b"".join(held)):
+            yield line
+            held = []
+    yield b"".join(held)

@@ -1,0 +1,47 @@
+"""Fields that the tool adds to a request, by itself or for an option, and that some servers refuse."""
+
+import re
+
+STATUSES = ("400", "422")
+NEAR_CHARACTERS = 80
+
+_WITHOUT = {
+    "stream_options": """--extra-body '{"stream_options": null}' leaves it out; token counts are then empty""",
+    "temperature": "--temperature none leaves it out",
+    "max_tokens": """--extra-body '{"max_tokens": null}' leaves it out, """
+    """'{"max_tokens": null, "max_completion_tokens": 50}' sends the newer name""",
+    "max_completion_tokens": """--extra-body '{"max_completion_tokens": null}' leaves it out, """
+    """'{"max_completion_tokens": null, "max_tokens": 50}' sends the older name""",
+    "max_tokens_to_sample": """--extra-body '{"max_tokens_to_sample": null}' leaves it out""",
+    **dict.fromkeys(
+        ("max_output_tokens", "maxOutputTokens", "maxTokens", "max_gen_len", "maxTokenCount"),
+        "without --max-tokens it is left out",
+    ),
+    "stream": "without --stream it is left out",
+}
+
+_NAME = re.compile(rf"""(?<!\w)(?:{"|".join(name for name in _WITHOUT if name != "stream")}|(?<=['"`])stream)(?!\w)""")
+"""`stream` is a word of its own, too: there it must begin behind a quote."""
+
+_REFUSAL = re.compile(
+    r"(?:not|n't) support|unsupported|unrecogni[sz]ed|not recogni[sz]ed|unknown|unexpected|extra_|extra inputs|"
+    r"extraneous|not permitted|not allowed|forbidden|deprecated|cannot find|does not exist|remove|"
+    r"invalid (?:argument|field|parameter|property)",
+    re.IGNORECASE,
+)
+"""What servers say of a field that they don't take. Of one whose value is wrong, they speak otherwise."""
+
+
+def hint(status: object, error: str) -> str | None:
+    """Return which field an error says the server refuses, and how to leave it out; `None` if it says nothing alike."""
+    if str(status) not in STATUSES:
+        return None
+    found = next((name for name in _NAME.finditer(error) if _REFUSAL.search(_around(error, name))), None)
+    return found and f"the server refuses {found[0]}: {_WITHOUT[found[0]]}"
+
+
+def _around(error: str, name: re.Match[str]) -> str:
+    """Return what stands near a name, in the same JSON object: another may be an echo of the request."""
+    before = error[max(0, name.start() - NEAR_CHARACTERS) : name.start()]
+    after = error[name.end() : name.end() + NEAR_CHARACTERS]
+    return re.split("[{}]", before)[-1] + name[0] + re.split("[{}]", after)[0]

@@ -1,0 +1,164 @@
+"""Canaries: what `locust_inside` relies on is still there. One that dies names what a new Locust has changed."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import locust.log
+import locust.runners
+import locust.stats
+import pytest
+from locust import User
+from locust.dispatch import UsersDispatcher
+from locust.env import Environment
+from locust.input_events import UnixKeyPoller
+from locust.runners import MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
+from locust.stats import StatsEntry
+from locust.web import WebUI
+
+import locust_inside
+from tests.command_line import PROJECT
+
+PRIVATE = re.compile(r"\b(environment|runner|web_ui|dispatcher|user|locust(\.\w+)+)\._(?!_)\w+")
+REPLACED = re.compile(r"^\s*locust\.\w+\.\w+\s*=[^=]", re.MULTILINE)
+SOURCES = [PROJECT / "locustfile.py", *(PROJECT / "providers").rglob("*.py"), *(PROJECT / "harness").rglob("*.py")]
+
+
+@pytest.fixture(autouse=True)
+def _put_back() -> Iterator[None]:
+    """Leave Locust as it was."""
+    kept = [
+        (module, name, getattr(module, name))
+        for module, name in (
+            (locust.stats, "bucket_response_time"),
+            (locust.stats, "calculate_response_time_percentile"),
+            (locust.runners, "WORKER_REPORT_INTERVAL"),
+            (locust.runners, "MASTER_HEARTBEAT_TIMEOUT"),
+            (locust.runners, "HEARTBEAT_LIVENESS"),
+            (locust.log, "unhandled_greenlet_exception"),
+            (UnixKeyPoller, "cleanup"),
+        )
+    ]
+    yield
+    for module, name, value in kept:
+        setattr(module, name, value)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_no_other_file_touches_what_locust_keeps_to_itself(path: Path) -> None:
+    source = path.read_text()
+    assert not PRIVATE.search(source)
+    assert not REPLACED.search(source)
+
+
+@pytest.mark.parametrize(
+    ("function", "reads"),
+    [
+        (Runner.stop, "inspect."),
+        (UnixKeyPoller.cleanup, "termios."),
+        (User.stop, "LOCUST_STATE_STOPPING"),
+        (WorkerRunner.stats_reporter, "WORKER_REPORT_INTERVAL"),
+        (WorkerRunner.stats_reporter, "self._send_stats()"),
+        (WorkerRunner.heartbeat_timeout_checker, "MASTER_HEARTBEAT_TIMEOUT"),
+        (MasterRunner.handle_message, "HEARTBEAT_LIVENESS"),
+        (MasterRunner.handle_message, "self.spawning_completed"),
+        (WebUI.__init__, "self._update_user_classes("),
+    ],
+)
+def test_locust_still_reads_what_is_set_for_it(function: Callable[..., Any], reads: str) -> None:
+    assert reads in inspect.getsource(function), f"{function.__qualname__} does not use {reads} any more"
+
+
+def test_a_statistic_rounds_and_counts_as_it_is_told() -> None:
+    locust_inside.refine_percentiles(lambda time_ms: time_ms + 0.5, lambda seen, share: share + max(seen))
+    entry = StatsEntry(Environment().stats, "a call", "POST")
+    entry.log(7, 0)
+    assert entry.get_response_time_percentile(0.5) == 8.0
+
+
+def test_a_listener_hears_of_a_users_error_before_locust() -> None:
+    environment, heard = Environment(), []
+    environment.events.user_error.add_listener(lambda **_: heard.append("Locust"))
+    locust_inside.hear_of_user_errors_first(environment, lambda **_: heard.append("first"))
+    environment.events.user_error.fire(user_instance=None, exception=None, tb=None)
+    assert heard == ["first", "Locust"]
+
+
+def test_an_exception_of_a_listener_is_noticed() -> None:
+    environment = Environment()
+
+    def stumble(**_: object) -> None:
+        raise ValueError
+
+    environment.events.quit.add_listener(stumble)
+    assert not locust_inside.has_unhandled_exception(environment)
+    environment.events.quit.fire(exit_code=0)
+    assert locust_inside.has_unhandled_exception(environment)
+
+
+def test_a_user_knows_that_it_should_stop() -> None:
+    user = User(Environment())
+    assert locust_inside.is_unstarted(user)
+    locust_inside.stop_after_this_call(user)
+    assert not locust_inside.is_unstarted(user)
+
+
+def test_intervals_are_what_they_were_set_to() -> None:
+    locust_inside.report_every(0.25)
+    locust_inside.give_up_on_the_master_after(6)
+    assert (locust.runners.WORKER_REPORT_INTERVAL, locust.runners.MASTER_HEARTBEAT_TIMEOUT) == (0.25, 6)
+
+
+class Master:
+    """What of a master the functions use."""
+
+    def __init__(self) -> None:
+        self.clients = WorkerNodes()
+        self.clients["one"] = WorkerNode("one")
+        self._users_dispatcher: UsersDispatcher | None = UsersDispatcher([WorkerNode("one")], [User])
+        self.spawning_completed = True
+
+
+def test_workers_can_come_while_the_list_is_gone_through() -> None:
+    master: Any = Master()
+    locust_inside.let_workers_come_and_go(master)
+    for _ in master.clients.all:
+        master.clients["two"] = WorkerNode("two")
+    assert len(master.clients) == 2
+
+
+def test_workers_are_given_more_beats() -> None:
+    master: Any = Master()
+    locust_inside.expect_beats(master, 30)
+    assert [worker.heartbeat for worker in master.clients.all] == [30]
+    assert locust.runners.HEARTBEAT_LIVENESS == 30
+
+
+def test_a_ramp_up_ends_where_it_is() -> None:
+    master: Any = Master()
+    dispatcher = master._users_dispatcher
+    dispatcher.new_dispatch(4, 2)
+    dispatched = sum(next(dispatcher)["one"].values())
+    locust_inside.end_ramp_up(master)
+    assert (dispatched, list(dispatcher)) == (2, [])
+    assert (master._users_dispatcher, master.spawning_completed) == (None, False)
+
+
+def test_a_running_test_keeps_its_user_class() -> None:
+    class Page:
+        def __init__(self) -> None:
+            self.classes: list[str] = []
+
+        def _update_user_classes(self, user_classes: list[str]) -> None:
+            self.classes = user_classes
+
+    page: Any = Page()
+    running = [True]
+    locust_inside.keep_user_classes(page, lambda: running[0])
+    page._update_user_classes(["OpenAIUser"])
+    assert page.classes == []
+    running[0] = False
+    page._update_user_classes(["OpenAIUser"])
+    assert page.classes == ["OpenAIUser"]

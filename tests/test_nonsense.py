@@ -1,0 +1,241 @@
+"""What can't mean anything is refused at the start, in one line that names where it stands: values that no header can
+carry, names that no host has, numbers that are none, and files that can't be written."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.bedrock import aws_session
+from tests.asking import MODELS
+from tests.command_line import FILES
+from tests.raw_server import answering, serving
+from tests.running import harnessed, start_and_wait
+
+KEYS = {"openai": "test-key-123", "azure-openai": "test-key-123", "deepseek": "test-key-123", "anthropic": "test-key-1"}
+MARK = "marker"
+UNSENDABLE = {
+    "a line break": f"{MARK}\nX-Forged: 1",
+    "a line break at its end": f"{MARK}\n",
+    "a carriage return": f"{MARK}\rX-Forged: 1",
+    "a control character": f"{MARK}\x01",
+    "a letter beyond ASCII": f"{MARK}é",
+    "a letter beyond Latin-1": f"{MARK}日",
+    "a byte that is no text": f"{MARK}\udcff",
+}
+BAD_LINES = {
+    "a carriage return": f"X-Team: {MARK}\rX-Forged: 1",
+    "a letter beyond ASCII": f"X-Team: {MARK}é",
+    "no colon": f"X-Team: a\n{MARK}",
+    "no name": f": {MARK}",
+    "a name with a space": f"X {MARK}: a",
+    "the body's length": "Content-Length: 3",
+    "a body in chunks": "transfer-encoding: chunked",
+}
+SENDABLE = {
+    "OPENAI_ORG_ID": "org-1\t2 ",
+    "OPENAI_PROJECT_ID": "",
+    "OPENAI_CUSTOM_HEADERS": "X-Team: a:b\r\n\n  X-Empty:\nHost: other.example\n",
+}
+OF_PROVIDERS = {
+    "OPENAI_ORG_ID": ("openai", "azure-openai", "deepseek"),
+    "OPENAI_PROJECT_ID": ("openai", "azure-openai", "deepseek"),
+    "OPENAI_CUSTOM_HEADERS": ("openai", "azure-openai", "deepseek"),
+    "ANTHROPIC_CUSTOM_HEADERS": ("anthropic",),
+    "OPENAI_API_KEY": ("openai",),
+    "ANTHROPIC_API_KEY": ("anthropic",),
+    "AZURE_OPENAI_API_KEY": ("azure-openai",),
+    "DEEPSEEK_API_KEY": ("deepseek",),
+    "GOOGLE_API_KEY": ("vertex-ai",),
+    "AWS_BEARER_TOKEN_BEDROCK": ("aws-bedrock",),
+    "AWS_ACCESS_KEY_ID": ("aws-bedrock",),
+    "AWS_SESSION_TOKEN": ("aws-bedrock",),
+}
+CASES = [
+    (variable, provider, case)
+    for variable, providers in OF_PROVIDERS.items()
+    for provider in providers
+    for case in (BAD_LINES if variable.endswith("_HEADERS") else UNSENDABLE)
+    if not (variable.endswith(("_KEY", "_BEDROCK")) and case == "a line break at its end")  # A key is stripped.
+]
+
+
+@pytest.fixture(autouse=True)
+def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give back the streams that a run takes, and let boto3 read the environment anew."""
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    aws_session.cache_clear()
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str, prefix: str = "locust: error: ") -> str:
+    """Start with these options, and return the one line that says why nothing can begin. Where the parser itself says
+    it, its name stands before, which here is pytest's."""
+    with pytest.raises(SystemExit) as ended:
+        harnessed([*FILES, *arguments])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(prefix)
+    assert [line for line in said.splitlines() if "error: " in line] == said.splitlines()[-1:]
+    assert not prefix or said.count("\n") == 1
+    assert MARK not in said
+    return said
+
+
+@pytest.mark.parametrize(("variable", "provider", "case"), CASES)
+def test_a_variable_that_no_header_can_carry_is_refused_by_its_name(
+    variable: str, provider: str, case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-key-123")
+    monkeypatch.setenv(variable, (BAD_LINES if variable.endswith("_HEADERS") else UNSENDABLE)[case])
+    key = ["-k", "test-key-123"] if variable.endswith(("_HEADERS", "_ID")) and provider in KEYS else []
+    said = refusal(capsys, "--headless", "-p", provider, "-m", MODELS[provider], "-H", "http://127.0.0.1:9", *key)
+    assert variable in said
+
+
+@pytest.mark.parametrize("case", UNSENDABLE)
+def test_an_option_that_no_header_can_carry_is_refused_by_its_name(
+    case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    openai = ("--headless", "-p", "openai", "-m", "gpt-4o", "-H", "http://127.0.0.1:9")
+    if case != "a line break at its end":
+        assert "-k" in refusal(capsys, *openai, "-k", UNSENDABLE[case])
+    if case not in ("a line break at its end", "a letter beyond ASCII"):
+        assert "--header" in refusal(capsys, *openai, "-k", "test-key-123", "--header", f"X-A: {UNSENDABLE[case]}")
+
+
+@pytest.mark.parametrize("header", ["Content-Length: 3", "Transfer-Encoding: chunked"])
+def test_a_header_that_would_end_the_body_elsewhere_is_refused(header: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--header can't set" in refusal(capsys, "--headless", "--mock", "--header", header)
+
+
+def test_another_providers_variables_are_no_concern(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "no colon")
+    harnessed([*FILES, "--headless", "--mock", "-p", "openai"])
+
+
+def test_what_the_sdk_can_send_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The raw server answers nothing that an SDK could read; what has arrived there is what counts."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in SENDABLE.items():
+        monkeypatch.setenv(name, value)
+    with serving(answering(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}")) as server:
+        arguments = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "-H", server.url]
+        environment, _ = harnessed([*FILES, *arguments])
+        start_and_wait(environment, users=1)
+        (received,) = server.requests
+    assert received.all("openai-organization") == ["org-1\t2 "]
+    assert received.all("openai-project") == [""]
+    assert (received.all("x-team"), received.all("x-empty")) == (["a:b"], [""])
+    assert received.all("host") == ["other.example"]
+
+
+NO_NAMES = ["name:abc", "", " ", "two names", "a:0", "a:65536", "a/b", "user:marker@a", "[x]", "a..b", "a:"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+@pytest.mark.parametrize("option", ["--web-name", "--web-allow-host"])
+def test_what_can_be_no_name_of_a_host_is_refused(option: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"{option} must " in refusal(capsys, "--mock", option, name)
+
+
+@pytest.mark.parametrize("name", ["http://tests.example", "*", "tést.example"])
+def test_what_no_browser_sends_is_no_name_of_the_page(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--web-name must " in refusal(capsys, "--mock", "--web-name", name)
+
+
+@pytest.mark.parametrize(
+    "name", ["tests.example", "Tests.Example:8443", "localhost", "my_host", "10.0.0.1:1", "[::1]:80"]
+)
+def test_names_and_addresses_are_taken(name: str) -> None:
+    harnessed([*FILES, "--mock", "--web-name", name, "--web-allow-host", name])
+
+
+NUMBERS = ("--timeout", "--temperature", "--rate", "--mock-latency", "--mock-error-rate")
+COUNTS = ("--iterations", "--warmup", "--max-tokens", "--mock-tokens", "--mock-error-status", "--seed")
+
+
+@pytest.mark.parametrize("text", ["nan", "-inf", "1_0", "\u0663", "0x10", "1e", "x"])
+@pytest.mark.parametrize("option", [*NUMBERS, *COUNTS])
+def test_what_is_no_number_is_refused(option: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"{option} must be " in refusal(capsys, "--headless", "--mock", f"{option}={text}")
+
+
+@pytest.mark.parametrize("option", [*NUMBERS, *(count for count in COUNTS if count != "--seed")])
+def test_what_is_too_large_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"{option} must be " in refusal(capsys, "--headless", "--mock", f"{option}={10**20}")
+
+
+NONSENSE: dict[str, tuple[list[str], str]] = {
+    "a span in another script": (["--rate-stages", "5:\u0663s"], "--rate-stages"),
+    "a region that no header can carry": (["--region", "us-east-1\n"], "--region (AWS_REGION)"),
+    "a version that is a path": (["--api-version", "../v1"], "--api-version"),
+    "a page that is a folder": (["--html", "."], "--html .: is a directory"),
+    "figures below a file": (["--json-file", "/dev/null/figures"], "--json-file /dev/null/figures.json"),
+    "one file for two": (["--logfile", "both", "--html", "./both"], "--logfile and --html"),
+    "a file of the run's": (["--csv", "run", "--html", "run_summary.json"], "--csv and --html"),
+    "a code that no process has": (["--exit-code-on-error", "256"], "--exit-code-on-error must be from 0 to 255"),
+    "a span beyond all clocks": (["-t", f"{10**20}s"], "--run-time"),
+}
+
+
+@pytest.mark.parametrize("case", NONSENSE)
+def test_nonsense_is_refused(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments, said = NONSENSE[case]
+    prefix = "" if case in ("a code that no process has", "a span beyond all clocks") else "locust: error: "
+    assert said in refusal(capsys, "--headless", "--mock", *arguments, prefix=prefix)
+
+
+@pytest.mark.parametrize("host", ["", "nobody.example.invalid"])
+def test_where_no_page_can_listen_is_refused(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--web-port" in refusal(capsys, "--mock", "--web-host", host, prefix="")
+
+
+@pytest.mark.parametrize(("option", "text"), [("--header", "X"), ("--extra-body", "[]"), ("--fail-if", "p95")])
+def test_what_the_form_does_not_show_is_refused_before_the_page_opens(
+    option: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert option in refusal(capsys, "--mock", option, text)
+
+
+def test_a_check_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    harnessed([*FILES, "--headless", "--mock", "--html", "{u}.html", "--json-file", "figures"])
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+FIELDS = {
+    "stream": ("1", "stream must be true or false"),
+    "mock": ("yes", "mock must be true or false"),
+    "run_time": (f"{10**20}s", "--run-time must "),
+    "host": ("localhost", "--host must "),
+    "user_classes": ("NoUser", "unknown User class 'NoUser'"),
+    "iterations": ("1_0", "--iterations must "),
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_the_form_refuses_it_too(field: str) -> None:
+    environment, _ = harnessed([*FILES, "--mock"])
+    text, said = FIELDS[field]
+    assert said in refused_form(environment, **{field: text})
+
+
+def test_more_users_than_open_files_are_refused_by_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key-123")
+    environment, _ = harnessed([*FILES, "-p", "openai", "-m", "gpt-4o", "-H", "http://127.0.0.1:9"])
+    assert "users need" in refused_form(environment, user_count=str(10**9))
+
+
+def refused_form(environment: Any, **fields: str) -> str:
+    """Start from the page, and return why nothing can begin."""
+    form = {"user_count": "1", "spawn_rate": "1", "iterations": "1", **fields}
+    answer = environment.web_ui.app.test_client().post("/swarm", data=form, headers={"Host": "localhost:8089"}).json
+    assert answer["success"] is False
+    return str(answer["message"])
