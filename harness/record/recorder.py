@@ -39,7 +39,14 @@ class Recorder:
     began_at, started_at  the run's start: the time of day, and on the monotonic clock
     """
 
-    def __init__(self, plan: Plan, environment: Environment, given_prefix: str | None, full_history: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        environment: Environment,
+        given_prefix: str | None,
+        full_history: bool,
+        on_row: Callable[[list[Any]], None] | None = None,
+    ) -> None:
         """Open the run's files. Raises `UsageError` if the folder can't be written to."""
         self.run_id = new_run_id()
         self.began_at, self.started_at = datetime.now(UTC), now()
@@ -58,10 +65,10 @@ class Recorder:
         self._client = ClientFigures()
         self._received = 0
         self._in_flight: dict[str, int] = {}
-        self.lost = {"calls": 0, "workers": 0, "refused_rows": 0}
+        self._lost = {"calls": 0, "workers": 0, "refused_rows": 0}
         self.why_early: str | None = None
         self._calls_s = (math.inf, 0.0)
-        self.on_row: Callable[[list[Any]], None] = lambda cells: None
+        self._on_row = on_row or (lambda cells: None)
 
     def keep(self, call: Call) -> None:
         """Write a call's row, and count it."""
@@ -77,6 +84,14 @@ class Recorder:
         self._in_flight[worker] = int(report.get(IN_FLIGHT, 0))
         if CLIENT in report:
             self._client.add(worker, report[CLIENT])
+
+    def lose(self, calls: int, workers: int) -> None:
+        """Note how many calls, and workers, were never heard of again."""
+        self._lost |= {"calls": calls, "workers": workers}
+
+    def refuse(self, rows: int) -> None:
+        """Count rows of a worker that were none of its own."""
+        self._lost["refused_rows"] += rows
 
     @property
     def is_counted_out(self) -> bool:
@@ -136,7 +151,7 @@ class Recorder:
         return {
             "itl_s": self.histograms.itl_s(),
             "client": client,
-            "lost": self.lost,
+            "lost": self._lost,
             "ended": {"early": self.why_early is not None, "why": self.why_early},
         }
 
@@ -150,7 +165,7 @@ class Recorder:
     def _write(self, cells: list[Any]) -> None:
         self._extend_span(cells)
         self._hint_once(cells)
-        self.on_row(cells)
+        self._on_row(cells)
         try:
             if not self.broken:
                 self._records.append(cells)
