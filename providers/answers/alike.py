@@ -3,7 +3,7 @@
 from providers.call import Delta, Part
 
 MOST_MISSES = 4
-"""After this many misses the comparison is given up: it doesn't pay if, say, each event has a number of its own."""
+"""After this many misses the comparison is given up: it doesn't pay if, for example, every event is numbered."""
 
 
 class Alike:

@@ -45,7 +45,7 @@ def reason_of(value: Any) -> str | None:
 
 
 def is_settled(api: str, reason: str | None) -> bool:
-    """Return whether this reason decides how the answer ends, whatever the other choices' reasons: it is a failure."""
+    """Return whether this reason is a failure, and so decides how the answer ends, no matter what other choices do."""
     return reason is not None and finishes.meaning(api, reason) == "failure"
 
 
