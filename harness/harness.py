@@ -53,7 +53,8 @@ class Harness:
     """
 
     def __init__(self, user_classes: Iterable[type[LLMUser]]) -> None:
-        self.classes = {user_class.provider: user_class for user_class in user_classes}
+        self.classes = {user_class.provider.name: user_class for user_class in user_classes}
+        self._providers = [user_class.provider for user_class in self.classes.values()]
         self.secrets = Secrets()
         self.exit_code = ExitCode()
         self.master: Master | None = None
@@ -119,7 +120,7 @@ class Harness:
             environment.host = given.host
         addresses.check(given.host)
         addresses.check_query(self._secret_options["host_query"].query)
-        quiet.calm(given)
+        quiet.calm(given, (name for provider in self._providers for name in provider.loggers))
         quiet.forget_callers()
         refine_percentiles()
         if isinstance(runner, WorkerRunner):
@@ -181,7 +182,7 @@ class Harness:
         """Decide what the next test will do. Raises `CannotStart`; then the test must not start."""
         self.plan = None
         plan = plan_of({**given, **self._secret_options}, self.classes)
-        self.secrets.add_all(keys.secrets_of(plan.settings))
+        self.secrets.add_all(keys.secrets_of(plan.settings, plan.provider))
         if (key := plan.settings.api_key) and len(key) < SHORTEST:
             _log.warning("the key has fewer than %d characters: too short to be masked in logs and files", SHORTEST)
         if self._key_hosts and (refusal := self._key_hosts.refusal(plan.settings)):
@@ -194,7 +195,7 @@ class Harness:
         preflight.check(plan.settings)
         user_class = self.classes[plan.settings.provider]
         refusals.check_tags(user_class, given)
-        self.client = client_of(plan, user_class, self.secrets)
+        self.client = client_of(plan, self.secrets)
         environment.user_classes = [user_class]
         self.plan = plan
 
@@ -335,6 +336,6 @@ class Harness:
         given.host, given.has_host_query = address.host, bool(address.query)
         self.secrets.add(self._secret_options["api_key"])
         self.secrets.add_all(header.partition(":")[2] for header in self._secret_options["header"])
-        self.secrets.add_all(keys.secrets_in_environment())
+        self.secrets.add_all(keys.secrets_in_environment(self._providers))
         self.secrets.add_all(keys.credentials_in(address.host))
         self.secrets.guard_logs()

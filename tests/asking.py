@@ -17,7 +17,7 @@ from wire.exchange import Exchange, Wire, now
 from wire.network import NetworkWire
 
 PROVIDERS = tuple(harness.classes)
-APIS = [(provider, api) for provider, user_class in harness.classes.items() for api in user_class.apis]
+APIS = [(name, api) for name, user_class in harness.classes.items() for api in user_class.provider.apis]
 MODELS = {
     "openai": "gpt-4o",
     "anthropic": "claude-3-opus-20240229",
@@ -67,7 +67,7 @@ class Asker:
         user_class = harness.classes[provider]
         settings = settings_of(provider, host, **options)
         wire = wire or NetworkWire()
-        client = user_class.connect(settings, with_extras(wire, settings, user_class))
+        client = user_class.provider.connect(settings, with_extras(wire, settings, user_class.provider))
         self.session = OneSession(settings, client)
         self.events: list[dict[str, Any]] = []
         environment: Any = Environment(user_classes=[user_class])

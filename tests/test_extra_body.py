@@ -10,8 +10,10 @@ from harness.errors import UsageError
 from harness.plan.extra_body import named_secrets, parse
 from mock.service import Service
 from mock.timing import Pace
+from providers.azure_openai import AzureOpenAI
 from providers.bedrock import aws_session
-from providers.openai import limit_name
+from providers.deepseek import DeepSeek
+from providers.openai import OpenAI
 from tests.asking import APIS, Asker
 from tests.raw_server import mocking, serving
 from tests.test_requests_sent import AWS_KEY_ID, AWS_SECRET, DEFAULT_BODIES, TARGETS, body_of, sent, signature_of
@@ -96,8 +98,8 @@ OLD_NAME = ["gpt-4o", "gpt-4.1", "gpt-35-turbo", "gpt-oss-120b", "olmo-2", "mist
     [*((model, "max_completion_tokens") for model in NEW_NAME), *((model, "max_tokens") for model in OLD_NAME)],
 )
 def test_the_limit_goes_out_under_the_name_that_the_model_takes(model: str, name: str) -> None:
-    assert limit_name("openai", "chat", model) == limit_name("azure-openai", "chat", model) == name
-    assert limit_name("deepseek", "chat", model) == limit_name("openai", "completions", model) == "max_tokens"
+    assert OpenAI.limit_name("chat", model) == AzureOpenAI.limit_name("chat", model) == name
+    assert DeepSeek.limit_name("chat", model) == OpenAI.limit_name("completions", model) == "max_tokens"
 
 
 @pytest.mark.parametrize("provider", ["openai", "azure-openai"])

@@ -30,7 +30,7 @@ RELATED_PROVIDERS = {
     "deepseek": {"openai"},
     "bedrock": {"bedrock_families"},
 }
-SHARED_BY_PROVIDERS = {"answers", "call", "permit", "settings", "user"}
+SHARED_BY_PROVIDERS = {"answers", "base", "call", "permit", "settings"}
 STDLIB_ONLY = ("finishes.py", "providers/call.py", "wire/exchange.py", "seeds.py")
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
 
@@ -81,6 +81,12 @@ def test_no_room_has_more_files_than_one_can_remember(part: str) -> None:
 def test_providers_do_not_import_each_other(path: Path) -> None:
     used = {module.split(".")[1] for module in imports_of(path) if module.startswith("providers.")}
     assert used <= SHARED_BY_PROVIDERS | RELATED_PROVIDERS.get(path.stem, set()) | {path.stem}
+
+
+@pytest.mark.parametrize("path", sources("providers"), ids=lambda path: path.stem)
+def test_a_provider_works_without_locust(path: Path) -> None:
+    if path.name != "user.py":
+        assert not {module.split(".")[0] for module in imports_of(path)} & {"locust", "gevent", "harness"}
 
 
 @pytest.mark.parametrize("name", STDLIB_ONLY)

@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 from harness.plan.keys import find as find_key
 from mock.service import Service
 from mock.timing import Pace
-from providers.bedrock import aws_session
+from providers.bedrock import Bedrock, aws_session
 from tests.asking import APIS, Asker
 from tests.raw_server import Received, mocking, serving
 
@@ -559,7 +559,7 @@ def test_a_key_for_bedrock_goes_before_aws_own_key_pair(aws_keys: None) -> None:
 @pytest.mark.parametrize("api", ["chat", "completions"])
 def test_bedrocks_bearer_variable_is_its_key(aws_keys: None, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "test-token-456")
-    key = find_key("aws-bedrock", "", mock=False)
+    key = find_key(Bedrock, "", mock=False)
     received = sent("aws-bedrock", api=api, api_key=key)
     assert keys_in(received) == {"authorization": "Bearer test-token-456"}
     assert keys_in(sent("aws-bedrock", api=api)) == {"authorization": f"Bearer {KEY}"}

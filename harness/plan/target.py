@@ -21,14 +21,14 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 def settings_of(options: Options, classes: ProviderClasses) -> Settings:
     """Return what every call of the run needs. Raises `UsageError` for the first option that can't be met."""
-    provider = provider_of(options, classes)
+    provider = classes[provider_of(options, classes)].provider
     mock = bool(options["mock"])
     api = one_of("--api", options["api"], get_args(API))
-    if api not in classes[provider].apis:
-        raise UsageError(f"{provider} has no API {api!r}: it has {', '.join(classes[provider].apis)}")
+    if api not in provider.apis:
+        raise UsageError(f"{provider.name} has no API {api!r}: it has {', '.join(provider.apis)}")
     return Settings(
-        provider=provider,
-        model=_model(options, provider, mock),
+        provider=provider.name,
+        model=_model(options, provider.name, mock),
         api=api,
         host=MOCK_HOST if mock else addresses.check(options["host"]),
         host_query="" if mock else addresses.query_for(options["host"], options["host_query"]),
@@ -47,7 +47,7 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
 
 def provider_of(options: Options, classes: ProviderClasses) -> str:
     """Return the provider that the options name, or imply. Raises `UsageError`."""
-    implied = "openai" if options["mock"] or os.environ.get("LLM_ENDPOINT_URL") else ""
+    implied = next(iter(classes)) if options["mock"] or os.environ.get("LLM_ENDPOINT_URL") else ""
     chosen = _provider_of_class(options, classes)
     named = options["provider"] or chosen or implied
     if not named:

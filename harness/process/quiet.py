@@ -1,13 +1,14 @@
 """Which log lines and tables a run doesn't need, and what one of them costs."""
 
 import logging
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
 import locust.runners
 
-CHATTY = ("httpx2", "httpcore2", "openai", "anthropic", "google_genai", "botocore", "boto3", "urllib3", "google.auth")
-"""SDKs that log a line a call at INFO (6 % of its cost), and whole requests, keys included, at DEBUG."""
+CHATTY = ("httpx2", "httpcore2")
+"""What logs, under several SDKs, a line a call at INFO (6 % of its cost)."""
 
 
 def forget_callers() -> None:
@@ -16,9 +17,10 @@ def forget_callers() -> None:
     locust.runners.inspect = SimpleNamespace()  # type: ignore[attr-defined, assignment]
 
 
-def calm(options: Any) -> None:
-    """Quieten the SDKs, and Locust's tables, which say less than the summary and are there with `--print-stats`."""
-    for name in CHATTY:
+def calm(options: Any, loggers: Iterable[str]) -> None:
+    """Quieten the SDKs' loggers, and Locust's tables, which say less than the summary and are there with
+    `--print-stats`."""
+    for name in (*CHATTY, *loggers):
         logging.getLogger(name).setLevel(logging.WARNING)
     if not options.print_stats:
         options.only_summary = options.only_summary or bool(options.headless)
