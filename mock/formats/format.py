@@ -38,3 +38,5 @@ class Format:
     id_header: str = "x-request-id"
     headers: Callable[[Ask, Utterance], Headers] = no_headers
     """What a good answer carries beside the usual."""
+    near: re.Pattern[str] | None = None
+    """Paths that no format has, but whose 404 comes in this one's shape."""
