@@ -15,8 +15,9 @@ from providers.bedrock import aws_session
 from providers.deepseek import DeepSeek
 from providers.openai import OpenAI
 from tests.asking import APIS, Asker
+from tests.cases import case_of
 from tests.raw_server import mocking, serving
-from tests.test_requests_sent import AWS_KEY_ID, AWS_SECRET, DEFAULT_BODIES, TARGETS, body_of, sent, signature_of
+from tests.test_requests_sent import AWS_KEY_ID, AWS_SECRET, body_of, sent, signature_of
 from wire.extra_body import patched
 
 EVERY_API = pytest.mark.parametrize(("provider", "api"), APIS)
@@ -35,17 +36,18 @@ def aws_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @EVERY_API
 def test_fields_are_added_to_and_removed_from_every_apis_body(provider: str, api: str) -> None:
     received = sent(provider, api=api, extra_body=EXTRA)
-    expected = {**DEFAULT_BODIES[provider, api], "top_k": 3, "nested": {"new": {"a": 1}}}
+    case = case_of(provider, api)
+    expected = {**case.sent(case.temperature, case.unlimited), "top_k": 3, "nested": {"new": {"a": 1}}}
     expected.pop("temperature", None)
     assert body_of(received) == expected
     assert received.all("content-length") == [str(len(received.body))]
-    assert received.target == TARGETS[provider, api]
+    assert received.target == case.target
 
 
 def test_converses_own_fields_are_merged_in_depth() -> None:
     extra = {"inferenceConfig": {"topP": 0.5, "temperature": None}, "additionalModelRequestFields": {"top_k": 3}}
     assert body_of(sent("aws-bedrock", extra_body=extra)) == {
-        "messages": DEFAULT_BODIES["aws-bedrock", "chat"]["messages"],
+        "messages": case_of("aws-bedrock", "chat").body["messages"],
         "inferenceConfig": {"topP": 0.5},
         "additionalModelRequestFields": {"top_k": 3},
     }
@@ -66,7 +68,7 @@ def test_bedrocks_signature_covers_the_users_fields_and_query(aws_keys: None, ap
 
 @EVERY_API
 def test_a_query_of_the_address_is_sent_with_every_request(provider: str, api: str) -> None:
-    path, _, query = TARGETS[provider, api].partition("?")
+    path, _, query = case_of(provider, api).target.partition("?")
     target = sent(provider, api=api, host_query="tenant=7&b=").target
     assert target == f"{path}?tenant=7&b=" + (f"&{query}" if query else "")
 
