@@ -26,7 +26,16 @@ SCRUBBED = (
 
 GROUPS = {
     "workers": ("distributed", "network_namespaces"),
-    "processes": ("exit_codes", "gates_run", "outputs", "runs_with_streams", "secrets", "signals", "web_ui"),
+    "processes": (
+        "exit_codes",
+        "gates_run",
+        "new_provider",
+        "outputs",
+        "runs_with_streams",
+        "secrets",
+        "signals",
+        "web_ui",
+    ),
     "commands": ("live_line", "menus", "readme"),
 }
 

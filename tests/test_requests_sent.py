@@ -19,7 +19,7 @@ from tests.cases.case import CLAUDE_PROMPT, KEY, Body
 from tests.raw_server import Received, mocking, serving
 
 AWS_KEY_ID, AWS_SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-KEY_HEADERS = {"authorization", "api-key", "x-api-key", "x-goog-api-key", "x-amz-security-token"}
+KEY_HEADERS = {"x-api-key", "x-amz-security-token", *(name for case in CASES.values() for name in case.key_headers)}
 
 FAMILIES: dict[str, tuple[str, Body, Body, Body]] = {
     "claude-v2": (
