@@ -1,6 +1,8 @@
 """Imports run one way: each part of the project knows only what stands before it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,13 @@ def test_providers_do_not_import_each_other(path: Path) -> None:
 def test_a_provider_works_without_locust(path: Path) -> None:
     if path.name != "user.py":
         assert not {module.split(".")[0] for module in imports_of(path)} & {"locust", "gevent", "harness"}
+
+
+def test_no_provider_brings_locust_along() -> None:
+    names = {path.stem for path in (PROJECT / "providers").glob("*.py")} - {"__init__", "user"}
+    imports = ", ".join(f"providers.{name}" for name in sorted(names))
+    command = f"import sys, {imports}; sys.exit('locust' in sys.modules)"
+    subprocess.run([sys.executable, "-c", command], cwd=PROJECT, check=True)
 
 
 @pytest.mark.parametrize("name", STDLIB_ONLY)
