@@ -11,11 +11,11 @@ from wire.exchange import Wire
 class Provider:
     """Asks one provider's APIs through its official SDK. It works without Locust, and measures nothing.
 
-    An object of it asks for one user: it has a generator `api` and `api_stream` for each of its `apis`, and `answer`
-    is the one that the settings choose.
+    An instance makes one user's calls. It has a generator for each of its `apis`, plain and streaming (`chat` and
+    `chat_stream`), of the parts of an answer; `answer` is the one that the settings choose.
 
     name              as `--provider` and models.json have it
-    key_variable      where its key is looked for after -k and LLM_API_KEY
+    key_variable      holds its key where neither -k nor LLM_API_KEY does
     secret_variables  further variables whose values the SDK sends, or signs with
     header_variables  variables with a header `NAME: VALUE` on each line, which the SDK adds to every request
     packages          the SDK's distributions, for run.json
@@ -33,7 +33,7 @@ class Provider:
     signs: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, client: Any) -> None:
-        """Ask as the settings say, through a client that `connect` made."""
+        """Prepare what all calls share; `client` is what `connect` returned."""
         self.settings, self.client = settings, client
         self.answer: Callable[[str], Answer] = getattr(self, settings.api + ("_stream" if settings.stream else ""))
 
