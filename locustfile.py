@@ -1,4 +1,4 @@
-"""What Locust loads: the User classes of the six providers, and the harness around them."""
+"""What Locust loads: a User class for each of the six providers, and the harness around them."""
 
 from harness.process.signals import end_at_once
 
@@ -7,13 +7,21 @@ end_at_once()  # What is imported from here on takes a second.
 from locust import events
 
 from harness.harness import Harness
-from providers.anthropic import AnthropicUser
-from providers.azure_openai import AzureOpenAIUser
-from providers.bedrock import BedrockUser
-from providers.deepseek import DeepSeekUser
-from providers.openai import OpenAIUser
-from providers.vertex_ai import VertexAIUser
+from providers.anthropic import Anthropic
+from providers.azure_openai import AzureOpenAI
+from providers.bedrock import Bedrock
+from providers.deepseek import DeepSeek
+from providers.openai import OpenAI
+from providers.user import user_of, users_in
+from providers.vertex_ai import VertexAI
 
-harness = Harness([OpenAIUser, AnthropicUser, AzureOpenAIUser, BedrockUser, VertexAIUser, DeepSeekUser])
+OpenAIUser = user_of(OpenAI)
+AnthropicUser = user_of(Anthropic)
+AzureOpenAIUser = user_of(AzureOpenAI)
+BedrockUser = user_of(Bedrock)
+VertexAIUser = user_of(VertexAI)
+DeepSeekUser = user_of(DeepSeek)
+
+harness = Harness(users_in(vars()))
 
 harness.listen(events)

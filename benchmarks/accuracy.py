@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from statistics import median, quantiles
 
-from benchmarks.contenders import Case, ours, sdk_default
+from benchmarks.contenders import OF_EACH_FORMAT, Case, ours, sdk_default
 from benchmarks.figures import Aim, Spread, spread
 from benchmarks.plan import Plan
 from benchmarks.processes import CLIENT_CORE, BenchmarkFailed, client, complaint, pin, serving
@@ -15,8 +15,6 @@ LATENCY_S = TTFT_S + (TOKENS - 1) * ITL_S
 USERS, SPAWN_S, HOLD_S = 100, 5, 4
 LOAD = ["-u", str(USERS), "-r", str(USERS / SPAWN_S), "-t", f"{SPAWN_S + HOLD_S}s", "--stop-timeout", "10"]
 PREFIX = "run"
-QUICK = ("openai",)
-FULL = ("openai", "anthropic", "vertex-ai", "aws-bedrock")
 
 OURS = "ours"
 AIMS = [Aim(5, at_most=True), Aim(60, at_most=True), Aim(0.005 * LATENCY_S * 1000, at_most=True), None]
@@ -35,7 +33,7 @@ def measure(plan: Plan) -> Table:
         ("provider", "way", "TTFT, median", "aim", "TTFT, p99", "aim", "latency, median", "aim", "latency, p99"),
     )
     with serving("--ttft", str(TTFT_S), "--itl", str(ITL_S)) as server:
-        for provider in FULL if plan.full else QUICK:
+        for provider in OF_EACH_FORMAT if plan.full else OF_EACH_FORMAT[:1]:
             _add_rows(table, Case(provider, stream=True), server.url, plan.repeats if plan.full else 1)
     return table
 

@@ -10,6 +10,9 @@ DATA = PROJECT / "unstructured_data"
 MODELS_FILE = PROJECT / "models.json"
 MODELS: dict[str, str] = {provider: models[0] for provider, models in json.loads(MODELS_FILE.read_text()).items()}
 PROVIDERS = ("openai", "anthropic", "azure-openai", "deepseek", "vertex-ai", "aws-bedrock")
+OF_EACH_FORMAT = ("openai", "anthropic", "vertex-ai", "aws-bedrock")
+SIGNED = ("aws-bedrock",)
+"""With a key, Bedrock would not sign; the SDK's default path does."""
 SEED = 1
 KEY = "bench-key-123"
 
@@ -29,8 +32,7 @@ class Case:
 def ours(case: Case, host: str, beside: str = "") -> list[str]:
     """Return the arguments for this project as it is, harness and all; `beside` is another Locust file to load."""
     files = ["--models-file", str(MODELS_FILE), "--data-dir", str(DATA), "--seed", str(SEED)]
-    # With an API key, Bedrock requests would not be signed; the SDK's default path signs them.
-    key = [] if case.provider == "aws-bedrock" else ["-k", KEY]
+    key = [] if case.provider in SIGNED else ["-k", KEY]
     return [*_files(str(PROJECT / "locustfile.py"), beside), *files, *key, *_target(case, host)]
 
 

@@ -1,6 +1,6 @@
 """How close this project comes to Locust's cheapest client: FastHttpUser sending the same bytes to the same server."""
 
-from benchmarks.contenders import Case, fast_http, ours
+from benchmarks.contenders import OF_EACH_FORMAT, Case, fast_http, ours
 from benchmarks.duel import duel
 from benchmarks.figures import Aim, spread
 from benchmarks.plan import Plan
@@ -9,8 +9,6 @@ from benchmarks.rounds import Round
 from benchmarks.tables import Table
 
 AIM = Aim(0.45)
-QUICK = ("openai",)
-FULL = ("openai", "anthropic", "vertex-ai", "aws-bedrock")
 
 
 def measure(plan: Plan) -> Table:
@@ -29,7 +27,7 @@ def measure(plan: Plan) -> Table:
 
 
 def _cases(plan: Plan) -> list[Case]:
-    providers = FULL if plan.full else QUICK
+    providers = OF_EACH_FORMAT if plan.full else OF_EACH_FORMAT[:1]
     return [Case(provider, stream) for stream in (False, True) for provider in providers]
 
 

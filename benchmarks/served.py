@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.captured import Captured, captured
-from benchmarks.contenders import Case
+from benchmarks.contenders import OF_EACH_FORMAT, Case
 from benchmarks.figures import spread
 from benchmarks.plan import Plan
 from benchmarks.processes import CLIENT_CORE, BenchmarkFailed, serving
@@ -18,7 +18,6 @@ CONNECTIONS = 64
 DURATION_S = 1
 QUICK_REPEATS = 2
 HOST = "http://127.0.0.1"
-PROVIDERS = ("openai", "anthropic", "vertex-ai", "aws-bedrock")
 KINDS: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
     ("plain", False, ()),
     ("64-token stream, each token alone", True, ()),
@@ -33,12 +32,12 @@ def measure(plan: Plan) -> Table:
     table = Table(
         "How fast the mock server is",
         f"Answers per second to wrk, {CONNECTIONS} connections, server and wrk on one core each.",
-        ("answers", *PROVIDERS),
+        ("answers", *OF_EACH_FORMAT),
     )
     repeats = plan.repeats if plan.full else min(plan.repeats, QUICK_REPEATS)
     for kind, stream, options in KINDS:
         with serving("--latency", "0", *options) as server:
-            cells = [_rates(Case(provider, stream), server.url, repeats) for provider in PROVIDERS]
+            cells = [_rates(Case(provider, stream), server.url, repeats) for provider in OF_EACH_FORMAT]
         table.rows.append([kind, *cells])
     return table
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.contenders import Case, ours
+from benchmarks.contenders import OF_EACH_FORMAT, Case, ours
 from benchmarks.figures import Aim, Spread, spread
 from benchmarks.plan import Plan
 from benchmarks.processes import CLIENT_CORE, PROJECT, SERVER_CORE, BenchmarkFailed, client, complaint, pin, running
@@ -23,8 +23,6 @@ from providers.call import SPREAD_LIMIT_S
 TTFT_S, TOKENS = 0.1, 60
 RUN_S = 8
 PREFIX = "run"
-QUICK = ("openai",)
-FULL = ("openai", "anthropic", "vertex-ai", "aws-bedrock")
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def measure(plan: Plan) -> Table:
         "lost: writes over 1 ms apart that one read joined. Joined: reads that may have joined several writes.",
         COLUMNS,
     )
-    for provider in FULL if plan.full else QUICK:
+    for provider in OF_EACH_FORMAT if plan.full else OF_EACH_FORMAT[:1]:
         for pace in PACES:
             table.rows.append(_row(provider, pace, [run(provider, pace) for _ in range(plan.repeats)]))
     overloads = [run("openai", OVERLOAD) for _ in range(OVERLOADS if plan.full else plan.repeats)]

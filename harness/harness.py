@@ -39,7 +39,8 @@ class Harness:
     """One process's harness. From Locust's `init` on it has `runs`, or is a `worker` of another process's runs."""
 
     def __init__(self, user_classes: Iterable[type[LLMUser]]) -> None:
-        self.classes = {user_class.provider: user_class for user_class in user_classes}
+        self.classes = {user_class.provider.name: user_class for user_class in user_classes}
+        self._providers = [user_class.provider for user_class in self.classes.values()]
         self.secrets = Secrets()
         self.exit_code = ExitCode()
         self.runs: Runs | None = None
@@ -97,7 +98,7 @@ class Harness:
             addresses.check(given.host)
             addresses.check_query(secret_options["host_query"].query)
             start_form.check_names(given)
-        quiet.calm(given)
+        quiet.calm(given, (name for provider in self._providers for name in provider.loggers))
         locust_inside.forget_callers()
         locust_inside.refine_percentiles(bucket, percentile)
         if isinstance(runner, WorkerRunner):
@@ -136,7 +137,7 @@ class Harness:
         given.host, given.has_host_query = address.host, bool(address.query)
         self.secrets.add(secret_options["api_key"])
         self.secrets.add_all(header.partition(":")[2] for header in secret_options["header"])
-        self.secrets.add_all(keys.secrets_in_environment())
+        self.secrets.add_all(keys.secrets_in_environment(self._providers))
         self.secrets.add_all(keys.credentials_in(address.host))
         return secret_options
 

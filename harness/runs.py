@@ -84,7 +84,7 @@ class Runs:
         self.plan = None
         plan = plan_of({**options, **self._secret_options}, self._classes)
         user_class = self._classes[plan.settings.provider]
-        self._secrets.add_all(keys.secrets_of(plan.settings))
+        self._secrets.add_all(keys.secrets_of(plan.settings, plan.provider))
         if (key := plan.settings.api_key) and len(key) < SHORTEST:
             _log.warning("the key has fewer than %d characters: too short to be masked in logs and files", SHORTEST)
         if key_hosts and (refusal := key_hosts.refusal(plan.settings)):
@@ -96,7 +96,7 @@ class Runs:
             open_files.check(plan.load["num_users"] or 1)
         preflight.check(plan.settings)
         refusals.check_tags(user_class, options)
-        self._client = client_of(plan, user_class, self._secrets)
+        self._client = client_of(plan, self._secrets)
         self._environment.user_classes = [user_class]
         self.plan = plan
         return plan

@@ -1,18 +1,22 @@
-"""From a path to its wire format."""
+"""From a path to its wire format. Each file of `mock.formats` announces its own, as `FORMATS`."""
 
+from collections.abc import Iterator
 from functools import lru_cache
+from importlib import import_module
+from pkgutil import iter_modules
 from urllib.parse import unquote
 
-from mock.formats import anthropic, bedrock, gemini, openai, openai_responses
+from mock import formats
+from mock.formats import openai
 from mock.formats.format import Format
 
-FORMATS: tuple[Format, ...] = (
-    *openai.FORMATS,
-    *openai_responses.FORMATS,
-    *anthropic.FORMATS,
-    *gemini.FORMATS,
-    *bedrock.FORMATS,
-)
+
+def _announced() -> Iterator[Format]:
+    for found in iter_modules(formats.__path__):
+        yield from getattr(import_module(f"{formats.__name__}.{found.name}"), "FORMATS", ())
+
+
+FORMATS = tuple(_announced())
 
 
 @lru_cache
@@ -26,11 +30,5 @@ def route(path: str) -> tuple[Format, str] | None:
 
 @lru_cache
 def nearest(path: str) -> Format:
-    """Return the format whose error answers an unknown path."""
-    if path.startswith("/model/"):
-        return bedrock.FORMATS[0]
-    if ":" in path or "/projects/" in path:
-        return gemini.FORMATS[0]
-    if "/message" in path or path.endswith("/complete"):
-        return anthropic.FORMATS[0]
-    return openai.FORMATS[0]
+    """Return the format whose error answers an unknown path: OpenAI's, unless the path looks like another's."""
+    return next((format for format in FORMATS if format.near and format.near.fullmatch(path)), openai.FORMATS[0])

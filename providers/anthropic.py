@@ -6,9 +6,9 @@ import httpx2
 
 from providers.answers import anthropic as answers
 from providers.answers.reading import streamed, whole
+from providers.base import Provider
 from providers.call import Answer
 from providers.settings import Settings
-from providers.user import LLMUser
 from wire.exchange import Wire
 from wire.httpx2_plug import client
 
@@ -16,17 +16,23 @@ DEMANDED_MAX_TOKENS = 1024
 """Both APIs refuse a request without a limit."""
 
 
-class AnthropicUser(LLMUser):
+class Anthropic(Provider):
     """Asks through anthropic's own client; the answers are read raw, the payload goes as `extra_body`."""
 
-    provider = "anthropic"
-    apis = ("chat", "completions")
+    name = "anthropic"
+    key_variable = "ANTHROPIC_API_KEY"
+    secret_variables = (
+        "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_IDENTITY_TOKEN", "ANTHROPIC_WEBHOOK_SIGNING_KEY", "ANTHROPIC_WORKSPACE_ID",
+    )  # fmt: skip
+    header_variables = ("ANTHROPIC_CUSTOM_HEADERS",)
+    packages = ("anthropic",)
+    loggers = ("anthropic",)
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:
-        from anthropic import Anthropic
+        import anthropic
 
-        return Anthropic(
+        return anthropic.Anthropic(
             base_url=settings.host,
             api_key=settings.api_key,
             max_retries=0,
@@ -35,11 +41,11 @@ class AnthropicUser(LLMUser):
             open_telemetry=False,
         )
 
-    def on_start(self) -> None:
-        super().on_start()
-        temperature = self.settings.temperature
+    def __init__(self, settings: Settings, client: Any) -> None:
+        super().__init__(settings, client)
+        temperature = settings.temperature
         self.options = {} if temperature is None else {"temperature": temperature}
-        self.max_tokens = self.settings.max_tokens or DEMANDED_MAX_TOKENS
+        self.max_tokens = settings.max_tokens or DEMANDED_MAX_TOKENS
 
     def chat(self, payload: str) -> Answer:
         return whole(self._message(payload).read(), answers.message)

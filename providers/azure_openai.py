@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from providers.openai import OpenAIUser
+from providers.openai import OpenAI
 from providers.settings import Settings
 from wire.exchange import Wire
 from wire.httpx2_plug import client
@@ -10,17 +10,19 @@ from wire.httpx2_plug import client
 DEFAULT_API_VERSION = "2024-10-21"
 
 
-class AzureOpenAIUser(OpenAIUser):
+class AzureOpenAI(OpenAI):
     """Asks through openai's Azure client: the model's name is that of the deployment."""
 
-    provider = "azure-openai"
+    name = "azure-openai"
+    key_variable = "AZURE_OPENAI_API_KEY"
+    secret_variables = (*OpenAI.secret_variables, "AZURE_OPENAI_AD_TOKEN")
     model_is_typed = True
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:
-        from openai import AzureOpenAI
+        import openai
 
-        return AzureOpenAI(
+        return openai.AzureOpenAI(
             azure_endpoint=settings.host,
             api_key=settings.api_key,
             api_version=settings.api_version or DEFAULT_API_VERSION,

@@ -11,9 +11,9 @@ import orjson
 from providers import bedrock_families as families
 from providers.answers import converse, eventstream, reading
 from providers.answers.document import Event
+from providers.base import Provider
 from providers.call import Answer
 from providers.settings import Settings
-from providers.user import LLMUser
 from wire.exchange import Wire, current
 from wire.extra_body import patched_body
 from wire.extra_headers import WithHeaders
@@ -23,11 +23,14 @@ SERVICE = "bedrock-runtime"
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 
 
-class BedrockUser(LLMUser):
+class Bedrock(Provider):
     """Asks through boto3: `converse`, which is alike for all models, or `invoke_model`, which is not."""
 
-    provider = "aws-bedrock"
-    apis = ("chat", "completions")
+    name = "aws-bedrock"
+    key_variable = "AWS_BEARER_TOKEN_BEDROCK"
+    secret_variables = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    packages = ("boto3",)
+    loggers = ("botocore", "boto3", "urllib3")
     signs = True
 
     @staticmethod
@@ -42,14 +45,33 @@ class BedrockUser(LLMUser):
             client.meta.events.register(f"before-call.{SERVICE}", _merging(settings.extra_body))
         return client
 
-    def on_start(self) -> None:
-        super().on_start()
-        asked = {"temperature": self.settings.temperature, "maxTokens": self.settings.max_tokens}
+    @classmethod
+    def missing_key(cls) -> str | None:
+        if aws_session().get_credentials():
+            return None
+        return (
+            f"no AWS credentials for {cls.name}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+            f"{cls.key_variable}, or -k"
+        )
+
+    @classmethod
+    def header_values(cls) -> dict[str, str | None]:
+        access_key, _, token = cls.credentials() or (None, None, None)
+        return {"AWS_ACCESS_KEY_ID": access_key, "AWS_SESSION_TOKEN": token}
+
+    @staticmethod
+    def credentials() -> tuple[str | None, ...]:
+        found = aws_session().get_credentials()
+        return (found.access_key, found.secret_key, found.token) if found else ()
+
+    def __init__(self, settings: Settings, client: Any) -> None:
+        super().__init__(settings, client)
+        asked = {"temperature": settings.temperature, "maxTokens": settings.max_tokens}
         self.request = {
-            "modelId": self.settings.model,
+            "modelId": settings.model,
             "inferenceConfig": {name: value for name, value in asked.items() if value is not None},
         }
-        self.family = families.of(self.settings.model)
+        self.family = families.of(settings.model)
 
     def chat(self, payload: str) -> Answer:
         self.client.converse(messages=said_by_user(payload), **self.request)

@@ -1,10 +1,12 @@
 """DeepSeek: openai's API at another address. https://api-docs.deepseek.com"""
 
-from providers.openai import OpenAIUser
+from providers.openai import OpenAI
 
 
-class DeepSeekUser(OpenAIUser):
+class DeepSeek(OpenAI):
     """Asks through openai's client, as DeepSeek's documentation says; it has no Responses API."""
 
-    provider = "deepseek"
+    name = "deepseek"
     apis = ("chat", "completions")
+    key_variable = "DEEPSEEK_API_KEY"
+    has_reasoning_models = False

@@ -1,13 +1,14 @@
 """OpenAI, and any endpoint that speaks its API. https://platform.openai.com/docs/api-reference"""
 
+import os
 import re
 from typing import Any, ClassVar
 
 from providers.answers import openai as answers
 from providers.answers.reading import streamed, whole
+from providers.base import Provider
 from providers.call import Answer
 from providers.settings import API, Settings
-from providers.user import LLMUser
 from wire.exchange import Wire
 from wire.httpx2_plug import client
 
@@ -17,7 +18,7 @@ _REASONING_MODEL = re.compile(r"(?:^|[/:])(?:o[1-9]\d*|gpt-(?:[5-9]|[12]\d))(?!\
 WITH_USAGE = {"stream_options": {"include_usage": True}}
 
 
-class OpenAIUser(LLMUser):
+class OpenAI(Provider):
     """Asks through openai's own client; the answers are read raw, at a tenth of what its model objects cost.
 
     All fields go as `extra_body`, which the SDK sends as it is, and the typed arguments that it demands are `omit`: it
@@ -25,28 +26,51 @@ class OpenAIUser(LLMUser):
     sent are the same.
     """
 
-    provider = "openai"
+    name = "openai"
     apis: ClassVar[tuple[API, ...]] = ("chat", "completions", "responses")
+    key_variable = "OPENAI_API_KEY"
+    secret_variables: ClassVar[tuple[str, ...]] = (
+        "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY", "OPENAI_WEBHOOK_SECRET",
+    )  # fmt: skip
+    header_variables = ("OPENAI_CUSTOM_HEADERS",)
+    packages = ("openai",)
+    loggers = ("openai",)
     model_is_typed = False
     """Whether the SDK must know the model, and not the server alone."""
+    has_reasoning_models = True
+    """Whether models of these names are OpenAI's, which refuse `max_tokens` in a chat."""
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:
-        from openai import OpenAI
+        import openai
 
-        return OpenAI(
+        return openai.OpenAI(
             base_url=settings.host, api_key=settings.api_key, max_retries=0, timeout=None, http_client=client(wire)
         )
 
-    def on_start(self) -> None:
+    def __init__(self, settings: Settings, client: Any) -> None:
         from openai import omit
 
-        super().on_start()
-        settings = self.settings
-        limit = limit_name(self.provider, settings.api, settings.model)
+        super().__init__(settings, client)
+        limit = self.limit_name(settings.api, settings.model)
         self.fields = {"model": settings.model, **sampling(settings, max_tokens=limit)}
         self.omit = omit
         self.model = settings.model if self.model_is_typed else omit
+
+    @classmethod
+    def header_values(cls) -> dict[str, str | None]:
+        return {name: os.environ.get(name) for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")}
+
+    @classmethod
+    def limit_name(cls, api: API, model: str) -> str:
+        """Return what `--max-tokens` is called in a request: OpenAI's reasoning models refuse the old name.
+
+        https://platform.openai.com/docs/api-reference/chat/create#chat-create-max_tokens
+        """
+        if api == "responses":
+            return "max_output_tokens"
+        renamed = cls.has_reasoning_models and api == "chat" and _REASONING_MODEL.search(model)
+        return "max_completion_tokens" if renamed else "max_tokens"
 
     def chat(self, payload: str) -> Answer:
         return whole(self._chat(payload).content, answers.chat)
@@ -83,17 +107,6 @@ class OpenAIUser(LLMUser):
         return self.client.responses.with_raw_response.create(
             input=self.omit, model=self.model, extra_body=fields, stream=stream or self.omit
         )
-
-
-def limit_name(provider: str, api: API, model: str) -> str:
-    """Return what `--max-tokens` is called in a request: OpenAI's reasoning models refuse the old name.
-
-    https://platform.openai.com/docs/api-reference/chat/create#chat-create-max_tokens
-    """
-    if api == "responses":
-        return "max_output_tokens"
-    renamed = provider in ("openai", "azure-openai") and api == "chat" and _REASONING_MODEL.search(model)
-    return "max_completion_tokens" if renamed else "max_tokens"
 
 
 def sampling(settings: Settings, max_tokens: str) -> dict[str, Any]:

@@ -1,19 +1,22 @@
 """The user that asks: the only task, the only clock, the only `except` and the only event of the project."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 import gevent
 from locust import User, task
 from locust.exception import StopUser
+from locust.user.users import UserMeta
 
 import locust_inside
 from providers.answers.document import SURPRISES
 from providers.answers.refusal import missing_words, words_of_body
+from providers.base import Provider
 from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
 from providers.permit import Permit
-from providers.settings import API, Settings
-from wire.exchange import DeadlineExceeded, Exchange, Wire, WireError, exchange, now
+from providers.settings import Settings
+from wire.exchange import DeadlineExceeded, Exchange, WireError, exchange, now
 from wire.turns import turns
 
 ERROR_CHARACTERS, REASON_CHARACTERS = 500, 100
@@ -70,29 +73,15 @@ class Session(Protocol):
 
 
 class LLMUser(User):
-    """Asks one prompt after the other. A provider's file adds how: a client, and a generator for each API it has.
-
-    signs  the SDK signs target and body, so `connect` puts the settings' query and extra body in before
-    """
+    """Asks its provider one prompt after the other, and measures each call."""
 
     abstract = True
-    provider: ClassVar[str]
-    apis: ClassVar[tuple[API, ...]]
-    signs: ClassVar[bool] = False
+    provider: ClassVar[type[Provider]]
     session: ClassVar[Session]
-
-    @staticmethod
-    def connect(settings: Settings, wire: Wire) -> Any:
-        """Return the SDK's client for a run: on the wire, without retries, without timeouts of its own.
-
-        It imports the SDK, so that a run pays for no other: all of them take three seconds.
-        """
-        raise NotImplementedError
 
     def on_start(self) -> None:
         self.settings = self.session.settings
-        self.client = self.session.client
-        self.answer = getattr(self, self.settings.api + ("_stream" if self.settings.stream else ""))
+        self.answer = self.provider(self.settings, self.session.client).answer
 
     def stop(self, force: bool = False) -> bool:
         """Ask a user between two calls, or waiting for its next, to stop, as one within a call is asked. Locust would
@@ -198,6 +187,18 @@ class LLMUser(User):
             context=self.context(),
             call=call,
         )
+
+
+def user_of(provider: type[Provider]) -> type[LLMUser]:
+    """Return the User class that asks a provider, named after it: `OpenAIUser` for `OpenAI`."""
+    body = {"provider": provider, "__module__": provider.__module__}
+    return cast(type[LLMUser], UserMeta(f"{provider.__name__}User", (LLMUser,), body))
+
+
+def users_in(names: Mapping[str, object]) -> list[type[LLMUser]]:
+    """Return the User classes among a module's names, in the file's order: as Locust looks for them."""
+    classes = [value for value in names.values() if isinstance(value, type) and issubclass(value, LLMUser)]
+    return [user_class for user_class in classes if not user_class.abstract]
 
 
 def _told_by(error: Exception, wired: Exchange) -> str:

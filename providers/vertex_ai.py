@@ -7,9 +7,9 @@ from typing import Any
 from providers.answers import gemini as answers
 from providers.answers.bare_json import framed
 from providers.answers.reading import streamed, whole
+from providers.base import Provider
 from providers.call import Answer
 from providers.settings import Settings
-from providers.user import LLMUser
 from wire.exchange import Wire, current
 from wire.httpx2_plug import client
 
@@ -17,11 +17,14 @@ DEFAULT_API_VERSION = "v1beta"
 DEFAULT_VERTEX_API_VERSION = "v1beta1"
 
 
-class VertexAIUser(LLMUser):
+class VertexAI(Provider):
     """Asks through google-genai: the Gemini API with a key, or Vertex AI where the SDK's own variables say so."""
 
-    provider = "vertex-ai"
-    apis = ("chat", "completions")
+    name = "vertex-ai"
+    key_variable = "GOOGLE_API_KEY"
+    secret_variables = ("GEMINI_API_KEY", "GOOGLE_CLOUD_QUOTA_PROJECT")
+    packages = ("google-genai",)
+    loggers = ("google_genai", "google.auth")
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:
@@ -31,15 +34,19 @@ class VertexAIUser(LLMUser):
             return Client(**_vertex_access(settings), http_options=_http_options(settings, wire))
         return Client(vertexai=False, api_key=settings.api_key, http_options=_http_options(settings, wire))
 
-    def on_start(self) -> None:
+    @classmethod
+    def missing_key(cls) -> str | None:
+        return None if on_vertex() else super().missing_key()
+
+    def __init__(self, settings: Settings, client: Any) -> None:
         from google.genai import types
 
-        super().on_start()
+        super().__init__(settings, client)
         self.config = _config_class()(
-            temperature=self.settings.temperature,
-            max_output_tokens=self.settings.max_tokens,
+            temperature=settings.temperature,
+            max_output_tokens=settings.max_tokens,
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-            should_return_http_response=not self.settings.stream,
+            should_return_http_response=not settings.stream,
         )
 
     def chat(self, payload: str) -> Answer:

@@ -13,19 +13,13 @@ from providers.call import Call
 from providers.permit import Permit
 from providers.settings import Settings
 from providers.user import LLMUser
+from tests.cases import CASES
+from tests.cases.case import KEY
 from wire.exchange import Exchange, Wire, now
 from wire.network import NetworkWire
 
 PROVIDERS = tuple(harness.classes)
-APIS = [(provider, api) for provider, user_class in harness.classes.items() for api in user_class.apis]
-MODELS = {
-    "openai": "gpt-4o",
-    "anthropic": "claude-3-opus-20240229",
-    "azure-openai": "gpt-4o",
-    "aws-bedrock": "anthropic.claude-v2",
-    "vertex-ai": "gemini-1.0-pro",
-    "deepseek": "deepseek-chat",
-}
+APIS = [(name, api) for name, user_class in harness.classes.items() for api in user_class.provider.apis]
 
 
 @dataclass
@@ -67,7 +61,7 @@ class Asker:
         user_class = harness.classes[provider]
         settings = settings_of(provider, host, **options)
         wire = wire or NetworkWire()
-        client = user_class.connect(settings, with_extras(wire, settings, user_class))
+        client = user_class.provider.connect(settings, with_extras(wire, settings, user_class.provider))
         self.session = OneSession(settings, client)
         self.events: list[dict[str, Any]] = []
         environment: Any = Environment(user_classes=[user_class])
@@ -83,5 +77,5 @@ class Asker:
 
 
 def settings_of(provider: str, host: str, **options: Any) -> Settings:
-    defaults: dict[str, Any] = {"api": "chat", "model": MODELS[provider], "timeout_s": 10.0, "api_key": "test-key-123"}
+    defaults: dict[str, Any] = {"api": "chat", "model": CASES[provider].model, "timeout_s": 10.0, "api_key": KEY}
     return Settings(provider=provider, host=host, **{**defaults, **options})

@@ -30,7 +30,8 @@ settings.load_profile("on any machine")
 GROUPS = {
     "workers": ("distributed", "network_namespaces"),
     "processes": (
-        "exit_codes", "gates_run", "net", "outputs", "runs_with_streams", "secrets", "signals", "toy_figure", "web_ui",
+        "exit_codes", "gates_run", "net", "new_provider", "outputs", "runs_with_streams", "secrets", "signals",
+        "toy_figure", "web_ui",
     ),
     "commands": ("live_line", "menus", "readme"),
 }  # fmt: skip

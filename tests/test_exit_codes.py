@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.process import open_files
+from tests.asking import PROVIDERS
 from tests.command_line import QUICK_MOCK, Ended, forked, free_port, locust, rows_in, started
 from tests.mock_server import MockServer
 
@@ -15,7 +16,6 @@ OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
 FAILING = [*QUICK_MOCK, "--mock-error-rate", "1", "-i", "3"]
 NOT_JSON = "{'openai': ['gpt-4o']}"
 MALFORMED_DEFAULT = "a malformed models.json in the current folder"
-PROVIDERS = ("openai", "anthropic", "azure-openai", "aws-bedrock", "vertex-ai", "deepseek")
 
 BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "an unknown provider": (["--headless", "-p", "opnai"], ("'opnai'", *PROVIDERS)),

@@ -10,11 +10,14 @@ from harness.errors import UsageError
 from harness.plan.extra_body import named_secrets, parse
 from mock.service import Service
 from mock.timing import Pace
+from providers.azure_openai import AzureOpenAI
 from providers.bedrock import aws_session
-from providers.openai import limit_name
+from providers.deepseek import DeepSeek
+from providers.openai import OpenAI
 from tests.asking import APIS, Asker
+from tests.cases import case_of
 from tests.raw_server import mocking, serving
-from tests.test_requests_sent import AWS_KEY_ID, AWS_SECRET, DEFAULT_BODIES, TARGETS, body_of, sent, signature_of
+from tests.test_requests_sent import AWS_KEY_ID, AWS_SECRET, body_of, sent, signature_of
 from wire.extra_body import patched
 
 EVERY_API = pytest.mark.parametrize(("provider", "api"), APIS)
@@ -33,17 +36,18 @@ def aws_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @EVERY_API
 def test_fields_are_added_to_and_removed_from_every_apis_body(provider: str, api: str) -> None:
     received = sent(provider, api=api, extra_body=EXTRA)
-    expected = {**DEFAULT_BODIES[provider, api], "top_k": 3, "nested": {"new": {"a": 1}}}
+    case = case_of(provider, api)
+    expected = {**case.sent(case.temperature, case.unlimited), "top_k": 3, "nested": {"new": {"a": 1}}}
     expected.pop("temperature", None)
     assert body_of(received) == expected
     assert received.all("content-length") == [str(len(received.body))]
-    assert received.target == TARGETS[provider, api]
+    assert received.target == case.target
 
 
 def test_converses_own_fields_are_merged_in_depth() -> None:
     extra = {"inferenceConfig": {"topP": 0.5, "temperature": None}, "additionalModelRequestFields": {"top_k": 3}}
     assert body_of(sent("aws-bedrock", extra_body=extra)) == {
-        "messages": DEFAULT_BODIES["aws-bedrock", "chat"]["messages"],
+        "messages": case_of("aws-bedrock", "chat").body["messages"],
         "inferenceConfig": {"topP": 0.5},
         "additionalModelRequestFields": {"top_k": 3},
     }
@@ -64,7 +68,7 @@ def test_bedrocks_signature_covers_the_users_fields_and_query(aws_keys: None, ap
 
 @EVERY_API
 def test_a_query_of_the_address_is_sent_with_every_request(provider: str, api: str) -> None:
-    path, _, query = TARGETS[provider, api].partition("?")
+    path, _, query = case_of(provider, api).target.partition("?")
     target = sent(provider, api=api, host_query="tenant=7&b=").target
     assert target == f"{path}?tenant=7&b=" + (f"&{query}" if query else "")
 
@@ -96,8 +100,8 @@ OLD_NAME = ["gpt-4o", "gpt-4.1", "gpt-35-turbo", "gpt-oss-120b", "olmo-2", "mist
     [*((model, "max_completion_tokens") for model in NEW_NAME), *((model, "max_tokens") for model in OLD_NAME)],
 )
 def test_the_limit_goes_out_under_the_name_that_the_model_takes(model: str, name: str) -> None:
-    assert limit_name("openai", "chat", model) == limit_name("azure-openai", "chat", model) == name
-    assert limit_name("deepseek", "chat", model) == limit_name("openai", "completions", model) == "max_tokens"
+    assert OpenAI.limit_name("chat", model) == AzureOpenAI.limit_name("chat", model) == name
+    assert DeepSeek.limit_name("chat", model) == OpenAI.limit_name("completions", model) == "max_tokens"
 
 
 @pytest.mark.parametrize("provider", ["openai", "azure-openai"])

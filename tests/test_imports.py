@@ -1,6 +1,8 @@
 """Imports run one way: each part of the project knows only what stands before it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,7 @@ RELATED_PROVIDERS = {
     "deepseek": {"openai"},
     "bedrock": {"bedrock_families"},
 }
-SHARED_BY_PROVIDERS = {"answers", "call", "permit", "settings", "user"}
+SHARED_BY_PROVIDERS = {"answers", "base", "call", "permit", "settings"}
 STDLIB_ONLY = ("finishes.py", "providers/call.py", "wire/exchange.py", "seeds.py", "summary/registry.py")
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
 
@@ -82,6 +84,19 @@ def test_no_room_has_more_files_than_one_can_remember(part: str) -> None:
 def test_providers_do_not_import_each_other(path: Path) -> None:
     used = {module.split(".")[1] for module in imports_of(path) if module.startswith("providers.")}
     assert used <= SHARED_BY_PROVIDERS | RELATED_PROVIDERS.get(path.stem, set()) | {path.stem}
+
+
+@pytest.mark.parametrize("path", sources("providers"), ids=lambda path: path.stem)
+def test_a_provider_works_without_locust(path: Path) -> None:
+    if path.name != "user.py":
+        assert not {module.split(".")[0] for module in imports_of(path)} & {"locust", "gevent", "harness"}
+
+
+def test_no_provider_brings_locust_along() -> None:
+    names = {path.stem for path in (PROJECT / "providers").glob("*.py")} - {"__init__", "user"}
+    imports = ", ".join(f"providers.{name}" for name in sorted(names))
+    command = f"import sys, {imports}; sys.exit('locust' in sys.modules)"
+    subprocess.run([sys.executable, "-c", command], cwd=PROJECT, check=True)
 
 
 @pytest.mark.parametrize("name", STDLIB_ONLY)

@@ -15,6 +15,8 @@ from harness.plan import keys
 from harness.process import user_errors
 from harness.run.sent_tokens import WithTokensLearnt
 from harness.secrets import Secrets
+from locustfile import harness
+from providers.openai import OpenAI
 from tests.asking import settings_of
 from wire.exchange import Reply, Request
 
@@ -100,9 +102,10 @@ def test_other_words_stay_as_they_are() -> None:
     assert secrets.redact(text) == text
 
 
+PROVIDERS = [user_class.provider for user_class in harness.classes.values()]
 VARIABLES = {
-    **dict.fromkeys(keys.VARIABLES.values(), "hush-5af1c03b"),
-    **dict.fromkeys(keys.SENT_BY_SDKS, "hush-5af1c03b"),
+    **{provider.key_variable: "hush-5af1c03b" for provider in PROVIDERS},
+    **{variable: "hush-5af1c03b" for provider in PROVIDERS for variable in provider.secret_variables},
     "OPENAI_CUSTOM_HEADERS": "X-Tenant: one\nAuthorization: Bearer hush-5af1c03b",
     "ANTHROPIC_CUSTOM_HEADERS": "X-Key: hush-5af1c03b",
     "HTTPS_PROXY": "http://someone:hush%2D5af1c03b@proxy:3128",
@@ -115,7 +118,7 @@ VARIABLES = {
 def test_what_the_environment_keeps_secret_is_masked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, VARIABLES[name])
     secrets = Secrets()
-    secrets.add_all(keys.secrets_in_environment())
+    secrets.add_all(keys.secrets_in_environment(PROVIDERS))
     pair = b64encode(b"someone:hush-5af1c03b").decode()
     shown = secrets.redact(f"hush-5af1c03b {VARIABLES[name]} " + (pair if name == "HTTPS_PROXY" else ""))
     assert "5af1c03b" not in shown
@@ -125,7 +128,8 @@ def test_what_the_environment_keeps_secret_is_masked(name: str, monkeypatch: pyt
 def test_what_a_run_adds_itself_is_a_secret_of_it() -> None:
     extra = {"metadata": {"api_key": "key-of-the-body", "user": "me"}}
     settings = settings_of("openai", "http://x", headers=(("a", "b"),), host_query="t=query&bare", extra_body=extra)
-    assert set(keys.secrets_of(settings)) == {"test-key-123", "b", "t=query&bare", "query", "bare", "key-of-the-body"}
+    found = keys.secrets_of(settings, OpenAI)
+    assert set(found) == {"test-key-123", "b", "t=query&bare", "query", "bare", "key-of-the-body"}
 
 
 def test_a_token_that_an_sdk_fetched_is_learnt_as_it_is_sent() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers.bedrock import aws_session
-from tests.asking import MODELS
+from tests.cases import CASES
 from tests.command_line import FILES
 from tests.raw_server import answering, serving
 from tests.running import harnessed, start_and_wait
@@ -52,7 +52,7 @@ OF_PROVIDERS = {
     "AWS_ACCESS_KEY_ID": ("aws-bedrock",),
     "AWS_SESSION_TOKEN": ("aws-bedrock",),
 }
-CASES = [
+UNSENDABLE_VARIABLES = [
     (variable, provider, case)
     for variable, providers in OF_PROVIDERS.items()
     for provider in providers
@@ -83,7 +83,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str, prefix: str = "
     return said
 
 
-@pytest.mark.parametrize(("variable", "provider", "case"), CASES)
+@pytest.mark.parametrize(("variable", "provider", "case"), UNSENDABLE_VARIABLES)
 def test_a_variable_that_no_header_can_carry_is_refused_by_its_name(
     variable: str, provider: str, case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,7 +91,7 @@ def test_a_variable_that_no_header_can_carry_is_refused_by_its_name(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-key-123")
     monkeypatch.setenv(variable, (BAD_LINES if variable.endswith("_HEADERS") else UNSENDABLE)[case])
     key = ["-k", "test-key-123"] if variable.endswith(("_HEADERS", "_ID")) and provider in KEYS else []
-    said = refusal(capsys, "--headless", "-p", provider, "-m", MODELS[provider], "-H", "http://127.0.0.1:9", *key)
+    said = refusal(capsys, "--headless", "-p", provider, "-m", CASES[provider].model, "-H", "http://127.0.0.1:9", *key)
     assert variable in said
 
 

@@ -15,6 +15,7 @@ from mock.timing import Pace
 from providers.call import Call
 from providers.user import CallFailed
 from tests.asking import APIS, PROVIDERS, Asker
+from tests.cases import CASES, case_of
 from tests.certificates import make_certificate, trusting
 from tests.mock_server import MockServer
 from tests.mock_server import serving as serving_mock
@@ -36,79 +37,8 @@ Serve = Callable[[Script], RawServer]
 EVERY_API = pytest.mark.parametrize(("provider", "api"), APIS)
 EVERY_PROVIDER = pytest.mark.parametrize("provider", PROVIDERS)
 
-FINISH_REASONS = {
-    ("openai", "chat"): "stop",
-    ("openai", "completions"): "stop",
-    ("openai", "responses"): "completed",
-    ("anthropic", "chat"): "end_turn",
-    ("anthropic", "completions"): "stop_sequence",
-    ("azure-openai", "chat"): "stop",
-    ("azure-openai", "completions"): "stop",
-    ("azure-openai", "responses"): "completed",
-    ("aws-bedrock", "chat"): "end_turn",
-    ("aws-bedrock", "completions"): "stop_sequence",
-    ("vertex-ai", "chat"): "STOP",
-    ("vertex-ai", "completions"): "STOP",
-    ("deepseek", "chat"): "stop",
-    ("deepseek", "completions"): "stop",
-}
-WITHOUT_USAGE = {("anthropic", "completions")}
+EVERY_ERROR_STATUS = pytest.mark.parametrize("status", CASES["openai"].status_errors)
 
-OPENAI_ERRORS = {
-    302: "APIStatusError",
-    400: "BadRequestError",
-    401: "AuthenticationError",
-    403: "PermissionDeniedError",
-    404: "NotFoundError",
-    408: "APIStatusError",
-    409: "ConflictError",
-    429: "RateLimitError",
-    500: "InternalServerError",
-    503: "InternalServerError",
-    529: "InternalServerError",
-}
-ANTHROPIC_ERRORS = OPENAI_ERRORS | {408: "RequestTimeoutError", 503: "ServiceUnavailableError", 529: "OverloadedError"}
-BEDROCK_ERRORS = {
-    302: "ValidationException",
-    400: "ValidationException",
-    401: "ClientError",
-    403: "AccessDeniedException",
-    404: "ResourceNotFoundException",
-    408: "ModelTimeoutException",
-    409: "ConflictException",
-    429: "ThrottlingException",
-    500: "InternalServerException",
-    503: "ServiceUnavailableException",
-    529: "InternalServerException",
-}
-GENAI_ERRORS = {
-    302: "APIError",
-    **dict.fromkeys((400, 401, 403, 404, 408, 409, 429), "ClientError"),
-    **dict.fromkeys((500, 503, 529), "ServerError"),
-}
-STATUS_ERRORS = {
-    "openai": OPENAI_ERRORS,
-    "azure-openai": OPENAI_ERRORS,
-    "deepseek": OPENAI_ERRORS,
-    "anthropic": ANTHROPIC_ERRORS,
-    "aws-bedrock": BEDROCK_ERRORS,
-    "vertex-ai": GENAI_ERRORS,
-}
-EVERY_ERROR_STATUS = pytest.mark.parametrize("status", OPENAI_ERRORS)
-
-OPENAI_TROUBLE = {"refused": "APIConnectionError", "broken": "APIConnectionError", "late": "APITimeoutError"}
-TROUBLE_ERRORS = {
-    "openai": OPENAI_TROUBLE,
-    "azure-openai": OPENAI_TROUBLE,
-    "deepseek": OPENAI_TROUBLE,
-    "anthropic": OPENAI_TROUBLE,
-    "aws-bedrock": {
-        "refused": "EndpointConnectionError",
-        "broken": "ConnectionClosedError",
-        "late": "ReadTimeoutError",
-    },
-    "vertex-ai": {"refused": "ConnectError", "broken": "RemoteProtocolError", "late": "ReadTimeout"},
-}
 EVERY_FAULT = pytest.mark.parametrize(
     ("fault", "kind", "status"),
     [
@@ -206,10 +136,10 @@ def test_a_good_call_agrees_with_what_the_server_counted(mock_server: MockServer
     call = ask_one(Asker(provider, mock_server.url, api=api))
     counted = mock_server.stats()
     assert (call.outcome, call.status, call.error) == ("ok", 200, None)
-    assert call.finish_reason == FINISH_REASONS[provider, api]
+    assert call.finish_reason == case_of(provider, api).finish_reason
     assert (counted["requests"], counted["by_status"]) == (1, {"200": 1})
     assert call.response_bytes == counted["response_bytes"]
-    if (provider, api) in WITHOUT_USAGE:
+    if not case_of(provider, api).reports_usage:
         assert (call.input_tokens, call.output_tokens) == (None, None)
     else:
         assert (call.input_tokens, call.output_tokens) == (counted["input_tokens"], counted["output_tokens"])
@@ -274,7 +204,7 @@ def test_an_untrusted_certificate_is_a_refused_connection(
     asker = Asker(provider, https_mock.url)
     with trusting(make_certificate(tmp_path)):
         call = ask_one(asker)
-    assert_failed(asker, call, TROUBLE_ERRORS[provider]["refused"], None)
+    assert_failed(asker, call, CASES[provider].trouble.refused, None)
 
 
 # Statuses
@@ -287,7 +217,7 @@ def test_an_error_status_is_one_request_and_the_sdks_own_exception(
 ) -> None:
     asker = Asker(provider, mock_server.url, api=api, headers=(("x-mock-status", str(status)),))
     call = ask_one(asker)
-    assert_failed(asker, call, STATUS_ERRORS[provider][status], status)
+    assert_failed(asker, call, CASES[provider].status_errors[status], status)
     assert (call.finish_reason, call.input_tokens, call.output_tokens) == (None, None, None)
     counted = mock_server.stats()
     assert (counted["requests"], counted["by_status"]) == (1, {str(status): 1})
@@ -323,7 +253,7 @@ def test_a_refused_connection_fails_with_the_sdks_own_exception(provider: str, a
         pass
     asker = Asker(provider, gone.url, api=api)
     call = ask_one(asker)
-    assert_failed(asker, call, TROUBLE_ERRORS[provider]["refused"], None)
+    assert_failed(asker, call, CASES[provider].trouble.refused, None)
     assert call.response_bytes is None
 
 
@@ -340,7 +270,7 @@ def test_a_spoilt_answer_fails_once_and_spoils_no_other_call(
     timeout_s = {"hang": SILENT_DEADLINE_S, "stall": DEADLINE_S}.get(fault, PATIENT_S)
     set_deadline(asker, timeout_s)
     call = ask_one(asker)
-    assert_failed(asker, call, TROUBLE_ERRORS[provider][kind], status)
+    assert_failed(asker, call, getattr(CASES[provider].trouble, kind), status)
     assert kind != "late" or (call.latency_s or 0) > timeout_s / 2
     counted = mock_server.stats()
     assert counted["requests"] == 1
@@ -388,7 +318,7 @@ def test_the_deadline_counts_the_whole_call_however_the_bytes_drip(serve: Serve,
     server = serve(dripping)
     asker = Asker(provider, server.url, timeout_s=DEADLINE_S)
     call = ask_one(asker)
-    assert_failed(asker, call, TROUBLE_ERRORS[provider]["late"], 200)
+    assert_failed(asker, call, CASES[provider].trouble.late, 200)
     assert call.response_bytes is not None
     assert 0 < call.response_bytes < 1_000_000
     assert len(server.requests) == 1
@@ -473,9 +403,9 @@ def test_in_process_a_good_call_agrees_with_what_the_mock_counted(provider: str,
     service = Service(Pace(0))
     call = ask_one(Asker(provider, IN_PROCESS, InProcessWire(service), api=api, mock=True))
     assert (call.outcome, call.status, call.mode, call.connection) == ("ok", 200, "mock", None)
-    assert call.finish_reason == FINISH_REASONS[provider, api]
+    assert call.finish_reason == case_of(provider, api).finish_reason
     assert (service.stats.requests, call.response_bytes) == (1, service.stats.response_bytes)
-    if (provider, api) in WITHOUT_USAGE:
+    if not case_of(provider, api).reports_usage:
         assert (call.input_tokens, call.output_tokens) == (None, None)
     else:
         assert call.input_tokens == service.stats.input_tokens
@@ -491,7 +421,7 @@ def test_in_process_an_error_status_is_one_request_and_the_sdks_own_exception(
     headers = (("x-mock-status", str(status)),)
     asker = Asker(provider, IN_PROCESS, InProcessWire(service), api=api, headers=headers)
     call = ask_one(asker)
-    assert_failed(asker, call, STATUS_ERRORS[provider][status], status)
+    assert_failed(asker, call, CASES[provider].status_errors[status], status)
     assert (service.stats.requests, service.stats.by_status) == (1, {str(status): 1})
     assert call.response_bytes == service.stats.response_bytes > 0
 
@@ -506,7 +436,7 @@ def test_in_process_a_spoilt_answer_fails_as_on_a_socket(
     headers = (("x-mock-fault", fault),)
     asker = Asker(provider, IN_PROCESS, InProcessWire(service), api=api, timeout_s=timeout_s, headers=headers)
     call = ask_one(asker)
-    assert_failed(asker, call, TROUBLE_ERRORS[provider][kind], status)
+    assert_failed(asker, call, getattr(CASES[provider].trouble, kind), status)
     assert service.stats.requests == 1
     assert (call.response_bytes or 0) == service.stats.response_bytes
 

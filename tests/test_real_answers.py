@@ -27,17 +27,16 @@ from providers.call import (
 from providers.user import ERROR_CHARACTERS, REASON_CHARACTERS
 from tests.asking import APIS, Asker
 from tests.canned import STEP_S, Canned, answered, mocked
+from tests.cases import CASES, case_of
 from tests.test_streams import FAMILIES, UNKNOWN_MODEL
 from wire.exchange import Exchange
 
 QUICKLY = settings(deadline=None, max_examples=15)
-DISTINCT_APIS = [
-    case for case in APIS if case[0] not in ("azure-openai", "deepseek") and case != ("vertex-ai", "completions")
-]
+DISTINCT_APIS = [case for case in APIS if case_of(*case).is_distinct]
 """The others are read by the same readers through the same SDKs."""
 
 EVERY_API = pytest.mark.parametrize(("provider", "api"), DISTINCT_APIS)
-SSE_APIS = [(provider, api) for provider, api in DISTINCT_APIS if provider != "aws-bedrock"]
+SSE_APIS = [(provider, api) for provider, api in DISTINCT_APIS if not CASES[provider].has_frames]
 WHOLE_OR_STREAMED = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 WAYS: list[tuple[str, str, str | None]] = [(provider, api, None) for provider, api in DISTINCT_APIS]
 WAYS += [("aws-bedrock", "completions", model) for model in [*FAMILIES, UNKNOWN_MODEL]]
@@ -145,7 +144,7 @@ def test_an_error_within_a_stream_is_told_in_its_own_words(provider: str, api: s
 @EVERY_API
 @WHOLE_OR_STREAMED
 def test_an_error_that_is_nothing_is_no_error(provider: str, api: str, stream: bool, nothing: Any) -> None:
-    if provider == "aws-bedrock" and stream:
+    if CASES[provider].has_frames and stream:
         return  # Its frames are events by their headers.
     body = mocked(provider, api, stream)
     extended = body.replace(b"{", b'{"error": ' + json.dumps(nothing).encode() + b", ", 1)
@@ -291,7 +290,7 @@ Named = tuple[str, Any]
 def unpacked(provider: str, api: str, model: str | None) -> tuple[list[Named], Callable[[str, Any], bytes]]:
     """The mock's stream as events, and how to write them again."""
     raw = mocked(provider, api, True, **({"model": model} if model else {}))
-    if provider != "aws-bedrock":
+    if not CASES[provider].has_frames:
         return [(name, data if data == DONE else json.loads(data)) for name, data in sse.events([raw])], written_sse
     frames = [(name, json.loads(data)) for name, data in eventstream.events([raw])]
     if api == "chat":
@@ -353,7 +352,7 @@ EVERY_READER = pytest.mark.parametrize("name", READERS)
 def test_any_cutting_of_a_stream_gives_the_same_parts(name: str, data: st.DataObject) -> None:
     provider, api, model, read = READERS[name]
     raw = mocked(provider, api, True, **({"model": model} if model else {}))
-    if provider != "aws-bedrock":
+    if not CASES[provider].has_frames:
         raw = data.draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + raw.replace(
             b"\n", data.draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
         )

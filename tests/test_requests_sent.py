@@ -12,201 +12,15 @@ from botocore.credentials import Credentials
 from harness.plan.keys import find as find_key
 from mock.service import Service
 from mock.timing import Pace
-from providers.bedrock import aws_session
+from providers.bedrock import Bedrock, aws_session
 from tests.asking import APIS, Asker
+from tests.cases import CASES, case_of
+from tests.cases.case import CLAUDE_PROMPT, KEY, Body
 from tests.raw_server import Received, mocking, serving
 
-Body = dict[str, Any]
-KEY = "test-key-123"
 AWS_KEY_ID, AWS_SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-KEY_HEADERS = {"authorization", "api-key", "x-api-key", "x-goog-api-key", "x-amz-security-token"}
+KEY_HEADERS = {"x-api-key", "x-amz-security-token", *(name for case in CASES.values() for name in case.key_headers)}
 
-TARGETS = {
-    ("openai", "chat"): "/chat/completions",
-    ("openai", "completions"): "/completions",
-    ("openai", "responses"): "/responses",
-    ("anthropic", "chat"): "/v1/messages",
-    ("anthropic", "completions"): "/v1/complete",
-    ("azure-openai", "chat"): "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
-    ("azure-openai", "completions"): "/openai/deployments/gpt-4o/completions?api-version=2024-10-21",
-    ("azure-openai", "responses"): "/openai/responses?api-version=2024-10-21",
-    ("aws-bedrock", "chat"): "/model/anthropic.claude-v2/converse",
-    ("aws-bedrock", "completions"): "/model/anthropic.claude-v2/invoke",
-    ("vertex-ai", "chat"): "/v1beta/models/gemini-1.0-pro:generateContent",
-    ("vertex-ai", "completions"): "/v1beta/models/gemini-1.0-pro:generateContent",
-    ("deepseek", "chat"): "/chat/completions",
-    ("deepseek", "completions"): "/completions",
-}
-
-KEYS = {
-    "openai": {"authorization": f"Bearer {KEY}"},
-    "anthropic": {"authorization": f"Bearer {KEY}"},
-    "azure-openai": {"api-key": KEY},
-    "aws-bedrock": {"authorization": f"Bearer {KEY}"},
-    "vertex-ai": {"x-goog-api-key": KEY},
-    "deepseek": {"authorization": f"Bearer {KEY}"},
-}
-
-DEFAULT_BODIES: dict[tuple[str, str], Body] = {
-    ("openai", "chat"): {
-        "model": "gpt-4o",
-        "messages": [{"role": "user", "content": "Say something."}],
-        "temperature": 0.0,
-    },
-    ("openai", "completions"): {"model": "gpt-4o", "prompt": "Say something.", "temperature": 0.0},
-    ("openai", "responses"): {"model": "gpt-4o", "input": "Say something.", "temperature": 0.0},
-    ("anthropic", "chat"): {
-        "model": "claude-3-opus-20240229",
-        "messages": [{"role": "user", "content": "Say something."}],
-        "max_tokens": 1024,
-        "temperature": 0.0,
-    },
-    ("anthropic", "completions"): {
-        "model": "claude-3-opus-20240229",
-        "prompt": "\n\nHuman: Say something.\n\nAssistant:",
-        "max_tokens_to_sample": 1024,
-        "temperature": 0.0,
-    },
-    ("azure-openai", "chat"): {
-        "model": "gpt-4o",
-        "messages": [{"role": "user", "content": "Say something."}],
-        "temperature": 0.0,
-    },
-    ("azure-openai", "completions"): {"model": "gpt-4o", "prompt": "Say something.", "temperature": 0.0},
-    ("azure-openai", "responses"): {"model": "gpt-4o", "input": "Say something.", "temperature": 0.0},
-    ("aws-bedrock", "chat"): {
-        "messages": [{"role": "user", "content": [{"text": "Say something."}]}],
-        "inferenceConfig": {"temperature": 0.0},
-    },
-    ("aws-bedrock", "completions"): {
-        "prompt": "\n\nHuman: Say something.\n\nAssistant:",
-        "temperature": 0.0,
-        "max_tokens_to_sample": 1024,
-    },
-    ("vertex-ai", "chat"): {
-        "contents": [{"role": "user", "parts": [{"text": "Say something."}]}],
-        "generationConfig": {"temperature": 0.0},
-    },
-    ("vertex-ai", "completions"): {
-        "contents": [{"role": "user", "parts": [{"text": "Say something."}]}],
-        "generationConfig": {"temperature": 0.0},
-    },
-    ("deepseek", "chat"): {
-        "model": "deepseek-chat",
-        "messages": [{"role": "user", "content": "Say something."}],
-        "temperature": 0.0,
-    },
-    ("deepseek", "completions"): {"model": "deepseek-chat", "prompt": "Say something.", "temperature": 0.0},
-}
-
-BODIES_WITHOUT_TEMPERATURE: dict[tuple[str, str], Body] = {
-    ("openai", "chat"): {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say something."}]},
-    ("openai", "completions"): {"model": "gpt-4o", "prompt": "Say something."},
-    ("openai", "responses"): {"model": "gpt-4o", "input": "Say something."},
-    ("anthropic", "chat"): {
-        "model": "claude-3-opus-20240229",
-        "messages": [{"role": "user", "content": "Say something."}],
-        "max_tokens": 1024,
-    },
-    ("anthropic", "completions"): {
-        "model": "claude-3-opus-20240229",
-        "prompt": "\n\nHuman: Say something.\n\nAssistant:",
-        "max_tokens_to_sample": 1024,
-    },
-    ("azure-openai", "chat"): {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say something."}]},
-    ("azure-openai", "completions"): {"model": "gpt-4o", "prompt": "Say something."},
-    ("azure-openai", "responses"): {"model": "gpt-4o", "input": "Say something."},
-    ("aws-bedrock", "chat"): {
-        "messages": [{"role": "user", "content": [{"text": "Say something."}]}],
-        "inferenceConfig": {},
-    },
-    ("aws-bedrock", "completions"): {
-        "prompt": "\n\nHuman: Say something.\n\nAssistant:",
-        "max_tokens_to_sample": 1024,
-    },
-    ("vertex-ai", "chat"): {
-        "contents": [{"role": "user", "parts": [{"text": "Say something."}]}],
-        "generationConfig": {},
-    },
-    ("vertex-ai", "completions"): {
-        "contents": [{"role": "user", "parts": [{"text": "Say something."}]}],
-        "generationConfig": {},
-    },
-    ("deepseek", "chat"): {"model": "deepseek-chat", "messages": [{"role": "user", "content": "Say something."}]},
-    ("deepseek", "completions"): {"model": "deepseek-chat", "prompt": "Say something."},
-}
-
-BODIES_OF_FIVE_TOKENS: dict[tuple[str, str], Body] = {
-    ("openai", "chat"): {
-        "model": "gpt-4o",
-        "messages": [{"role": "user", "content": "Say something."}],
-        "temperature": 0.0,
-        "max_tokens": 5,
-    },
-    ("openai", "completions"): {"model": "gpt-4o", "prompt": "Say something.", "temperature": 0.0, "max_tokens": 5},
-    ("openai", "responses"): {"model": "gpt-4o", "input": "Say something.", "temperature": 0.0, "max_output_tokens": 5},
-    ("anthropic", "chat"): {
-        "model": "claude-3-opus-20240229",
-        "messages": [{"role": "user", "content": "Say something."}],
-        "max_tokens": 5,
-        "temperature": 0.0,
-    },
-    ("anthropic", "completions"): {
-        "model": "claude-3-opus-20240229",
-        "prompt": "\n\nHuman: Say something.\n\nAssistant:",
-        "max_tokens_to_sample": 5,
-        "temperature": 0.0,
-    },
-    ("azure-openai", "chat"): {
-        "model": "gpt-4o",
-        "messages": [{"role": "user", "content": "Say something."}],
-        "temperature": 0.0,
-        "max_tokens": 5,
-    },
-    ("azure-openai", "completions"): {
-        "model": "gpt-4o",
-        "prompt": "Say something.",
-        "temperature": 0.0,
-        "max_tokens": 5,
-    },
-    ("azure-openai", "responses"): {
-        "model": "gpt-4o",
-        "input": "Say something.",
-        "temperature": 0.0,
-        "max_output_tokens": 5,
-    },
-    ("aws-bedrock", "chat"): {
-        "messages": [{"role": "user", "content": [{"text": "Say something."}]}],
-        "inferenceConfig": {"temperature": 0.0, "maxTokens": 5},
-    },
-    ("aws-bedrock", "completions"): {
-        "prompt": "\n\nHuman: Say something.\n\nAssistant:",
-        "temperature": 0.0,
-        "max_tokens_to_sample": 5,
-    },
-    ("vertex-ai", "chat"): {
-        "contents": [{"role": "user", "parts": [{"text": "Say something."}]}],
-        "generationConfig": {"temperature": 0.0, "maxOutputTokens": 5},
-    },
-    ("vertex-ai", "completions"): {
-        "contents": [{"role": "user", "parts": [{"text": "Say something."}]}],
-        "generationConfig": {"temperature": 0.0, "maxOutputTokens": 5},
-    },
-    ("deepseek", "chat"): {
-        "model": "deepseek-chat",
-        "messages": [{"role": "user", "content": "Say something."}],
-        "temperature": 0.0,
-        "max_tokens": 5,
-    },
-    ("deepseek", "completions"): {
-        "model": "deepseek-chat",
-        "prompt": "Say something.",
-        "temperature": 0.0,
-        "max_tokens": 5,
-    },
-}
-
-CLAUDE_PROMPT = "\n\nHuman: Say something.\n\nAssistant:"
 FAMILIES: dict[str, tuple[str, Body, Body, Body]] = {
     "claude-v2": (
         "anthropic.claude-v2:1",
@@ -337,8 +151,8 @@ def keys_in(received: Received) -> dict[str, str]:
 @EVERY_API
 def test_a_call_is_a_post_to_the_apis_path_with_the_key_where_it_belongs(provider: str, api: str) -> None:
     received = sent(provider, api=api)
-    assert (received.method, received.target) == ("POST", TARGETS[provider, api])
-    assert keys_in(received) == KEYS[provider]
+    assert (received.method, received.target) == ("POST", case_of(provider, api).target)
+    assert keys_in(received) == CASES[provider].key_headers
     assert received.all("content-type") == ["application/json"]
     assert received.all("content-length") == [str(len(received.body))]
 
@@ -352,17 +166,20 @@ def test_the_host_header_stands_there_once_with_its_port(provider: str, api: str
 
 @EVERY_API
 def test_by_default_the_temperature_is_0_and_the_length_is_the_models(provider: str, api: str) -> None:
-    assert body_of(sent(provider, api=api)) == DEFAULT_BODIES[provider, api]
+    case = case_of(provider, api)
+    assert body_of(sent(provider, api=api)) == case.sent(case.temperature, case.unlimited)
 
 
 @EVERY_API
 def test_a_temperature_of_none_is_left_out(provider: str, api: str) -> None:
-    assert body_of(sent(provider, api=api, temperature=None)) == BODIES_WITHOUT_TEMPERATURE[provider, api]
+    case = case_of(provider, api)
+    assert body_of(sent(provider, api=api, temperature=None)) == case.sent(case.unlimited)
 
 
 @EVERY_API
 def test_a_token_limit_is_sent_under_the_apis_own_name(provider: str, api: str) -> None:
-    assert body_of(sent(provider, api=api, max_tokens=5)) == BODIES_OF_FIVE_TOKENS[provider, api]
+    case = case_of(provider, api)
+    assert body_of(sent(provider, api=api, max_tokens=5)) == case.sent(case.temperature, case.limit)
 
 
 @EVERY_API
@@ -397,7 +214,7 @@ def strings_in(value: Any) -> Iterator[str]:
 def test_a_base_path_of_the_host_is_kept(provider: str, api: str) -> None:
     with serving(mocking(Service(Pace(0)))) as server:
         Asker(provider, f"{server.url}/proxy", api=api).ask()
-    assert [received.target for received in server.requests] == [f"/proxy{TARGETS[provider, api]}"]
+    assert [received.target for received in server.requests] == [f"/proxy{case_of(provider, api).target}"]
 
 
 # OpenAI on Azure
@@ -559,7 +376,7 @@ def test_a_key_for_bedrock_goes_before_aws_own_key_pair(aws_keys: None) -> None:
 @pytest.mark.parametrize("api", ["chat", "completions"])
 def test_bedrocks_bearer_variable_is_its_key(aws_keys: None, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "test-token-456")
-    key = find_key("aws-bedrock", "", mock=False)
+    key = find_key(Bedrock, "", mock=False)
     received = sent("aws-bedrock", api=api, api_key=key)
     assert keys_in(received) == {"authorization": "Bearer test-token-456"}
     assert keys_in(sent("aws-bedrock", api=api)) == {"authorization": f"Bearer {KEY}"}

@@ -13,10 +13,11 @@ import pytest
 
 import report
 from summary.vocabulary import OBSERVED
+from tests.asking import PROVIDERS
+from tests.cases import case_of
 from tests.command_line import Ended, Running, free_port, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 from tests.running import run
-from tests.test_providers import WITHOUT_USAGE
 from tests.test_web_ui import FIVE_CALLS, OPENAI, Page, web_ui
 
 STREAM_FIGURES = ("ttft_s", "ttfv_s", "tpot_s")
@@ -88,7 +89,7 @@ def test_a_streamed_runs_summary_has_every_figure_of_its_rows(tmp_path: Path, mo
     assert_client_was_watched(summary, processes=1)
 
 
-@pytest.mark.parametrize("provider", ["openai", "anthropic", "azure-openai", "aws-bedrock", "vertex-ai", "deepseek"])
+@pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("api", ["chat", "completions"])
 def test_each_provider_streams_in_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, api: str
@@ -98,7 +99,7 @@ def test_each_provider_streams_in_a_run(
     assert (summary["success_count"], len(rows), summary["provider"]) == (3, 3, provider)
     for row in rows:
         assert 0 < float(row["ttfb_s"]) <= float(row["ttft_s"]) <= float(row["ttfv_s"]) <= float(row["latency_s"])
-    assert ("tpot_s" in summary) is ((provider, api) not in WITHOUT_USAGE)
+    assert ("tpot_s" in summary) is case_of(provider, api).reports_usage
 
 
 def test_the_report_of_a_streamed_run_is_its_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from mock.timing import Pace
 from providers import bedrock_families
 from providers.call import Call
 from tests.asking import APIS, Asker
+from tests.cases import CASES, case_of
 from tests.certificates import make_certificate, trusting
 from tests.mock_server import MockServer
 from tests.mock_server import serving as serving_mock
@@ -25,10 +26,6 @@ from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering,
 from tests.test_providers import (
     EVERY_API,
     EVERY_PROVIDER,
-    FINISH_REASONS,
-    STATUS_ERRORS,
-    TROUBLE_ERRORS,
-    WITHOUT_USAGE,
     ask_one,
     assert_failed,
 )
@@ -47,36 +44,7 @@ CACHED_TOKENS = 3
 Serve = Callable[[Script], RawServer]
 Case = tuple[str, str]
 
-BEDROCK_APIS = [case for case in APIS if case[0] == "aws-bedrock"]
-REASONING = {
-    ("openai", "chat"): "gpt-reason",
-    ("openai", "responses"): "gpt-reason",
-    ("azure-openai", "chat"): "gpt-reason",
-    ("azure-openai", "responses"): "gpt-reason",
-    ("deepseek", "chat"): "deepseek-reasoner",
-    ("anthropic", "chat"): "claude-reason",
-    ("aws-bedrock", "chat"): "anthropic.claude-3-reason",
-    ("aws-bedrock", "completions"): "anthropic.claude-3-reason",
-    ("vertex-ai", "chat"): "gemini-reason",
-    ("vertex-ai", "completions"): "gemini-reason",
-}
-"""The APIs that stream reasoning, each with a model that reasons."""
-TELLS_REASONING_TOKENS = ("openai", "azure-openai", "deepseek", "vertex-ai")
-TELLS_NO_CACHED_TOKENS = {("anthropic", "completions"), ("aws-bedrock", "completions")}
-"""The legacy Text Completions API, and the legacy Claude that speaks it on Bedrock."""
-
-CUT_SHORT = {
-    "openai": "length",
-    "azure-openai": "length",
-    "deepseek": "length",
-    "anthropic": "max_tokens",
-    "aws-bedrock": "max_tokens",
-    "vertex-ai": "MAX_TOKENS",
-}
-OF_HTTPX = {"cut": "RemoteProtocolError", "stall": "ReadTimeout"}
-OF_BOTOCORE = {"cut": "ConnectionClosedError", "stall": "ReadTimeoutError"}
-"""What breaks within the body is told by who reads it: httpx2 or botocore, not the SDK above."""
-
+BEDROCK_APIS = [case for case in APIS if CASES[case[0]].has_frames]
 FAMILIES = {
     "anthropic.claude-v2:1": ("stop_sequence", "max_tokens"),
     "anthropic.claude-instant-v1": ("stop_sequence", "max_tokens"),
@@ -174,7 +142,7 @@ def test_a_stream_agrees_with_what_the_server_counted(scheduled: MockServer, pro
     call = ask_one(streaming(provider, scheduled.url, api=api))
     counted = scheduled.stats()
     assert (call.outcome, call.status, call.error) == ("ok", 200, None)
-    assert call.finish_reason == FINISH_REASONS[provider, api]
+    assert call.finish_reason == case_of(provider, api).finish_reason
     assert (counted["requests"], counted["by_status"]) == (1, {"200": 1})
     assert call.response_bytes == counted["response_bytes"]
     assert_tokens(call, (provider, api), counted["input_tokens"], counted["output_tokens"])
@@ -186,7 +154,7 @@ def test_in_process_a_stream_agrees_with_what_the_mock_counted(provider: str, ap
     service = on_schedule()
     call = ask_one(in_process(provider, service, api=api, mock=True))
     assert (call.outcome, call.status, call.mode, call.connection) == ("ok", 200, "mock", None)
-    assert call.finish_reason == FINISH_REASONS[provider, api]
+    assert call.finish_reason == case_of(provider, api).finish_reason
     assert (service.stats.requests, call.response_bytes) == (1, service.stats.response_bytes)
     assert_tokens(call, (provider, api), service.stats.input_tokens, service.stats.output_tokens)
     assert_consistent(call)
@@ -195,7 +163,7 @@ def test_in_process_a_stream_agrees_with_what_the_mock_counted(provider: str, ap
 
 def assert_tokens(call: Call, case: Case, input_tokens: int, output_tokens: int) -> None:
     assert output_tokens == TOKENS
-    expected = (None, None) if case in WITHOUT_USAGE else (input_tokens, output_tokens)
+    expected = (input_tokens, output_tokens) if case_of(*case).reports_usage else (None, None)
     assert (call.input_tokens, call.output_tokens) == expected
 
 
@@ -240,17 +208,17 @@ def test_a_plain_call_has_a_first_byte_but_no_pace(scheduled: MockServer, provid
     assert (call.output_tokens_per_s, call.gaps_s) == (None, [])
 
 
-@pytest.mark.parametrize(("provider", "api"), REASONING)
+@pytest.mark.parametrize(("provider", "api"), [case for case in APIS if case_of(*case).reasoning_model])
 def test_reasoning_is_the_first_text_but_not_the_first_visible(provider: str, api: str) -> None:
     service = on_schedule()
-    call = ask_one(in_process(provider, service, api=api, model=REASONING[provider, api]))
+    call = ask_one(in_process(provider, service, api=api, model=case_of(provider, api).reasoning_model))
     thoughts = TOKENS // 2
     assert (call.outcome, call.output_tokens) == ("ok", TOKENS + thoughts)
     assert call.input_tokens == service.stats.input_tokens
     assert TTFT_S <= at(call.ttft_s) < at(call.ttfv_s) < at(call.latency_s)
     assert at(call.ttfv_s) >= TTFT_S + thoughts * ITL_S
     assert len(call.gaps_s) == TOKENS + thoughts - 1
-    assert call.reasoning_tokens == (thoughts if provider in TELLS_REASONING_TOKENS else None)
+    assert call.reasoning_tokens == (thoughts if CASES[provider].reports_reasoning_tokens else None)
 
 
 @EVERY_API
@@ -267,9 +235,9 @@ def test_input_tokens_include_the_cached_ones(provider: str, api: str, stream: b
     headers = (("x-mock-cached", str(CACHED_TOKENS)),)
     call = ask_one(in_process(provider, service, api=api, stream=stream, headers=headers))
     assert call.outcome == "ok"
-    if (provider, api) not in WITHOUT_USAGE:
+    if case_of(provider, api).reports_usage:
         assert call.input_tokens == service.stats.input_tokens
-    assert call.cached_tokens == (None if (provider, api) in TELLS_NO_CACHED_TOKENS else CACHED_TOKENS)
+    assert call.cached_tokens == (CACHED_TOKENS if case_of(provider, api).reports_cached_tokens else None)
 
 
 @EVERY_API
@@ -278,8 +246,8 @@ def test_a_token_limit_ends_a_stream_in_the_providers_own_words(
 ) -> None:
     call = ask_one(streaming(provider, mock_server.url, api=api, max_tokens=5))
     assert call.outcome == "ok"
-    assert call.finish_reason == ("max_output_tokens" if api == "responses" else CUT_SHORT[provider])
-    assert call.output_tokens == (None if (provider, api) in WITHOUT_USAGE else 5)
+    assert call.finish_reason == case_of(provider, api).cut_reason
+    assert call.output_tokens == (5 if case_of(provider, api).reports_usage else None)
     assert mock_server.stats()["output_tokens"] == 5
 
 
@@ -330,9 +298,9 @@ def assert_one_connection(server: MockServer, calls: list[Call]) -> None:
 def test_a_stream_that_arrives_byte_by_byte_is_the_same_stream(serve: Serve, provider: str, api: str) -> None:
     service = Service(Pace(0), exact_tokens=True, tokens=2)
     call = ask_one(streaming(provider, serve(dripping(service)).url, api=api))
-    assert (call.outcome, call.finish_reason) == ("ok", FINISH_REASONS[provider, api])
+    assert (call.outcome, call.finish_reason) == ("ok", case_of(provider, api).finish_reason)
     assert call.response_bytes == service.stats.response_bytes
-    assert call.output_tokens == (None if (provider, api) in WITHOUT_USAGE else 2)
+    assert call.output_tokens == (2 if case_of(provider, api).reports_usage else None)
     assert at(call.ttfb_s) <= at(call.ttft_s) <= at(call.latency_s)
 
 
@@ -360,7 +328,7 @@ def test_an_error_status_to_a_stream_is_the_sdks_own_exception(
 ) -> None:
     asker = streaming(provider, mock_server.url, api=api, headers=(("x-mock-status", str(status)),))
     call = ask_one(asker)
-    assert_failed(asker, call, STATUS_ERRORS[provider][status], status)
+    assert_failed(asker, call, CASES[provider].status_errors[status], status)
     assert (call.ttft_s, call.finish_reason, call.output_tokens) == (None, None, None)
     counted = mock_server.stats()
     assert (counted["requests"], counted["by_status"]) == (1, {str(status): 1})
@@ -370,11 +338,12 @@ def test_an_error_status_to_a_stream_is_the_sdks_own_exception(
 def failure_of(provider: str, fault: str) -> tuple[str, int | None]:
     """The exception's class, and the status where a head arrived."""
     if fault in ("reset", "close"):
-        return TROUBLE_ERRORS[provider]["broken"], None
+        return CASES[provider].trouble.broken, None
     if fault == "hang":
-        return TROUBLE_ERRORS[provider]["late"], None
+        return CASES[provider].trouble.late, None
     if fault in ("cut", "stall"):
-        return (OF_BOTOCORE if provider == "aws-bedrock" else OF_HTTPX)[fault], 200
+        trouble = CASES[provider].trouble
+        return trouble.cut_body if fault == "cut" else trouble.stalled_body, 200
     errors = {"bad-crc": "BadChecksum", "garbage": "MalformedAnswer", "error-in-stream": "ErrorInStream"}
     return errors.get(fault, "IncompleteStream"), 200
 

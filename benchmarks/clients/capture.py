@@ -5,7 +5,7 @@ Each request is caught where it would enter the wire. They are printed as JSON.
 
 import json
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import locust  # noqa: F401  # patches gevent before an SDK is imported
 
@@ -14,6 +14,7 @@ from benchmarks.clients.options import prompts
 from benchmarks.contenders import KEY
 from harness.run.rehearsal import rehearse
 from locustfile import harness
+from providers.base import Provider
 from providers.settings import Settings
 from wire.exchange import ConnectionBroken, Request, exchange
 
@@ -33,31 +34,21 @@ class Trap:
         raise ConnectionBroken(CAUGHT)
 
 
-class Stage:
-    """The part of a session that a user needs to make calls."""
-
-    def __init__(self, settings: Settings, client: Any) -> None:
-        self.settings, self.client = settings, client
-
-
-def capture(settings: Settings) -> list[Captured]:
+def capture(provider: type[Provider], settings: Settings) -> list[Captured]:
     """Return the requests for the first prompts."""
-    user_class = harness.classes[settings.provider]
-    rehearse(user_class, settings)
+    rehearse(provider, settings)
     trap, texts = Trap(), prompts()
-    user: Any = user_class.__new__(user_class)
-    user.session = Stage(settings, user_class.connect(settings, trap))
-    user.on_start()
+    asking = provider(settings, provider.connect(settings, trap))
     for _ in range(COUNT):
-        ask_in_vain(user, next(texts).payload)
+        ask_in_vain(asking, next(texts).payload)
     return [plainly(request) for request in trap.caught]
 
 
-def ask_in_vain(user: Any, payload: str) -> None:
+def ask_in_vain(provider: Provider, payload: str) -> None:
     """Make a call, ignoring the SDK's error about the trap."""
     with exchange():
         try:
-            list(user.answer(payload))
+            list(provider.answer(payload))
         except Exception as error:
             if CAUGHT not in repr(error) + repr(error.__cause__):
                 raise
@@ -69,12 +60,13 @@ def plainly(request: Request) -> Captured:
 
 
 def main() -> None:
-    provider, model, host, answers = sys.argv[1:]
-    key = None if provider == "aws-bedrock" else KEY
+    name, model, host, answers = sys.argv[1:]
+    provider = harness.classes[name].provider
+    key = None if provider.signs else KEY
     settings = Settings(
-        provider=provider, model=model, api="chat", host=host, timeout_s=30.0, api_key=key, stream=answers == "stream"
+        provider=name, model=model, api="chat", host=host, timeout_s=30.0, api_key=key, stream=answers == "stream"
     )
-    sys.stdout.write(json.dumps(capture(settings)))
+    sys.stdout.write(json.dumps(capture(provider, settings)))
 
 
 if __name__ == "__main__":

@@ -124,8 +124,7 @@ class Worker:
     def _import_ahead(self, options: Options) -> None:
         """Pay for the SDK's import before a test waits for it, where the options are already known."""
         try:
-            plan = self._plan(options)
-            client_of(plan, self._classes[plan.settings.provider], self._secrets)
+            client_of(self._plan(options), self._secrets)
         except CannotStart as error:
             _log.debug("the options come from the master: %s", error)
 
@@ -134,12 +133,12 @@ class Worker:
         plan = self._plan({**vars(given), "host": environment.host, "seed": given.run_seed})
         if self._outbox is not None:
             self._outbox.close()
-        self._secrets.add_all(secrets_of(plan.settings))
+        self._secrets.add_all(secrets_of(plan.settings, plan.provider))
         if given.has_host_query and not plan.settings.host_query:
             raise UsageError("the master's -H has a query, which each worker needs in a -H of its own")
         open_files.allow(plan.load["num_users"] or 1)
         preflight.check(plan.settings)
-        client = client_of(plan, self._classes[plan.settings.provider], self._secrets)
+        client = client_of(plan, self._secrets)
         run_id, started_at = given.run_id, self._started_at(given)
         self._outbox = Outbox(run_id, self._name, started_at)
         self._run_id, self._queue = run_id, None

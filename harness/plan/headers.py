@@ -3,9 +3,9 @@ never shown: it may be a secret."""
 
 import os
 import re
-from collections.abc import Mapping
 
 from harness.errors import UsageError
+from providers.base import Provider
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """What a header's name is made of (RFC 9110, 5.6.2)."""
@@ -17,20 +17,6 @@ _LATIN_1_VALUE = re.compile(r"[\t -~\x80-\xff]*")
 _FRAMING = ("content-length", "transfer-encoding")
 """Headers that say where a body ends. With another value a server takes the rest of a body for a further request."""
 
-_OF_OPENAI = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
-_VALUES: Mapping[str, tuple[str, ...]] = {"openai": _OF_OPENAI, "azure-openai": _OF_OPENAI, "deepseek": _OF_OPENAI}
-"""Variables that each provider's SDK sends as they are."""
-
-_LINES = {
-    "openai": "OPENAI_CUSTOM_HEADERS",
-    "azure-openai": "OPENAI_CUSTOM_HEADERS",
-    "deepseek": "OPENAI_CUSTOM_HEADERS",
-    "anthropic": "ANTHROPIC_CUSTOM_HEADERS",
-}
-"""Variables with a header `NAME: VALUE` on each line, which each provider's SDK adds to every request."""
-
-LINE_VARIABLES = tuple(sorted(set(_LINES.values())))
-
 
 def parse(text: str) -> tuple[str, str]:
     """Return name and value of a `--header`. Raises `UsageError`."""
@@ -39,13 +25,12 @@ def parse(text: str) -> tuple[str, str]:
     return name, value
 
 
-def check_variables(provider: str) -> None:
-    """Refuse what a provider's SDK would take from the environment and could not send. Raises `UsageError`."""
-    for variable in _VALUES.get(provider, ()):
-        check_value(variable, os.environ.get(variable, ""))
-    variable = _LINES.get(provider, "")
-    for line in os.environ.get(variable, "").split("\n"):
-        if line.strip():
+def check_variables(provider: type[Provider]) -> None:
+    """Refuse what the provider's SDK would take from the environment and could not send. Raises `UsageError`."""
+    for variable, value in provider.header_values().items():
+        check_value(variable, value or "")
+    for variable in provider.header_variables:
+        for line in filter(str.strip, os.environ.get(variable, "").split("\n")):
             name, _ = _split(f"each line of {variable} must look like NAME: VALUE, in ASCII", line, _ASCII_VALUE)
             _refuse_framing(variable, name)
 

@@ -16,6 +16,7 @@ from harness.plan.rate_options import schedule_of, users_for
 from harness.plan.target import Options, ProviderClasses, settings_of
 from harness.plan.values import LARGEST, count, natural, number, one_of, rate, whole
 from harness.secrets import MASK, Secrets
+from providers.base import Provider
 from providers.settings import Settings
 from summary.gates.gate import Gate
 from summary.gates.slo import Slo
@@ -35,6 +36,7 @@ class MockPlan:
 class Plan:
     """One run, decided.
 
+    packages      the distributions of all providers' SDKs
     calls         exactly so many are measured; `None` for a run without a count
     warmup_calls  so many come before them
     schedule      when calls start, in an open loop; `None` for a closed one
@@ -44,6 +46,8 @@ class Plan:
     """
 
     settings: Settings
+    provider: type[Provider]
+    packages: tuple[str, ...]
     calls: int | None
     warmup_calls: int
     schedule: Schedule | None
@@ -63,7 +67,7 @@ class Plan:
     def secrets(self) -> Secrets:
         """Return what must never be seen of this run."""
         secrets = Secrets()
-        secrets.add_all(secrets_of(self.settings))
+        secrets.add_all(secrets_of(self.settings, self.provider))
         return secrets
 
     @property
@@ -119,6 +123,8 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     users = users_for(schedule, settings.timeout_s) if schedule else None
     return Plan(
         settings=settings,
+        provider=classes[settings.provider].provider,
+        packages=tuple(dict.fromkeys(name for user_class in classes.values() for name in user_class.provider.packages)),
         calls=count("--iterations", options["iterations"]),
         warmup_calls=natural("--warmup", options["warmup"]),
         schedule=schedule,

@@ -18,16 +18,16 @@ Options = Mapping[str, Any]
 
 def settings_of(options: Options, classes: ProviderClasses) -> Settings:
     """Return what every call of the run needs. Raises `UsageError` for the first option that can't be met."""
-    provider = provider_of(options, classes)
+    provider = classes[provider_of(options, classes)].provider
     headers.check_variables(provider)
     mock = bool(options["mock"])
     host = addresses.check(options["host"])
     api = one_of("--api", options["api"], get_args(API))
-    if api not in classes[provider].apis:
-        raise UsageError(f"{provider} has no API {api!r}: it has {', '.join(classes[provider].apis)}")
+    if api not in provider.apis:
+        raise UsageError(f"{provider.name} has no API {api!r}: it has {', '.join(provider.apis)}")
     return Settings(
-        provider=provider,
-        model=_model(options, provider, mock),
+        provider=provider.name,
+        model=_model(options, provider.name, mock),
         api=api,
         host=MOCK_HOST if mock else host,
         host_query="" if mock else addresses.query_for(options["host"], options["host_query"]),
@@ -54,7 +54,7 @@ def check_unshown(options: Options) -> None:
 
 def provider_of(options: Options, classes: ProviderClasses) -> str:
     """Return the provider that the options name, or imply. Raises `UsageError`."""
-    implied = "openai" if options["mock"] or os.environ.get("LLM_ENDPOINT_URL") else ""
+    implied = next(iter(classes)) if options["mock"] or os.environ.get("LLM_ENDPOINT_URL") else ""
     chosen = _provider_of_class(options, classes)
     named = options["provider"] or chosen or implied
     if not named:

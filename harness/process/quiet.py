@@ -1,21 +1,23 @@
 """Which log lines and tables a run doesn't need, and what one of them costs."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
 
-CHATTY = ("httpx2", "httpcore2", "openai", "anthropic", "google_genai", "botocore", "boto3", "urllib3", "google.auth")
-"""SDKs that log a line a call at INFO (6 % of its cost), and whole requests, keys included, at DEBUG."""
+CHATTY = ("httpx2", "httpcore2")
+"""What logs, under several SDKs, a line a call at INFO (6 % of its cost)."""
 
 
 SIGNALLED = tuple(f"worker children: {code}" for code in (INTERRUPTED, TERMINATED, HUNG_UP))
 """Locust calls these codes of its workers bad: they are those of the run."""
 
 
-def calm(options: Any) -> None:
-    """Quieten the SDKs, and Locust's tables, which say less than the summary and are there with `--print-stats`."""
-    for name in CHATTY:
+def calm(options: Any, loggers: Iterable[str]) -> None:
+    """Quieten the SDKs' loggers, and Locust's tables, which say less than the summary and are there with
+    `--print-stats`."""
+    for name in (*CHATTY, *loggers):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger().addFilter(_tells_more_than_a_signal)
     if not options.print_stats:

@@ -21,8 +21,6 @@ from providers.call import Call
 from summary import refused_fields
 from wire.exchange import now
 
-PACKAGES = ("locust", "openai", "anthropic", "boto3", "google-genai", "httpx2", "gevent", "pandas")
-
 START_S, LATENCY_S = COLUMNS.index("start_s"), COLUMNS.index("latency_s")
 STATUS, ERROR = COLUMNS.index("status"), COLUMNS.index("error")
 
@@ -211,6 +209,6 @@ def _facts(run_id: str, began_at: datetime, plan: Plan) -> dict[str, Any]:
         "versions": {
             "python": python_version(),
             "platform": platform(),
-            **{package: version(package) for package in PACKAGES},
+            **{package: version(package) for package in ("locust", *plan.packages, "httpx2", "gevent", "pandas")},
         },
     }

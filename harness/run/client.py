@@ -13,8 +13,8 @@ from harness.secrets import Secrets
 from mock.inprocess import InProcessWire
 from mock.service import Service
 from mock.timing import Pace
+from providers.base import Provider
 from providers.settings import Settings
-from providers.user import LLMUser
 from wire.exchange import Wire
 from wire.extra_body import WithExtraBody
 from wire.extra_headers import WithHeaders
@@ -24,12 +24,11 @@ from wire.network import NetworkWire
 COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 
 
-def client_of(plan: Plan, user_class: type[LLMUser], secrets: Secrets) -> Any:
+def client_of(plan: Plan, secrets: Secrets) -> Any:
     """Return the provider's SDK client for a plan. Raises `UsageError` with what the SDK says against it."""
     try:
-        rehearse(user_class, plan.settings)
-        wire = WithTokensLearnt(wire_of(plan, user_class), secrets)
-        client = user_class.connect(plan.settings, wire)
+        rehearse(plan.provider, plan.settings)
+        client = plan.provider.connect(plan.settings, WithTokensLearnt(wire_of(plan), secrets))
         _spare_the_collector()
         return client
     except Exception as error:
@@ -48,18 +47,18 @@ def _spare_the_collector() -> None:
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
-def wire_of(plan: Plan, user_class: type[LLMUser]) -> Wire:
+def wire_of(plan: Plan) -> Wire:
     """Return the wire for a plan, which adds to each request what the user asks for."""
-    return with_extras(_mock_wire(plan) if plan.settings.mock else NetworkWire(), plan.settings, user_class)
+    return with_extras(_mock_wire(plan) if plan.settings.mock else NetworkWire(), plan.settings, plan.provider)
 
 
-def with_extras(wire: Wire, settings: Settings, user_class: type[LLMUser]) -> Wire:
+def with_extras(wire: Wire, settings: Settings, provider: type[Provider]) -> Wire:
     """Add the user's headers, query and fields, but what must be in a request before its SDK signs it."""
     if settings.headers:
         wire = WithHeaders(wire, settings.headers)
-    if settings.host_query and not user_class.signs:
+    if settings.host_query and not provider.signs:
         wire = WithQuery(wire, settings.host_query)
-    if settings.extra_body and not user_class.signs:
+    if settings.extra_body and not provider.signs:
         wire = WithExtraBody(wire, settings.extra_body)
     return wire
 

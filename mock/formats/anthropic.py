@@ -143,6 +143,7 @@ FORMATS = (
     Format(
         name="anthropic messages",
         path=re.compile("(?:/anthropic)?/v1/messages"),
+        near=re.compile("(?!/model/|.*/projects/)[^:]*(?:/message[^:]*|/complete)"),
         plain=message,
         events=message_events,
         error=error,

@@ -86,6 +86,7 @@ FORMATS = (
     Format(
         name="bedrock converse",
         path=re.compile(MODEL + "/converse"),
+        near=re.compile("/model/.*"),
         plain=converse,
         events=converse_events,
         error=error,

@@ -38,3 +38,5 @@ class Format:
     id_header: str = "x-request-id"
     headers: Callable[[Ask, Utterance], Headers] = no_headers
     """Further headers of a successful answer."""
+    near: re.Pattern[str] | None = None
+    """Unknown paths whose 404 has this format's shape."""

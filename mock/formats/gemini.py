@@ -91,6 +91,7 @@ FORMATS = (
     Format(
         name="gemini generate_content",
         path=re.compile(PREFIX + ":generateContent"),
+        near=re.compile("(?!/model/).*(?::|/projects/).*"),
         plain=content,
         events=events,
         error=error,

@@ -1,0 +1,16 @@
+"""What the tests know of each provider: a file for each, which announces itself as `CASE`."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from tests.cases.case import APICase, ProviderCase
+
+_MODULES = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
+CASES: dict[str, ProviderCase] = {
+    module.CASE.provider.name: module.CASE for module in _MODULES if hasattr(module, "CASE")
+}
+
+
+def case_of(provider: str, api: str) -> APICase:
+    """What the tests know of one API."""
+    return CASES[provider].apis[api]
