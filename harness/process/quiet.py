@@ -1,4 +1,4 @@
-"""Which log lines and tables a run doesn't need, and what one of them costs."""
+"""Silences log lines and tables that a run doesn't need."""
 
 import logging
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
 
 CHATTY = ("httpx2", "httpcore2", "openai", "anthropic", "google_genai", "botocore", "boto3", "urllib3", "google.auth")
-"""SDKs that log a line a call at INFO (6 % of its cost), and whole requests, keys included, at DEBUG."""
+"""SDKs that log a line per call at INFO (6 % of a call's cost) and whole requests, keys included, at DEBUG."""
 
 
 SIGNALLED = tuple(f"worker children: {code}" for code in (INTERRUPTED, TERMINATED, HUNG_UP))
-"""Locust calls these codes of its workers bad: they are those of the run."""
+"""Locust reports these exit codes of its workers as bad; they are the run's own."""
 
 
 def calm(options: Any) -> None:
-    """Quieten the SDKs, and Locust's tables, which say less than the summary and are there with `--print-stats`."""
+    """Silence the SDKs and Locust's tables, which say less than the summary; `--print-stats` brings the tables back."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger().addFilter(_tells_more_than_a_signal)
+    logging.getLogger().addFilter(_says_more_than_a_signal)
     if not options.print_stats:
         options.only_summary = options.only_summary or bool(options.headless)
         logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)
@@ -27,5 +27,5 @@ def calm(options: Any) -> None:
         logging.getLogger("locust.main").addFilter(lambda record: not record.msg.startswith("No run time limit"))
 
 
-def _tells_more_than_a_signal(record: logging.LogRecord) -> bool:
+def _says_more_than_a_signal(record: logging.LogRecord) -> bool:
     return not str(record.msg).endswith(SIGNALLED)
