@@ -73,9 +73,9 @@ def test_a_run_is_whole_if_it_reached_what_was_asked_or_was_asked_to_end(
     ("arguments", "says"),
     [
         (["--tags", "x", "-i", "3"], "--tags x leaves OpenAIUser without a task"),
-        (["-t", "0"], "--run-time must be at least a second, not 0"),
+        (["-t", "0"], "--run-time must be at least 1 second, not 0"),
         (["-t", "9999999999h"], "--run-time must be at most 1,000,000,000 seconds, not 35999999996400"),
-        (["--autostart", "-u", "0", "-i", "3"], "--users must be a whole number from 1"),
+        (["--autostart", "-u", "0", "-i", "3"], "--users must be a positive integer"),
         (["--autostart", "--autoquit", "1"], "--autoquit needs a run that ends"),
     ],
 )
