@@ -217,7 +217,7 @@ def test_rows_are_not_written_behind_what_somebody_else_has_written(tmp_path: Pa
     records.append(cells_of(a_call()))
     with open(records.path, "a") as file:
         file.write("garbage\n")
-    with pytest.raises(OSError, match="somebody else has changed its size"):
+    with pytest.raises(OSError, match="its size was changed"):
         records.append(cells_of(a_call(request=2)))
     assert records.row_count == 1
 
