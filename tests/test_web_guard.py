@@ -191,7 +191,7 @@ BAD_SETTINGS: dict[str, tuple[Any, str]] = {
     "a weight of nothing": ({"weight": 0}, "weight must be a positive integer"),
     "a weight of words": ({"weight": "heavy"}, "weight must be a positive integer"),
     "a negative count": ({"fixed_count": -1}, "fixed count must be 0 or a positive integer"),
-    "a host of its own": ({"host": "http://evil.example"}, "the host is that of the start form"),
+    "a host of its own": ({"host": "http://evil.example"}, "a User class can't set the host"),
 }
 
 
