@@ -1,8 +1,8 @@
-"""What Locust loads: the User classes of the six providers, and the harness around them."""
+"""What Locust loads: the six providers' User classes, and the harness around them."""
 
 from harness.process.signals import end_at_once
 
-end_at_once()  # What is imported from here on takes a second.
+end_at_once()  # the imports below take a second
 
 from locust import events
 

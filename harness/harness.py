@@ -1,4 +1,4 @@
-"""Between Locust's events and a run: what happens when Locust starts, when a test starts and stops, at the end."""
+"""Turns Locust's events into the steps of a run: at startup, at the start and end of each test, and at exit."""
 
 import logging
 import sys
@@ -48,10 +48,10 @@ SETTLE_S = 0.01
 
 
 class Harness:
-    """One process's harness. `plan` is what the next test will do, `run` the one that is on, `latest` that or the
-    one before, `histograms` those of the latest.
+    """One process's harness. `plan` is the next test's, `run` the current run, `latest` the current run or the one
+    before, `histograms` those of the latest run.
 
-    Locust types its environment's runner and options as optional; in its events both are there, hence `Any`.
+    Locust types its environment's runner and options as optional; in its events both are always set, hence `Any`.
     """
 
     def __init__(self, user_classes: Iterable[type[LLMUser]]) -> None:
@@ -75,7 +75,7 @@ class Harness:
     def listen(self, events: Any) -> None:
         """Take part in a Locust process, from its command line to its exit code.
 
-        As the first to listen to `quitting`, which asks its listeners in reverse, the harness has the last word.
+        Locust calls the listeners of `quitting` in reverse, so the harness, registered first, runs last.
         """
         orphan.watch_from_the_fork()
         streams.tell_of_a_lost_log(lambda: self.exit_code.note(INTERNAL))
@@ -95,7 +95,7 @@ class Harness:
         options.add_arguments(parser, offered, (user_class.__name__ for user_class in self.classes.values()))
 
     def begin(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-        """Listen to `init`: check everything that can be checked before the first call, or leave with one line."""
+        """Listen to `init`: check all that can be checked before the first call; exit with one line if it's wrong."""
         self._stdout = streams.take_stdout()
         locust_inside.survive_a_lost_terminal()
         try:
@@ -110,7 +110,7 @@ class Harness:
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         except Exception:
-            _log.exception("an error of our own")
+            _log.exception("internal error")
             sys.exit(INTERNAL)
 
     def _begin(self, environment: Any, runner: Any, web_ui: Any) -> None:
@@ -118,9 +118,9 @@ class Harness:
         self._models_file = Path(given.models_file)
         self._take_secrets(given)
         user_errors.redact(environment, self.secrets)
-        if not isinstance(runner, WorkerRunner):  # A worker's is its master's, which may have told it already.
+        if not isinstance(runner, WorkerRunner):  # a worker's comes from its master, and may have arrived already
             environment.host = given.host
-        if not orphan.is_forked(given):  # What forked it says the same.
+        if not orphan.is_forked(given):  # the process that forked it reports the same
             addresses.check(given.host)
             addresses.check_query(self._secret_options["host_query"].query)
             web.check_names(given)
@@ -168,7 +168,7 @@ class Harness:
         given.num_users, given.spawn_rate = plan.load["num_users"], plan.load["spawn_rate"]
 
     def _begin_attended(self, environment: Any) -> None:
-        """In the web UI the rest is asked for in the form; nothing is sent before a provider is chosen."""
+        """Leave the rest to the web UI's form; nothing is sent before a provider is chosen."""
         given = vars(environment.parsed_options)
         check_unshown({**given, **self._secret_options})
         if given["provider"] or given["user_classes"] or given["mock"]:
@@ -184,7 +184,7 @@ class Harness:
         return KeyHosts(given.host, provider, self._secret_options["api_key"], given.web_allow_host)
 
     def prepare(self, environment: Any, given: Mapping[str, Any]) -> None:
-        """Decide what the next test will do. Raises `CannotStart`; then the test must not start."""
+        """Set the plan and the client for the next test. Raises `CannotStart` if it must not start."""
         self.plan = None
         plan = plan_of({**given, **self._secret_options}, self.classes)
         self.secrets.add_all(keys.secrets_of(plan.settings))
@@ -205,9 +205,9 @@ class Harness:
         self.plan = plan
 
     def _check_form(self, environment: Any, given: Mapping[str, Any]) -> str | None:
-        """Prepare what the web UI's form asks for; return the reason why it can't start, if there is one."""
+        """Prepare the run that the web UI's form describes; return why it can't start, `None` if it can."""
         if self.run is not None or (self._finishing is not None and not self._finishing.ready()):
-            return "the last run's calls are still ending: try again in a moment"
+            return "calls of the last run are still in flight: try again in a moment"
         try:
             self.prepare(environment, given)
         except CannotStart as error:
@@ -215,9 +215,9 @@ class Harness:
         return None
 
     def start_run(self, environment: Any, **_: Any) -> None:
-        """Listen to `test_start`: open the run's files and hand the users their session.
+        """Listen to `test_start`: open the run's files and give the users their session.
 
-        A worker that joins a run may be told to start before Locust's `init`, and even before it has its runner.
+        A worker that joins a run can be told to start before Locust's `init`, and even before it has its runner.
         """
         self._has_begun.wait()
         if self.worker is not None:
@@ -228,7 +228,7 @@ class Harness:
         except CannotStart as error:
             self._refuse_run(environment, str(error), error.exit_code)
         except Exception as error:
-            _log.exception("an error of our own")
+            _log.exception("internal error")
             self._refuse_run(environment, f"the run can't start: {error}", INTERNAL)
 
     def _start_run(self, environment: Any) -> None:
@@ -249,12 +249,12 @@ class Harness:
             LLMUser.session = run.session(self.client, self.secrets)
 
     def begin_schedule(self, **_: Any) -> None:
-        """Listen to `spawning_complete`: an open loop's users are there. It fires again when their number changes."""
+        """Listen to `spawning_complete`: all users have started. It fires again when their number changes."""
         if self.run is not None:
             self.run.begin_schedule()
 
     def stop_calls(self, **_: Any) -> None:
-        """Listen to `test_stopping`: no call begins any more."""
+        """Listen to `test_stopping`: start no more calls."""
         if self.run is not None:
             self.run.stop_calls()
 
@@ -265,14 +265,14 @@ class Harness:
         self._end_run(environment)
 
     def _end_run(self, environment: Any) -> None:
-        """Stop the test, and a headless Locust with it; a moment later, in a greenlet of its own: a user may be asking,
-        and Locust logs an error for each user that it finds half gone."""
+        """Stop the test, and a headless Locust with it, from a new greenlet after `SETTLE_S`: the caller may be a user,
+        and Locust logs an error for each user that is just ending."""
         gevent.spawn_later(SETTLE_S, ending.end_by_itself, environment)
 
     def finish_run(self, environment: Any, **_: Any) -> None:
-        """Listen to `test_stop`, which fires when the last user has stopped, and may fire again.
+        """Listen to `test_stop`, which fires when the last user has stopped, and can fire again.
 
-        Locust kills the greenlets of a runner that quits, and one of them may be here: a run is finished by another.
+        The run is finished in a new greenlet: Locust kills those of a runner that quits, and the caller may be one.
         """
         if self.run is not None:
             self._finishing = gevent.spawn(self._finish, self.run, environment)
@@ -281,7 +281,7 @@ class Harness:
             self._finishing.join()
 
     def _finish(self, run: Run, environment: Any) -> None:
-        """Write the summary, show it and judge it. None of these depends on the others' luck."""
+        """Write the summary, print it and judge it; no step depends on the success of the others."""
         given = environment.parsed_options
         asked = self.exit_code.is_signalled or not given.headless
         summary = self._attempt(lambda: run.finish(asked, self.master.workers_gone if self.master else 0))
@@ -298,7 +298,7 @@ class Harness:
                 self._end_run(environment)
 
     def _attempt(self, step: Callable[[], Result]) -> Result | None:
-        """Take a step of the run's end; one that fails is told and costs the exit code, and the next is taken."""
+        """Run a step of the run's end; if it fails, log the error and note it in the exit code."""
         try:
             return step()
         except CannotStart as error:
@@ -308,7 +308,7 @@ class Harness:
                 return None
             _log.error("can't write the summary to stdout: %s", (error.strerror or str(error)).lower())
         except Exception:
-            _log.exception("an error of our own")
+            _log.exception("internal error")
         self.exit_code.note(INTERNAL)
         return None
 
@@ -327,13 +327,13 @@ class Harness:
             _log.info("%s", as_table(summary))
 
     def end(self, environment: Any, **_: Any) -> None:
-        """Listen to `quitting`: stop a test that is still on, and set the exit code."""
+        """Listen to `quitting`: stop a running test, and set the exit code."""
         ending.stop(environment.runner)
         self.finish_run(environment)
         environment.process_exit_code = self.exit_code.decide(environment)
 
     def _take_secrets(self, given: Any) -> None:
-        """Move the secret options out of Locust's hands: it shows and sends whatever is in its options."""
+        """Take the secrets out of Locust's options, all of which it shows and sends."""
         for name in options.SECRET:
             self._secret_options[name] = getattr(given, name)
             delattr(given, name)

@@ -1,4 +1,4 @@
-"""The exit codes: 0 reachable, 1 not, 2 bad usage, 70 an error of our own; each with one line that says why."""
+"""The exit codes: 0 reachable, 1 not, 2 bad usage, 70 an internal error; each with one line that says why."""
 
 import json
 import resource

@@ -83,11 +83,11 @@ def _model(options: Options, provider: str, mock: bool) -> str:
     model = str(options["model"]) or (known.get(provider, [""])[0] if mock else "")
     if not model:
         raise UsageError(f"no model: give -m with one of {', '.join(known.get(provider, []))}")
-    if not _is_any_endpoints(model):
+    if not _is_described_by_environment(model):
         models.check(known, provider, model)
     return model
 
 
-def _is_any_endpoints(model: str) -> bool:
+def _is_described_by_environment(model: str) -> bool:
     """Return whether the environment describes the endpoint and its model, which models.json can't list."""
     return bool(os.environ.get("LLM_ENDPOINT_URL")) and os.environ.get("LLM_MODEL_NAME") == model

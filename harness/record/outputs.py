@@ -12,7 +12,7 @@ from harness.record.folder import files_of
 
 def check(given: Any) -> None:
     """Raise `UsageError` for outputs that would fail after the run or overwrite each other."""
-    for option, path in _locusts(given):
+    for option, path in _locusts_outputs(given):
         _check_writable(option, path)
     seen: dict[str, str] = {}
     for option, path in _all(given):
@@ -23,7 +23,7 @@ def check(given: Any) -> None:
             raise UsageError(f"{other} and {option} would write the same file: {path}")
 
 
-def _locusts(given: Any) -> Iterator[tuple[str, Path]]:
+def _locusts_outputs(given: Any) -> Iterator[tuple[str, Path]]:
     """Yield the files that Locust writes at its end, without checking first that it can."""
     if given.html_file:
         yield "--html", Path(given.html_file)
@@ -36,7 +36,7 @@ def _all(given: Any) -> Iterator[tuple[str, Path]]:
         yield from (("--csv", path) for path in files_of(given.results_prefix))
     yield from (("--logfile", Path(path)) for path in [given.logfile] if path)
     yield from (("--junit", Path(path)) for path in [given.junit] if path)
-    yield from _locusts(given)
+    yield from _locusts_outputs(given)
 
 
 def _check_writable(option: str, path: Path) -> None:

@@ -25,7 +25,7 @@ COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 
 
 def client_of(plan: Plan, user_class: type[LLMUser], secrets: Secrets) -> Any:
-    """Return the provider's SDK client for a plan. Raises `UsageError` with what the SDK says against it."""
+    """Return the provider's SDK client for a plan. Raises `UsageError` with the SDK's reason if it refuses."""
     try:
         rehearse(user_class, plan.settings)
         wire = WithTokensLearnt(wire_of(plan, user_class), secrets)
@@ -36,25 +36,25 @@ def client_of(plan: Plan, user_class: type[LLMUser], secrets: Secrets) -> Any:
         reason = " ".join(str(error).split())
         raise UsageError(f"{plan.settings.provider}'s SDK refuses the options: {reason}") from error
     finally:
-        # Importing the SDK took a second that gevent's clock has not seen; a timer set now would end that much early.
+        # gevent's clock has not seen the second that importing the SDK took: a timer set now would fire that early.
         gevent.get_hub().loop.update_now()
 
 
 def _spare_the_collector() -> None:
-    """Let the garbage collector pass over all that was made so far, and look at the rest less often: a pause of 20 to
-    30 ms in the middle of a run is one in which nothing is read."""
+    """Make the garbage collector ignore all existing objects and run less often: during its pauses of 20 to 30 ms
+    nothing is read."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
 def wire_of(plan: Plan, user_class: type[LLMUser]) -> Wire:
-    """Return the wire for a plan, which adds to each request what the user asks for."""
+    """Return the wire for a plan, which adds the user's extras to each request."""
     return with_extras(_mock_wire(plan) if plan.settings.mock else NetworkWire(), plan.settings, user_class)
 
 
 def with_extras(wire: Wire, settings: Settings, user_class: type[LLMUser]) -> Wire:
-    """Add the user's headers, query and fields, but what must be in a request before its SDK signs it."""
+    """Add the user's headers, query and body fields, except what an SDK that signs must add before signing."""
     if settings.headers:
         wire = WithHeaders(wire, settings.headers)
     if settings.host_query and not user_class.signs:
