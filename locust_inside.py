@@ -111,7 +111,7 @@ class _Workers(WorkerNodes):
         self._worker_nodes = nodes._worker_nodes
 
     @property
-    def all(self) -> list[WorkerNode]:  # type: ignore[override]  # Locust's is a view, which a new worker breaks
+    def all(self) -> list[WorkerNode]:  # type: ignore[override]  # Locust's is a view, which breaks when a worker joins
         return list(self._worker_nodes.values())
 
 

@@ -102,7 +102,7 @@ def _is_count(value: Any, least: int) -> bool:
 
 
 def _is_on(environment: Any) -> bool:
-    """During a test the form only changes the number of users."""
+    """Return whether a test is running: then the form only changes the number of users."""
     return environment.runner.state in (STATE_RUNNING, STATE_SPAWNING)
 
 
