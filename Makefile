@@ -1,11 +1,11 @@
-# make run    the main job on the embedded mock: make run PROVIDER=anthropic for another of the six
-# make test   the tests
-# make venv   the environment alone, which the others make too
-# make check  ruff and mypy
-# make bench  what a call costs, against the SDKs' own clients and Locust's; bench-full repeats it more often
-# make bench-peers  streams a second beside another load tester, which is installed for it
-# make soak   -i 1000 is 1000 calls, with 0 to 3 workers and 1 to 64 users; a few minutes
-# make interop  against LiteLLM and another's mock server
+# make run          a load test of the built-in mock; PROVIDER=anthropic picks another of the six providers
+# make test         the tests
+# make venv         only the environment, which the other targets need too
+# make check        ruff and mypy
+# make bench        the cost of a call against the SDKs' own clients and Locust's; bench-full repeats it more often
+# make bench-peers  streams per second compared with another load tester, which it installs
+# make soak         checks that -i 1000 makes 1000 calls, with 0 to 3 workers and 1 to 64 users; takes a few minutes
+# make interop      the tests against LiteLLM and a third-party mock server
 PROVIDER ?= openai
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +18,7 @@ run: $(READY)
 
 venv: $(READY)
 
-# Most tests wait for processes and sockets, so they run in groups, side by side.
+# Most tests wait for processes and sockets, so the groups run in parallel.
 test: $(READY)
 	$(MAKE) --jobs=4 --output-sync=target test-workers test-commands test-processes test-inside
 

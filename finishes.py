@@ -1,9 +1,9 @@
-"""Why answers end: which of the providers' reasons are finishes, and which say that the provider failed. Stdlib only.
+"""Why answers end: which finish reasons mean a finished answer, and which mean that the provider failed. Stdlib only.
 
-Providers judge an answer by this table, and the summary counts reasons by it. Reasons are compared without regard to
-case. Gateways pass on the words of the provider behind them, so a reason that an API does not document means what it
-means to the API that does. One that nobody documents is a finish: the provider did say that its answer is complete,
-and the summary names the reason as unknown.
+Providers judge answers by this table, and the summary counts reasons by it. Case is ignored. Gateways pass on the
+reasons of the provider behind them, so a reason that one API does not document means what it means in another that
+does. One that no API documents counts as a finish, because the provider did report that its answer is complete; the
+summary lists it as unknown.
 """
 
 from typing import Literal, NamedTuple
@@ -12,7 +12,7 @@ Meaning = Literal["finish", "failure", "unknown"]
 
 
 class Reasons(NamedTuple):
-    """An API's reasons, separated by spaces: of an answer that was finished, and of one that broke."""
+    """An API's reasons, separated by spaces: for answers that were finished, and for answers that failed."""
 
     finishes: str
     failures: str = ""
@@ -33,8 +33,8 @@ TABLE = {
     "anthropic": Reasons(
         "end_turn max_tokens stop_sequence tool_use pause_turn refusal model_context_window_exceeded compaction"
     ),
-    # https://ai.google.dev/api/generate-content#FinishReason. A malformed call is the model's own doing, and finished;
-    # OTHER leaves the reason open, and does not say that anything broke.
+    # https://ai.google.dev/api/generate-content#FinishReason. A malformed call is the model's doing, so it is finished;
+    # OTHER leaves the reason open, and does not mean that anything failed.
     "gemini": Reasons(
         "STOP MAX_TOKENS SAFETY RECITATION LANGUAGE OTHER BLOCKLIST PROHIBITED_CONTENT SPII MALFORMED_FUNCTION_CALL "
         "MALFORMED_RESPONSE IMAGE_SAFETY IMAGE_PROHIBITED_CONTENT IMAGE_OTHER IMAGE_RECITATION NO_IMAGE "
@@ -54,11 +54,11 @@ TABLE = {
 }
 
 NO_REASON = frozenset({"finish_reason_unspecified", "null", "none"})
-"""What a protocol writes where no reason was set, or a server that writes null as a text: no finish at all."""
+"""What a protocol sends when no reason was set, or a server that sends null as a string: not a finish."""
 
 
 def meaning(api: str, reason: str) -> Meaning:
-    """Return what a reason means when this API, a key of the table, gives it."""
+    """Return what a reason means in an answer of this API, a key of `TABLE`."""
     word = reason.lower()
     for listed in (_WORDS[api], *_WORDS.values()):
         if word in listed.finishes:
@@ -69,7 +69,7 @@ def meaning(api: str, reason: str) -> Meaning:
 
 
 def is_known(reason: str) -> bool:
-    """Tell whether any API documents a reason."""
+    """Return whether any API documents a reason."""
     word = reason.lower()
     return any(word in listed.finishes or word in listed.failures for listed in _WORDS.values())
 

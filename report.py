@@ -1,4 +1,4 @@
-"""The summary of a finished (or killed) run, offline: python report.py [PATH] [-o table|json|csv] [--out FILE]
+"""Summarise a finished (or killed) run offline: python report.py [PATH] [-o table|json|csv] [--out FILE]
 [--slo CONDITIONS] [--fail-if CONDITION …]."""
 
 import argparse
@@ -14,7 +14,9 @@ from typing import Any
 
 from summary.cells import printable
 from summary.figures import summarise
+from summary.gates import gate, slo
 from summary.gates.language import BadCondition
+from summary.gates.verdict import breaches
 from summary.render.render import RENDERERS
 from summary.rows import locust_stats, rows
 from summary.rows.losses import losses
@@ -28,8 +30,8 @@ REQUESTS, RUN, SUMMARY, STATS = "_requests.csv", "_run.json", "_summary.json", "
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the summary of a run; 0, 3 if it is not what --fail-if allows, or 2 with one line on stderr if there is
-    none to make."""
+    """Print the summary of a run. Return 0, 3 if a --fail-if condition is true, or 2, with one line on stderr, if there
+    is no summary to print."""
     options = _parser().parse_args(arguments)
     place = options.path
     try:
@@ -42,18 +44,18 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(f"{error.filename or options.out or 'stdout'}: {(error.strerror or str(error)).lower()}")
     except ODD as error:
         reason = f"{type(error).__name__}: {error}"
-        return _refuse(f"{place}: {SUMMARY} or {RUN} is damaged, or of another version ({reason})")
-    return BREACHED if options.fail_if and _tell_breaches(summary) else 0
+        return _refuse(f"{place}: {SUMMARY} or {RUN} is damaged, or was written by another version ({reason})")
+    return BREACHED if options.fail_if and _report_breaches(summary) else 0
 
 
 ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What a JSON file leads to whose names or values are not those that a run writes."""
+"""What a JSON file can raise whose names or values are not those that a run writes."""
 
 
 def summary_of(path: Path, **conditions: Any) -> Summary:
-    """Return the summary of a run's folder, prefix, `_requests.csv`, or of any Locust project's `_stats.csv`.
+    """Return the summary of a run's folder, prefix or `_requests.csv`, or of any Locust project's `_stats.csv`.
 
-    conditions  `slo` and `fail_if`, where they are to replace the run's own
+    conditions  `slo` and `fail_if`, to replace the run's own
     """
     file = find(path)
     if not file.name.endswith(REQUESTS):
@@ -64,15 +66,17 @@ def summary_of(path: Path, **conditions: Any) -> Summary:
     written = read_json(file.with_name(prefix + SUMMARY))
     run = read_json(file.with_name(prefix + RUN))
     run["options"] = {**(run.get("options") or {}), **{name: value for name, value in conditions.items() if value}}
+    level = slo.parse(run["options"]["slo"]) if run["options"].get("slo") else None
+    gates = [gate.parse(text) for text in run["options"].get("fail_if") or ()]
     table, damage = rows.read_with_damage(file)
     observed = {name: written.get(name) for name in OBSERVED}
     observed["rows"] = losses(table, damage, run, observed, written)
-    summary = summarise(table, run, observed)
+    summary = summarise(table, run, observed, level, gates)
     return summary if written else {**summary, "cut_off": True}
 
 
 def newest() -> str:
-    """Return where the newest run is: in a folder of its own, or wherever its --csv put it."""
+    """Return where the newest run is: in its own folder, or where its --csv put it."""
     pointer = read_json(RESULTS / NEWEST)
     prefix, run_id = str(pointer.get("prefix", "")), str(pointer.get("run_id", ""))
     is_elsewhere = bool(prefix) and Path(prefix + REQUESTS).is_file()
@@ -80,20 +84,21 @@ def newest() -> str:
 
 
 def find(path: Path) -> Path:
-    """Return the file that a path means: itself, or the one of that prefix or folder. Rows come before statistics."""
+    """Return the file that a path means: itself, or the one with that prefix or in that folder. Rows come before
+    statistics."""
     if path.is_file():
         return path
     for ending in (REQUESTS, STATS):
         found = sorted(path.glob(f"*{ending}")) if path.is_dir() else [path.with_name(path.name + ending)]
         if len(found) > 1:
-            raise UnreadableRows(f"{path}: holds several runs, name one: {', '.join(file.name for file in found)}")
+            raise UnreadableRows(f"{path}: contains several runs: name one of {', '.join(file.name for file in found)}")
         if found and found[0].is_file():
             return found[0]
-    raise UnreadableRows(f"{path}: no run there (looked for *{REQUESTS} and *{STATS})")
+    raise UnreadableRows(f"{path}: no run found (looked for *{REQUESTS} and *{STATS})")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return what a JSON file of the run's says; {} if the file is not there."""
+    """Return the content of one of the run's JSON files; {} if the file does not exist."""
     if not path.exists():
         return {}
     if not path.is_file():
@@ -103,20 +108,20 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UnreadableRows(f"{path}: not JSON ({error})") from error
     if not isinstance(content, dict):
-        raise UnreadableRows(f"{path}: not what a run writes")
+        raise UnreadableRows(f"{path}: not a JSON object")
     return content
 
 
 def _finite(text: str) -> float:
-    """Return a number of a JSON file; no run writes NaN or an infinite one, and neither may the summary."""
+    """Return a number in a JSON file. No run writes NaN or infinity, and the summary must not contain them either."""
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text} is no number of JSON's")
+        raise ValueError(f"{text} is not a finite number")
     return number
 
 
 def _write(text: str, out: str | None) -> None:
-    """Write to a file or to stdout, whatever characters it has."""
+    """Write to a file or to stdout, escaping characters that can't be encoded."""
     if out:
         Path(out).write_text(text, encoding="utf-8", errors="backslashreplace")
         return
@@ -130,20 +135,20 @@ def _write(text: str, out: str | None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__)
-    parser.add_argument("path", nargs="?", help="a run's folder or prefix, or a CSV file; the newest run's")
+    parser.add_argument("path", nargs="?", help="a run's folder or prefix, or a CSV file (the newest run)")
     parser.add_argument("-o", "--output-format", choices=tuple(RENDERERS), default="table")
-    parser.add_argument("--slo", help='judge the calls by this level instead: "ttft<0.5 latency<3"')
+    parser.add_argument("--slo", help='judge the calls by these limits instead: "ttft<0.5 latency<3"')
     parser.add_argument("--fail-if", action="append", metavar="CONDITION", help="exit code 3 if it is true; repeatable")
-    parser.add_argument("--out", metavar="FILE", help="write there instead of to stdout")
+    parser.add_argument("--out", metavar="FILE", help="write to FILE instead of stdout")
     return parser
 
 
-def _tell_breaches(summary: Summary) -> int:
-    """Write a line a breach, and return how many there are."""
-    breaches = [gate for gate in summary["gates"] if gate["breached"]]
-    for gate in breaches:
-        _say(f"breach: {gate['gate']}: {gate['reason']}")
-    return len(breaches)
+def _report_breaches(summary: Summary) -> int:
+    """Write a line per breach to stderr, and return how many there are."""
+    lines = breaches(summary)
+    for line in lines:
+        _say(line)
+    return len(lines)
 
 
 def _refuse(reason: str) -> int:
@@ -152,7 +157,7 @@ def _refuse(reason: str) -> int:
 
 
 def _say(line: str) -> None:
-    """Write a line to stderr. The exit code says the same: a stderr that takes nothing must not change it."""
+    """Write a line to stderr. If that fails, ignore it: the exit code must stay the same."""
     with contextlib.suppress(AttributeError, OSError):
         sys.stderr.write(printable(line) + "\n")
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Seed files: a prompt and the sentences to ask it with, turned into an endless sequence of prompts. Stdlib only."""
+"""Seed files: a prompt and sentences to combine it with, turned into an endless sequence of prompts. Stdlib only."""
 
 import logging
 import random
@@ -15,12 +15,12 @@ _log = logging.getLogger(__name__)
 
 
 class SeedError(Exception):
-    """A seed file, or the folder of them, can't be used. The text names the file and the line."""
+    """A seed file or folder can't be used. The message names the file and line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One text to ask with. `prompt_id` is `file#number`, the sentence's number counted from 1."""
+    """One prompt. `prompt_id` is `file#number`, where `number` is the sentence's, counted from 1."""
 
     prompt_id: str
     payload: str
@@ -28,18 +28,18 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class SeedFile:
-    """The prompts of one file: its prompt, an empty line, one of its sentences."""
+    """The prompts of one file, each the file's prompt, an empty line, and one of its sentences."""
 
     name: str
     prompts: tuple[Prompt, ...]
 
 
 class Prompts:
-    """An endless sequence of prompts with a random generator of its own: the same seed, the same sequence.
+    """An endless sequence of prompts; the same seed gives the same sequence.
 
-    `single-file` draws one file for the run and then a sentence a call; `all-files` draws a file each call.
-    Sequences of the same seed and different `stream` (one a worker) share the file, not the sentences.
-    With `cache_bust` each payload ends in a line of its own, so that no cache has an answer to it.
+    `single-file` draws one file for the run and then a sentence per call; `all-files` draws the file per call, too.
+    Sequences with the same seed and another `stream` (one per worker) use the same file but draw other sentences.
+    With `cache_bust`, each payload ends in a unique line, so that no cache has an answer to it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Prompts:
 
 
 def read_folder(folder: Path) -> list[SeedFile]:
-    """Return the seed files (`*.txt`) of a folder, by name. Raises `SeedError`."""
+    """Return the seed files (`*.txt`) of a folder, sorted by name. Raises `SeedError`."""
     if not folder.is_dir():
         raise SeedError(f"{folder}: no such folder")
     files = [read_file(path) for path in sorted(folder.glob("*.txt"))]

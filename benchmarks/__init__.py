@@ -1,1 +1,1 @@
-"""What a call costs, how true its figures are, what the mock server serves: measured by `make bench`."""
+"""What a call costs, how accurate its figures are, how fast the mock server is: measured by `make bench`."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: every part, or one; on the terminal, and with --write in RESULTS.md."""
+"""`python -m benchmarks`: runs all parts, or one, and prints the results; --write also writes them to RESULTS.md."""
 
 import argparse
 import sys
@@ -25,9 +25,9 @@ PARTS: dict[str, Callable[[Plan], Table]] = {
     "stall": stall.measure,
 }
 REMARKS = "## What was not reached, and why"
-"""Heads what is written by hand, which a new page keeps."""
+"""The heading of the hand-written part, which a new page keeps."""
 
-LEGEND = "Each figure is the median of its repeats (smallest to largest). ✓ the aim was reached, ✗ it was not."
+LEGEND = "Each figure is the median of its repeats (smallest to largest). ✓ aim reached, ✗ aim missed."
 
 
 def main() -> int:
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def _measure(part: str, plan: Plan) -> Table | None:
-    """Measure a part and show it; `None` if it failed, which costs the others nothing."""
+    """Measure a part and print it; `None` if it failed, which does not stop the others."""
     sys.stderr.write(f"measuring: {part} …\n")
     try:
         table = PARTS[part](plan)
@@ -66,10 +66,10 @@ def _remarks() -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=LEGEND)
-    parser.add_argument("--only", choices=PARTS, help="one part")
+    parser.add_argument("--only", choices=PARTS, help="run one part")
     parser.add_argument("--full", action="store_true", help="more repeats, more providers")
-    parser.add_argument("--repeats", type=int, help="how often (3; 10 with --full)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="how long a round lasts (%(default)s)")
+    parser.add_argument("--repeats", type=int, help="number of repeats (3; 10 with --full)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a round (%(default)s)")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} and the pictures")
     return parser.parse_args()
 

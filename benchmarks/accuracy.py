@@ -1,4 +1,4 @@
-"""How true the figures are: a server that streams on an exact schedule, and what its clients make of it."""
+"""How accurate the figures are: a server streams on an exact schedule, and its clients measure it."""
 
 import csv
 from pathlib import Path
@@ -20,17 +20,17 @@ FULL = ("openai", "anthropic", "vertex-ai", "aws-bedrock")
 
 OURS = "ours"
 AIMS = [Aim(5, at_most=True), Aim(60, at_most=True), Aim(0.005 * LATENCY_S * 1000, at_most=True), None]
-"""For the errors in their order; the last has none."""
+"""Aims for the errors, in the same order; the last has none."""
 NO_AIMS: list[Aim | None] = [None] * len(AIMS)
 
 Errors = tuple[float, float, float, float]
 
 
 def measure(plan: Plan) -> Table:
-    """Run both ways, one after the other."""
+    """Run ours and the SDK's default in turn."""
     table = Table(
-        "How true the figures are",
-        f"Error in ms against a server with a TTFT of {1000 * TTFT_S:g} ms and a latency of {1000 * LATENCY_S:g} ms; "
+        "How accurate the figures are",
+        f"Errors in ms against a server with a TTFT of {1000 * TTFT_S:g} ms and a latency of {1000 * LATENCY_S:g} ms; "
         f"{USERS} users started over {SPAWN_S} s, one core.",
         ("provider", "way", "TTFT, median", "aim", "TTFT, p99", "aim", "latency, median", "aim", "latency, p99"),
     )
@@ -55,7 +55,7 @@ def _cells(spreads: list[Spread], aims: list[Aim | None]) -> list[str]:
 
 
 def _errors_ms(arguments: list[str]) -> Errors:
-    """Run one way and return the errors of TTFT and latency, the median's and the 99th percentile's of each."""
+    """Run a client and return the errors of TTFT and of latency, each at the median and the 99th percentile."""
     with client([*arguments, *LOAD]) as (process, folder):
         pin(process, CLIENT_CORE)
         process.communicate()

@@ -1,4 +1,4 @@
-"""What a call costs: our way against the same SDK with its own client and parsing, both under Locust."""
+"""What a call costs: ours against the same SDK with its own client and parsing, both under Locust."""
 
 from benchmarks.contenders import PROVIDERS, Case, ours, sdk_default, sdk_own_clients
 from benchmarks.duel import USERS, duel
@@ -15,17 +15,17 @@ CHEAPER = {
 COLUMNS = (
     "provider", "answers", "ours, ms", "SDK's default, ms", "times cheaper", "aim", "ours, calls/s", "busy",
 )  # fmt: skip
-COLUMNS_OF_FULL = ("than a client a user",)
+COLUMNS_OF_FULL = ("than one client per user",)
 NOTE = (
-    f"CPU time of the client's process a call, {USERS} users, one core; 64 tokens at no delay; ratios are of pairs of "
-    "neighbouring rounds. The SDK's default is one client shared by all users. `busy` is the share of a core that ours "
-    "used: well below 100 %, it waited for the server."
+    f"CPU time of the client process per call; {USERS} users, one core, 64 tokens without delay. Ratios are of pairs "
+    "of adjacent rounds. The SDK's default is one client shared by all users. `busy` is the share of a core that ours "
+    "used: well below 100 %, it was waiting for the server."
 )
 CASES = [Case(provider, stream) for stream in (False, True) for provider in PROVIDERS]
 
 
 def measure(plan: Plan) -> Table:
-    """Hold rounds of both ways, in pairs; the full plan adds the SDK's default with a client for each user."""
+    """Run rounds of both in pairs; the full plan adds the SDK's default with one client per user."""
     ways = (ours, sdk_default, sdk_own_clients) if plan.full else (ours, sdk_default)
     table = Table("What a call costs", NOTE, COLUMNS + COLUMNS_OF_FULL if plan.full else COLUMNS)
     with serving("--latency", "0") as server:
@@ -51,7 +51,7 @@ def _row(case: Case, our_rounds: list[Round], *their_rounds: list[Round]) -> lis
 
 
 def _cheaper(our_rounds: list[Round], their_rounds: list[Round]) -> Spread:
-    """Return how many times ours goes into theirs, round by round."""
+    """Return the ratio of their cost to ours, round by round."""
     pairs = zip(our_rounds, their_rounds, strict=True)
     return spread(their.cpu_ms_per_call / our.cpu_ms_per_call for our, their in pairs)
 

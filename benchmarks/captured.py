@@ -1,4 +1,4 @@
-"""The requests that our own way sends, captured in a process of their own: this side imports no SDK."""
+"""The requests that this project sends, captured in a separate process, so that this one imports no SDK."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from benchmarks.processes import ENVIRONMENT, PROJECT, BenchmarkFailed
 
 
 class Captured(TypedDict):
-    """A request, but for the headers that any client sets itself."""
+    """A request, without the headers that any client sets itself."""
 
     target: str
     headers: dict[str, str]
@@ -18,12 +18,12 @@ class Captured(TypedDict):
 
 
 def captured(case: Case, host: str) -> list[Captured]:
-    """Return the requests of the first prompts."""
+    """Return the requests for the first prompts."""
     command = ["benchmarks.clients.capture", case.provider, MODELS[case.provider], host, case.answers]
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=PROJECT, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise BenchmarkFailed(f"no request was captured: {done.stderr[-2000:]}")
+        raise BenchmarkFailed(f"no requests were captured: {done.stderr[-2000:]}")
     requests: list[Captured] = json.loads(done.stdout)
     return requests

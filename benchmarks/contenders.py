@@ -1,4 +1,4 @@
-"""The ways of making the same calls that are held against each other: each the arguments of a Locust. Stdlib only."""
+"""The clients that are compared, each as the arguments with which Locust makes the same calls. Stdlib only."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ KEY = "bench-key-123"
 
 @dataclass(frozen=True)
 class Case:
-    """What is called."""
+    """What is called: a provider, plain or streaming."""
 
     provider: str
     stream: bool
@@ -27,25 +27,25 @@ class Case:
 
 
 def ours(case: Case, host: str, beside: str = "") -> list[str]:
-    """The project as it is, harness and all. `beside`: another Locust file that is loaded with it."""
+    """Return the arguments for this project as it is, harness and all; `beside` is another Locust file to load."""
     files = ["--models-file", str(MODELS_FILE), "--data-dir", str(DATA), "--seed", str(SEED)]
-    # With a key, Bedrock would not sign; the SDK's default path does.
+    # With an API key, Bedrock requests would not be signed; the SDK's default path signs them.
     key = [] if case.provider == "aws-bedrock" else ["-k", KEY]
     return [*_files(str(PROJECT / "locustfile.py"), beside), *files, *key, *_target(case, host)]
 
 
 def sdk_default(case: Case, host: str, beside: str = "") -> list[str]:
-    """The same SDK by its default path, one client for all users: so do we, and so the SDKs' documentation advises."""
+    """Return those for the same SDK's default path, with one client for all users, as here and as the SDKs advise."""
     return [*_files(str(CLIENTS / "sdk_default.py"), beside), *_target(case, host)]
 
 
 def sdk_own_clients(case: Case, host: str, beside: str = "") -> list[str]:
-    """The same, a client for each user: httpx2 looks at every idle connection of a client at each of its calls."""
+    """Return those for one client per user instead: httpx2 checks every idle connection of a client at each call."""
     return [*sdk_default(case, host, beside), "--own-clients"]
 
 
 def fast_http(case: Case, host: str, beside: str = "") -> list[str]:
-    """The same bytes without an SDK."""
+    """Return those for sending the same bytes without an SDK."""
     return [*_files(str(CLIENTS / "fast_http.py"), beside), *_target(case, host)]
 
 

@@ -1,4 +1,4 @@
-"""Rounds of several clients in turn, on one core, against one server: close in time, so that their ratio is fair."""
+"""Rounds of several clients in turn, on one core, against one server, close together in time for a fair ratio."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ Contender = Callable[[Case, str, str], list[str]]
 
 
 def duel(contenders: Sequence[Contender], case: Case, host: str, repeats: int, duration_s: float) -> list[list[Round]]:
-    """Return the rounds of each contender; those of the same index were held next to each other."""
+    """Return the rounds of each contender; rounds with the same index ran one right after the other."""
     with ExitStack() as stack:
         arguments = [[*contender(case, host, "meter.py"), *METERED] for contender in contenders]
         clients = [Metered(*stack.enter_context(client(one))) for one in arguments]
@@ -30,13 +30,13 @@ def duel(contenders: Sequence[Contender], case: Case, host: str, repeats: int, d
 
 
 class Metered:
-    """A client with `clients.meter` beside it."""
+    """A client that runs with `clients.meter`."""
 
     def __init__(self, process: Process, folder: Path) -> None:
         self._process, self._folder = process, folder
 
     def get_ready(self) -> None:
-        """Wait until every user has made a call; until here clients start side by side, on any core."""
+        """Wait until every user has made a call, then pin the client; until then, clients start up on any core."""
         if self._line() != READY:
             raise BenchmarkFailed(f"a client did not start: {complaint(self._folder)}")
         pin(self._process, CLIENT_CORE)

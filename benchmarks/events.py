@@ -1,4 +1,4 @@
-"""What reading an event costs, and that a large one costs no more a byte than a small one, however it is cut."""
+"""What reading an event costs, and that large events cost no more per byte than small ones, however they are cut."""
 
 import time
 from base64 import b64encode
@@ -18,7 +18,7 @@ from providers.call import Answer
 
 SMALL_BYTES, LARGE_BYTES = 1_000_000, 8_000_000
 PIECE_BYTES = 1400
-"""What a packet holds."""
+"""The payload of a packet."""
 
 EVENTS = 2000
 EVENT_US, LARGE_S, RATIO = Aim(15, at_most=True), Aim(1, at_most=True), Aim(2, at_most=True)
@@ -26,7 +26,7 @@ EVENT_US, LARGE_S, RATIO = Aim(15, at_most=True), Aim(1, at_most=True), Aim(2, a
 
 
 class Format(NamedTuple):
-    """A stream API: how it writes an event of this text, and how we read the pieces of a stream."""
+    """A stream format: how an event with a text is written, and how the pieces of a stream are read."""
 
     write: Callable[[str], bytes]
     read: Callable[[Iterable[bytes]], Answer]
@@ -36,9 +36,9 @@ def measure(plan: Plan) -> Table:
     """Read many small events, and one large event in packets."""
     table = Table(
         "Reading events",
-        "CPU time in this process. Small: a token each, a read each. Large: one event of 8 MB in reads of "
-        f"{PIECE_BYTES} bytes; times a byte: its cost a byte against that of one of 1 MB.",
-        ("format", "small, µs", "aim", "large, s", "aim", "times a byte", "aim"),
+        "CPU time in this process. Small: one token per event, one event per read. Large: one event of 8 MB in reads "
+        f"of {PIECE_BYTES} bytes. Ratio: its cost per byte compared with an event of 1 MB.",
+        ("format", "small, µs", "aim", "large, s", "aim", "ratio per byte", "aim"),
     )
     for name, form in FORMATS.items():
         small_us = spread(1e6 * _cost_s(form, [form.write("token")] * EVENTS) / EVENTS for _ in range(plan.repeats))

@@ -1,4 +1,4 @@
-"""What repeats say together, and whether it is enough."""
+"""The spread of repeated measurements, and aims to judge it by."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of repeats, and their smallest and largest."""
+    """The median, smallest and largest of several repeats."""
 
     middle: float
     low: float
@@ -25,7 +25,7 @@ def spread(values: Iterable[float]) -> Spread:
 
 @dataclass(frozen=True)
 class Aim:
-    """A limit that the median is held against: at least so much, or at most."""
+    """A lower limit for the median, or with `at_most` an upper limit for its absolute value."""
 
     limit: float
     at_most: bool = False

@@ -1,4 +1,4 @@
-"""How far our way is from Locust's own floor: FastHttpUser sending the same bytes to the same server."""
+"""How close this project comes to Locust's cheapest client: FastHttpUser sending the same bytes to the same server."""
 
 from benchmarks.contenders import Case, fast_http, ours
 from benchmarks.duel import duel
@@ -14,11 +14,11 @@ FULL = ("openai", "anthropic", "vertex-ai", "aws-bedrock")
 
 
 def measure(plan: Plan) -> Table:
-    """Hold rounds of both, in pairs."""
+    """Run rounds of both in pairs."""
     table = Table(
         "Against Locust's floor",
-        "Calls a second on one core, as a share of what FastHttpUser does with the same bytes; by CPU time, too, which "
-        "the server can't limit.",
+        "Calls per second on one core, as a share of FastHttpUser's with the same bytes; also by CPU time, which the "
+        "server can't limit.",
         ("provider", "answers", "ours, calls/s", "FastHttpUser, calls/s", "share", "share by CPU", "aim"),
     )
     with serving("--latency", "0") as server:

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine and versions the figures were measured with."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ PACKAGES = (
 
 
 def facts() -> dict[str, str]:
-    """Return them as they are now."""
+    """Return the current facts by name."""
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "CPU": f"{_cpu_model()}, {len(os.sched_getaffinity(0))} cores",

@@ -1,4 +1,4 @@
-"""What report.py takes for a million calls, and what the end of such a run does: both read the same rows."""
+"""What a million calls cost report.py and the end of a run: both read the same rows."""
 
 import csv
 import json
@@ -42,12 +42,12 @@ WAYS = {"report.py": REPORT, "a run's end, with Locust and an SDK loaded": [sys.
 
 
 def measure(plan: Plan) -> Table:
-    """Write the rows once, and read them in a process of its own for each repeat."""
+    """Write the rows once, and read them in a new process for each repeat."""
     table = Table(
         "A million rows",
-        f"{CALLS:,} rows of streams in an open loop, 1 in 20 failed, {PROMPTS} prompts of 300 bytes: from the start of "
-        "the process to its end, imports included, and its largest resident memory. One core; on a busy machine it "
-        "waits for it.",
+        f"{CALLS:,} rows of open-loop streams, 1 in 20 of them failed, {PROMPTS} prompts of 300 bytes. Seconds from "
+        "the start of the process to its end, imports included; peak resident memory. Uses one core; on a busy machine "
+        "the seconds include waiting for it.",
         ("way", "MB of rows", "seconds", "aim", "CPU seconds", "MB", "aim"),
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +61,7 @@ def measure(plan: Plan) -> Table:
 
 
 def _run(command: list[str], folder: str) -> tuple[float, float, float]:
-    """Return the seconds, those on a core, and the megabytes that a command took."""
+    """Return the seconds, CPU seconds and megabytes that a command took."""
     began_s = time.monotonic()
     with subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

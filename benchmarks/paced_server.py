@@ -1,6 +1,6 @@
-"""`python -m benchmarks.paced_server`: streams on an exact schedule, and the truth about each of its own writes.
+"""`python -m benchmarks.paced_server`: streams on an exact schedule, and records when each write really happened.
 
-Leaner than the mock, whose answers it sends: some 8 us a write, so that it can keep 36,000 a second on one core.
+It sends the mock's answers but is leaner: about 8 µs per write, so that one core sustains 36,000 writes per second.
 """
 
 import argparse
@@ -25,12 +25,12 @@ RECEIVE_BYTES = 65536
 BACKLOG = 4096
 
 Writes = list[tuple[float, bytes]]
-"""What is sent, and when it is due: in seconds after the request."""
+"""What is sent, and when it is due, in seconds after the request."""
 Due = tuple[float, int, "Peer"]
 
 
 class Answers:
-    """The streams of all requests for one target: prepared once, since no request waits for them then."""
+    """The answer to each target, prepared once so that later requests don't wait for it."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -42,7 +42,7 @@ class Answers:
         return self._prepared[request.target]
 
     def _writes(self, request: Request) -> Iterator[tuple[float, bytes]]:
-        """Yield what is due at a time as one piece; the head goes with the first."""
+        """Yield all that is due at the same time as one piece; the first includes the head."""
         answer = self._service.answer(request)
         head, end_s = head_bytes(answer, chunked=True, keep_alive=True), answer.parts[-1].at_s
         for at_s, parts in groupby(answer.parts, lambda part: part.at_s):
@@ -51,7 +51,7 @@ class Answers:
 
 
 class Truth:
-    """What really happened, by this process's clock: of each stream its time to the first write, and the gaps."""
+    """What really happened, by this process's clock: each stream's time to the first write, and the gaps after it."""
 
     def __init__(self) -> None:
         self.ttft_s: list[float] = []
@@ -67,7 +67,7 @@ class Truth:
 
 
 class Peer:
-    """A client's connection: a request is read whole, then its stream is written."""
+    """A client's connection: reads a whole request, then writes its stream."""
 
     def __init__(self, sock: socket.socket, answers: Answers, truth: Truth, schedule: Callable[[float, "Peer"], None]):
         self.socket, self._answers, self._truth, self._schedule = sock, answers, truth, schedule
@@ -77,7 +77,7 @@ class Peer:
         self._written_at: list[float] = []
 
     def receive(self) -> bool:
-        """Read what is there; False once the client has gone."""
+        """Read what has arrived; return False once the client has gone."""
         try:
             data = self.socket.recv(RECEIVE_BYTES)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -90,7 +90,7 @@ class Peer:
         return bool(data)
 
     def write(self) -> None:
-        """Send what is due, and note when."""
+        """Send the next write, and note when."""
         _, data = self._writes[len(self._written_at)]
         try:
             self.socket.sendall(data)
@@ -127,7 +127,7 @@ class Peer:
 
 
 class Server:
-    """One thread, one epoll: reads what comes and writes what is due."""
+    """One thread with one epoll, which reads what arrives and writes what is due."""
 
     def __init__(self, listening: socket.socket, tls: ssl.SSLContext | None, answers: Answers) -> None:
         self._listening, self._tls, self._answers = listening, tls, answers

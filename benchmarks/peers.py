@@ -1,4 +1,4 @@
-"""`make bench-peers`: streams a second beside another load tester, on one core, against one server, in turns."""
+"""`make bench-peers`: streams per second of this and another load tester, in turns on one core, against one server."""
 
 import json
 import subprocess
@@ -33,8 +33,8 @@ def main() -> int:
 
 def _table(pairs: list[tuple[float, float]]) -> Table:
     table = Table(
-        "Beside another load tester",
-        f"openai chat streams of 64 tokens at no delay, {USERS} in flight, {CALLS} in all, one core for each client.",
+        "Compared with another load tester",
+        f"openai chat streams of 64 tokens without delay, {USERS} in flight, {CALLS} in all, one core per client.",
         ("tool", "streams/s", "times", "aim"),
     )
     our_rates, their_rates = (spread(rates) for rates in zip(*pairs, strict=True))
@@ -45,7 +45,7 @@ def _table(pairs: list[tuple[float, float]]) -> Table:
 
 
 def _install() -> None:
-    """Make the peer's environment, unless it is there; it is none of the project's own."""
+    """Create the peer's own virtual environment, unless it exists."""
     receipt = PLACE / "installed"
     if receipt.exists():
         return
@@ -61,7 +61,7 @@ def _ours(url: str) -> float:
         pin(process, CLIENT_CORE)
         said, _ = process.communicate()
         if not said:
-            raise BenchmarkFailed(f"a client gave no summary: {complaint(folder)}")
+            raise BenchmarkFailed(f"a client printed no summary: {complaint(folder)}")
     summary = json.loads(said)
     return _rate(summary["success_count"], summary["throughput_rps"])
 
@@ -82,7 +82,7 @@ def _evalscope(url: str) -> float:
 
 
 def _rate(successes: int, rate: float) -> float:
-    """Return a rate in which every call counts."""
+    """Return the rate. Raises `BenchmarkFailed` unless every call succeeded."""
     if successes != CALLS:
         raise BenchmarkFailed(f"only {successes} of {CALLS} calls succeeded")
     return rate

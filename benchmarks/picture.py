@@ -1,4 +1,4 @@
-"""Latencies over time as an SVG picture: a panel a run, a dot a call."""
+"""Latencies over time as an SVG picture: one panel per run, one dot per call."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Panel:
-    """Calls as (when it began, how long it took), both in seconds."""
+    """One run's calls, as pairs of start time and latency, both in seconds."""
 
     title: str
     calls: Sequence[tuple[float, float]]
 
 
 def drawn(panels: Sequence[Panel]) -> str:
-    """Return the picture: all panels have the same axes, in seconds."""
+    """Return the picture. All panels have the same axes, in seconds."""
     first_s = min(at_s for panel in panels for at_s, _ in panel.calls)
     last_s = max(at_s for panel in panels for at_s, _ in panel.calls)
     height = len(panels) * (PANEL_HEIGHT + TITLE_HEIGHT) + MARGIN

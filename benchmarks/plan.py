@@ -1,12 +1,12 @@
-"""How much is measured."""
+"""How much to measure."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`repeats` of rounds that last `round_s` each; `full` takes all providers where one speaks for them otherwise;
-    `write`: the pictures are drawn anew."""
+    """`repeats` rounds of `round_s` each; `full` measures all providers where otherwise one represents them; `write`
+    redraws the pictures."""
 
     repeats: int
     round_s: float

@@ -1,4 +1,4 @@
-"""The processes of a measurement, each on a core of its own: the mock server on the first, a client on the last."""
+"""The processes of a measurement, each on its own core: the mock server on the first, a client on the last."""
 
 import json
 import os
@@ -30,24 +30,24 @@ Process = subprocess.Popen[str]
 
 
 class BenchmarkFailed(Exception):
-    """A measurement did not come about; there is no figure to show."""
+    """A measurement failed; there is no figure to show."""
 
 
 class MockServer:
-    """A mock server that is listening at `url`."""
+    """A mock server listening at `url`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def requests(self) -> int:
-        """Return how many requests have truly arrived."""
+        """Return how many requests have arrived."""
         with urlopen(f"{self.url}/stats", timeout=30) as answer:
             return int(json.load(answer)["requests"])
 
 
 @contextmanager
 def serving(*options: str) -> Iterator[MockServer]:
-    """Run a mock server on a free port of its core for as long as the block lasts."""
+    """Run a mock server on a free port, pinned to its core, for as long as the block lasts."""
     command = [sys.executable, "-m", "mock", "--port", "0", "--tokens", "64", "--exact-tokens", *options]
     with running(command, PROJECT, stderr=subprocess.PIPE) as process:
         pin(process, SERVER_CORE)
@@ -57,7 +57,7 @@ def serving(*options: str) -> Iterator[MockServer]:
 
 @contextmanager
 def client(arguments: Sequence[str], **environment: str) -> Iterator[tuple[Process, Path]]:
-    """Run a headless Locust in an empty folder, which the block is given; kill it with the block."""
+    """Run a headless Locust in an empty folder; yield both, and kill it at the end of the block."""
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "stderr").open("w") as errors:
         command = [sys.executable, "-m", "locust", "--headless", *arguments]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
@@ -66,18 +66,18 @@ def client(arguments: Sequence[str], **environment: str) -> Iterator[tuple[Proce
 
 
 def pin(process: Process, core: int) -> None:
-    """Keep a process, with the threads that it has, on one core."""
+    """Pin a process, with all its current threads, to one core."""
     for thread in os.listdir(f"/proc/{process.pid}/task"):
         os.sched_setaffinity(int(thread), {core})
 
 
 def complaint(folder: Path) -> str:
-    """Return the end of what a client has said on stderr."""
+    """Return the last 2000 characters of a client's stderr."""
     return (folder / "stderr").read_text()[-2000:]
 
 
 def wait_until(reached: Any, timeout_s: float, what: str) -> None:
-    """Ask again and again, or fail."""
+    """Poll until `reached()` is true. Raises `BenchmarkFailed` after `timeout_s`."""
     give_up_at = time.monotonic() + timeout_s
     while not reached():
         if time.monotonic() > give_up_at:
@@ -89,7 +89,7 @@ def wait_until(reached: Any, timeout_s: float, what: str) -> None:
 def running(
     command: Sequence[str], folder: Path, environment: Mapping[str, str] = MappingProxyType({}), **pipes: Any
 ) -> Iterator[Process]:
-    """Run a command with nothing of the caller's environment but what it needs; kill it with the block."""
+    """Run a command with only the environment variables that it needs; kill it at the end of the block."""
     with subprocess.Popen(command, cwd=folder, env={**ENVIRONMENT, **environment}, text=True, **pipes) as process:
         try:
             yield process

@@ -1,13 +1,13 @@
-"""One round of calls of one client, as its process measured it. Stdlib only."""
+"""One round of a client's calls, as measured in its process. Stdlib only."""
 
 from typing import NamedTuple
 
 READY = "ready"
-"""What a client says when its rounds can begin."""
+"""What a client prints when its rounds can begin."""
 
 
 class Round(NamedTuple):
-    """What the calls of a round took. `wall_s` lasts until the last has ended; `error` is of one that failed."""
+    """What a round's calls took. `wall_s` includes the end of the last one; `error` is from a failed call, if any."""
 
     calls: int
     error: str | None
@@ -24,5 +24,5 @@ class Round(NamedTuple):
 
     @property
     def busy(self) -> float:
-        """The share of its core that the client used: well below 1, it waited for the server."""
+        """The share of its core that the client used; well below 1, it was waiting for the server."""
         return self.cpu_s / self.wall_s

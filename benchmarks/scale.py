@@ -1,4 +1,4 @@
-"""Several workers: what they reach together, and how truly."""
+"""Several workers: how many events per second they read together, and how accurately."""
 
 from benchmarks.figures import Aim, spread
 from benchmarks.plan import Plan
@@ -6,14 +6,14 @@ from benchmarks.tables import Table
 from benchmarks.truth import Pace, run
 
 PACES = {1: Pace(150, 100, 5), 2: Pace(300, 100, 5), 4: Pace(300, 100, 5)}
-"""By the number of workers: 15,000 events a second for each, or what two have together."""
+"""By number of workers: 15,000 events per second for each; four get no more than two do."""
 
 
 def measure(plan: Plan) -> Table:
-    """Run one, two and four workers, with the target, on all cores."""
+    """Run one, two and four workers; they and the target share all cores."""
     table = Table(
         "Several workers",
-        "openai streams as above; master, workers and target share the machine's cores.",
+        "openai streams as above; master, workers and target share all cores.",
         ("workers", "streams", "events/s", "TTFT p99, ms", "aim", "ITL p99, ms", "gaps lost", "believable"),
     )
     for workers, pace in PACES.items():

@@ -1,4 +1,4 @@
-"""What the mock server serves to wrk, to show that it is not the limit."""
+"""How fast the mock server answers wrk, to show that it is not the bottleneck."""
 
 import re
 import shutil
@@ -27,12 +27,12 @@ KINDS: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
 
 
 def measure(plan: Plan) -> Table:
-    """Let wrk ask for each kind of answer."""
+    """Measure each kind of answer with wrk."""
     if not shutil.which("wrk"):
-        raise BenchmarkFailed("wrk is not installed (Debian has it as a package)")
+        raise BenchmarkFailed("wrk is not installed: install it, for example with apt install wrk")
     table = Table(
-        "What the mock server serves",
-        f"Answers a second to wrk, {CONNECTIONS} connections, server and wrk on a core each.",
+        "How fast the mock server is",
+        f"Answers per second to wrk, {CONNECTIONS} connections, server and wrk on one core each.",
         ("answers", *PROVIDERS),
     )
     repeats = plan.repeats if plan.full else min(plan.repeats, QUICK_REPEATS)
@@ -52,7 +52,7 @@ def _rates(case: Case, host: str, repeats: int) -> str:
 
 @cache
 def _request(case: Case) -> Captured:
-    """Return one request; its target is the same on any host."""
+    """Return one request. Its target is the same on any host."""
     return captured(case, HOST)[0]
 
 
@@ -63,16 +63,16 @@ def _rate(script: Path, url: str) -> float:
     ).stdout
     found = re.search(r"Requests/sec:\s+([\d.]+)", said)
     if not found or "Non-2xx" in said:
-        raise BenchmarkFailed(f"wrk was not served: {said}")
+        raise BenchmarkFailed(f"wrk got no answers, or failures: {said}")
     return float(found[1])
 
 
 def lua(request: Captured) -> str:
-    """Return a wrk script that posts a request."""
+    """Return a wrk script that posts the request."""
     headers = [f"wrk.headers[{_quoted(name)}] = {_quoted(value)}" for name, value in request["headers"].items()]
     return "\n".join(['wrk.method = "POST"', f"wrk.body = {_quoted(request['body'])}", *headers])
 
 
 def _quoted(text: str) -> str:
-    """Write a text as Lua does, byte by byte: nothing in it can end it."""
+    """Return a Lua string literal with every byte escaped, so that nothing in the text can end it."""
     return '"' + "".join(f"\\{byte:03d}" for byte in text.encode()) + '"'

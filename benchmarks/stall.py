@@ -1,4 +1,4 @@
-"""What an open loop sees that a closed one doesn't: a server that falls silent for 2 s in every 20 s."""
+"""What an open loop sees and a closed one misses: a server that falls silent for 2 s in every 20 s."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Seen:
-    """A run's rows, and its start by the wall clock."""
+    """A run's rows, and its wall-clock start."""
 
     rows: list[Row]
     started_at: float
@@ -38,14 +38,14 @@ class Seen:
 
 
 def measure(plan: Plan) -> Table:
-    """Run both loops at the same time against one server; with `plan.write`, draw them."""
+    """Run both loops at the same time against one server; with `plan.write`, draw the picture."""
     server_started_at, seen = _run_both()
     if plan.write:
         PICTURE.write_text(drawn(list(_panels(seen, server_started_at))), encoding="utf-8")
     table = Table(
         "What a stall does to the figures",
-        f"Seconds. The server takes {1000 * LATENCY_S:g} ms, and is silent {STALL_S} s in every {EVERY_S} s. "
-        f"Drift: how much later calls start in the last {EDGE_S} s than in the first, median.",
+        f"In seconds. The server takes {1000 * LATENCY_S:g} ms and is silent for {STALL_S} s in every {EVERY_S} s. "
+        f"Drift: the median start lag in the last {EDGE_S} s less that in the first {EDGE_S} s.",
         (
             "way",
             "calls",
@@ -103,7 +103,7 @@ def _punctuality(run: Seen) -> list[str]:
 
 
 def _panels(seen: dict[str, Seen], server_started_at: float) -> list[Panel]:
-    """Both runs over the same time: each dot a call, where it began and how long it took."""
+    """Return a panel per run, on the server's time axis, each call with its start and latency."""
     panels = []
     for way, run in seen.items():
         latency = "latency_from_schedule_s" if run.rows[0]["start_lag_s"] else "latency_s"

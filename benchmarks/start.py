@@ -1,4 +1,4 @@
-"""What it takes to start a thousand users of each provider, and how much memory they fill."""
+"""How long it takes to start a thousand users of each provider, and how much memory they use."""
 
 import time
 from pathlib import Path
@@ -18,11 +18,11 @@ MEGABYTES = Aim(200, at_most=True)
 
 
 def measure(plan: Plan) -> Table:
-    """Start the users of one provider after the other."""
+    """Start the users of each provider in turn."""
     table = Table(
         f"{USERS} users",
-        "From the start of the process, imports included, until the server has a call of every user; resident memory "
-        "then. One core.",
+        "Time from the start of the process, imports included, until the server has a call from every user, and "
+        "resident memory at that point. One core.",
         ("provider", "seconds", "aim", "MB", "aim"),
     )
     for provider in PROVIDERS:

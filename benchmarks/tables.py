@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 WIDE = 160
-"""Columns, where there is no terminal to ask."""
+"""The width in characters when the output is not a terminal."""
 
 
 @dataclass
 class Table:
-    """A part's results: what was measured, in words, and a row a case."""
+    """A part's results: a note on what was measured, and one row per case."""
 
     title: str
     note: str

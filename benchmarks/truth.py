@@ -1,4 +1,4 @@
-"""Are TTFT and ITL true, however many events a second arrive? Held against the target's own clock of each write."""
+"""How accurate TTFT and ITL are at various event rates, compared with the target's own timestamp of each write."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ FULL = ("openai", "anthropic", "vertex-ai", "aws-bedrock")
 
 @dataclass(frozen=True)
 class Pace:
-    """So many streams at a time, each with so many events a second."""
+    """A number of concurrent streams, the events per second of each, and the aims at this load."""
 
     streams: int
     events_per_s: int
@@ -66,7 +66,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Measured:
-    """One run beside the truth; errors are the tool's 99th percentile less the target's, in ms."""
+    """One run compared with the truth; errors are the tool's 99th percentile less the target's, in ms."""
 
     events_per_s: float
     ttft_error_ms: float
@@ -77,12 +77,12 @@ class Measured:
 
 
 def measure(plan: Plan) -> Table:
-    """Run each pace, for openai alone or for all wire formats; then the overload."""
+    """Run each pace, for openai alone or for all wire formats, and then the overload."""
     table = Table(
-        "How true TTFT and ITL are",
-        f"Errors of the 99th percentile against the target's own clock of each write; streams of {TOKENS} tokens after "
-        f"{1000 * TTFT_S:g} ms, client and target on a core each. TTFT of calls that find their connection open. Gaps "
-        "lost: of writes over 1 ms apart, those that one read joined; joined: the reads that may have joined some.",
+        "How accurate TTFT and ITL are",
+        f"Errors of the 99th percentile against the target's own timestamp of each write; streams of {TOKENS} tokens "
+        f"after {1000 * TTFT_S:g} ms, client and target on one core each. TTFT is of calls on reused connections. Gaps "
+        "lost: writes over 1 ms apart that one read joined. Joined: reads that may have joined several writes.",
         COLUMNS,
     )
     for provider in FULL if plan.full else QUICK:
@@ -114,7 +114,7 @@ def _row(provider: str, pace: Pace, runs: list[Measured]) -> list[str]:
 
 
 def _overload_cells(runs: list[Measured]) -> list[str]:
-    """An overload has one aim: that no run calls itself believable."""
+    """Return an overload's cells. Its one aim is that no run calls itself believable."""
     believed = sum(run.believable for run in runs)
     events, ttft = spread(run.events_per_s for run in runs), spread(run.ttft_error_ms for run in runs)
     verdict = f"{believed} of {len(runs)}, aim 0 {'✗' if believed else '✓'}"
@@ -122,9 +122,9 @@ def _overload_cells(runs: list[Measured]) -> list[str]:
 
 
 def run(provider: str, pace: Pace, *options: str) -> Measured:
-    """Hold one run against the truth. One with `options`, such as --processes, is not kept on one core."""
+    """Compare one run with the truth. A run with `options`, such as --processes, is not pinned to one core."""
     load = ["-u", str(pace.streams), "-r", str(pace.streams / 2), "-t", f"{RUN_S}s", "-o", "json", "--csv", PREFIX]
-    load += ["--warmup", str(pace.streams)]  # They open the connections, whose set-up is no part of this question.
+    load += ["--warmup", str(pace.streams)]  # Opens the connections, so that their set-up is not measured.
     with _paced(pace) as (url, environment):
         arguments = [*ours(Case(provider, stream=True), url), *load, *options]
         with client(arguments, **environment) as (process, folder):
@@ -132,12 +132,12 @@ def run(provider: str, pace: Pace, *options: str) -> Measured:
                 pin(process, CLIENT_CORE)
             said, _ = process.communicate()
             if not said:
-                raise BenchmarkFailed(f"a client gave no summary: {complaint(folder)}")
+                raise BenchmarkFailed(f"a client printed no summary: {complaint(folder)}")
             return _compared(json.loads(said), _ttfts_s(folder), _truth(url))
 
 
 def _ttfts_s(folder: Path) -> np.ndarray:
-    """Return the TTFT of each call that found its connection open."""
+    """Return the TTFT of each successful, measured call on a reused connection."""
     columns = ["outcome", "phase", "connection", "ttft_s"]
     rows = pd.read_csv(folder / f"{PREFIX}_requests.csv", usecols=columns)
     of_interest = (rows["outcome"] == "ok") & (rows["phase"] == "measured") & (rows["connection"] == "reused")
@@ -162,7 +162,7 @@ def _compared(summary: dict[str, Any], ttfts_s: np.ndarray, truth: dict[str, lis
 
 @contextmanager
 def _paced(pace: Pace) -> Iterator[tuple[str, dict[str, str]]]:
-    """Run a paced server; yield its address, and what its client needs in its environment."""
+    """Run a paced server; yield its URL, and the environment variables that its client needs."""
     with TemporaryDirectory() as folder:
         certificate = _certificate(Path(folder)) if pace.tls else None
         command = [sys.executable, "-m", "benchmarks.paced_server", "--ttft", str(TTFT_S), "--itl", str(pace.itl_s)]
@@ -174,7 +174,7 @@ def _paced(pace: Pace) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _certificate(folder: Path) -> Path:
-    """Write a certificate for localhost and its key into one file."""
+    """Write a key and a certificate for localhost to one file."""
     path = folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
     command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(path), "-out", str(folder / "chain.pem")]
@@ -185,7 +185,7 @@ def _certificate(folder: Path) -> Path:
 
 
 def _truth(url: str) -> dict[str, list[float]]:
-    """Ask the target what really happened. `curl` needs no trust in its certificate."""
+    """Ask the target what really happened. `curl -k` ignores its certificate."""
     said = subprocess.run(["curl", "-sk", f"{url}/truth"], capture_output=True, check=True).stdout
     truth: dict[str, list[float]] = json.loads(said)
     return truth

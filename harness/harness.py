@@ -1,81 +1,56 @@
-"""Turns Locust's events into the steps of a run: at startup, at the start and end of each test, and at exit."""
+"""Between Locust's events and this project: what each event of a Locust process sets in motion."""
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from errno import EBADF
+from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TextIO, TypeVar, cast
+from typing import Any
 
-import gevent
-from gevent import Greenlet
 from gevent.event import Event
-from locust.runners import MasterRunner, WorkerRunner
+from locust.env import Environment
+from locust.runners import Runner, WorkerRunner
+from locust.web import WebUI
 
 import locust_inside
-from harness.cluster.master import Master
 from harness.cluster.worker import Worker, report_no_users
-from harness.errors import BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, CannotStart, UsageError
+from harness.errors import INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
-from harness.plan import addresses, keys, menus, models, options
-from harness.plan.plan import Plan, plan_of
-from harness.plan.target import check_unshown, provider_of
-from harness.process import open_files, orphan, quiet, streams, user_errors
+from harness.plan import addresses, keys, menus, models, options, target
+from harness.process import orphan, quiet, streams, user_errors
 from harness.process.signals import Signals
 from harness.record import outputs
-from harness.record.folder import check_writable
 from harness.record.histograms import bucket, percentile
-from harness.record.run_histograms import RunHistograms
-from harness.run import ending, preflight, refusals
-from harness.run.client import client_of
-from harness.run.gates import check_junit, passes
-from harness.run.run import Run
-from harness.run.session import NoSession
-from harness.secrets import SHORTEST, Secrets
-from harness.watch import llm_tab, schedule_tab, tabs
-from harness.watch import start_form as web
+from harness.run import ending
+from harness.run.finish import Finish
+from harness.runs import Runs
+from harness.secrets import Secrets
+from harness.watch import llm_tab, schedule_tab, start_form, tabs
 from harness.watch.key_hosts import KeyHosts
-from providers.user import LLMUser, Session
-from summary.render.render import RENDERERS, as_table
-from summary.vocabulary import Summary
-
-Result = TypeVar("Result")
+from providers.user import LLMUser
+from summary.render.render import RENDERERS
 
 _log = logging.getLogger("llm")
 
 DEFAULT_MODELS_FILE = Path("models.json")
-SETTLE_S = 0.01
 
 
 class Harness:
-    """One process's harness. `plan` is the next test's, `run` the current run, `latest` the current run or the one
-    before, `histograms` those of the latest run.
-
-    Locust types its environment's runner and options as optional; in its events both are always set, hence `Any`.
-    """
+    """One process's harness. From Locust's `init` on it has `runs`, or is a `worker` of another process's runs."""
 
     def __init__(self, user_classes: Iterable[type[LLMUser]]) -> None:
         self.classes = {user_class.provider: user_class for user_class in user_classes}
         self.secrets = Secrets()
         self.exit_code = ExitCode()
-        self.master: Master | None = None
+        self.runs: Runs | None = None
         self.worker: Worker | None = None
-        self.plan: Plan | None = None
-        self.client: Any = None
-        self.run: Run | None = None
-        self.latest: Run | None = None
-        self.histograms: RunHistograms | None = None
         self._models_file = DEFAULT_MODELS_FILE
-        self._secret_options: dict[str, Any] = {}
-        self._key_hosts: KeyHosts | None = None
-        self._stdout: TextIO | None = None
         self._has_begun = Event()
-        self._finishing: Greenlet[..., None] | None = None
 
     def listen(self, events: Any) -> None:
         """Take part in a Locust process, from its command line to its exit code.
 
-        Locust calls the listeners of `quitting` in reverse, so the harness, registered first, runs last.
+        Locust calls the listeners to `quitting` in reverse: as the first of them, the harness has the last word.
         """
         orphan.watch_from_the_fork()
         streams.tell_of_a_lost_log(lambda: self.exit_code.note(INTERNAL))
@@ -94,13 +69,13 @@ class Harness:
         offered = {provider: known.get(provider, []) for provider in self.classes}
         options.add_arguments(parser, offered, (user_class.__name__ for user_class in self.classes.values()))
 
-    def begin(self, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-        """Listen to `init`: check all that can be checked before the first call; exit with one line if it's wrong."""
-        self._stdout = streams.take_stdout()
+    def begin(self, environment: Environment, runner: Runner, web_ui: WebUI | None, **_: Any) -> None:
+        """Listen to `init`: check everything that can be checked before the first call, or leave with one line."""
+        finish = Finish(self.exit_code, streams.take_stdout())
         locust_inside.survive_a_lost_terminal()
         try:
             signals = self._watch_signals(environment, runner)
-            self._begin(environment, runner, web_ui)
+            self._begin(environment, runner, web_ui, finish)
             signals.begin()
             environment.events.quitting.add_listener(signals.end)
             self._has_begun.set()
@@ -113,234 +88,106 @@ class Harness:
             _log.exception("internal error")
             sys.exit(INTERNAL)
 
-    def _begin(self, environment: Any, runner: Any, web_ui: Any) -> None:
-        given = environment.parsed_options
+    def _begin(self, environment: Environment, runner: Runner, web_ui: WebUI | None, finish: Finish) -> None:
+        given: Any = environment.parsed_options
         self._models_file = Path(given.models_file)
-        self._take_secrets(given)
+        secret_options = self._take_secrets(given)
         user_errors.redact(environment, self.secrets)
-        if not isinstance(runner, WorkerRunner):  # a worker's comes from its master, and may have arrived already
-            environment.host = given.host
-        if not orphan.is_forked(given):  # the process that forked it reports the same
+        if not orphan.is_forked(given):  # The process that forked it reports the same.
             addresses.check(given.host)
-            addresses.check_query(self._secret_options["host_query"].query)
-            web.check_names(given)
+            addresses.check_query(secret_options["host_query"].query)
+            start_form.check_names(given)
         quiet.calm(given)
         locust_inside.forget_callers()
         locust_inside.refine_percentiles(bucket, percentile)
         if isinstance(runner, WorkerRunner):
-            self.worker = Worker(environment, self.classes, self.secrets, self._secret_options)
+            self.worker = Worker(environment, self.classes, self.secrets, secret_options)
             return
-        if isinstance(runner, MasterRunner):
-            self.master = Master(runner, lambda reason, code: self._refuse_run(environment, reason, code))
+        environment.host = given.host
+        runs = self.runs = Runs(environment, self.classes, self.secrets, secret_options, self.exit_code, finish)
         outputs.check(given)
         if given.output_format not in RENDERERS:
             raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
         if given.headless or given.autostart:
-            self._begin_unattended(environment)
+            _complete(given)
+            menus.ask_for_missing(given, self.classes)
+            runs.prepare_unattended()
         else:
-            self._begin_attended(environment)
+            self._await_the_form(environment, given, secret_options)
+        key_hosts = self._key_hosts(given, secret_options)
+        runs.wait_for_workers()
         if web_ui:
-            self._key_hosts = self._hosts_of_keys(given)
-        if self.master is not None:
-            orphan.forget_stopped_workers()
-            self.master.wait_for_workers(given.processes or 0)
-        if web_ui:
-            web.attach(web_ui, environment, self._check_form)
-            llm = llm_tab.tab_of(web_ui, given.web_base_path or "", lambda: self.histograms)
-            tabs.attach(web_ui, llm, schedule_tab.tab_of(lambda: self.latest.standing() if self.latest else None))
+            start_form.attach(web_ui, environment, lambda options: runs.check_form(options, key_hosts))
+            llm = llm_tab.tab_of(web_ui, given.web_base_path or "", runs.histograms)
+            tabs.attach(web_ui, llm, schedule_tab.tab_of(runs.standing))
 
-    def _watch_signals(self, environment: Any, runner: Any) -> Signals:
+    def _watch_signals(self, environment: Environment, runner: Runner) -> Signals:
         def cut() -> None:
-            self.master.cut() if self.master is not None else ending.cut(runner)
+            self.runs.cut() if self.runs else ending.cut(runner)
 
         return Signals(runner, self.exit_code.note, cut, orphan.is_forked(environment.parsed_options))
 
-    def _begin_unattended(self, environment: Any) -> None:
-        given = environment.parsed_options
-        if given.headless and not (given.iterations or given.run_time or given.rate or given.rate_stages):
-            given.iterations = "1"
-        menus.ask_for_missing(given, self.classes)
-        self.prepare(environment, vars(given))
-        plan = cast(Plan, self.plan)
-        refusals.check_autoquit(plan, given.autoquit)
-        if plan.schedule is not None and not (plan.schedule.has_end or plan.calls or given.run_time):
-            raise UsageError("--rate alone never ends: give -i or -t, or --rate-stages")
-        given.num_users, given.spawn_rate = plan.load["num_users"], plan.load["spawn_rate"]
+    def _take_secrets(self, given: Namespace) -> dict[str, Any]:
+        """Move the secret options out of Locust's hands, which shows and sends whatever is in its options."""
+        secret_options = {name: getattr(given, name) for name in options.SECRET}
+        for name in options.SECRET:
+            delattr(given, name)
+        address = secret_options["host_query"] = addresses.split_query(given.host)
+        given.host, given.has_host_query = address.host, bool(address.query)
+        self.secrets.add(secret_options["api_key"])
+        self.secrets.add_all(header.partition(":")[2] for header in secret_options["header"])
+        self.secrets.add_all(keys.secrets_in_environment())
+        self.secrets.add_all(keys.credentials_in(address.host))
+        return secret_options
 
-    def _begin_attended(self, environment: Any) -> None:
-        """Leave the rest to the web UI's form; nothing is sent before a provider is chosen."""
-        given = vars(environment.parsed_options)
-        check_unshown({**given, **self._secret_options})
-        if given["provider"] or given["user_classes"] or given["mock"]:
-            environment.user_classes = [self.classes[provider_of(given, self.classes)]]
-        else:
-            environment.user_classes = []
+    def _await_the_form(self, environment: Environment, given: Namespace, secret_options: dict[str, Any]) -> None:
+        """The web UI's form asks for the rest; nothing is sent before a provider is chosen."""
+        target.check_unshown({**vars(given), **secret_options})
+        environment.user_classes = []
+        if given.provider or given.user_classes or given.mock:
+            environment.user_classes = [self.classes[target.provider_of(vars(given), self.classes)]]
 
-    def _hosts_of_keys(self, given: Any) -> KeyHosts:
+    def _key_hosts(self, given: Namespace, secret_options: dict[str, Any]) -> KeyHosts:
         try:
-            provider = provider_of({**vars(given), "mock": False}, self.classes)
+            provider = target.provider_of({**vars(given), "mock": False}, self.classes)
         except UsageError:
             provider = None
-        return KeyHosts(given.host, provider, self._secret_options["api_key"], given.web_allow_host)
+        return KeyHosts(given.host, provider, secret_options["api_key"], given.web_allow_host)
 
-    def prepare(self, environment: Any, given: Mapping[str, Any]) -> None:
-        """Set the plan and the client for the next test. Raises `CannotStart` if it must not start."""
-        self.plan = None
-        plan = plan_of({**given, **self._secret_options}, self.classes)
-        self.secrets.add_all(keys.secrets_of(plan.settings))
-        if (key := plan.settings.api_key) and len(key) < SHORTEST:
-            _log.warning("the key has fewer than %d characters: too short to be masked in logs and files", SHORTEST)
-        if self._key_hosts and (refusal := self._key_hosts.refusal(plan.settings)):
-            raise UsageError(refusal)
-        check_writable(given["results_prefix"])
-        if plan.junit:
-            check_junit(plan.junit)
-        if self.master is None and not plan.settings.mock:
-            open_files.check(plan.load["num_users"] or 1)
-        preflight.check(plan.settings)
-        user_class = self.classes[plan.settings.provider]
-        refusals.check_tags(user_class, given)
-        self.client = client_of(plan, user_class, self.secrets)
-        environment.user_classes = [user_class]
-        self.plan = plan
-
-    def _check_form(self, environment: Any, given: Mapping[str, Any]) -> str | None:
-        """Prepare the run that the web UI's form describes; return why it can't start, `None` if it can."""
-        if self.run is not None or (self._finishing is not None and not self._finishing.ready()):
-            return "calls of the last run are still in flight: try again in a moment"
-        try:
-            self.prepare(environment, given)
-        except CannotStart as error:
-            return self.secrets.redact(str(error))
-        return None
-
-    def start_run(self, environment: Any, **_: Any) -> None:
-        """Listen to `test_start`: open the run's files and give the users their session.
+    def start_run(self, environment: Environment, **_: Any) -> None:
+        """Listen to `test_start`: give the users their session.
 
         A worker that joins a run can be told to start before Locust's `init`, and even before it has its runner.
         """
         self._has_begun.wait()
         if self.worker is not None:
-            self.worker.start(environment)
-            return
-        try:
-            self._start_run(environment)
-        except CannotStart as error:
-            self._refuse_run(environment, str(error), error.exit_code)
-        except Exception as error:
-            _log.exception("internal error")
-            self._refuse_run(environment, f"the run can't start: {error}", INTERNAL)
-
-    def _start_run(self, environment: Any) -> None:
-        given = environment.parsed_options
-        given.run_id = None
-        if self.plan is None:
-            self.prepare(environment, vars(given))
-        plan = cast(Plan, self.plan)
-        environment.user_classes = [self.classes[plan.settings.provider]]
-        if given.stop_timeout == options.STOP_TIMEOUT_OF_THE_RUN:
-            environment.stop_timeout = plan.settings.timeout_s + 1
-        self.run = self.latest = run = Run(plan, environment, lambda: self._end_run(environment))
-        self.histograms = run.recorder.histograms
-        run.describe_to_workers()
-        if self.master is not None:
-            run.hand_to(self.master.begin)
-        else:
-            LLMUser.session = run.session(self.client, self.secrets)
+            LLMUser.session = self.worker.start(environment)
+        elif self.runs is not None:
+            LLMUser.session = self.runs.start()
 
     def begin_schedule(self, **_: Any) -> None:
-        """Listen to `spawning_complete`: all users have started. It fires again when their number changes."""
-        if self.run is not None:
-            self.run.begin_schedule()
+        """Listen to `spawning_complete`, which fires again when the number of users changes."""
+        if self.runs is not None:
+            self.runs.begin_schedule()
 
     def stop_calls(self, **_: Any) -> None:
-        """Listen to `test_stopping`: start no more calls."""
-        if self.run is not None:
-            self.run.stop_calls()
+        """Listen to `test_stopping`: no call begins from now on."""
+        if self.runs is not None:
+            self.runs.stop_calls()
 
-    def _refuse_run(self, environment: Any, reason: str, code: int) -> None:
-        _log.error("%s", self.secrets.redact(reason))
-        self.exit_code.note(code)
-        LLMUser.session = cast(Session, NoSession())
-        self._end_run(environment)
+    def finish_run(self, **_: Any) -> None:
+        """Listen to `test_stop`, which fires when the last user has stopped, and can fire again."""
+        if self.runs is not None:
+            self.runs.finish()
 
-    def _end_run(self, environment: Any) -> None:
-        """Stop the test, and a headless Locust with it, from a new greenlet after `SETTLE_S`: the caller may be a user,
-        and Locust logs an error for each user that is just ending."""
-        gevent.spawn_later(SETTLE_S, ending.end_by_itself, environment)
-
-    def finish_run(self, environment: Any, **_: Any) -> None:
-        """Listen to `test_stop`, which fires when the last user has stopped, and can fire again.
-
-        The run is finished in a new greenlet: Locust kills those of a runner that quits, and the caller may be one.
-        """
-        if self.run is not None:
-            self._finishing = gevent.spawn(self._finish, self.run, environment)
-            self.run = self.plan = None
-        if self._finishing is not None:
-            self._finishing.join()
-
-    def _finish(self, run: Run, environment: Any) -> None:
-        """Write the summary, print it and judge it; no step depends on the success of the others."""
-        given = environment.parsed_options
-        asked = self.exit_code.is_signalled or not given.headless
-        summary = self._attempt(lambda: run.finish(asked, self.master.workers_gone if self.master else 0))
-        if summary is not None:
-            self._attempt(lambda: self._tell(summary, given))
-            self._attempt(lambda: self._judge(run.plan, summary))
-        if run.recorder.why_early:
-            _log.error("the run is not complete: %s", run.recorder.why_early)
-        if run.recorder.broken or run.recorder.why_early:
-            self.exit_code.note(INTERNAL)
-        if self.master is not None:
-            self.master.end()
-            if environment.runner.worker_count == 0:
-                self._end_run(environment)
-
-    def _attempt(self, step: Callable[[], Result]) -> Result | None:
-        """Run a step of the run's end; if it fails, log the error and note it in the exit code."""
-        try:
-            return step()
-        except CannotStart as error:
-            _log.error("%s", error)
-        except OSError as error:
-            if self.exit_code.has(HUNG_UP):
-                return None
-            _log.error("can't write the summary to stdout: %s", (error.strerror or str(error)).lower())
-        except Exception:
-            _log.exception("internal error")
-        self.exit_code.note(INTERNAL)
-        return None
-
-    def _judge(self, plan: Plan, summary: Summary) -> None:
-        if not passes(plan, summary):
-            self.exit_code.note(BREACHED)
-
-    def _tell(self, summary: Summary, given: Any) -> None:
-        if self._stdout is None:
-            raise OSError(EBADF, "it was closed before the start")
-        render = RENDERERS[given.output_format]
-        in_colour = given.output_format == "table" and self._stdout.isatty()
-        self._stdout.write(as_table(summary, colour=True) if in_colour else render(summary))
-        self._stdout.flush()
-        if given.logfile:
-            _log.info("%s", as_table(summary))
-
-    def end(self, environment: Any, **_: Any) -> None:
-        """Listen to `quitting`: stop a running test, and set the exit code."""
+    def end(self, environment: Environment, **_: Any) -> None:
+        """Listen to `quitting`: stop a run that is still on, and set the exit code."""
         ending.stop(environment.runner)
-        self.finish_run(environment)
+        self.finish_run()
         environment.process_exit_code = self.exit_code.decide(environment)
 
-    def _take_secrets(self, given: Any) -> None:
-        """Take the secrets out of Locust's options, all of which it shows and sends."""
-        for name in options.SECRET:
-            self._secret_options[name] = getattr(given, name)
-            delattr(given, name)
-        address = self._secret_options["host_query"] = addresses.split_query(given.host)
-        given.host, given.has_host_query = address.host, bool(address.query)
-        self.secrets.add(self._secret_options["api_key"])
-        self.secrets.add_all(header.partition(":")[2] for header in self._secret_options["header"])
-        self.secrets.add_all(keys.secrets_in_environment())
-        self.secrets.add_all(keys.credentials_in(address.host))
-        self.secrets.guard_logs()
+
+def _complete(given: Namespace) -> None:
+    """Make one call where nothing says how many."""
+    if given.headless and not (given.iterations or given.run_time or given.rate or given.rate_stages):
+        given.iterations = "1"

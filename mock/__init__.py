@@ -1,1 +1,1 @@
-"""What a provider would answer: six wire formats, plain and streaming, and when each piece is due."""
+"""A mock of six LLM providers: their wire formats, plain and streaming, with each piece of an answer sent when due."""

@@ -1,4 +1,4 @@
-"""`python -m mock`: the mock server's options."""
+"""`python -m mock`: the mock server's command line."""
 
 import argparse
 import ssl
@@ -13,14 +13,14 @@ from mock.timing import Pace
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Reports an error in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"mock: {message}\n")
 
 
 def between(low: float, high: float, unit: str) -> Callable[[str], float]:
-    """A number within limits."""
+    """Return a parser of numbers within these limits."""
 
     def parse(text: str) -> float:
         try:
@@ -28,18 +28,18 @@ def between(low: float, high: float, unit: str) -> Callable[[str], float]:
         except ValueError:
             value = float("nan")
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not {unit} within {low:g} to {high:g}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not {unit} from {low:g} to {high:g}")
         return value
 
     return parse
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """A whole number within limits."""
+    """Return a parser of integers within these limits."""
 
     def parse(text: str) -> int:
         if not text.isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number within {low} to {high}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {low} to {high}")
         return int(text)
 
     return parse
@@ -47,28 +47,28 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 def parser() -> Parser:
     seconds = between(0, 86_400, "a number of seconds")
-    options = Parser(prog="python -m mock", description="Answers like six LLM providers, at no cost.")
+    options = Parser(prog="python -m mock", description="Answers like six LLM providers, free of charge.")
     add = options.add_argument
     add("--host", default="127.0.0.1")
-    add("--port", type=whole(0, 65_535), default=8000, help="0 picks a free one")
+    add("--port", type=whole(0, 65_535), default=8000, help="0 picks a free port")
     add(
         "--latency",
         type=seconds,
         default=0.7,
-        help="median of a whole answer, seconds (%(default)s)",
+        help="median time of a whole answer, in seconds (%(default)s)",
     )
-    add("--ttft", type=seconds, help="exact time to the first token, seconds")
-    add("--itl", type=seconds, help="exact time between two tokens, seconds")
+    add("--ttft", type=seconds, help="exact time to the first token, in seconds")
+    add("--itl", type=seconds, help="exact time between tokens, in seconds")
     add("--tokens", type=whole(1, 1_000_000), default=64, help="median output tokens (%(default)s)")
-    add("--exact-tokens", action="store_true", help="every answer has just --tokens")
-    add("--error-rate", type=between(0, 1, "a rate"), default=0.0, help="share of requests that fail, 0 to 1")
-    add("--error-status", type=whole(300, 599), default=500, help="what they fail with (%(default)s)")
-    add("--seed", type=int, help="draw the same times, lengths and errors again")
-    add("--merge", action="store_true", help="send parts that are due together as one")
-    add("--stall", type=seconds, metavar="SECONDS", help="let the whole server fall silent for so long")
-    add("--stall-every", type=seconds, metavar="SECONDS", help="at the end of every so many since its start")
+    add("--exact-tokens", action="store_true", help="every answer has exactly --tokens")
+    add("--error-rate", type=between(0, 1, "a rate"), default=0.0, help="fraction of requests that fail, 0 to 1")
+    add("--error-status", type=whole(300, 599), default=500, help="HTTP status of failed requests (%(default)s)")
+    add("--seed", type=int, help="reproduce the same times, lengths and errors")
+    add("--merge", action="store_true", help="send parts that are due together in one write")
+    add("--stall", type=seconds, metavar="SECONDS", help="let the whole server fall silent for SECONDS")
+    add("--stall-every", type=seconds, metavar="SECONDS", help="at the end of every SECONDS-long period")
     add("--tls-cert", metavar="FILE", help="serve HTTPS with this certificate (PEM)")
-    add("--tls-key", metavar="FILE", help="its key, when not in the same file")
+    add("--tls-key", metavar="FILE", help="its key, if not in the same file")
     return options
 
 
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         serve(service(options), options.host, options.port, tls, options.merge, silence)
     except OSError as reason:
-        cause = str(reason.strerror).rpartition(": ")[2]  # uvloop repeats the address before it
+        cause = str(reason.strerror).rpartition(": ")[2]  # uvloop puts the address before the cause
         print(f"mock: cannot listen on {options.host}:{options.port}: {cause}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What a request asks of the model: the same few things, wherever each API puts them in its body."""
+"""What a request asks of the model: the same few fields, wherever each API puts them in its body."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,23 +25,23 @@ class Ask:
     stream: bool
     path: str
     cached_tokens: int = 0
-    """How much of the prompt the provider is to call cached."""
+    """How much of the prompt to report as cached."""
 
     @property
     def input_tokens(self) -> int:
-        """The prompt's size: a quarter of its characters, plus one."""
+        """The prompt's size: one token per four characters, plus one."""
         return len(prompt_text(self.body)) // 4 + 1
 
     @property
     def max_tokens(self) -> int | None:
-        """The most tokens the answer may have; None when the request does not say."""
+        """The limit on the answer's tokens; `None` if the request has none."""
         places = [self.body, *(self.body.get(name) for name in SETTINGS)]
         limits = (place.get(field) for place in places if isinstance(place, dict) for field in LIMIT_FIELDS)
         return next((limit for limit in limits if isinstance(limit, int)), None)
 
 
 def prompt_text(value: Any) -> str:
-    """Every piece of prose in a body, joined: roles, names and settings are not prose."""
+    """Return all prose in a body, joined; roles, names and settings are not prose."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):

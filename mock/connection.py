@@ -18,18 +18,18 @@ from mock.stall import Stall
 
 KEEP_ALIVE_S = 75
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER, on, for 0 s: closing is then resetting."""
+"""SO_LINGER, on, for 0 s: closing the socket then sends a reset."""
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 Sent = Callable[[int], None]
 Answerer = Callable[[Request | None, int], tuple[Answer, Sent, Stall | None]]
-"""From a request, None for what is no HTTP, and its connection's number to the answer, who counts its bytes,
-and when it has to wait."""
+"""Takes a request, `None` if it is not HTTP, and its connection's number. Returns the answer, the function that counts
+its bytes, and the stalls that delay it."""
 NUMBERS = count(1)
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests and answers them one after another, in their order."""
+    """Reads requests and answers them one after another, in order."""
 
     def __init__(self, answerer: Answerer, merge: bool, connections: set["Connection"]) -> None:
         self._answerer = answerer
@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
             self._answer(None, keep_alive=False)
 
     def abort(self) -> None:
-        """Drops the connection, whatever is under way."""
+        """Drop the connection at once."""
         self._transport.abort()
 
     # httptools calls these as it parses.
@@ -105,7 +105,7 @@ class Connection(asyncio.Protocol):
 
 
 class Delivery:
-    """One answer on its way out; `merge` sends whatever is due in one go, else each part goes alone."""
+    """An answer that is being sent. With `merge`, all parts that are due go out in one write, otherwise each alone."""
 
     def __init__(
         self,
@@ -135,12 +135,12 @@ class Delivery:
         self._speak()
 
     def cancel(self) -> None:
-        """The client is gone."""
+        """Stop sending: the client is gone."""
         if self._timer:
             self._timer.cancel()
 
     def _speak(self) -> None:
-        """Send what is due, unless the server stalls just now."""
+        """Send what is due, unless the server is stalling."""
         now_s = monotonic()
         if self._stall and (end_s := self._stall.until(now_s)) > now_s:
             self._timer = self._loop.call_later(end_s - now_s, self._speak)
@@ -148,7 +148,7 @@ class Delivery:
             self._send_due(now_s - self._received_s)
 
     def _send_due(self, age_s: float) -> None:
-        """Due times are absolute, so that a late part does not delay those after it."""
+        """Send the parts that are due. Due times are absolute, so a late part does not delay later ones."""
         due = self._due(age_s)
         if due:
             self._send(due)
@@ -157,11 +157,11 @@ class Delivery:
         elif (wait_s := self._answer.parts[self._next].at_s - age_s) > 0:
             self._timer = self._loop.call_later(wait_s, self._speak)
         else:
-            # uvloop joins the writes of one turn of its loop: only a turn in between keeps parts apart.
+            # uvloop joins the writes of one loop iteration: only an iteration in between keeps parts apart.
             self._timer = self._loop.call_soon(self._speak)
 
     def _due(self, age_s: float) -> list[bytes]:
-        """The data of the next part if it is due; of every part that is due when they may be merged."""
+        """Return the data of the next part if it is due; with `merge`, of all parts that are due."""
         most = len(self._answer.parts) if self._merge else 1
         coming = self._answer.parts[self._next : self._next + most]
         return [part.data for part in takewhile(lambda part: part.at_s <= age_s, coming)]
@@ -192,7 +192,7 @@ def chunk(data: bytes) -> bytes:
 
 
 def head_bytes(answer: Answer, chunked: bool, keep_alive: bool) -> bytes:
-    """The status line and the headers."""
+    """Return the status line and the headers."""
     lines = [f"HTTP/1.1 {answer.status} {REASONS.get(answer.status, 'Unknown')}"]
     lines += [f"{name}: {value}" for name, value in answer.headers]
     if chunked:
@@ -203,7 +203,7 @@ def head_bytes(answer: Answer, chunked: bool, keep_alive: bool) -> bytes:
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """Ends the connection with RST: the option is set through a second descriptor of the same socket."""
+    """End the connection with RST. The option is set through a second descriptor of the same socket."""
     with socket.socket(fileno=dup(transport.get_extra_info("socket").fileno())) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     transport.abort()

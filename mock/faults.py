@@ -1,4 +1,4 @@
-"""What can go wrong with an answer: each fault turns a good one into a bad one."""
+"""What can go wrong with an answer: each fault turns a good answer into a bad one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,49 +10,49 @@ GARBAGE = b"<html><body>Welcome to the coffee shop's network</body></html>"
 
 
 def reset(answer: Answer, stream_error: bytes) -> Answer:
-    """The connection is reset before any answer."""
+    """Reset the connection before any answer."""
     return Answer(0, [], [], "reset")
 
 
 def close(answer: Answer, stream_error: bytes) -> Answer:
-    """The connection is closed before any answer."""
+    """Close the connection before any answer."""
     return Answer(0, [], [], "close")
 
 
 def hang(answer: Answer, stream_error: bytes) -> Answer:
-    """No answer ever comes."""
+    """Never answer."""
     return Answer(0, [], [], "stall")
 
 
 def garbage(answer: Answer, stream_error: bytes) -> Answer:
-    """A good status and headers, a body that is no JSON and no event stream."""
+    """Send good status and headers, but a body that is neither JSON nor an event stream."""
     return replace(answer, parts=[Part(0.0, GARBAGE)], headers=with_length(answer.headers, len(GARBAGE)))
 
 
 def cut(answer: Answer, stream_error: bytes) -> Answer:
-    """The body stops in the middle and the connection closes."""
+    """Stop in the middle of the body and close the connection."""
     return replace(answer, parts=first_half(answer.parts), end="close")
 
 
 def stall(answer: Answer, stream_error: bytes) -> Answer:
-    """The body stops in the middle and nothing more comes."""
+    """Stop in the middle of the body and send nothing more."""
     return replace(answer, parts=first_half(answer.parts), end="stall")
 
 
 def early_end(answer: Answer, stream_error: bytes) -> Answer:
-    """The body stops in the middle, before any finish marker, yet ends as if it were whole."""
+    """Stop in the middle of the body, before any finish marker, but end it properly."""
     parts = first_half(answer.parts)
     return replace(answer, parts=parts, headers=with_length(answer.headers, len(parts[0].data)))
 
 
 def error_in_stream(answer: Answer, stream_error: bytes) -> Answer:
-    """The provider's own error event comes in the middle of the stream, and ends it."""
+    """End the stream in the middle with the provider's own error event."""
     *parts, last = first_half(answer.parts)
     return replace(answer, parts=[*parts, last, Part(last.at_s, stream_error)])
 
 
 def bad_crc(answer: Answer, stream_error: bytes) -> Answer:
-    """One frame in the middle does not match its CRC."""
+    """Send a frame in the middle that does not match its CRC."""
     parts = list(answer.parts)
     middle = parts[len(parts) // 2]
     parts[len(parts) // 2] = replace(middle, data=with_bad_crc(middle.data))
@@ -60,14 +60,14 @@ def bad_crc(answer: Answer, stream_error: bytes) -> Answer:
 
 
 def first_half(parts: Sequence[Part]) -> list[Part]:
-    """Half the parts, or half the bytes of the only one."""
+    """Return half the parts, or half the bytes of the only one."""
     if len(parts) > 1:
         return list(parts[: len(parts) // 2])
     return [replace(parts[0], data=parts[0].data[: len(parts[0].data) // 2])]
 
 
 def with_length(headers: Headers, size_bytes: int) -> Headers:
-    """The headers with another content-length, where they have one."""
+    """Return the headers with another content-length, if they have one."""
     return [(name, str(size_bytes) if name == "content-length" else value) for name, value in headers]
 
 

@@ -1,4 +1,4 @@
-"""The mock behind the wire's seam: no socket, and the same answers at the same times as the server gives."""
+"""The mock behind the wire's interface: no socket, but the same answers at the same times as from the server."""
 
 import gevent
 from gevent.event import Event
@@ -28,7 +28,7 @@ class InProcessWire:
 
 
 class InProcessReply:
-    """An answer that is already known, and handed out in time."""
+    """An answer that is known in full, and handed out as it is due."""
 
     def __init__(self, service: Service, answer: Answer, exchange: Exchange) -> None:
         self._service, self._answer, self._exchange = service, answer, exchange
@@ -51,7 +51,7 @@ class InProcessReply:
         return part.data
 
     def close(self) -> None:
-        """There is no connection to give back."""
+        """Do nothing: there is no connection."""
 
     def _await(self, part: Part) -> None:
         left_s = self._started_at + part.at_s - now()
@@ -60,7 +60,7 @@ class InProcessReply:
 
 
 def _end_badly(answer: Answer) -> None:
-    """Do what a spoilt answer ends with: hang until the call's deadline, or break off."""
+    """End a faulty answer: hang until the call's deadline, or break off. A good one just returns."""
     if answer.end == "stall":
         Event().wait()
     if answer.end != "complete":

@@ -1,4 +1,4 @@
-"""Which wire format a path belongs to."""
+"""From a path to its wire format."""
 
 from functools import lru_cache
 from urllib.parse import unquote
@@ -17,7 +17,7 @@ FORMATS: tuple[Format, ...] = (
 
 @lru_cache
 def route(path: str) -> tuple[Format, str] | None:
-    """The format, and the model when the path names it, or ""; None for an unknown path."""
+    """Return the format, and the model if the path names it, otherwise ""; `None` for an unknown path."""
     for format in FORMATS:
         if match := format.path.fullmatch(path):
             return format, unquote(match.groupdict().get("model") or "")
@@ -26,7 +26,7 @@ def route(path: str) -> tuple[Format, str] | None:
 
 @lru_cache
 def nearest(path: str) -> Format:
-    """Whose error to answer an unknown path with."""
+    """Return the format whose error answers an unknown path."""
     if path.startswith("/model/"):
         return bedrock.FORMATS[0]
     if ":" in path or "/projects/" in path:

@@ -1,4 +1,4 @@
-"""The mock on a socket, for any client: all formats on one port, and what truly arrived at /stats."""
+"""The mock on a socket, for any client: all formats on one port, with counts of what arrived at /stats."""
 
 import asyncio
 import signal
@@ -26,7 +26,7 @@ def serve(
     merge: bool = False,
     stall: Stall | None = None,
 ) -> None:
-    """Serves until SIGINT or SIGTERM; port 0 takes a free one. Raises OSError when it can't listen."""
+    """Serve until SIGINT or SIGTERM; port 0 picks a free port. Raises `OSError` if it can't listen."""
     front = Front(service, stall and replace(stall, start_s=monotonic()))
     uvloop.run(listen(front, host, port, tls, merge))
 
@@ -59,7 +59,7 @@ def stop_signal(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
 
 
 class Front:
-    """The service, and before it the few paths of the server's own, which are never counted."""
+    """The service, and in front of it the server's own paths, which are never counted."""
 
     def __init__(self, service: Service, stall: Stall | None) -> None:
         self._service = service
@@ -67,7 +67,7 @@ class Front:
         self._stall = stall
 
     def answer(self, request: Request | None, connection: int) -> tuple[Answer, Sent, Stall | None]:
-        """The server's own paths answer in a stall, too."""
+        """Answer a request. The server's own paths answer during a stall, too."""
         if request is None:
             return BAD_REQUEST, uncounted, self._stall
         own = self._own(request)

@@ -1,4 +1,4 @@
-"""From a request to its answer: route, model's words, provider's writing, trouble asked for."""
+"""From a request to its answer: the route, the model's tokens, the provider's format, and any fault asked for."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,11 +32,11 @@ class RefusedError(Exception):
 
 
 class Service:
-    """All six providers at once, each a format on its own paths.
+    """All six providers at once, each format on its own paths.
 
-    Errors come at once, with probability `error_rate`, drawn from the seed. A request may bring its own
-    trouble: `x-mock-status: 429`, `x-mock-fault: NAME` (see `mock.faults`); with `x-mock-cached: N` so many
-    of its tokens are called cached.
+    Requests fail at once with probability `error_rate`, drawn from the seed. A request can ask for an error or a fault
+    with `x-mock-status: 429` or `x-mock-fault: NAME` (see `mock.faults`), and with `x-mock-cached: N` for N of its
+    tokens to be reported as cached.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Service:
         self._error_status = error_status
 
     def answer(self, request: Request) -> Answer:
-        """The answer, counted; its bytes count as a mount sends them (`stats.sent`)."""
+        """Return the answer and count it. Its bytes are counted by the caller as it sends them (`stats.sent`)."""
         path = request.target.partition("?")[0]
         format, model = route(path) or (None, "")
         try:
@@ -86,12 +86,12 @@ class Service:
         if status == 200:
             return
         if not 300 <= status <= 599:
-            raise RefusedError(400, f"x-mock-status: {status} is not within 300 to 599")
+            raise RefusedError(400, f"x-mock-status: {status} is not between 300 and 599")
         raise RefusedError(status, f"The mock was asked for a {status}")
 
 
 def read_ask(format: Format, model: str, request: Request) -> Ask:
-    """The request's body, understood."""
+    """Return what a request asks, from its path, body and headers."""
     body = read_json(request.body)
     return Ask(
         model=model or str(body.get("model", "mock")),
@@ -120,14 +120,14 @@ def header_number(headers: Mapping[str, str], name: str, default: int) -> int:
 
 
 def plain_answer(format: Format, ask: Ask, said: Utterance) -> Answer:
-    """The whole answer at once, when its last token is due."""
+    """Return the whole answer as one part, due with its last token."""
     body = orjson.dumps(format.plain(ask, said))
     headers = [*plain_headers(body), (format.id_header, said.id), *format.headers(ask, said)]
     return Answer(200, headers, [Part(said.last_s, body)])
 
 
 def stream_answer(format: Format, ask: Ask, said: Utterance) -> Answer:
-    """A part an event, each when its token is due; a comment comes along with the middle one."""
+    """Return a part per event, each due with its token; a comment precedes the middle one."""
     parts = list(format.events(ask, said))
     middle = parts[len(parts) // 2]
     parts[len(parts) // 2] = replace(middle, data=format.comment + middle.data)
@@ -136,18 +136,18 @@ def stream_answer(format: Format, ask: Ask, said: Utterance) -> Answer:
 
 
 def spoiled(answer: Answer, fault: str, format: Format, ask: Ask) -> Answer:
-    """The answer with the fault in it; without a stream, an error in it is a 500."""
+    """Return the answer with the fault in it; for `error-in-stream` on a plain answer, a 500."""
     if fault not in FAULTS:
-        raise RefusedError(400, f"x-mock-fault: {fault!r} is none of {', '.join(FAULTS)}")
+        raise RefusedError(400, f"x-mock-fault: {fault!r} is not one of {', '.join(FAULTS)}")
     if fault == "error-in-stream" and not ask.stream:
         raise RefusedError(500, "The mock was asked for an error")
     if fault == "bad-crc" and format.media_type != eventstream.MEDIA_TYPE:
-        raise RefusedError(400, "x-mock-fault: bad-crc is for Bedrock's streams")
+        raise RefusedError(400, "x-mock-fault: bad-crc is only for Bedrock's streams")
     return FAULTS[fault](answer, format.stream_error)
 
 
 def refusal(format: Format, status: int, message: str) -> Answer:
-    """An error in the provider's own shape, at once."""
+    """Return an error in the provider's own shape, due at once."""
     headers, error = format.error(status, message)
     body = orjson.dumps(error)
     return Answer(status, [*plain_headers(body), *headers, *status_headers(status)], [Part(0.0, body)])

@@ -1,4 +1,4 @@
-"""What truly arrived at the mock, counted on its side: the truth a client's figures are held against."""
+"""What arrived at the mock, counted on its side: the truth against which a client's figures are checked."""
 
 from collections import Counter
 
@@ -6,13 +6,13 @@ from mock.formats.message import Json
 
 
 class Stats:
-    """Running totals; requests and tokens count when answered, bytes when sent."""
+    """Running totals: requests and tokens are counted when answered, bytes when sent."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Everything back to zero."""
+        """Set all totals to zero."""
         self.requests = 0
         self.response_bytes = 0
         self._connections: set[int] = set()
@@ -22,30 +22,30 @@ class Stats:
         self.by_status: Counter[str] = Counter()
 
     def answered(self, format_name: str, status: int) -> None:
-        """One request, and the status it is answered with; "0" is a connection dropped or left silent."""
+        """Count a request and the status of its answer; 0 is a connection dropped or left silent."""
         self.requests += 1
         self.by_format[format_name] += 1
         self.by_status[str(status)] += 1
 
     def billed(self, input_tokens: int, output_tokens: int) -> None:
-        """The tokens of an answer that is to arrive whole."""
+        """Count the tokens of an answer without a fault."""
         self.input_tokens += input_tokens
         self.output_tokens += output_tokens
 
     def sent(self, size_bytes: int) -> None:
-        """A piece of a body as it leaves, without any framing: every mount calls this for every part."""
+        """Count a part of a body as it is sent, without framing. Server and in-process wire call this for each part."""
         self.response_bytes += size_bytes
 
     def carried(self, connection: int) -> None:
-        """A request came over the connection of this number: for mounts that have connections."""
+        """Note that the connection with this number carried a request. Only the server has connections."""
         self._connections.add(connection)
 
     @property
     def connections(self) -> int:
-        """How many connections have carried a request."""
+        """The number of connections that have carried a request."""
         return len(self._connections)
 
     def as_json(self) -> Json:
-        """The totals, as `GET /stats` shows them."""
+        """Return the totals, as `GET /stats` shows them."""
         public = {name: count for name, count in vars(self).items() if not name.startswith("_")}
         return {**public, "connections": self.connections}

@@ -1,4 +1,4 @@
-"""When a model's tokens come: a wait for the first, then a steady rate."""
+"""When a model's tokens are due: a wait for the first, then a steady rate."""
 
 from itertools import accumulate
 from random import Random
@@ -10,17 +10,16 @@ JITTER = 0.2
 
 
 class Pace:
-    """The latency of an LLM, drawn for every answer or exact.
+    """The latency of an LLM, either random or exact.
 
-    Drawn, around `median_latency_s` for a whole answer of the median length:
-    - the first token comes after a log-normal time, median 40 % of it, sigma 0.5;
-    - the others fill the remaining 60 % at a rate drawn once an answer, log-normal, sigma 0.15;
-    - each gap between two tokens is uniform within 20 % of that rate.
-    With the default 0.7 s nine whole answers in ten take 0.46 to 1.1 s, 99 in 100 take 0.36 to 1.5 s.
+    Random: a whole answer of the median length takes `median_latency_s` in the median.
+    - The first token takes a log-normal time with a median of 40 % of it, sigma 0.5.
+    - The others fill the remaining 60 % at a rate drawn once per answer, log-normal, sigma 0.15.
+    - Each gap between two tokens is uniform within 20 % of that rate's.
+    With the default 0.7 s, 90 % of whole answers take 0.46 to 1.1 s and 99 % take 0.36 to 1.5 s.
 
-    Exact, as soon as `ttft_s` or `itl_s` is given (the other is then 0): token n is due at
-    `ttft_s + n * itl_s`, n from 0. `median_latency_s=0` is no delay at all. The same seed draws the
-    same times in the same order.
+    Exact, if `ttft_s` or `itl_s` is given (the other defaults to 0): token n, from 0, is due at `ttft_s + n * itl_s`.
+    `median_latency_s=0` is no delay at all. The same seed draws the same times in the same order.
     """
 
     def __init__(
@@ -37,7 +36,7 @@ class Pace:
         self._random = Random(seed)
 
     def due_s(self, tokens: int, median_tokens: int) -> list[float]:
-        """When each token is due, in seconds after the request; `median_tokens` is the usual length."""
+        """Return when each token is due, in seconds after the request; `median_tokens` is the usual length."""
         if self.exact:
             return [self._ttft_s + n * self._itl_s for n in range(tokens)]
         if self._median_latency_s == 0:

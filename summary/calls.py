@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from summary.confidence import interval
-from summary.vocabulary import LATENCIES, PERCENTILES, SAMPLES_NEEDED, STREAM_FIGURES, Summary
+from summary.registry import CI_NEEDS, PERCENTILES, SAMPLES_NEEDED, STATISTICS, over
+from summary.vocabulary import Summary
 
 FAILED = ("failed", "dropped")
-CONFIDENT = ("p95", "p99")
 
 
 def counts(rows: pd.DataFrame) -> Summary:
@@ -39,8 +39,8 @@ def rates(rows: pd.DataFrame) -> Summary:
 def times(rows: pd.DataFrame) -> Summary:
     """Return the distributions of latency, and of what else was observed, over successes."""
     successes = of_successes(rows)
-    reported = [name for name in (*LATENCIES[1:], *STREAM_FIGURES) if is_reported(successes, name)]
-    return {name: distribution_of(successes, name) for name in (LATENCIES[0], *reported)}
+    names = [name for name in over("successes") if name == "latency_s" or is_reported(successes, name)]
+    return {name: distribution_of(successes, name) for name in names}
 
 
 def distribution_of(rows: pd.DataFrame, column: str) -> Summary:
@@ -48,19 +48,17 @@ def distribution_of(rows: pd.DataFrame, column: str) -> Summary:
 
 
 def distribution(values: np.ndarray) -> Summary:
-    """Return min, avg, median, p95, p99 and max, all `None` without a value; the 95 % confidence intervals of p95
-    and p99, `None` where there are too few samples; and the number of samples."""
+    """Return the statistics, all `None` without a value; the 95 % confidence intervals of p95 and p99, `None` where
+    there are too few samples; and the number of samples."""
+    return {**_statistics(values), **_intervals(values), "samples": len(values)}
+
+
+def _statistics(values: np.ndarray) -> dict[str, Any]:
     if not len(values):
-        return {**dict.fromkeys(("min", "avg", *PERCENTILES, "max")), **_intervals(values), "samples": 0}
-    percentiles = {name: float(np.percentile(values, share)) for name, share in PERCENTILES.items()}
-    return {
-        "min": float(values.min()),
-        "avg": float(values.mean()),
-        **percentiles,
-        "max": float(values.max()),
-        **_intervals(values),
-        "samples": len(values),
-    }
+        return dict.fromkeys(STATISTICS)
+    found = {"min": values.min(), "avg": values.mean(), "max": values.max()}
+    found |= {name: np.percentile(values, percent) for name, percent in PERCENTILES.items()}
+    return {name: float(found[name]) for name in STATISTICS}
 
 
 def too_few(rows: pd.DataFrame) -> list[str]:
@@ -101,5 +99,5 @@ def _span_s(ended: pd.DataFrame) -> float | None:
 
 
 def _intervals(values: np.ndarray) -> dict[str, Any]:
-    found = {name: interval(values, PERCENTILES[name] / 100) for name in CONFIDENT}
+    found = {name: interval(values, PERCENTILES[name] / 100) for name in CI_NEEDS}
     return {f"{name}_ci95": ends and list(ends) for name, ends in found.items()}

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from summary.vocabulary import PERCENTILES
+from summary.registry import PERCENTILES
 
 
 def error_adjusted(successes: np.ndarray, failures: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The summary of a run, from its rows; the figures of a single call are defined in `providers.call`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -7,62 +8,70 @@ import pandas as pd
 from summary import calls, evidence, failures
 from summary import punctuality as open_loop
 from summary.error_adjusted import error_adjusted
-from summary.gates import gate as gates
-from summary.gates import slo
-from summary.gates import verdict as verdicts
+from summary.gates.gate import Gate
+from summary.gates.slo import Slo, service_level
+from summary.gates.verdict import judge
+from summary.registry import TOKENS
 from summary.validity.verdict import verdict_on
-from summary.vocabulary import TOKENS, Summary
+from summary.vocabulary import Summary
 
 
-def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any]) -> Summary:
-    """Return the summary of a run.
+def summarise(
+    rows: pd.DataFrame, run: Summary, observed: Summary, level: Slo | None = None, gates: Sequence[Gate] = ()
+) -> Summary:
+    """Return the summary of a run. `summary.registry` defines its figures.
 
-    rows      a row a call (see `providers.call`); warm-up calls are in no figure but `warmup_count`
+    rows      a row per call (see `providers.call`); warm-up calls are in no figure but `warmup_count`
     run       what PREFIX_run.json holds: the run's id, host, options, versions, seed; {} if it is lost
     observed  see `summary.vocabulary.OBSERVED`; {} if it is lost
+    level     what each call should meet
+    gates     what the run should not meet; they are judged here and nowhere else
 
-    lost                      workers that died, and the calls that -i had counted out to them: sent, perhaps, and never
-                              heard of again
-    failure_count             failed and dropped calls
-    error_rate                these over all calls but the aborted ones, which never ended
-    total_execution_time_s    first send -> last end
-    throughput_rps            successes over that time
-    output_tokens_per_s       all output tokens of successes over that time
-    asked_rps … start_lag_s   see `summary.punctuality`
-    slo_attainment            share of the ended calls that met the --slo
-    goodput_rps               calls that met it, over the run's time
-    latency_s, ttft_s, …      over successes only, seconds; percentiles by linear interpolation (Hyndman-Fan type 7),
-                              with the 95 % confidence intervals of p95 and p99
-    latency_error_adjusted_s  with a failure as an infinitely slow call: `None`, and named in `infinite`
-    lag_s                     how late we took up arrived packets, at worst in each call
-    reads                     see `summary.evidence`, as for the finish reasons and the answers without content
-    failures, outages         see `summary.failures`
-    total_bytes               answers' bodies, of all calls
-    repeated_payloads         how many different payloads were sent more than once
-    verdict                   whether these figures can be believed
-    gates                     what became of each --fail-if
+    Its other entries: `reads` and `finish_reasons` (see `summary.evidence`), `failures`, `own_failures` and `outages`
+    (see `summary.failures`), `verdict` (whether the figures can be believed) and `gates` (what became of each).
     """
     rows, warmup_count = measured(rows)
-    options = run.get("options") or {}
-    level = slo.parse(options["slo"]) if options.get("slo") else None
     summary = {
+        **_facts(rows, run),
+        **calls.counts(rows),
+        "warmup_count": warmup_count,
+        **{name: observed.get(name) for name in ("lost", "rows", "ended")},
+        **_of_calls(rows, (run.get("options") or {}).get("rate_stages"), level, observed),
+        **sizes(rows),
+        **_evidence(rows, observed),
+        **{name: run.get(name) for name in ("seed", "options", "versions")},
+    }
+    summary["verdict"] = verdict_on(summary)
+    return {**summary, "gates": [judge(gate, summary).facts() for gate in gates]}
+
+
+def _facts(rows: pd.DataFrame, run: Summary) -> Summary:
+    """Return which run it was, and when."""
+    return {
         **{name: run.get(name) or _only(rows, name) for name in ("run_id", "provider", "model", "api", "mode")},
         **{name: run.get(name) for name in ("stream", "host", "files")},
         "start": _start(rows, run),
         "end": _end(rows),
-        **calls.counts(rows),
-        "warmup_count": warmup_count,
-        "lost": observed.get("lost"),
-        **{name: observed.get(name) for name in ("rows", "ended")},
-        **open_loop.punctuality(rows, options.get("rate_stages")),
+    }
+
+
+def _of_calls(rows: pd.DataFrame, planned: list[Summary] | None, level: Slo | None, observed: Summary) -> Summary:
+    """Return the figures of the whole run and of each planned stage."""
+    return {
+        **open_loop.punctuality(rows, planned),
         **calls.rates(rows),
-        **slo.service_level(rows, level),
+        **service_level(rows, level),
         **calls.times(rows),
         "latency_error_adjusted_s": _error_adjusted(rows),
         "itl_s": observed.get("itl_s"),
         "too_few_samples": calls.too_few(rows),
-        "stages": open_loop.stages(rows, options.get("rate_stages"), level),
-        **sizes(rows),
+        "stages": open_loop.stages(rows, planned, level),
+    }
+
+
+def _evidence(rows: pd.DataFrame, observed: Summary) -> Summary:
+    """Return how it was measured, and what the server did."""
+    return {
         "lag_s": calls.distribution_of(rows, "lag_s") if calls.is_reported(rows, "lag_s") else None,
         "client": _client(rows, observed.get("client")),
         "peak_in_flight": evidence.peak_in_flight(rows),
@@ -72,15 +81,7 @@ def summarise(rows: pd.DataFrame, run: dict[str, Any], observed: dict[str, Any])
         "failures": failures.grouped(rows),
         "own_failures": failures.own(rows),
         "outages": failures.outages(rows),
-        **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
-    summary["verdict"] = verdict_on(summary)
-    return {**summary, "gates": _gates(summary, options.get("fail_if"))}
-
-
-def _gates(summary: Summary, texts: list[str] | None) -> list[Summary]:
-    judged = [verdicts.judge(gates.parse(text), summary) for text in texts or ()]
-    return [verdict.facts() for verdict in judged]
 
 
 def _client(rows: pd.DataFrame, seen: Summary | None) -> Summary | None:

@@ -29,9 +29,11 @@ settings.load_profile("on any machine")
 
 GROUPS = {
     "workers": ("distributed", "network_namespaces"),
-    "processes": ("exit_codes", "gates_run", "net", "outputs", "runs_with_streams", "secrets", "signals", "web_ui"),
+    "processes": (
+        "exit_codes", "gates_run", "net", "outputs", "runs_with_streams", "secrets", "signals", "toy_figure", "web_ui",
+    ),
     "commands": ("live_line", "menus", "readme"),
-}
+}  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

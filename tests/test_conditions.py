@@ -4,16 +4,15 @@ import math
 
 import pytest
 
-from summary.gates.language import BadCondition, Condition, Figure, Language, check, parse
+from summary.gates.language import BadCondition, Condition, Language, Subject, check, parse
+from summary.registry import NAMED
 
 LANGUAGE = Language(
     "--fail-if",
     {
-        "p95": Figure(("latency_s", "p95"), "time"),
-        "ttft_p95": Figure(("ttft_s", "p95"), "time", "--stream"),
-        "error_rate": Figure(("error_rate",), "share"),
-        "goodput_rps": Figure(("goodput_rps",), "rate", "--slo"),
-        "failure_count": Figure(("failure_count",), "count"),
+        "p95": Subject(NAMED["latency_s"], "p95"),
+        "ttft_p95": Subject(NAMED["ttft_s"], "p95"),
+        **{name: Subject(NAMED[name]) for name in ("error_rate", "goodput_rps", "failure_count")},
     },
     ("<", "<=", ">", ">="),
     "p95, error_rate and others",
@@ -92,7 +91,7 @@ def test_an_unknown_figure_like_no_other_is_answered_with_the_known_ones() -> No
 
 
 def test_an_operator_that_an_option_does_not_take_is_refused() -> None:
-    upper_limits = Language("--slo", LANGUAGE.figures, ("<", "<="), "p95", "p95<2")
+    upper_limits = Language("--slo", LANGUAGE.subjects, ("<", "<="), "p95", "p95<2")
     with pytest.raises(BadCondition) as refusal:
         parse("p95 >= 2", upper_limits)
     assert str(refusal.value) == "--slo p95>=2: expected < or <=, not >="

@@ -1,5 +1,7 @@
 """How a run ends that something has happened to: what it knows is kept, and what is missing is told."""
 
+import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -163,9 +165,9 @@ def in_the_middle(tmp_path: Path, act: Any, monkeypatch: pytest.MonkeyPatch) -> 
     """Run 20 calls, and let something happen to the files after the tenth; return the summary and the environment."""
     prefix = tmp_path / "out" / "run"
     given = ["--headless", "--mock", "--mock-latency", "0", "--models-file", "models.json", "--csv", str(prefix)]
+    stdout = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stdout)
     environment, ours = harnessed([*given, "-i", "20", "-o", "json"])
-    told: list[Any] = []
-    monkeypatch.setattr(ours, "_tell", lambda summary, given: told.append(summary))
 
     def see(request_type: str, **_: Any) -> None:
         seen.append(request_type)
@@ -176,7 +178,7 @@ def in_the_middle(tmp_path: Path, act: Any, monkeypatch: pytest.MonkeyPatch) -> 
     environment.events.request.add_listener(see)
     start_and_wait(environment, 1)
     ours.end(environment)
-    return told[0], environment
+    return json.loads(stdout.getvalue()), environment
 
 
 def test_a_folder_that_vanishes_costs_no_row_of_the_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from summary.gates.gate import FIGURES, parse
-from summary.gates.language import BadCondition, Need
+from summary.gates.gate import SUBJECTS, parse
+from summary.gates.language import BadCondition
 from summary.gates.verdict import Verdict, judge
+from summary.registry import Need
 
 LATENCY_S = {"min": 0.5, "avg": 1.0, "median": 0.9, "p95": 2.4131, "p99": 3.5, "max": 4.0}
 
@@ -25,6 +26,11 @@ def a_summary(**changes: Any) -> dict[str, Any]:
 
 def verdict(text: str, **changes: Any) -> Verdict:
     return judge(parse(text), a_summary(**changes))
+
+
+def line(text: str, **changes: Any) -> str:
+    found = verdict(text, **changes)
+    return f"{'breach' if found.breached else 'ok'}: {found.gate.text}: {found.reason}"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,7 @@ def test_a_gate_is_about_its_figure_of_the_summary(text: str, value: float, samp
 
 
 @pytest.mark.parametrize(
-    ("text", "line"),
+    ("text", "expected"),
     [
         ("p95 > 2", "breach: p95>2: p95 is 2.413 s (400 samples)"),
         ("p95>3", "ok: p95>3: p95 is 2.413 s (400 samples)"),
@@ -70,8 +76,8 @@ def test_a_gate_is_about_its_figure_of_the_summary(text: str, value: float, samp
         ("error_adjusted_p95>9", "breach: error_adjusted_p95>9: error_adjusted_p95 is infinite (500 samples)"),
     ],
 )
-def test_a_verdict_is_one_line_in_the_figures_unit(text: str, line: str) -> None:
-    assert verdict(text).line == line
+def test_a_verdict_is_one_line_in_the_figures_unit(text: str, expected: str) -> None:
+    assert line(text) == expected
 
 
 @pytest.mark.parametrize(("text", "needed"), [("p95>9", 20), ("latency_p99>9", 100), ("p95<0.1", 20)])
@@ -79,7 +85,7 @@ def test_a_percentile_of_too_few_samples_is_a_breach_whatever_it_is(text: str, n
     assert not verdict(text, success_count=needed).breached
     found = verdict(text, success_count=needed - 1)
     assert found.breached
-    assert found.reason == f"too few samples ({needed - 1}): {found.gate.figure.path[-1]} needs {needed}"
+    assert found.reason == f"too few samples ({needed - 1}): {found.gate.statistic} needs {needed}"
 
 
 def test_each_figure_counts_its_own_samples() -> None:
@@ -91,7 +97,7 @@ def test_each_figure_counts_its_own_samples() -> None:
 
 
 def test_few_samples_are_enough_for_all_other_figures() -> None:
-    assert verdict("max>3", success_count=1).line == "breach: max>3: max is 4.000 s (1 sample)"
+    assert line("max>3", success_count=1) == "breach: max>3: max is 4.000 s (1 sample)"
     assert not verdict("error_rate>50%", success_count=1, failure_count=0).breached
 
 
@@ -163,4 +169,4 @@ def test_an_unknown_figure_is_refused_with_a_hint() -> None:
 
 def test_the_plain_statistics_are_those_of_latency() -> None:
     for name in ("min", "avg", "median", "p50", "p95", "p99", "max"):
-        assert FIGURES[name] == FIGURES[f"latency_{name}"]
+        assert SUBJECTS[name] == SUBJECTS[f"latency_{name}"]

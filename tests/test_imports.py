@@ -19,8 +19,8 @@ MAY_IMPORT = {
     "harness": {"harness", "locust_inside", "providers", "wire", "mock", "summary", "seeds"},
     "locustfile": {"harness", "providers"},
 }
-HARNESS = "errors messages encodings secrets exit_code process load plan record watch run cluster harness"
-SUMMARY = """vocabulary cells confidence calls error_adjusted failures refused_fields evidence validity gates
+HARNESS = "errors messages encodings secrets exit_code process load plan record watch run cluster runs harness"
+SUMMARY = """vocabulary registry cells confidence calls error_adjusted failures refused_fields evidence validity gates
              punctuality figures rows render"""
 FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}
 """The rooms of a part, each of which knows only those before it."""
@@ -32,7 +32,7 @@ RELATED_PROVIDERS = {
     "bedrock": {"bedrock_families"},
 }
 SHARED_BY_PROVIDERS = {"answers", "call", "permit", "settings", "user"}
-STDLIB_ONLY = ("finishes.py", "providers/call.py", "wire/exchange.py", "seeds.py")
+STDLIB_ONLY = ("finishes.py", "providers/call.py", "wire/exchange.py", "seeds.py", "summary/registry.py")
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
 
 

@@ -7,18 +7,15 @@ import pytest
 
 from harness.errors import UsageError
 from harness.run.gates import check_junit
-from summary.gates.gate import Gate, parse
 from summary.gates.junit import as_junit
-from summary.gates.language import Condition
-from summary.gates.verdict import Verdict
 
-KEPT = Verdict(parse("p95>2"), False, 1.5, 400, "p95 is 1.500 s (400 samples)")
-BREACHED = Verdict(parse("error_rate > 1%"), True, 0.25, 400, "error_rate is 25.00 % (400 samples)")
+KEPT = {"gate": "p95>2", "breached": False, "reason": "p95 is 1.500 s (400 samples)"}
+BREACHED = {"gate": "error_rate>1%", "breached": True, "reason": "error_rate is 25.00 % (400 samples)"}
 SUMMARY = {"total_execution_time_s": 12.3456, "start": "2026-01-01T00:00:00.000Z"}
 
 
 def test_a_gate_is_a_test_case_and_a_breach_its_failure() -> None:
-    assert as_junit([KEPT, BREACHED], SUMMARY).splitlines() == [
+    assert as_junit({**SUMMARY, "gates": [KEPT, BREACHED]}).splitlines() == [
         '<?xml version="1.0" encoding="UTF-8"?>',
         '<testsuite name="llm-load-tester" tests="2" failures="1" errors="0" skipped="0" time="12.346" '
         'timestamp="2026-01-01T00:00:00.000Z">',
@@ -33,15 +30,15 @@ def test_a_gate_is_a_test_case_and_a_breach_its_failure() -> None:
 
 
 def test_a_run_that_never_began_has_a_report_too() -> None:
-    suite = ElementTree.fromstring(as_junit([], {"total_execution_time_s": None, "start": None}))
+    suite = ElementTree.fromstring(as_junit({"total_execution_time_s": None, "start": None, "gates": []}))
     assert suite.attrib == {
         "name": "llm-load-tester", "tests": "0", "failures": "0", "errors": "0", "skipped": "0", "time": "0.000",
     }  # fmt: skip
 
 
 def test_characters_that_xml_cant_hold_are_replaced() -> None:
-    gate = Gate(Condition('a<"&>\x00\x1b\ud800\ufffe', "p95", "<", 1.0))
-    report = as_junit([Verdict(gate, True, None, 0, "é\x08\x0b😀")], {"start": "\x01"})
+    gate = {"gate": 'a<"&>\x00\x1b\ud800\ufffe', "breached": True, "reason": "é\x08\x0b😀"}
+    report = as_junit({"start": "\x01", "gates": [gate]})
     suite = ElementTree.fromstring(report.encode())
     assert suite[0].attrib["name"] == 'a<"&>\ufffd\ufffd\ufffd\ufffd'
     assert suite[0][0].attrib["message"] == "é\ufffd\ufffd😀"
@@ -62,7 +59,7 @@ def test_a_file_that_is_no_report_of_ours_is_left_alone(content: str, tmp_path: 
 
 def test_a_former_report_is_taken_away(tmp_path: Path) -> None:
     path = tmp_path / "report.xml"
-    path.write_text(as_junit([], {}))
+    path.write_text(as_junit({"gates": []}))
     check_junit(path)
     assert not path.exists()
 

@@ -155,5 +155,6 @@ def test_a_key_that_is_too_short_to_be_masked_works_and_is_said(
         _, harness = harnessed([*FILES, "--headless", *OPENAI, "-H", server.url, "-k", "none"])
         assert "fewer than 6 characters: too short to be masked" in caplog.text
         _, harness = harnessed([*FILES, "--headless", *OPENAI, "-H", server.url, "-k", "longer"])
-    assert harness.plan is not None
+    assert harness.runs is not None
+    assert harness.runs.plan is not None
     assert caplog.text.count("fewer than 6 characters") == 1

@@ -111,7 +111,7 @@ def test_a_proxy_that_refuses_is_named_as_the_reason(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("HTTPS_PROXY", address)
         call = Asker("openai", "https://api.example.org/v1").ask()
     assert call.outcome == "failed"
-    assert "the proxy refuses a way to api.example.org:443: HTTP 407" in (call.error or "")
+    assert "the proxy refused to connect to api.example.org:443: HTTP 407" in (call.error or "")
 
 
 SPOILT_TUNNELS: dict[str, tuple[bytes, Script]] = {
@@ -176,7 +176,7 @@ def test_a_proxy_of_another_kind_is_refused_in_one_clear_line(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy)
     call = Asker("openai", mock_server.url).ask()
-    assert "the proxy of HTTP_PROXY must be http://host:port" in (call.error or "")
+    assert "the proxy in HTTP_PROXY must be http://host:port" in (call.error or "")
     assert "secret" not in (call.error or "")
     assert mock_server.stats()["requests"] == 0
 
@@ -188,4 +188,4 @@ def test_a_proxy_that_can_not_be_read_is_refused_without_its_password(
     monkeypatch.setenv("HTTP_PROXY", url)
     with pytest.raises(ConnectFailed) as refused:
         proxy_of(Origin("http", "tests.example", 80))
-    assert str(refused.value) == "the proxy of HTTP_PROXY must be http://host:port"
+    assert str(refused.value) == "the proxy in HTTP_PROXY must be http://host:port"

@@ -15,6 +15,7 @@ from harness.load.schedule import Schedule, Stage
 from report import summary_of
 from summary import punctuality as open_loop
 from summary.figures import summarise
+from summary.gates import slo
 from summary.render.render import as_csv, as_json, as_table
 from summary.rows.rows import frame
 from tests.command_line import summary_in
@@ -212,7 +213,9 @@ def test_stages_show_ttft_and_goodput_where_there_is_any() -> None:
         [[*made(n / 20, latency_s=n / 20, stage=1 + n // 20), str(0.1 + n / 100)] for n in range(40)],
     )
     steady = [{"from_rps": 20.0, "to_rps": 20.0, "duration_s": 1.0}] * 2
-    found = summarise(streamed, {"options": {"rate_stages": steady, "slo": "latency<1.5"}}, {})
+    found = summarise(
+        streamed, {"options": {"rate_stages": steady, "slo": "latency<1.5"}}, {}, slo.parse("latency<1.5")
+    )
     assert [stage["slo_attainment"] for stage in found["stages"]] == [1.0, 0.5]
     assert [stage["ttft_s"]["median"] for stage in found["stages"]] == pytest.approx([0.195, 0.395])
     first, second = (row for row in cells_of(as_table(found), 6) if row[0] in ("1", "2"))

@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 import report
+from summary.gates import language, verdict
 from tests.command_line import PROJECT
 from tests.running import run
 
@@ -37,6 +39,21 @@ def test_a_level_of_its_own_gives_attainment_and_goodput(finished: Path, capsys:
     summary = json.loads(capsys.readouterr().out)
     assert summary["slo_attainment"] == summary["success_count"] / 30 < 1
     assert summary["goodput_rps"] == summary["throughput_rps"]
+
+
+def test_a_condition_is_parsed_once_and_a_gate_is_judged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stderr, the exit code, JUnit and the summary all report the one verdict."""
+    parse, judge = Mock(wraps=language.parse), Mock(wraps=verdict.judge)
+    monkeypatch.setattr(language, "parse", parse)
+    monkeypatch.setattr("summary.figures.judge", judge)
+    junit = tmp_path / "gates.xml"
+    conditions = ("--slo", "latency<60", "--fail-if", "p50>60", "--fail-if", "failure_count<9", "--junit", str(junit))
+    environment, prefix = run(tmp_path, "-i", "3", "--fail-fast", *conditions, monkeypatch=monkeypatch)
+    assert environment.process_exit_code == 3
+    assert [call.args[0] for call in parse.call_args_list] == ["latency<60", "p50>60", "failure_count<9"]
+    assert [call.args[0].text for call in judge.call_args_list] == ["p50>60", "failure_count<9"]
+    assert [gate["breached"] for gate in report.summary_of(prefix)["gates"]] == [False, True]
+    assert junit.read_text().count("<failure ") == 1
 
 
 @pytest.mark.parametrize("bad", [["--fail-if", "speed>1"], ["--slo", "ttft"]], ids=" ".join)

@@ -45,8 +45,8 @@ def test_a_level_is_told_as_it_was_written_without_needless_spaces() -> None:
         ("ttft_p95<1", "--slo ttft_p95<1: there is no figure ttft_p95; did you mean ttft?"),
         (
             "p99<1",
-            "--slo p99<1: there is no figure p99; known are latency, ttft, ttfv, tpot, itl_mean, itl_max, ttfb, "
-            "latency_from_schedule",
+            "--slo p99<1: there is no figure p99; known are latency, latency_from_schedule, ttft, ttfv, tpot, "
+            "itl_mean, itl_max, ttfb",
         ),
     ],
 )

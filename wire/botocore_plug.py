@@ -13,10 +13,10 @@ from wire.exchange import Reply, Request, Wire
 
 
 def plug(client: Any, through: Wire, service: str) -> None:
-    """Make a boto3 client of `service` send its requests, signed as ever, over a wire.
+    """Make a boto3 client of `service` send its requests, signed as usual, over a wire.
 
-    The body is read by botocore, but for an event stream, which is only read on demand. The response stands in the
-    exchange's `unread` too: its `raw` is the stream, its `content` a whole body as it came.
+    botocore reads the body at once, except for an event stream, which it reads on demand. The response is also kept in
+    the exchange's `unread`: its `raw` is the stream, its `content` a whole body as received.
     """
 
     def before_send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
@@ -31,7 +31,7 @@ def plug(client: Any, through: Wire, service: str) -> None:
 
 
 class _Raw:
-    """The body as botocore wants to read it."""
+    """The body, with the methods by which botocore reads it."""
 
     def __init__(self, reply: Reply, url: str) -> None:
         self._reply, self._url = reply, url
@@ -66,7 +66,7 @@ def _request(request: AWSPreparedRequest) -> Request:
 
 
 def _signed_host(host: str, port: int, default_port: int) -> str:
-    """Return the Host header as the signature covers it: lower case, without a default port."""
+    """Return the Host header that botocore signed: lower case, without a default port."""
     name = f"[{host}]" if ":" in host else host
     return name if port == default_port else f"{name}:{port}"
 
@@ -86,7 +86,7 @@ _ERRORS: dict[type[wire.WireError], type[botocore.BotoCoreError]] = {
     wire.ConnectionBroken: botocore.ConnectionClosedError,
     wire.NotHTTP: botocore.ConnectionClosedError,
 }
-"""The wire's errors and botocore's, the narrower class first."""
+"""Each of the wire's errors and botocore's equivalent; subclasses come before their base classes."""
 
 
 def _botocore_errors(url: str) -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""A connection to an origin: TCP, a proxy's tunnel, TLS, bytes in and out. Every failure is a `WireError`."""
+"""A connection to an origin: TCP, a proxy's tunnel, TLS, bytes in and out. Every failure is raised as a `WireError`."""
 
 import sys
 import time
@@ -28,25 +28,25 @@ from wire.tls import TLS
 
 RECEIVE_BYTES = 65536
 SO_TIMESTAMPNS = 35
-"""Linux: the kernel reports, with each read, when the last packet in it arrived, as a timespec of the wall clock."""
+"""Linux: with each read, the kernel reports when its last packet arrived, as a wall-clock timespec."""
 TIMESPEC_SPACE_BYTES = socket.CMSG_SPACE(16)
 READABLE, WRITABLE = 1, 2
 
 PlainSocket = gevent.monkey.get_original("socket", "socket")
-"""A socket without gevent: it never waits."""
+"""The socket class without gevent's patches: it never waits."""
 
 Take = Callable[[bytes, float, float, float | None], None]
-"""Takes what one read brought: the bytes (b"" once the peer has closed); when they were read, and when the last of them
-had arrived, both readings of `wire.exchange.now`; and over how long, at most, they may have come. Where the kernel does
-not stamp, the arrival is the read itself, and the last `None`."""
+"""Called for each read with: the bytes (b"" once the peer has closed); the times at which they were read and at which
+the last of them arrived, both readings of `wire.exchange.now`; and the longest time over which they can have arrived.
+Where the kernel does not stamp packets, the arrival is the time of the read, and the last argument is `None`."""
 Fail = Callable[[ConnectionBroken], None]
 
 
 class Connection:
-    """An open connection. The event loop itself reads it, as soon as something has arrived, and writes it.
+    """An open connection. The event loop itself reads it, as soon as something arrives, and writes to it.
 
-    idle_since   set while it waits for its next request
-    send_error   why the latest request could not be sent whole; an answer may have arrived all the same
+    idle_since   when it became idle; only meaningful between requests
+    send_error   why the latest request could not be sent in full; an answer may have arrived nevertheless
     """
 
     def __init__(self, sock: socket.socket, tls: TLS | None) -> None:
@@ -66,24 +66,24 @@ class Connection:
 
     @property
     def has_sent(self) -> bool:
-        """Tell whether the latest request was handed to the socket whole."""
+        """Whether the latest request was handed to the socket in full."""
         return self.send_error is None and not self._unsent
 
     def listen(self, take: Take, fail: Fail) -> None:
-        """Call `take` for each read from now on, and `fail` if the connection breaks; both in the event loop."""
+        """Call `take` for each read from now on, and `fail` if the connection breaks; both run in the event loop."""
         self._take, self._fail = take, fail
         self._readable.start(self._read)
 
     def mute(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._readable.stop()
         self._take = self._fail = _ignore
 
     def send(self, data: bytes) -> None:
-        """Hand the bytes to the socket. Never waits, and never fails.
+        """Hand the bytes to the socket. Never waits and never raises.
 
-        A server may answer a large request, and stop reading, before it has all of it. So what the socket doesn't take
-        at once goes out from the event loop while we read, and an error is kept until reading has failed too.
+        A server can answer a large request, and stop reading it, before all of it has arrived. So the event loop sends
+        what the socket doesn't take at once while we read, and an error is kept until reading has failed too.
         """
         self.send_error = None
         self._push(self._tls.encrypt(data) if self._tls else data)
@@ -106,9 +106,9 @@ class Connection:
         self._writable.stop()
 
     def is_alive(self) -> bool:
-        """Tell whether an idle connection is still open, and silent as it should be. Never waits.
+        """Return whether an idle connection is still open, and silent as it should be. Never waits.
 
-        Over TLS there may be records that are no data, such as session tickets.
+        TLS records that carry no data, such as session tickets, are fine.
         """
         try:
             while not self._peer_has_gone:
@@ -122,13 +122,13 @@ class Connection:
             return False
 
     def close(self) -> None:
-        """Close the connection, its watchers first."""
+        """Close the watchers, then the socket."""
         self._readable.close()
         self._writable.close()
         self._socket.close()
 
     def _read(self) -> None:
-        """Read once, in the event loop: what else there is comes in the next round."""
+        """Read once, in the event loop; anything left is read in the loop's next round."""
         try:
             data, ancillary, _, _ = self._socket.recvmsg(RECEIVE_BYTES, TIMESPEC_SPACE_BYTES)
             wall_s, read_at = time.time(), now()
@@ -144,7 +144,7 @@ class Connection:
             self._fail(ConnectionBroken(f"the connection was lost: {text_of(error)}", reason))
 
     def _take_encrypted(self, tls: TLS, data: bytes, read_at: float, at: float, spread_s: float | None) -> None:
-        """A read may hold a part of a record, or several; TLS may have something to say to the peer, too."""
+        """Take a read, which can hold part of a record or several, and send what TLS itself has to reply."""
         for piece in tls.decrypt(data):
             self._peer_has_gone = not piece
             self._take(piece, read_at, at, spread_s)
@@ -154,10 +154,10 @@ class Connection:
     def _arrival(
         self, ancillary: list[tuple[int, int, bytes]], wall_s: float, read_at: float
     ) -> tuple[float, float | None]:
-        """Return when the last packet of a read arrived, and how much earlier the first may have come.
+        """Return when the last packet of a read arrived, and how much earlier the first one can have arrived.
 
-        The kernel's stamp is of the wall clock: read as an age, it counts on our clock. The wall clock was read first:
-        what happens between the two readings can make the stamp late, never early.
+        The kernel stamps by the wall clock; converted to an age, the stamp is carried over to our clock. The wall clock
+        is read first, so a delay between the two readings can make the stamp late, never early.
         """
         for _, kind, stamp in ancillary:
             if kind == SO_TIMESTAMPNS:
@@ -214,7 +214,7 @@ def _proxy_socket(proxy: Proxy) -> socket.socket:
 
 @contextmanager
 def _reaching(proxy: Proxy) -> Iterator[None]:
-    """What fails before the way to the origin stands is the proxy's failure, unless it is our own."""
+    """Attribute failures on the way through a proxy to the proxy, unless this machine is their cause."""
     try:
         yield
     except (OSError, UnicodeError) as error:
@@ -224,13 +224,13 @@ def _reaching(proxy: Proxy) -> Iterator[None]:
 
 
 def _tunnel(sock: socket.socket, origin: Origin, proxy: Proxy) -> None:
-    """Ask the proxy for a way through to the origin (CONNECT, RFC 9110 9.3.6)."""
+    """Ask the proxy for a tunnel to the origin (CONNECT, RFC 9110 9.3.6)."""
     target = f"[{origin.host}]:{origin.port}" if ":" in origin.host else f"{origin.host}:{origin.port}"
     headers = [("Host", target), *proxy.headers]
     sock.sendall(encode(Request("CONNECT", "http", proxy.host, proxy.port, target, headers, b"")))
     status = _proxy_status(sock)
     if not 200 <= status < 300:
-        raise ConnectFailed(f"the proxy refuses a way to {target}: HTTP {status}", "proxy")
+        raise ConnectFailed(f"the proxy refused to connect to {target}: HTTP {status}", "proxy")
 
 
 def _proxy_status(sock: socket.socket) -> int:
@@ -246,7 +246,7 @@ def _proxy_status(sock: socket.socket) -> int:
 
 
 def _ignore(*_: object) -> None:
-    """What comes when nobody listens, such as the peer's goodbye behind its answer."""
+    """Ignore what arrives while nothing is listening, such as the peer's close after its answer."""
 
 
 def _ask_for_stamps(sock: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""What one call did on the wire, and the few types that both ends of the wire agree on. Stdlib only."""
+"""What one call did on the wire, and the few types that both ends of the wire share. Stdlib only."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 now = time.perf_counter
-"""The one clock: every stamp of the project is a reading of it, in seconds."""
+"""The one clock: every timestamp in the project is a reading of it, in seconds."""
 
 
 KEPT_BYTES = 16384
-"""How much of each body is kept, for the words of one that turns out to be an error."""
+"""How much of each body is kept, to quote it if it turns out to be an error."""
 
 Failure = Literal[
     "refused",
@@ -30,14 +30,14 @@ Failure = Literal[
     "no local port left",
     "send failed",
 ]
-"""What can fail on the wire, in the words that rows and summaries group by."""
+"""What can fail on the wire, in the words by which rows and summaries group failures."""
 
 
 class WireError(Exception):
-    """The wire failed. Each plug turns it into its SDK's own exception.
+    """The wire failed. Each plug converts it to its SDK's own exception.
 
-    `failure` is the word for it; `None` for a second request, which is the SDK's failure, and for a deadline, whose
-    word depends on how far the exchange was.
+    `failure` says what failed. It is `None` for a second request, which is the SDK's failure, and for a deadline, which
+    is described by how far the exchange had come.
     """
 
     failure: Failure | None = None
@@ -48,13 +48,13 @@ class WireError(Exception):
 
 
 class ConnectFailed(WireError):
-    """No connection came about: refused, unknown name, TLS not agreed."""
+    """No connection could be made: refused, unknown host, failed TLS handshake."""
 
     failure = "unreachable"
 
 
 class ConnectionBroken(WireError):
-    """The connection was lost, by reset or by an early close, before the answer was complete."""
+    """The connection was reset or closed before the answer was complete."""
 
     failure = "closed early"
 
@@ -66,35 +66,35 @@ class NotHTTP(WireError):
 
 
 class SecondRequest(WireError):
-    """An SDK tried to send a second request within one call: a retry or a redirect, which would spoil the figures."""
+    """An SDK tried to send a second request within one call: a retry or redirect, which would falsify the figures."""
 
 
 class DeadlineExceeded(WireError):
-    """The call's total deadline passed. Raised in the call's greenlet, wherever it waits."""
+    """The call's total deadline passed. Raised in the call's greenlet, wherever it is waiting."""
 
 
 class ConnectTimedOut(DeadlineExceeded):
-    """The call's total deadline, or the system's own, passed before there was a connection."""
+    """The call's total deadline, or the system's timeout, passed before there was a connection."""
 
     failure = "timed out at connect"
 
 
 @dataclass(slots=True)
 class Exchange:
-    """The stamps and counts of one call; all stamps in seconds on `now`, `None` until observed.
+    """The timestamps and counts of one call; timestamps are readings of `now`, `None` until observed.
 
-    requests        how many the SDK sent: one, or the call is spoilt
+    requests        requests that the SDK sent: 0 or 1
     sent_at         just before the request was handed to the socket
-    first_byte_at   the read that brought the first byte of the body
-    last_byte_at    the read that brought the last byte of the body; of an empty body, of the head
-    event_at        of a stream: the read that completed the latest of its events; pings after the last are none
-    lag_s           how long, at worst, the first byte of a read may have waited; only where the kernel stamps arrivals
-    read_spread_s   over how long, at most, the bytes of the latest read may have come; `None` where nobody knows
-    failure         what failed, if the SDK was told of a failure
-    unread          a stream that the SDK was kept from reading, as its plug's response; see the plugs
+    first_byte_at   when the read with the first byte of the body arrived
+    last_byte_at    when the read with the last byte of the body arrived; for an empty body, of the head
+    event_at        for a stream: when the read that completed the latest event arrived; pings do not count
+    lag_s           the longest time that the first byte of a read can have waited; only where the kernel stamps packets
+    read_spread_s   the longest time over which the bytes of the latest read can have arrived; `None` if unknown
+    failure         what failed, if a failure was raised in the SDK
+    unread          a stream that is kept from the SDK, as its plug's response; see the plugs
     body            the beginning of the body as received; all of it with `keep_body`
-    body_bytes      the body as received: chunk framing removed, compression not
-    connect_s       of a new connection: start of name resolution -> end of TLS
+    body_bytes      the size of the body as received: without chunk framing, still compressed
+    connect_s       for a new connection: from the start of name resolution to the end of the TLS handshake
     connection      `None` until there is one
     """
 
@@ -117,30 +117,30 @@ class Exchange:
     body: bytearray = field(default_factory=bytearray)
 
     def begin(self) -> None:
-        """Count the request. A second one is refused: one call is one request."""
+        """Count the request. Raises `SecondRequest` for a second one."""
         if self.requests:
             raise SecondRequest("the SDK tried to send a second request within one call")
         self.requests = 1
 
     def answered(self, status: int, headers: list[tuple[str, str]], at: float) -> None:
-        """The head of the answer arrived."""
+        """Note that the head of the answer arrived at `at`."""
         self.status, self.headers, self.body_bytes = status, headers, 0
         self.last_byte_at = at
 
     def late(self, lag_s: float) -> None:
-        """A packet had waited for us that long; `last_byte_at` and its like are already free of it."""
+        """Note how long a packet waited before it was read. The timestamps do not include this wait."""
         if self.lag_s is None or lag_s > self.lag_s:
             self.lag_s = lag_s
 
     def failed(self, error: WireError) -> None:
-        """The SDK is about to be told of this failure."""
+        """Note a failure that is about to be raised in the SDK."""
         if error.failure is None and isinstance(error, DeadlineExceeded):
             self.failure = "timed out before the head" if self.status is None else "timed out within the body"
         else:
             self.failure = error.failure
 
     def received(self, data: bytes, at: float, spread_s: float | None = None) -> None:
-        """A piece of the body arrived, its last byte at that time, its first not earlier than by that much."""
+        """Note a piece of the body: its last byte arrived at `at`, its first at most `spread_s` earlier."""
         self.read_spread_s = spread_s
         if self.first_byte_at is None:
             self.first_byte_at = at
@@ -152,7 +152,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as an SDK built it. `target` is the path with its query, as it stands on the request line."""
+    """A request as an SDK built it. `target` is the path with its query, as on the request line."""
 
     method: str
     scheme: str
@@ -169,7 +169,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where connections go to, and what they are kept by."""
+    """Where a connection goes, and the key under which idle ones are kept."""
 
     scheme: str
     host: str
@@ -177,7 +177,7 @@ class Origin:
 
 
 class Reply(Protocol):
-    """An answer whose head has arrived and whose body is read piece by piece."""
+    """An answer whose head has arrived, and whose body is read piece by piece."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -186,11 +186,11 @@ class Reply(Protocol):
         """Return the next piece of the body as it arrived, b"" after the last. Raises `WireError`."""
 
     def close(self) -> None:
-        """Give the connection back, or up. May be called at any time and more than once."""
+        """Return the connection to the pool, or discard it. Can be called at any time, and more than once."""
 
 
 class Wire(Protocol):
-    """What carries a request: the network, or the mock behind the same seam."""
+    """What carries requests: the network, or the mock behind the same interface."""
 
     def send(self, request: Request) -> Reply:
         """Send one request and wait for the answer's head. Raises `WireError`."""
@@ -200,15 +200,15 @@ _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
 def current() -> Exchange:
-    """Return the exchange of the running greenlet's call; a throw-away one outside any call."""
+    """Return the exchange of the running greenlet's call; outside any call, a throwaway one."""
     return _current.get(None) or Exchange()
 
 
 @contextmanager
 def told_as(kinds: Mapping[type[WireError], type[Any]], tell: Callable[[Any, WireError], Exception]) -> Iterator[None]:
-    """Note the wire's failure and raise it as the SDK's own, which `tell` makes of the class that stands for its kind.
+    """Note a failure of the wire, and raise what `tell` makes of it and the SDK's class that `kinds` maps it to.
 
-    The narrower class comes first. A failure for which none stands is raised as it is.
+    `kinds` has subclasses before their base classes. A failure that it doesn't map is raised unchanged.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Fields of the user's own, merged into every request's body. https://www.rfc-editor.org/rfc/rfc7396"""
+"""The user's own fields, merged into every request's body. https://www.rfc-editor.org/rfc/rfc7396"""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from wire.exchange import Reply, Request, Wire
 
 
 def patched(target: Any, patch: Any) -> Any:
-    """Return the JSON value with the patch merged in: objects field by field, `None` removes a field."""
+    """Return the JSON value with the patch merged in: objects field by field; `None` removes a field."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}
@@ -27,7 +27,7 @@ def patched_body(body: bytes, extra: dict[str, Any]) -> bytes:
 
 
 class WithExtraBody:
-    """A wire that merges fields into each request's body, and corrects its length."""
+    """A wire that merges fields into each request's body, and updates Content-Length."""
 
     def __init__(self, wire: Wire, extra: dict[str, Any]) -> None:
         self._wire, self._extra = wire, extra

@@ -1,4 +1,4 @@
-"""Headers of the user's own, added to every request of every SDK at the one place that sees them all."""
+"""The user's own headers, added to the requests of all SDKs in the one place that sees them all."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from wire.exchange import Reply, Request, Wire
 
 
 class WithHeaders:
-    """A wire that sets headers on each request; one of the same name that the SDK set is replaced."""
+    """A wire that sets headers on each request, replacing the SDK's headers of the same name."""
 
     def __init__(self, wire: Wire, headers: tuple[tuple[str, str], ...]) -> None:
         self._wire, self._headers = wire, headers

@@ -1,4 +1,4 @@
-"""A query of the user's own, added to every request's target at the one place that sees them all."""
+"""The user's own query parameters, added to the requests of all SDKs in the one place that sees them all."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from wire.exchange import Reply, Request, Wire
 
 
 class WithQuery:
-    """A wire that puts a query into each target, before what the SDK asks."""
+    """A wire that puts a query into each target, before the SDK's own query."""
 
     def __init__(self, wire: Wire, query: str) -> None:
         self._wire, self._query = wire, query

@@ -1,4 +1,4 @@
-"""What the operating system, DNS and TLS report, in the fixed words that failures are grouped by."""
+"""Errors of the operating system, DNS and TLS, mapped to the fixed words by which failures are grouped."""
 
 import errno
 import ssl
@@ -12,7 +12,7 @@ _BY_CLASS: tuple[tuple[type[Exception], Failure], ...] = (
     (ssl.SSLEOFError, "closed early"),
     (ssl.SSLError, "TLS"),
 )
-"""Asked first: `gaierror` and `SSLError` have numbers of their own. The narrower class comes first."""
+"""Checked first: `errno` means something else in `gaierror` and `SSLError`. Subclasses come before their bases."""
 
 _BY_ERRNO: dict[int, Failure] = {
     errno.ECONNREFUSED: "refused",
@@ -30,11 +30,11 @@ _BY_ERRNO: dict[int, Failure] = {
 }
 
 OUR_OWN: tuple[Failure, ...] = ("too many open files", "no local port left")
-"""What we lack ourselves, whomever we talk to."""
+"""Failures of this machine, no matter which peer the connection was for."""
 
 
 def failure_of(error: Exception, otherwise: Failure) -> Failure:
-    """Return the word for an error of a socket."""
+    """Return the word for a socket's error; `otherwise` for one that is not listed."""
     for kind, failure in _BY_CLASS:
         if isinstance(error, kind):
             return failure
@@ -43,7 +43,7 @@ def failure_of(error: Exception, otherwise: Failure) -> Failure:
 
 
 def text_of(error: Exception) -> str:
-    """Return an error's text for the user."""
+    """Return an error's text, in lower case, with advice where there is any."""
     text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
     if failure_of(error, "send failed") == "too many open files":
         return f"{text} (raise the limit: ulimit -n)"

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: a request written, an answer parsed, by llhttp (strict and fast) or else by h11. RFC 9112."""
+"""HTTP/1.1 as bytes: requests are encoded, answers parsed by llhttp (strict and fast) or else by h11. RFC 9112."""
 
 import re
 from collections.abc import Iterable
@@ -11,32 +11,32 @@ from wire.tolerant import MOST_HEAD_BYTES, Event, TolerantParser, headers_of
 
 _FORBIDDEN_IN_HEADER = re.compile(r"[\r\n\0]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] [0-9]{3}[ \r\n]")
-"""What an answer begins with. Without it h11 would wait for the end of a head that never comes."""
+"""The beginning of any answer. For other text, h11 would wait for the end of a head that never comes."""
 
 
 def encode(request: Request) -> bytes:
-    """Return the request's bytes. Raises `NotHTTP`: a line feed in a header value would forge a header."""
+    """Return the request's bytes. Raises `NotHTTP` for a line break in a header, which would inject another header."""
     lines = [f"{request.method} {request.target} HTTP/1.1"]
     for name, value in request.headers:
         if _FORBIDDEN_IN_HEADER.search(name) or _FORBIDDEN_IN_HEADER.search(value):
-            raise NotHTTP(f"the value of header {name!r} holds a line break")
+            raise NotHTTP(f"header {name!r} contains a line break")
         lines.append(f"{name}: {value}")
     head = "\r\n".join(lines) + "\r\n\r\n"
     try:
         return head.encode("latin-1") + request.body
     except UnicodeEncodeError as error:
-        raise NotHTTP("a header holds characters beyond Latin-1") from error
+        raise NotHTTP("a header contains characters outside Latin-1") from error
 
 
 class AnswerParser(HTTPResponseParser):
-    """Parses one answer as its bytes come: `feed` them, then look at what has become known.
+    """Parses one answer as its bytes arrive.
 
-    head_complete   status and `headers` are final (interim 1xx answers are passed over)
-    complete        the last byte of the body was fed
-    surplus         bytes came after the answer's end, so the connection can't be trusted with another
+    head_complete   `status` and `headers` are final (interim 1xx answers are skipped)
+    complete        the last byte of the body has been parsed
+    surplus         bytes followed the end of the answer, so the connection can't be trusted with another one
 
-    What llhttp refuses is read again by h11, from the answer's first byte. Such an answer may end elsewhere for another
-    reader (that is how answers are smuggled), so its connection is never reused.
+    If llhttp rejects an answer, h11 parses it again from its first byte. Another parser might see such an answer end
+    elsewhere (this is how responses are smuggled), so its connection is never reused.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class AnswerParser(HTTPResponseParser):
             self._refused(data, error)
 
     def finish(self) -> None:
-        """Take the peer's close. It ends a body without a length; anywhere else, `ConnectionBroken`."""
+        """Take the peer's close, which ends a body without a length. Raises `ConnectionBroken` anywhere else."""
         try:
             self._take(self._tolerant.events(b"")) if self._tolerant else self.feed(b"")
         except (HTTPParseError, NotHTTP):
@@ -84,7 +84,7 @@ class AnswerParser(HTTPResponseParser):
         return body
 
     def _remember(self, data: bytes) -> None:
-        """Keep what comes, in case h11 has to read it; of a body no more than `MOST_HEAD_BYTES`."""
+        """Keep the received bytes in case h11 has to parse them; limits the head to `MOST_HEAD_BYTES`."""
         assert self._fed is not None
         if self._fed_bytes <= MOST_HEAD_BYTES:
             self._fed.append(data)
@@ -92,10 +92,10 @@ class AnswerParser(HTTPResponseParser):
         elif self._given_bytes:
             self._fed = None
         else:
-            raise NotHTTP("what comes before the body of the peer's answer is too long")
+            raise NotHTTP("the head of the peer's answer is too long")
 
     def _refused(self, data: bytes, error: HTTPParseError) -> None:
-        """Let h11 read what llhttp refuses, which from then on refuses everything."""
+        """Hand over to h11: once llhttp has rejected anything, it rejects everything after it."""
         if self._tolerant is not None:
             self._take(self._tolerant.events(data))
         elif self.complete:
@@ -120,7 +120,7 @@ class AnswerParser(HTTPResponseParser):
                 self.complete = True
 
     def _take_data(self, data: bytes) -> None:
-        """Take a piece of the body, but for what llhttp gave already."""
+        """Take a piece of the body, without the bytes that llhttp has already returned."""
         given_bytes = min(self._given_bytes, len(data))
         self._given_bytes -= given_bytes
         if data := data[given_bytes:]:

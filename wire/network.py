@@ -1,4 +1,4 @@
-"""The wire over the network: kept connections, one request a call, every read stamped as it arrives."""
+"""The wire over the network: pooled connections, one request per call, every read stamped on arrival."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -14,31 +14,31 @@ from wire.proxy import proxy_of
 from wire.turns import turns
 
 IDLE_S = 5.0
-"""Idle connections are given up after this: uvicorn and Node close theirs then, and a race would fail the call."""
+"""Idle connections are closed after this: uvicorn and Node close theirs then, and a race would fail the call."""
 
 LINGER_S = 0.1
-"""How long to read on for the end of an answer that the SDK has stopped reading, to keep the connection."""
+"""How long to read on, once the SDK has stopped, for the end of the answer, so that the connection can be reused."""
 
 MOST_UNREAD_READS = 128
 MOST_UNREAD_BYTES = 1 << 18
-"""An answer longer than this is replayed in parts: memory stays bounded, and so does the length of a turn."""
+"""A longer answer is replayed in parts, which bounds both memory and the length of a turn."""
 
 SILENT_S, LOOK_EVERY_S = 0.1, 0.05
-"""An answer that says nothing for so long is replayed as far as it is: it may have failed, and stay open."""
+"""After `SILENT_S` of silence, what has arrived of an answer is replayed: it may have failed and yet stay open."""
 
 LONGEST_UNREAD_S = 0.5
-"""So is one that has been kept for so long: it may have failed, and say further on that it is alive."""
+"""After this, unread data is replayed even without a silence: the answer may have failed and yet send keep-alives."""
 
 
 class NetworkWire:
-    """Carries requests to their origins; an idle connection is reused, the latest one first."""
+    """Carries requests to their origins, reusing idle connections, the most recently used first."""
 
     def __init__(self) -> None:
         self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)
         self._silence = _Silence()
 
     def send(self, request: Request) -> "NetworkReply":
-        """Send one request and wait for its answer's head. Never sends twice, whatever happens."""
+        """Send one request and wait for its answer's head. Never sends it twice."""
         data = encode(_as_the_proxy_wants(request))
         exchange = current()
         exchange.begin()
@@ -55,7 +55,7 @@ class NetworkWire:
                 idle.pop().close()
 
     def _keep(self, origin: Origin, connection: Connection) -> None:
-        """Take back a connection whose answer has arrived to its end."""
+        """Return a connection to the pool once its answer has arrived in full."""
         connection.idle_since = now()
         self._idle[origin].append(connection)
 
@@ -75,7 +75,7 @@ class NetworkWire:
 
 
 def _as_the_proxy_wants(request: Request) -> Request:
-    """Return a plain http request as it goes to a proxy, with its whole address as target (RFC 9112 3.2.2)."""
+    """Return the request; if it is plain HTTP and goes to a proxy, in absolute form (RFC 9112 3.2.2)."""
     proxy = proxy_of(request.origin) if request.scheme == "http" else None
     if proxy is None:
         return request
@@ -85,13 +85,13 @@ def _as_the_proxy_wants(request: Request) -> Request:
 
 
 class NetworkReply:
-    """An answer on its way in.
+    """An answer that is being received.
 
-    The event loop reads, stamps and parses the HTTP of whatever arrives; no greenlet runs in between. The call's
-    greenlet sleeps until there is an end, a silence, or too much to keep, and then, in its turn, is given each read
-    with its stamp, as if it had been there.
+    The event loop reads, stamps and parses the HTTP of everything that arrives; no greenlet runs in between. The call's
+    greenlet sleeps until the answer ends, falls silent, or grows too large to keep. Then, in its turn, it is given each
+    read with its timestamp, as if it had been awake.
 
-    keep  takes the connection back, once the answer has arrived to its end and the connection is still good
+    keep  returns the connection to the pool; called once the answer has arrived in full, if the connection is reusable
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class NetworkReply:
         self._connection: Connection | None = connection
         self._exchange, self._keep, self._silence = exchange, keep, silence
         self._parser = AnswerParser()
-        # Lists of plain values, which the garbage collector passes over: a tuple for each read would feed it.
+        # Lists of plain values, which the garbage collector does not track: it would track a tuple for each read.
         self._bodies: list[bytes] = []
         self._arrivals: list[float] = []
         self._spreads_s: list[float | None] = []
@@ -112,7 +112,7 @@ class NetworkReply:
         self._waiter: Waiter[None] | None = None
 
     def ask(self, data: bytes) -> None:
-        """Send the request and wait for the answer's head, which may come before all is sent."""
+        """Send the request and wait for the answer's head, which can arrive before the request is sent in full."""
         connection = self._connection
         assert connection is not None
         connection.listen(self._take, self._fail)
@@ -141,7 +141,7 @@ class NetworkReply:
         return body
 
     def close(self) -> None:
-        """Stop reading. The connection is kept if the rest of the answer comes within `LINGER_S`."""
+        """Stop reading. The connection is kept if the rest of the answer arrives within `LINGER_S`."""
         try:
             with gevent.Timeout(LINGER_S, False):  # type: ignore[arg-type]  # gevent's own way to ask for no exception
                 while self.read():
@@ -157,9 +157,9 @@ class NetworkReply:
         self._replayed = self._unread_bytes = 0
 
     def _wait(self) -> None:
-        """Sleep until woken, and then until it is this greenlet's turn. Raises what ended the answer, if anything did.
+        """Sleep until woken in this greenlet's turn. Raises the failure that ended the answer, if there was one.
 
-        A deadline that strikes is such an end, unless the answer has arrived whole: it comes after what has arrived.
+        A deadline that passes is such a failure, unless the answer has arrived in full: what arrived before it counts.
         """
         if self._failure is not None:
             raise self._failure
@@ -175,7 +175,7 @@ class NetworkReply:
         finally:
             self._waiter = None
 
-    # What follows runs in the event loop, which it must not keep waiting: it neither raises nor sleeps.
+    # The methods below run in the event loop and must not block it: they neither raise nor sleep.
 
     def _take(self, data: bytes, read_at: float, at: float, spread_s: float | None) -> None:
         parser = self._parser
@@ -201,7 +201,7 @@ class NetworkReply:
             self._wake()
 
     def look(self, at: float) -> None:
-        """Wake the greenlet if what has arrived has been all for a while, or has been kept for long."""
+        """Wake the greenlet if nothing has arrived for `SILENT_S`, or data has been unread for `LONGEST_UNREAD_S`."""
         if self._bodies:
             is_due = at - self._latest_at > SILENT_S or at - self._arrivals[0] > LONGEST_UNREAD_S
         else:
@@ -210,7 +210,7 @@ class NetworkReply:
             self._wake()
 
     def _fail(self, error: WireError) -> None:
-        """Note what ended the answer. What ended the request before explains a broken connection better."""
+        """Note what ended the answer. A failure to send the request explains a broken connection better."""
         send_error = self._connection.send_error if self._connection is not None else None
         self._failure = self._failure or (send_error if isinstance(error, ConnectionBroken) else None) or error
         self._give_up()
@@ -241,7 +241,7 @@ class NetworkReply:
 
 
 class _Silence:
-    """Looks, now and then, for answers that have fallen silent."""
+    """Checks every `LOOK_EVERY_S` for answers that have fallen silent."""
 
     def __init__(self) -> None:
         self._replies: dict[NetworkReply, None] = {}

@@ -1,4 +1,4 @@
-"""When the event loop looked at its sockets: how long what it reads can have lain there."""
+"""When the event loop polled its sockets: how long the data it reads can have been waiting."""
 
 from functools import cache
 
@@ -10,21 +10,21 @@ LOWEST_PRIORITY, HIGHEST_PRIORITY = -2, 2
 """libev's EV_MINPRI and EV_MAXPRI."""
 
 SLEPT_S = 0.0002
-"""A poll that took longer than this had nothing to return at first."""
+"""A poll that took longer than this slept: it had nothing to return at first."""
 
 
 class Polls:
-    """Stamps each round's poll.
+    """Stamps the poll of each round of the event loop.
 
-    unread_since  the earliest time at which a byte can have come that this round reads. A poll that slept was woken by
-                  the first byte: nothing had come before. One that returned at once may return what came at any time
-                  after the poll before it, which would have returned it otherwise.
+    unread_since  the earliest time at which a byte that this round reads can have arrived. A poll that slept was woken
+                  by the first byte, so nothing had arrived before. One that returned at once can return bytes that
+                  arrived at any time since the previous poll, which would have returned any earlier ones.
     """
 
     def __init__(self) -> None:
         loop = gevent.get_hub().loop
         self.unread_since = self._polled_at = self._returned_at = now()
-        # Last before the poll, after gevent's own callbacks have run; first after it, before any socket is read.
+        # Run last before the poll, after gevent's own callbacks, and first after it, before any socket is read.
         self._before = loop.prepare(ref=False, priority=LOWEST_PRIORITY)
         self._after = loop.check(ref=False, priority=HIGHEST_PRIORITY)
         self._before.start(self._poll)
@@ -41,5 +41,5 @@ class Polls:
 
 @cache
 def polls() -> Polls:
-    """Return the process's polls."""
+    """Return the process's one instance."""
     return Polls()

@@ -1,4 +1,4 @@
-"""The way to an origin where the environment names a proxy: HTTPS_PROXY, HTTP_PROXY, NO_PROXY."""
+"""The proxy for an origin, from the environment: HTTPS_PROXY, HTTP_PROXY, NO_PROXY."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from wire.exchange import ConnectFailed, Origin
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy, and what it is told about us."""
+    """An HTTP proxy, and the credentials for it."""
 
     host: str
     port: int
@@ -24,19 +24,20 @@ class Proxy:
 
 @cache
 def proxy_of(origin: Origin) -> Proxy | None:
-    """Return the proxy for an origin, `None` for a direct way. Raises `ConnectFailed` for a proxy we can't use."""
+    """Return the proxy for an origin, `None` to connect directly. Raises `ConnectFailed` for an unusable proxy."""
     proxies = getproxies_environment()
     url = proxies.get(origin.scheme)
     if not url or proxy_bypass(f"{origin.host}:{origin.port}"):
         return None
     proxy = _read(url if "://" in url else f"http://{url}")
     if proxy is None:
-        raise ConnectFailed(f"the proxy of {origin.scheme.upper()}_PROXY must be http://host:port", "proxy")
+        raise ConnectFailed(f"the proxy in {origin.scheme.upper()}_PROXY must be http://host:port", "proxy")
     return proxy
 
 
 def _read(url: str) -> Proxy | None:
-    """Return the proxy that a URL names, if it can be used. What `urlsplit` says of another may hold its password."""
+    """Return the proxy that a URL names; `None` if unusable. `urlsplit`'s errors are not quoted: they can contain the
+    password."""
     try:
         parts = urlsplit(url)
         port = parts.port or 80

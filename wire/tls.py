@@ -1,4 +1,4 @@
-"""TLS over bytes that are received and sent elsewhere, so that an encrypted connection is stamped like any other."""
+"""TLS without a socket: bytes are received and sent elsewhere, so that encrypted reads are stamped like any other."""
 
 import ssl
 from collections.abc import Iterator
@@ -9,9 +9,10 @@ READ_BYTES = 65536
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """Return the process's one TLS context: the system's trust, or that of SSL_CERT_FILE and SSL_CERT_DIR.
+    """Return the process's one TLS context. It trusts the system's certificates, or those of SSL_CERT_FILE and
+    SSL_CERT_DIR.
 
-    Building one costs about 40 ms and 0.8 MB, so all connections share it.
+    A context costs about 40 ms and 0.8 MB, so all connections share one.
     """
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
@@ -19,14 +20,14 @@ def tls_context() -> ssl.SSLContext:
 
 
 class TLS:
-    """One connection's TLS. What it wants to send waits in `outgoing`. Errors are `ssl.SSLError`."""
+    """One connection's TLS. Bytes to be sent wait in `outgoing`. Errors are `ssl.SSLError`."""
 
     def __init__(self, server_name: str) -> None:
         self._incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = tls_context().wrap_bio(self._incoming, self.outgoing, server_hostname=server_name)
 
     def shake_hands(self, received: bytes | None) -> bool:
-        """Take the peer's bytes, `None` to begin; True once both sides agree."""
+        """Take the peer's bytes, `None` to begin; return whether the handshake is complete."""
         if received is not None:
             self._take(received)
         try:
@@ -36,9 +37,10 @@ class TLS:
         return True
 
     def decrypt(self, received: bytes) -> Iterator[bytes]:
-        """Yield what a read brought: nothing for a part of a record, b"" once the peer has closed.
+        """Yield the data in a read: nothing for part of a record, b"" once the peer has closed.
 
-        What came before something that is no TLS, or before the peer's alert, counts: the answer may be whole by then.
+        Data before invalid TLS, or before the peer's alert, is yielded before the error is raised: the answer may be
+        complete by then.
         """
         self._take(received)
         text = bytearray()
@@ -49,7 +51,7 @@ class TLS:
             ended = True
         except ssl.SSLWantReadError:
             ended = False
-        except ssl.SSLEOFError:  # The peer closed without a goodbye. HTTP itself tells whether the answer was whole.
+        except ssl.SSLEOFError:  # The peer closed without close_notify. HTTP itself shows whether the answer is whole.
             ended = True
         except ssl.SSLError as error:
             ended, broken = False, error
@@ -61,7 +63,7 @@ class TLS:
             yield b""
 
     def encrypt(self, data: bytes) -> bytes:
-        """Return what is to be sent for `data`."""
+        """Return the bytes to send for `data`."""
         self._object.write(data)
         return self.outgoing.read()
 

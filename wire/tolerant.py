@@ -1,4 +1,4 @@
-"""Answers that bend the rules, read by h11, as the SDKs' own clients read them."""
+"""Answers that bend the rules of HTTP, parsed by h11, as the SDKs' own clients do."""
 
 from collections.abc import Iterator
 
@@ -7,15 +7,15 @@ import h11
 from wire.exchange import NotHTTP
 
 MOST_HEAD_BYTES = 1 << 20
-"""The longest head taken; a peer must not fill our memory with headers."""
+"""The longest head accepted: a peer must not fill our memory with headers."""
 MOST_QUOTED = 200
-"""How much of h11's reason is told: it quotes the peer's header."""
+"""How many characters of h11's message are quoted: it contains the peer's header."""
 
 Event = h11.Response | h11.InformationalResponse | h11.Data | h11.EndOfMessage
 
 
 class TolerantParser:
-    """Takes what llhttp refuses: a length beside chunks (the chunks win, RFC 9112 6.3), the same length twice,
+    """Accepts what llhttp rejects: a length together with chunks (the chunks win, RFC 9112 6.3), the same length twice,
     lines that end in LF alone, folded headers, spaces after a chunk's size."""
 
     def __init__(self) -> None:
@@ -26,9 +26,9 @@ class TolerantParser:
         self._peer.send(h11.EndOfMessage())
 
     def events(self, data: bytes) -> Iterator[Event]:
-        """Take the next received bytes, b"" for the peer's close. Raises `NotHTTP`.
+        """Yield the events in the next received bytes, b"" for the peer's close. Raises `NotHTTP`.
 
-        h11 itself raises `ValueError` for a length of more digits than Python converts.
+        h11 itself raises `ValueError` for a length with more digits than Python converts.
         """
         try:
             self._peer.receive_data(data)
@@ -39,5 +39,5 @@ class TolerantParser:
 
 
 def headers_of(event: h11.Response) -> list[tuple[str, str]]:
-    """Return an answer's headers with their names as they were sent."""
+    """Return an answer's headers, their names spelled as sent."""
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers.raw_items()]

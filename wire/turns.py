@@ -1,4 +1,4 @@
-"""Turns for long work: between two of them the event loop reads every socket that has something."""
+"""Turns for long work: between two turns, the event loop reads every socket that has data."""
 
 from collections import deque
 from functools import cache
@@ -11,10 +11,10 @@ HIGHEST_PRIORITY, LOWEST_PRIORITY = 2, -2
 
 
 class Turns:
-    """Lets one greenlet go on in each round of the event loop, just before the loop looks at its sockets.
+    """Resumes one greenlet per round of the event loop, just before the loop polls its sockets.
 
-    Greenlets that are woken together would otherwise run one after the other before the next poll, and everything that
-    arrives in that time would be read late.
+    Greenlets that are woken together would otherwise all run before the next poll, and everything that arrives in that
+    time would be read late.
     """
 
     def __init__(self) -> None:
@@ -24,13 +24,13 @@ class Turns:
         self._waiting: deque[Waiter[None]] = deque()
 
     def take(self) -> None:
-        """Wait for the running greenlet's turn, which comes after those of all who wait already."""
+        """Wait for the running greenlet's turn, behind all that are waiting already."""
         waiter: Waiter[None] = Waiter()
         self.queue(waiter)
         waiter.get()
 
     def queue(self, waiter: "Waiter[None]") -> None:
-        """Switch to a waiting greenlet when its turn has come. One that has stopped waiting by then has none."""
+        """Switch to a waiting greenlet in its turn. A greenlet that has stopped waiting by then is skipped."""
         self._waiting.append(waiter)
         if len(self._waiting) == 1:
             self._before_poll.start(self._next)
@@ -45,10 +45,10 @@ class Turns:
 
 
 def _nothing() -> None:
-    """As long as an idle watcher is active, no poll sleeps."""
+    """Do nothing; while an idle watcher is active, polls do not sleep."""
 
 
 @cache
 def turns() -> Turns:
-    """Return the process's turns."""
+    """Return the process's one instance."""
     return Turns()

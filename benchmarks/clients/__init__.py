@@ -1,1 +1,1 @@
-"""What runs in a client's own process, loaded by Locust."""
+"""Code that runs in a client's own process, loaded by Locust."""

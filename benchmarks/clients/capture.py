@@ -1,6 +1,6 @@
-"""`python -m benchmarks.clients.capture PROVIDER MODEL HOST plain|stream`: what our own way sends, byte for byte.
+"""`python -m benchmarks.clients.capture PROVIDER MODEL HOST plain|stream`: the requests of this project, byte for byte.
 
-Each request is caught where it would enter the wire, and printed as JSON.
+Each request is caught where it would enter the wire. They are printed as JSON.
 """
 
 import json
@@ -34,14 +34,14 @@ class Trap:
 
 
 class Stage:
-    """As much of a session as a user needs to ask."""
+    """The part of a session that a user needs to make calls."""
 
     def __init__(self, settings: Settings, client: Any) -> None:
         self.settings, self.client = settings, client
 
 
 def capture(settings: Settings) -> list[Captured]:
-    """Return the requests of the first prompts."""
+    """Return the requests for the first prompts."""
     user_class = harness.classes[settings.provider]
     rehearse(user_class, settings)
     trap, texts = Trap(), prompts()
@@ -54,7 +54,7 @@ def capture(settings: Settings) -> list[Captured]:
 
 
 def ask_in_vain(user: Any, payload: str) -> None:
-    """Ask, and be content that the SDK says, in its own words, that there was no answer."""
+    """Make a call, ignoring the SDK's error about the trap."""
     with exchange():
         try:
             list(user.answer(payload))

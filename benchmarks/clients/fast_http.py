@@ -1,4 +1,4 @@
-"""The floor for Locust: FastHttpUser sending the bytes that our own way sends, reading the answers to their ends."""
+"""The cheapest Locust client: FastHttpUser sending the same bytes as this project, and reading the answers in full."""
 
 from itertools import cycle
 from typing import Any
@@ -13,7 +13,7 @@ REQUESTS: list[Captured] = []
 
 
 class FloorUser(FastHttpUser):
-    """Posts one captured request after the other; without `stream=True` a response is read whole."""
+    """Posts the captured requests in turn; without `stream=True`, FastHttpUser reads the whole response."""
 
     def on_start(self) -> None:
         self.requests = cycle(REQUESTS)

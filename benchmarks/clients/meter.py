@@ -1,7 +1,7 @@
-"""A Locust file beside the one measured: its users make one call and wait at a gate, which opens for one round a line.
+"""A Locust file loaded with the measured one: users make one call and wait at a gate, which opens for each round.
 
-A line on stdin says for how many seconds; when the round's last call has ended, a line of JSON on stdout says what it
-took. Every call of a round is counted whole, and with all its CPU time.
+A line on stdin starts a round and gives its length in seconds; when the round's last call has ended, a line of JSON on
+stdout reports what it took. Every call of a round is counted in full, with all its CPU time.
 """
 
 import json
@@ -20,7 +20,7 @@ STDIN, STDOUT = 0, 1
 
 
 class Gate:
-    """Where users wait between two rounds."""
+    """Where users wait between rounds."""
 
     def __init__(self, users: int) -> None:
         self._users = users
@@ -29,7 +29,7 @@ class Gate:
         self._error: str | None = None
 
     def pass_by(self, exception: BaseException | None = None, **_: Any) -> None:
-        """Listen to `request`, which fires in the user's greenlet: wait here while the gate is shut."""
+        """Wait while the gate is closed. A listener to `request`, which fires in the user's greenlet."""
         self._calls += 1
         if exception is not None:
             self._error = f"{exception!r} {exception.__cause__!r}"
@@ -41,7 +41,7 @@ class Gate:
         self._opened.wait()
 
     def serve(self) -> None:
-        """Hold one round after the other."""
+        """Run a round for each line on stdin."""
         self._all_wait.wait()
         _tell(READY)
         for line in FileObject(STDIN, "rb"):

@@ -1,4 +1,4 @@
-"""The options that the benchmark's own Locust files share, and the prompts that all its clients ask with."""
+"""The options that the benchmarks' own Locust files share, and the prompts that all clients send."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from benchmarks.contenders import DATA, SEED
 
 
 def prompts() -> seeds.Prompts:
-    """Return the sequence that our own way sends when it is given `SEED`."""
+    """Return the prompts that this project sends with `--seed SEED`."""
     return seeds.Prompts(seeds.read_folder(DATA), "single-file", SEED)
 
 

@@ -1,4 +1,4 @@
-"""A Locust file as one would write it without this project: the SDK's default path, its stamps taken around the SDK."""
+"""A Locust file as one would write it without this project: the SDK's default path, timed from outside the SDK."""
 
 import time
 from functools import cache
@@ -15,12 +15,12 @@ PROMPTS = prompts()
 
 @cache
 def shared(provider: str, host: str, model: str) -> SDK:
-    """Return the one client of all users."""
+    """Return the one client that all users share."""
     return SDKS[provider](host, model)
 
 
 class SDKUser(User):
-    """Asks one prompt after the other."""
+    """Sends one prompt after another."""
 
     def on_start(self) -> None:
         options: Any = self.environment.parsed_options

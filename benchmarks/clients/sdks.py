@@ -1,4 +1,4 @@
-"""The six SDKs as their documentation shows them: own HTTP client, typed answers, but one attempt a call."""
+"""The six SDKs as documented: own HTTP client and typed answers, but one attempt per call."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -20,7 +20,7 @@ class SDK(Protocol):
         """Return the text of a whole answer."""
 
     def stream(self, payload: str) -> Iterator[str | None]:
-        """Yield each piece of a streamed answer's text, reading it to its end."""
+        """Yield each piece of a streamed answer's text, to its end."""
 
 
 class OpenAISDK:
@@ -100,7 +100,7 @@ class GenAISDK:
 
 
 class BedrockSDK:
-    """boto3's Converse; clients of one session, as a new session costs 160 ms."""
+    """boto3's Converse. Clients share a session: a new one costs 160 ms."""
 
     def __init__(self, host: str, model: str) -> None:
         from botocore.config import Config

@@ -1,4 +1,4 @@
-"""A Locust file beside the SDK's default path: keeps each call's stamps, and writes them at the end."""
+"""A Locust file loaded with the SDK's default path: keeps each call's stamps and writes them at the end."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A call's figures as one takes them around an SDK, and the file of them, with the columns of our own rows."""
+"""A call's times as measured from outside an SDK, and the file of them, with the column names of this project."""
 
 import csv
 from pathlib import Path
@@ -14,12 +14,12 @@ class Stamps:
         self.latency_s = 0.0
 
     def text(self, at: float) -> None:
-        """A piece of text came out of the SDK."""
+        """Note that the SDK yielded a piece of text."""
         if self.ttft_s is None:
             self.ttft_s = at - self._started_at
 
     def end(self, at: float) -> None:
-        """The SDK was done."""
+        """Note that the SDK has finished."""
         self.latency_s = at - self._started_at
 
 

@@ -100,8 +100,6 @@ class Master:
     def begin(self, recorder: Recorder, budget: Budget | OpenLoop) -> None:
         """Grant permits and accept rows for this run from now on."""
         self._recorder, self._ledger = recorder, PermitLedger(budget, self._grant, self._is_there)
-        if isinstance(budget, OpenLoop):
-            budget.on_ready = self._ledger.serve
         self._took_part.clear()
         self._drain.begin()
         self._is_over = False
@@ -150,7 +148,7 @@ class Master:
         """Pass on a report with only the rows of calls that were granted to this worker."""
         rows = report.get(CALLS, ())
         report[CALLS] = [cells for cells in rows if _accepts(recorder, ledger, worker, cells)]
-        recorder.lost["refused_rows"] += len(rows) - len(report[CALLS])
+        recorder.refuse(len(rows) - len(report[CALLS]))
         try:
             recorder.receive(worker, report)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -162,7 +160,7 @@ class Master:
         self._drain.wait()
         self._bury_the_dead()
         if self._recorder is not None and self._ledger is not None:
-            self._recorder.lost |= {"calls": self._ledger.lost_count, "workers": len(self._took_part & self._missing)}
+            self._recorder.lose(self._ledger.lost_count, len(self._took_part & self._missing))
         self._is_over = True
 
     def _stay_stopped(self, **_: Any) -> None:

@@ -4,8 +4,9 @@ import logging
 import sys
 import time
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
+from locust.env import Environment
 from locust.runners import STATE_STOPPED
 
 import locust_inside
@@ -24,7 +25,7 @@ from harness.run.client import client_of
 from harness.run.session import CallSession, NoSession, RunStart
 from harness.secrets import Secrets
 from providers.permit import Permit
-from providers.user import LLMUser, Session
+from providers.user import Session
 from wire.exchange import now
 
 REPORT_INTERVAL_S = 0.25
@@ -49,6 +50,7 @@ class Worker:
         self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
         self._outbox: Outbox | None = None
         self._run_id: str | None = None
+        self._session: CallSession | None = None
         self._queue: PermitQueue | None = None
         self._permits: Budget | PermitQueue | None = None
         self._runner = environment.runner
@@ -66,18 +68,20 @@ class Worker:
         self._import_ahead(vars(environment.parsed_options))
         environment.runner.send_message(PREPARED)
 
-    def start(self, environment: Any) -> None:
-        """Create the session described by the master's options."""
-        LLMUser.session = cast(Session, NoSession())
-        if environment.parsed_options.run_id is None:
-            return
+    def start(self, environment: Environment) -> Session:
+        """Return the session that the master's options describe; an empty one if this worker can't take part."""
+        self._session = None
+        given: Any = environment.parsed_options
+        if given.run_id is None:
+            return NoSession()
         try:
-            LLMUser.session = self._session(environment)
+            self._session = self._session_of(environment)
         except CannotStart as error:
             reason = f"worker {self._name}: {self._secrets.redact(str(error))}"
             self._runner.send_message(REFUSED, {"reason": reason, "exit_code": error.exit_code})
         # The import can take longer than the master is allowed to be silent, while its heartbeats wait to be read.
         self._runner.last_heartbeat_timestamp = time.time()
+        return self._session or NoSession()
 
     def grant(self, msg: Any, **_: Any) -> None:
         if self._queue is not None and msg.data["run_id"] == self._run_id:
@@ -98,7 +102,7 @@ class Worker:
 
     def report(self, data: dict[str, Any], **_: Any) -> None:
         if self._outbox is not None:
-            self._outbox.fill(data, getattr(LLMUser.session, "in_flight", 0))
+            self._outbox.fill(data, self._session.in_flight if self._session else 0)
 
     def be_ready_again(self, environment: Any, **_: Any) -> None:
         """Zero the stop timeout, for which Locust makes a worker sleep after each test; the next test sets its own."""
@@ -125,8 +129,8 @@ class Worker:
         except CannotStart as error:
             _log.debug("the options come from the master: %s", error)
 
-    def _session(self, environment: Any) -> CallSession:
-        given, runner = environment.parsed_options, environment.runner
+    def _session_of(self, environment: Environment) -> CallSession:
+        given: Any = environment.parsed_options
         plan = self._plan({**vars(given), "host": environment.host, "seed": given.run_seed})
         if self._outbox is not None:
             self._outbox.close()
@@ -142,7 +146,7 @@ class Worker:
         if plan.is_counted_out:
             self._queue = PermitQueue(started_at, self._want, self._unwant, self._give_back)
         self._permits = self._queue or Budget(None, lambda: None)
-        stream = runner.worker_index + 1
+        stream = self._runner.worker_index + 1
         start = RunStart(run_id, datetime.fromtimestamp(given.run_began_at, UTC), started_at)
         return CallSession(plan, client, start, self._secrets, self._permits, self._outbox.keep, stream)
 

@@ -28,6 +28,9 @@ class Budget:
         self._begun += 1
         return Permit(self._begun)
 
+    def when_ready(self, on_ready: Callable[[], None]) -> None:
+        """Do nothing: a call can be taken at once, or never."""
+
     def take_back(self, permit: Permit) -> None:
         """Take back an unused permit; it is the next to be handed out."""
         self._returned.append(permit)

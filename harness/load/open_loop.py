@@ -30,7 +30,7 @@ class OpenLoop:
     The schedule begins when all users have started (`begin`) and the warm-up calls have ended. A call that no user has
     taken within `patience_s` of its due time, or by the end of the run, is dropped.
 
-    `on_ready` is called when a call can be taken, `on_dropped` with each call that is dropped, and `on_spent` once,
+    `on_dropped` is called with each call that is dropped, and `on_spent` once,
     when the last call has ended.
     """
 
@@ -43,7 +43,7 @@ class OpenLoop:
         on_dropped: Callable[[Permit], None],
         on_spent: Callable[[], None],
     ) -> None:
-        self.on_ready: Callable[[], None] = lambda: None
+        self._on_ready: Callable[[], None] = lambda: None
         self._times, self._patience_s, self._run_started_at = times, patience_s, run_started_at
         self._on_dropped, self._on_spent = on_dropped, on_spent
         self._warmup_left = self._warmup_to_end = warmup_calls
@@ -70,6 +70,10 @@ class OpenLoop:
                 return permit
             self._drop(permit)
         return None
+
+    def when_ready(self, on_ready: Callable[[], None]) -> None:
+        """Call `on_ready` from now on when a call can be taken."""
+        self._on_ready = on_ready
 
     def take_back(self, permit: Permit) -> None:
         """Take back an unused permit: it is the next to be handed out, or is dropped if the run is over."""
@@ -130,7 +134,7 @@ class OpenLoop:
             if left_s > 0:
                 gevent.sleep(left_s)
             self._draw_until(now() - self._run_started_at + LEAD_S)
-            self.on_ready()
+            self._on_ready()
         self._is_drawn = True
         self._look_whether_spent()
 

@@ -16,6 +16,7 @@ class Budget(Protocol):
     """What hands out a run's calls: `harness.load.closed_loop.Budget` or `harness.load.open_loop.OpenLoop`."""
 
     def take(self) -> Permit | None: ...
+    def when_ready(self, on_ready: Callable[[], None]) -> None: ...
     def take_back(self, permit: Permit) -> None: ...
     def end(self, number: int) -> None: ...
 
@@ -42,6 +43,7 @@ class PermitLedger:
         self._waiting: Counter[str] = Counter()
         self._turns: Counter[str] = Counter()
         self._is_serving = False
+        budget.when_ready(self.serve)
 
     @property
     def lost_count(self) -> int:

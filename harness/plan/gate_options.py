@@ -8,8 +8,9 @@ from harness.errors import UsageError
 from summary.gates import gate as gates
 from summary.gates import slo
 from summary.gates.gate import Gate
-from summary.gates.language import BadCondition, Need
+from summary.gates.language import BadCondition
 from summary.gates.slo import Slo
+from summary.registry import Need
 
 
 def slo_of(options: Mapping[str, Any]) -> Slo | None:

@@ -7,8 +7,6 @@ from itertools import accumulate
 from math import floor
 from typing import Any
 
-PERCENTILES = {"median": 0.5, "p95": 0.95, "p99": 0.99}
-
 
 def bucket(value: float) -> float:
     """Round to three significant digits: an error below 0.5 %."""

@@ -39,8 +39,15 @@ class Recorder:
     began_at, started_at  the run's start, as wall-clock time and on the monotonic clock
     """
 
-    def __init__(self, plan: Plan, environment: Environment, given_prefix: str | None, full_history: bool) -> None:
-        """Open the run's files. Raises `UsageError` if they can't be written."""
+    def __init__(
+        self,
+        plan: Plan,
+        environment: Environment,
+        given_prefix: str | None,
+        full_history: bool,
+        on_row: Callable[[list[Any]], None] | None = None,
+    ) -> None:
+        """Open the run's files. Raises `UsageError` if the folder can't be written to."""
         self.run_id = new_run_id()
         self.began_at, self.started_at = datetime.now(UTC), now()
         self.broken = False
@@ -58,10 +65,10 @@ class Recorder:
         self._client = ClientFigures()
         self._received = 0
         self._in_flight: dict[str, int] = {}
-        self.lost = {"calls": 0, "workers": 0, "refused_rows": 0}
+        self._lost = {"calls": 0, "workers": 0, "refused_rows": 0}
         self.why_early: str | None = None
         self._calls_s = (math.inf, 0.0)
-        self.on_row: Callable[[list[Any]], None] = lambda cells: None
+        self._on_row = on_row or (lambda cells: None)
 
     def keep(self, call: Call) -> None:
         """Write a call's row and count the call."""
@@ -77,6 +84,14 @@ class Recorder:
         self._in_flight[worker] = int(report.get(IN_FLIGHT, 0))
         if CLIENT in report:
             self._client.add(worker, report[CLIENT])
+
+    def lose(self, calls: int, workers: int) -> None:
+        """Note how many calls, and workers, were never heard of again."""
+        self._lost |= {"calls": calls, "workers": workers}
+
+    def refuse(self, rows: int) -> None:
+        """Count rows of a worker that were none of its own."""
+        self._lost["refused_rows"] += rows
 
     @property
     def is_counted_out(self) -> bool:
@@ -129,14 +144,14 @@ class Recorder:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
         observed = self._observed()
         observed["rows"] = losses(table, damage, self._facts, observed, written={})
-        return summarise(table, self._facts, observed)
+        return summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)
 
     def _observed(self) -> dict[str, Any]:
         client = self._client.conclude(self._calls_s)
         return {
             "itl_s": self.histograms.itl_s(),
             "client": client,
-            "lost": self.lost,
+            "lost": self._lost,
             "ended": {"early": self.why_early is not None, "why": self.why_early},
         }
 
@@ -150,7 +165,7 @@ class Recorder:
     def _write(self, cells: list[Any]) -> None:
         self._extend_span(cells)
         self._hint_once(cells)
-        self.on_row(cells)
+        self._on_row(cells)
         try:
             if not self.broken:
                 self._records.append(cells)

@@ -4,8 +4,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from harness.record.histograms import PERCENTILES, Histogram
+from harness.record.histograms import Histogram
 from providers.call import Call
+from summary.registry import NAMED, PERCENTILES, over
+
+COUNTED = [name for name in over("successes") if {"line", "tab"} & set(NAMED[name].uses)]
+"""The figures of a call that live views show, ITL aside."""
 
 
 @dataclass(slots=True)
@@ -35,9 +39,9 @@ class RunHistograms:
         if call.outcome != "ok" or call.phase != "measured":
             return
         name = f"{call.api} {call.model}"
-        for figure, value_s in (("latency_s", call.latency_s), ("ttft_s", call.ttft_s), ("tpot_s", call.tpot_s)):
-            if value_s is not None:
-                self._histograms[name, figure].add([value_s])
+        for figure in COUNTED:
+            if (value := getattr(call, figure)) is not None:
+                self._histograms[name, figure].add([value])
         if call.gaps_s:
             self._histograms[name, "itl_s"].add(call.gaps_s)
         if call.ttft_s is not None and call.output_tokens:
@@ -82,7 +86,7 @@ class RunHistograms:
         return {
             "min": total.smallest,
             "avg": total.total / len(total),
-            **{name: total.percentile(share) for name, share in PERCENTILES.items()},
+            **{name: total.percentile(percent / 100) for name, percent in PERCENTILES.items()},
             "max": total.largest,
             "gaps": len(total),
             "histogram_ms": {f"{1000 * value:g}": count for value, count in sorted(total.counts.items())},

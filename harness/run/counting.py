@@ -39,5 +39,4 @@ def queue_here(open_loop: OpenLoop, started_at: float) -> PermitQueue:
         back=lambda number: ledger.take_back(HERE, number),
         on_end=lambda number: ledger.end(HERE, number),
     )
-    open_loop.on_ready = ledger.serve
     return queue

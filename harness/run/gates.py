@@ -1,4 +1,4 @@
-"""Applies a run's gates: --fail-fast ends a run that can no longer pass, and every breach is reported."""
+"""Gates at work: a run that can't pass any more ends early, and every breach is reported."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ from harness.record.folder import writable
 from harness.record.requests_csv import COLUMNS
 from summary.gates.early_stop import Seal
 from summary.gates.junit import OPENING, as_junit
-from summary.gates.verdict import judge
+from summary.gates.verdict import breaches
 from summary.vocabulary import Summary
 
 _log = logging.getLogger("llm")
@@ -39,18 +39,18 @@ class FailFast:
 
 
 def passes(plan: Plan, summary: Summary) -> bool:
-    """Return whether a run passes its gates. Each breach is a line on stderr; all verdicts go to the JUnit file, if one
-    is given. Raises `UsageError` if that can't be written.
+    """Report how a run was judged: a line on stderr for each breach, and all verdicts in the JUnit file, if wanted.
+
+    Raises `UsageError` if that can't be written.
     """
-    verdicts = [judge(gate, summary) for gate in plan.gates]
-    for verdict in verdicts:
-        if verdict.breached:
-            sys.stderr.write(f"{verdict.line}\n")
+    lines = breaches(summary)
+    for line in lines:  # A lost terminal costs no line and no verdict: `write` alone is guarded.
+        sys.stderr.write(f"{line}\n")
     if plan.junit:
         _spare_others(plan.junit)
         with writable(plan.junit), open_outlet(plan.junit, os.O_TRUNC) as file:
-            file.write(as_junit(verdicts, summary))
-    return not any(verdict.breached for verdict in verdicts)
+            file.write(as_junit(summary))
+    return not lines
 
 
 def check_junit(path: Path) -> None:

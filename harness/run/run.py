@@ -28,15 +28,14 @@ class Run:
     def __init__(self, plan: Plan, environment: Any, end: Callable[[], None]) -> None:
         given = environment.parsed_options
         self.plan = plan
-        self.recorder = Recorder(plan, environment, given.results_prefix, given.full_history)
+        on_row = FailFast(plan, self._fail_fast).see if plan.fail_fast else None
+        self.recorder = Recorder(plan, environment, given.results_prefix, given.full_history, on_row)
         self._environment, self._end = environment, end
         self._is_spent = self._fails_fast = False
         self._stopped_at: float | None = None
         self._budget = budget_of(plan, self.recorder, environment, self._spend)
         self._queue: PermitQueue | None = None
         self._live_line: LiveLine | None = None
-        if plan.fail_fast:
-            self.recorder.on_row = FailFast(plan, self._fail_fast).see
 
     def describe_to_workers(self) -> None:
         """Add what workers need to know about this run to the options, which Locust sends to them."""
@@ -55,8 +54,8 @@ class Run:
         permits = queue_here(budget, recorder.started_at) if isinstance(budget, OpenLoop) else budget
         self._queue = permits if isinstance(permits, PermitQueue) else None
         start = RunStart(recorder.run_id, recorder.began_at, recorder.started_at)
-        session = CallSession(self.plan, client, start, secrets, permits, recorder.keep)
-        session.alone = self.plan.load["num_users"] in (None, 1)
+        alone = self.plan.load["num_users"] in (None, 1)
+        session = CallSession(self.plan, client, start, secrets, permits, recorder.keep, alone=alone)
         self._show_progress(lambda: session.in_flight)
         return session
 

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import httpx2
@@ -47,6 +47,7 @@ class CallSession:
         permits: Budget | PermitQueue,
         keep: Callable[[Call], None],
         stream: int = 0,
+        alone: bool = False,
     ) -> None:
         self.run_id, self.began_at, self.started_at = start
         self.settings = plan.settings
@@ -55,7 +56,7 @@ class CallSession:
         self.withdraw = permits.withdraw
         self.in_flight = 0
         self.redact = secrets.redact
-        self.alone = False
+        self.alone = alone
         self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream)
         self._permits, self._keep = permits, keep
         self.warmup_calls = plan.warmup_calls
@@ -84,16 +85,27 @@ class CallSession:
 
 
 class NoSession:
-    """The session of a refused run: it has no permits, so nothing is ever sent."""
+    """The session of users that make no call: of a master, or of a run that was refused. It has no permits."""
 
+    run_id, began_at, started_at = "", datetime.min.replace(tzinfo=UTC), 0.0
     settings = Settings(provider="", model="", api="chat", host="", timeout_s=1.0)
     client = None
+    keep_bodies, warmup_calls = False, 0
 
     def take_permit(self) -> None:
         return None
 
     def withdraw(self, user: object) -> None:
-        """Do nothing: no user ever waits here."""
+        """Do nothing: no user waits for a permit."""
+
+    def next_prompt(self) -> seeds.Prompt:
+        raise LookupError("no call without a permit")
+
+    def redact(self, text: str) -> str:
+        return text
+
+    def record(self, call: Call, exchange: Exchange) -> None:
+        """Do nothing: there is no call."""
 
 
 def _line(call: Call) -> str:

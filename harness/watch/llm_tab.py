@@ -10,20 +10,21 @@ from flask import Response, make_response
 from harness.record.run_histograms import RunHistograms
 from harness.watch.tabs import Tab
 from summary.cells import quoted
+from summary.registry import PERCENTILES, used
 
-PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-FIGURES = {"ttft": "TTFT", "itl": "ITL", "tpot": "TPOT"}
+FIGURES = used("tab", "ttft_s", "itl_s")
+SHARES = {f"p{percent}": percent / 100 for percent in PERCENTILES.values()}
 TITLES = {
     "name": "Name",
     "calls": "Streams",
-    **{f"{figure}_{name}_ms": f"{title} {name} (ms)" for figure, title in FIGURES.items() for name in PERCENTILES},
+    **{f"{figure.noun}_{name}_ms": f"{figure.title} {name} (ms)" for figure in FIGURES for name in SHARES},
     "output_tokens_per_s": "Output tokens/s",
 }
 CSV_PATH = "/llm/csv"
 CSV_COLUMNS = (
     "name",
     "calls",
-    *(f"{figure}_s_{name}" for figure in FIGURES for name in PERCENTILES),
+    *(f"{figure.name}_{name}" for figure in FIGURES for name in SHARES),
     "output_tokens_per_s",
 )
 
@@ -68,7 +69,7 @@ def _row(histograms: RunHistograms, name: str) -> Row:
 
 
 def _figures(histograms: RunHistograms, name: str, shown: Callable[[float], float]) -> list[float | str]:
-    """Return the columns after the name; a figure that was not observed is an empty cell."""
-    of_figures = [histograms.of(name, f"{figure}_s") for figure in FIGURES]
-    times = [shown(seen.percentile(at)) if len(seen) else "" for seen in of_figures for at in PERCENTILES.values()]
+    """Return the columns behind the name; a figure that was not observed is an empty cell."""
+    of_figures = [histograms.of(name, figure.name) for figure in FIGURES]
+    times = [shown(seen.percentile(at)) if len(seen) else "" for seen in of_figures for at in SHARES.values()]
     return [len(of_figures[0]), *times, round(histograms.output_tokens_per_s(name), 1)]

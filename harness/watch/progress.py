@@ -8,6 +8,7 @@ from harness.load.open_loop import Standing
 from harness.plan.plan import Plan
 from harness.record.run_histograms import RunHistograms
 from harness.watch.live_line import Rate
+from summary.registry import used
 from wire.exchange import now
 
 
@@ -40,8 +41,7 @@ class Progress:
             f"{self._rate.look(done):.1f}/s",
             f"{self._in_flight()} in flight",
             *self._schedule(),
-            *self._median("p50", "latency_s"),
-            *self._median("TTFT p50", "ttft_s"),
+            *self._medians(),
             f"{self._total.num_failures} failed",
         ]
         return " · ".join(parts)
@@ -64,6 +64,8 @@ class Progress:
         asked, delivered, waiting, dropped = self._standing()
         return [f"{asked} asked, {delivered} delivered, {waiting} waiting, {dropped} dropped"]
 
-    def _median(self, title: str, figure: str) -> list[str]:
-        seen = self._histograms.of(self._name, figure)
-        return [f"{title} {seen.percentile(0.5):.3g} s"] if len(seen) else []
+    def _medians(self) -> list[str]:
+        """Tell the medians of the latency, which needs no title, and of what else is seen so far."""
+        titles = {figure.name: f"{figure.title} p50" for figure in used("line")} | {"latency_s": "p50"}
+        seen = {name: self._histograms.of(self._name, name) for name in titles}
+        return [f"{title} {seen[name].percentile(0.5):.3g} s" for name, title in titles.items() if len(seen[name])]

@@ -18,7 +18,7 @@ LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "us
 LOCUSTS_CLASS_FIELDS = ("user_class_name", "weight", "fixed_count", "tasks", "host")
 OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
 SWITCHES = ("true", "false", "")
-Check = Callable[[Any, Mapping[str, Any]], str | None]
+Check = Callable[[Mapping[str, Any]], str | None]
 
 
 def check_names(given: Any) -> None:
@@ -66,7 +66,7 @@ def _refuse_start(web_ui: Any, environment: Any, check: Check) -> str | None:
     if refusal := _refuse_switches(request.form, vars(environment.parsed_options)):
         return refusal
     options = _options(environment)
-    return _refuse_changes(environment, options) if _is_on(environment) else check(environment, options)
+    return _refuse_changes(environment, options) if _is_on(environment) else check(options)
 
 
 def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:

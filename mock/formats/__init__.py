@@ -1,1 +1,1 @@
-"""What each provider's API looks like on the wire."""
+"""The wire formats of the providers' APIs."""

@@ -23,7 +23,7 @@ Timeline = Iterator[tuple[float, Json]]
 
 
 def message(ask: Ask, said: Utterance) -> Json:
-    """A whole `message`."""
+    """Return a whole `message`."""
     text = {"type": "text", "text": said.text}
     thinking = {"type": "thinking", "thinking": said.reasoning, "signature": SIGNATURE}
     content = [thinking, text] if said.thoughts else [text]
@@ -32,7 +32,7 @@ def message(ask: Ask, said: Utterance) -> Json:
 
 
 def opening(ask: Ask, said: Utterance) -> Json:
-    """The `message` before a word of it is said."""
+    """Return the `message` without content."""
     return {
         "id": f"msg_{said.id}",
         "type": "message",
@@ -46,7 +46,7 @@ def opening(ask: Ask, said: Utterance) -> Json:
 
 
 def usage(said: Utterance, output_tokens: int) -> Json:
-    """`input_tokens` leaves out the cached ones; thinking counts as output."""
+    """Return the usage: `input_tokens` excludes cached tokens; thinking counts as output."""
     return {
         "input_tokens": said.input_tokens - said.cached_tokens,
         "cache_creation_input_tokens": 0,
@@ -60,13 +60,13 @@ def stop_reason(said: Utterance) -> str:
 
 
 def message_events(ask: Ask, said: Utterance) -> Iterator[Part]:
-    """The same as named events."""
+    """Yield the same as named events."""
     for at_s, data in message_timeline(ask, said):
         yield Part(at_s, sse.event(data, data["type"]))
 
 
 def message_timeline(ask: Ask, said: Utterance) -> Timeline:
-    """When, and what: also the chunks of Bedrock's invoke."""
+    """Yield the events and when they are due; also used as the chunks of Bedrock's invoke."""
     yield said.first_s, {"type": "message_start", "message": opening(ask, said)}
     yield said.first_s, {"type": "ping"}
     if said.thoughts:
@@ -104,18 +104,18 @@ def block_delta(index: int, delta: Json) -> Json:
 
 
 def completion(ask: Ask, said: Utterance) -> Json:
-    """A legacy `completion`: it has no usage."""
+    """Return a legacy `completion`, which has no usage."""
     return completion_piece(ask, said, said.text, completion_stop_reason(said))
 
 
 def completion_events(ask: Ask, said: Utterance) -> Iterator[Part]:
-    """The same in pieces; the last is empty and says why it stopped."""
+    """Yield the same in pieces; the last one is empty and has the stop reason."""
     for at_s, data in completion_timeline(ask, said):
         yield Part(at_s, sse.event(data, "completion"))
 
 
 def completion_timeline(ask: Ask, said: Utterance) -> Timeline:
-    """When, and what: also the chunks of Bedrock's invoke."""
+    """Yield the pieces and when they are due; also used as the chunks of Bedrock's invoke."""
     for at_s, piece in said.said:
         yield at_s, completion_piece(ask, said, piece, None)
     yield said.last_s, completion_piece(ask, said, "", completion_stop_reason(said))
@@ -132,7 +132,7 @@ def completion_stop_reason(said: Utterance) -> str:
 
 
 def error(status: int, message: str) -> tuple[Headers, Json]:
-    """The error object, as plain answers and streams carry it."""
+    """Return the error object that plain answers and streams share."""
     kind = ERROR_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
     return [], {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_mock"}
 

@@ -28,18 +28,18 @@ ERROR_TYPES = {
 
 
 def converse_events(ask: Ask, said: Utterance) -> Iterator[Part]:
-    """A frame an event."""
+    """Yield a frame per event."""
     for at_s, name, payload in converse_timeline(said):
         yield Part(at_s, eventstream.event(name, payload))
 
 
 def invoke(ask: Ask, said: Utterance) -> Json:
-    """A whole answer, in the shape of the model's family."""
+    """Return a whole answer, in the shape of the model's family."""
     return family(ask.model).plain(ask, said)
 
 
 def invoke_events(ask: Ask, said: Utterance) -> Iterator[Part]:
-    """The family's chunks in base64; the last one carries Bedrock's own counts."""
+    """Yield the family's chunks in base64; the last one carries Bedrock's own counts."""
     *chunks, (last_s, last) = family(ask.model).timeline(ask, said)
     for at_s, data in chunks:
         yield Part(at_s, chunk(data))
@@ -51,7 +51,7 @@ def chunk(data: Json) -> bytes:
 
 
 def invocation_metrics(said: Utterance) -> Json:
-    """Counts, and latencies in milliseconds."""
+    """Return token counts, and latencies in milliseconds."""
     return {
         "inputTokenCount": said.input_tokens,
         "outputTokenCount": said.output_tokens,
@@ -61,7 +61,7 @@ def invocation_metrics(said: Utterance) -> Json:
 
 
 def invoke_headers(ask: Ask, said: Utterance) -> Headers:
-    """Where a plain invoke tells its counts, whatever the family's body says."""
+    """Return the headers with which a plain invoke reports its counts, no matter what the family's body contains."""
     return [
         ("x-amzn-bedrock-input-token-count", str(said.input_tokens)),
         ("x-amzn-bedrock-output-token-count", str(said.output_tokens)),
@@ -74,7 +74,7 @@ def invoke_stream_headers(ask: Ask, said: Utterance) -> Headers:
 
 
 def error(status: int, message: str) -> tuple[Headers, Json]:
-    """The error's class stands in a header."""
+    """Return the error object, with the error's class in a header."""
     kind = ERROR_TYPES.get(status, "InternalServerException" if status >= 500 else "ValidationException")
     return [("x-amzn-errortype", kind)], {"message": message}
 

@@ -1,4 +1,4 @@
-"""Bodies of Bedrock's invoke, one shape a model family: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html"""
+"""Bodies of Bedrock's invoke, one shape per model family: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,14 +15,14 @@ Timeline = Iterator[tuple[float, Json]]
 
 
 class Family(NamedTuple):
-    """How one family writes a whole answer, and the same in chunks with when each is due."""
+    """How one family writes a whole answer, and the same in chunks with their due times."""
 
     plain: Callable[[Ask, Utterance], Json]
     timeline: Callable[[Ask, Utterance], Timeline]
 
 
 def pieces(said: Utterance, finish: str) -> Iterator[tuple[float, str, str | None]]:
-    """When, the text, and on the last token the finish reason."""
+    """Yield each token's due time, its text and, with the last one, the finish reason."""
     *before, last = said.due_s
     texts = [*said.thoughts, *said.pieces]
     yield from zip(before, texts, [None] * len(before), strict=False)
@@ -35,7 +35,7 @@ def llama(ask: Ask, said: Utterance) -> Json:
 
 
 def llama_timeline(ask: Ask, said: Utterance) -> Timeline:
-    """The prompt's count comes with the first chunk only; the output's grows."""
+    """Yield the chunks: only the first has the prompt's count; the output's count is cumulative."""
     finish = "length" if said.cut_short else "stop"
     for n, (at_s, text, stop) in enumerate(pieces(said, finish), start=1):
         yield at_s, llama_piece(text, stop, said.input_tokens if n == 1 else None, n)
@@ -138,7 +138,7 @@ CHATTING = (
     r"(ai21|openai|mistral|deepseek|qwen|moonshotai|moonshot|minimax|zai)\.|google\.gemma|nvidia\.|writer\.palmyra"
 )
 
-# Searched in the model's id, first match wins: ids may open with a region ("us.") or be a whole ARN.
+# Searched for in the model ID, first match wins: IDs can start with a region ("us.") or be a whole ARN.
 FAMILIES: dict[str, Family] = {
     r"anthropic\.claude-(v\d|instant)": Family(anthropic.completion, anthropic.completion_timeline),
     r"anthropic\.": Family(anthropic.message, anthropic.message_timeline),
@@ -157,5 +157,5 @@ FAMILIES: dict[str, Family] = {
 
 @lru_cache
 def family(model: str) -> Family:
-    """The family of a model id; the generic one for an unknown id."""
+    """Return the family of a model ID; the generic one for an unknown ID."""
     return next(shape for pattern, shape in FAMILIES.items() if re.search(pattern, model))

@@ -1,4 +1,4 @@
-"""The shape of Bedrock's converse, which Amazon's own Nova models speak in invoke too."""
+"""The shape of Bedrock's converse, which Amazon's Nova models also use in invoke."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from mock.formats.utterance import Utterance
 
 
 def converse(ask: Ask, said: Utterance) -> Json:
-    """A whole answer."""
+    """Return a whole answer."""
     reasoning = {"reasoningContent": {"reasoningText": {"text": said.reasoning, "signature": "bW9jaw=="}}}
     text = {"text": said.text}
     content = [reasoning, text] if said.thoughts else [text]
@@ -17,7 +17,7 @@ def converse(ask: Ask, said: Utterance) -> Json:
 
 
 def converse_timeline(said: Utterance) -> Iterator[tuple[float, str, Json]]:
-    """The same as events: when, which, and what. The usage comes after the stop."""
+    """Yield the same as events: due time, name and payload. The usage comes after the stop."""
     yield said.first_s, "messageStart", {"role": "assistant"}
     if said.thoughts:
         yield from reasoning_timeline(said)
@@ -40,7 +40,7 @@ def block_delta(index: int, delta: Json) -> Json:
 
 
 def metadata(said: Utterance) -> Json:
-    """`inputTokens` leaves out the cached ones, `totalTokens` does not."""
+    """Return the usage: `inputTokens` excludes cached tokens, `totalTokens` includes them."""
     usage = {
         "inputTokens": said.input_tokens - said.cached_tokens,
         "outputTokens": said.output_tokens,

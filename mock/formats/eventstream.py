@@ -15,18 +15,18 @@ CRC_BYTES = 4
 
 
 def event(name: str, payload: Json) -> bytes:
-    """One event: `contentBlockDelta`, `chunk`."""
+    """Return the frame of an event, such as `contentBlockDelta` or `chunk`."""
     return frame(headers("event", name), orjson.dumps(payload))
 
 
 def exception(name: str, message: str) -> bytes:
-    """A failure in the middle of a stream."""
+    """Return the frame of a failure in the middle of a stream."""
     return frame(headers("exception", name), orjson.dumps({"message": message}))
 
 
 @lru_cache
 def headers(message_type: str, name: str) -> bytes:
-    """The three headers each of Bedrock's frames carries."""
+    """Return the three headers of each of Bedrock's frames."""
     kind = header(f":{message_type}-type", name)
     return kind + header(":content-type", "application/json") + header(":message-type", message_type)
 
@@ -36,7 +36,7 @@ def header(name: str, value: str) -> bytes:
 
 
 def frame(headers: bytes, payload: bytes) -> bytes:
-    """Lengths and their CRC, the headers, the payload, and the CRC of all of it."""
+    """Return lengths and their CRC, the headers, the payload, and the CRC of all of it."""
     size_bytes = PRELUDE_BYTES + len(headers) + len(payload) + CRC_BYTES
     lengths = pack("!II", size_bytes, len(headers))
     message = b"%s%s%s%s" % (lengths, pack("!I", crc32(lengths)), headers, payload)
@@ -44,5 +44,5 @@ def frame(headers: bytes, payload: bytes) -> bytes:
 
 
 def with_bad_crc(frame: bytes) -> bytes:
-    """The same frame with the last bit of its CRC turned."""
+    """Return the same frame with the last bit of its CRC flipped."""
     return frame[:-1] + bytes([frame[-1] ^ 1])

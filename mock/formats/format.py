@@ -1,4 +1,4 @@
-"""What one API's wire format consists of: where it listens, and how it writes answers and errors."""
+"""One API's wire format: its paths, and how it writes answers and errors."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -19,9 +19,9 @@ class Format:
     """One endpoint of one API. Its functions are pure: an ask and an utterance in, a body out."""
 
     name: str
-    """Provider and call, as the stats count it: "openai chat"."""
+    """Provider and API, as the stats count them: "openai chat"."""
     path: re.Pattern[str]
-    """The whole path; a group named `model` where the path names it."""
+    """Matches the whole path; has a group `model` where the path names the model."""
     plain: Callable[[Ask, Utterance], Json]
     """A whole answer."""
     events: Callable[[Ask, Utterance], Iterable[Part]]
@@ -31,10 +31,10 @@ class Format:
     stream_error: bytes
     """The provider's own event for a failure in the middle of a stream."""
     streams: bool | None = None
-    """Whether this endpoint streams; None when the body's `stream` says so."""
+    """Whether this endpoint streams; `None` if the body's `stream` decides."""
     media_type: str = "text/event-stream; charset=utf-8"
     comment: bytes = sse.COMMENT
-    """What keeps an idle stream alive, for readers to skip. Google sends none, and its SDK fails at one."""
+    """A keep-alive that readers have to skip. Google sends none, and its SDK fails on one."""
     id_header: str = "x-request-id"
     headers: Callable[[Ask, Utterance], Headers] = no_headers
-    """What a good answer carries beside the usual."""
+    """Further headers of a successful answer."""

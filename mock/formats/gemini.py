@@ -27,7 +27,7 @@ ERROR_STATUSES = {
 
 
 def content(ask: Ask, said: Utterance) -> Json:
-    """A whole `GenerateContentResponse`."""
+    """Return a whole `GenerateContentResponse`."""
     text = {"text": said.text}
     thought = {"text": said.reasoning, "thought": True}
     parts: list[Json] = [thought, text] if said.thoughts else [text]
@@ -35,13 +35,13 @@ def content(ask: Ask, said: Utterance) -> Json:
 
 
 def events(ask: Ask, said: Utterance) -> Iterator[Part]:
-    """The same, an event a token."""
+    """Yield the same, one event per token."""
     for at_s, data in timeline(ask, said):
         yield Part(at_s, sse_frame(data))
 
 
 def timeline(ask: Ask, said: Utterance) -> Iterator[tuple[float, Json]]:
-    """When, and what: the usage grows with each, and the last token brings the finish reason."""
+    """Yield the responses and when they are due: the usage is cumulative, and the last one has the finish reason."""
     thoughts = len(said.thoughts)
     tokens: list[Json] = [{"text": piece, "thought": True} for piece in said.thoughts]
     tokens += [{"text": piece} for piece in said.pieces]
@@ -51,7 +51,7 @@ def timeline(ask: Ask, said: Utterance) -> Iterator[tuple[float, Json]]:
 
 
 def sse_frame(data: Json) -> bytes:
-    """Google ends its lines with CR LF."""
+    """Return an event; Google ends its lines with CR LF."""
     return b"data: %s\r\n\r\n" % orjson.dumps(data)
 
 
@@ -64,7 +64,7 @@ def response(ask: Ask, said: Utterance, parts: list[Json], thoughts: int, tokens
 
 
 def usage_metadata(said: Utterance, thoughts: int, tokens: int) -> Json:
-    """`candidatesTokenCount` leaves out the thoughts; fields that would be 0 are absent, as in the API."""
+    """Return the usage: `candidatesTokenCount` excludes thoughts; counts of 0 are absent, as in the API."""
     counts = {
         "promptTokenCount": said.input_tokens,
         "candidatesTokenCount": tokens,
@@ -80,7 +80,7 @@ def finish_reason(said: Utterance) -> str:
 
 
 def error(status: int, message: str) -> tuple[Headers, Json]:
-    """Google's error object."""
+    """Return Google's error object."""
     name = ERROR_STATUSES.get(status, "INTERNAL" if status >= 500 else "FAILED_PRECONDITION")
     return [], {"error": {"code": status, "message": message, "status": name}}
 

@@ -11,7 +11,7 @@ End = Literal["complete", "close", "reset", "stall"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, read whole."""
+    """One whole HTTP request."""
 
     method: str
     target: str
@@ -26,18 +26,18 @@ class Part:
     """A piece of the body, and when it is due."""
 
     at_s: float
-    """Seconds after the request was received; never falls from one part to the next."""
+    """Seconds after the request was received; never decreases from one part to the next."""
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer: a plain one has one part, a stream one an event or frame."""
+    """One HTTP answer: a plain one has one part, a stream one per event or frame."""
 
     status: int
-    """0: nothing is sent, not even a status line; only `end` happens."""
+    """If 0, nothing is sent, not even a status line; only `end` happens."""
     headers: Headers
-    """A plain answer's hold its content-length; a stream's do not, and a socket sends it chunked."""
+    """A plain answer's include content-length; a stream's do not, and the server sends it chunked."""
     parts: Sequence[Part]
     end: End = "complete"
-    """What follows the last part: the proper end, a close or a reset without it, or silence."""
+    """What follows the last part: the proper end, a close or reset without it, or silence."""

@@ -23,7 +23,7 @@ ERROR_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_
 
 
 def chat(ask: Ask, said: Utterance) -> Json:
-    """A `chat.completion`."""
+    """Return a `chat.completion`."""
     message = {"role": "assistant", "content": said.text, "refusal": None}
     if said.thoughts:
         message["reasoning_content"] = said.reasoning
@@ -32,7 +32,7 @@ def chat(ask: Ask, said: Utterance) -> Json:
 
 
 def chat_events(ask: Ask, said: Utterance) -> Iterator[Part]:
-    """The same as `chat.completion.chunk`s: role, tokens, finish reason, usage if asked for."""
+    """Yield the same as `chat.completion.chunk`s: role, tokens, finish reason, usage if asked for."""
     head = chunk_head(ask, said, "chat.completion.chunk", "chatcmpl")
     chunk = partial(chat_chunk, head)
     if ask.path.startswith(AZURE):
@@ -52,20 +52,20 @@ def chat_chunk(head: Json, delta: Json, finish: str | None = None) -> bytes:
 
 
 def azure_opening(said: Utterance) -> Part:
-    """Azure's verdict on the prompt comes first, in a chunk without choices: clients trip over it."""
+    """Return Azure's first chunk, its verdict on the prompt. It has no choices, which trips up clients."""
     verdict = {"prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}]}
     empty = {"id": "", "object": "", "created": 0, "model": "", "choices": []}
     return Part(said.first_s, sse.event({**empty, **verdict}))
 
 
 def completion(ask: Ask, said: Utterance) -> Json:
-    """A `text_completion`."""
+    """Return a `text_completion`."""
     choice = completion_choice(said.text, finish_reason(said))
     return {**envelope(ask, said, "text_completion", "cmpl"), "choices": [choice], "usage": usage(said)}
 
 
 def completion_events(ask: Ask, said: Utterance) -> Iterator[Part]:
-    """The same in pieces."""
+    """Yield the same in pieces."""
     head = chunk_head(ask, said, "text_completion", "cmpl")
     say = sse.template(lambda text: sse.event({**head, "choices": [completion_choice(text)]}))
     yield from (Part(at_s, say(piece)) for at_s, piece in said.said)
@@ -78,14 +78,14 @@ def completion_choice(text: str, finish: str | None = None) -> Json:
 
 
 def closing(ask: Ask, said: Utterance, head: Json) -> Iterator[Part]:
-    """What ends a stream: a chunk with usage and no choices, only when asked for, and the marker."""
+    """Yield the end of a stream: a chunk with usage and no choices, if asked for, and the marker."""
     if "usage" in head:
         yield Part(said.last_s, sse.event({**head, "choices": [], "usage": usage(said)}))
     yield Part(said.last_s, sse.DONE)
 
 
 def chunk_head(ask: Ask, said: Utterance, kind: str, prefix: str) -> Json:
-    """What all chunks of a stream share; `usage` is null in each of them once it is asked for."""
+    """Return the fields that all chunks share; if usage is asked for, it is null in all but the last."""
     options = ask.body.get("stream_options") or {}
     usage_so_far: dict[str, Any] = {"usage": None} if options.get("include_usage") else {}
     return {**envelope(ask, said, kind, prefix), **usage_so_far}
@@ -102,7 +102,7 @@ def envelope(ask: Ask, said: Utterance, kind: str, prefix: str) -> Json:
 
 
 def usage(said: Utterance) -> Json:
-    """OpenAI's counts, with DeepSeek's two names for the cached share."""
+    """Return OpenAI's counts, and DeepSeek's two for cached and uncached tokens."""
     return {
         "prompt_tokens": said.input_tokens,
         "completion_tokens": said.output_tokens,
@@ -119,7 +119,7 @@ def finish_reason(said: Utterance) -> str:
 
 
 def error(status: int, message: str) -> tuple[Headers, Json]:
-    """The error object; the client goes by the status."""
+    """Return the error object; clients go by the status."""
     kind = ERROR_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
     return [], {"error": {"message": message, "type": kind, "param": None, "code": ERROR_CODES.get(status)}}
 

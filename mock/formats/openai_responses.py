@@ -13,7 +13,7 @@ from mock.formats.utterance import Utterance
 
 
 def response(ask: Ask, said: Utterance) -> Json:
-    """A whole `response`: completed, or incomplete at the token limit."""
+    """Return a whole `response`: completed, or incomplete at the token limit."""
     status = "incomplete" if said.cut_short else "completed"
     reason = {"reason": "max_output_tokens"} if said.cut_short else None
     done = {"status": status, "incomplete_details": reason, "output": output(said), "usage": usage(said)}
@@ -21,7 +21,7 @@ def response(ask: Ask, said: Utterance) -> Json:
 
 
 def opening(ask: Ask, said: Utterance) -> Json:
-    """The `response` before a word of it is said."""
+    """Return the `response` without output."""
     return {
         "id": f"resp_{said.id}",
         "object": "response",
@@ -82,7 +82,7 @@ def usage(said: Utterance) -> Json:
 
 
 def events(ask: Ask, said: Utterance) -> Iterator[Part]:
-    """The typed events, numbered in their order."""
+    """Yield the typed events, numbered in order."""
     numbers = count()
     for at_s, kind, fields in timeline(ask, said):
         data = {"type": f"response.{kind}", "sequence_number": next(numbers), **fields}
@@ -93,7 +93,7 @@ Timeline = Iterable[tuple[float, str, Json]]
 
 
 def timeline(ask: Ask, said: Utterance) -> Timeline:
-    """When, what kind, and what it says. The first two come at once, long before the first token."""
+    """Yield each event's due time, type and fields. The first two are due at once, long before the first token."""
     started = {"response": opening(ask, said)}
     yield 0.0, "created", started
     yield 0.0, "in_progress", started
@@ -104,7 +104,7 @@ def timeline(ask: Ask, said: Utterance) -> Timeline:
 
 
 def reasoning_timeline(said: Utterance) -> Timeline:
-    """The reasoning item, first to last."""
+    """Yield the events of the reasoning item."""
     end_s = said.due_s[len(said.thoughts) - 1]
     item = {"item_id": f"rs_{said.id}", "output_index": 0, "summary_index": 0}
     empty = {**reasoning_item(said), "summary": []}
@@ -118,7 +118,7 @@ def reasoning_timeline(said: Utterance) -> Timeline:
 
 
 def message_timeline(said: Utterance) -> Timeline:
-    """The message item, first to last."""
+    """Yield the events of the message item."""
     start_s = said.due_s[min(len(said.thoughts), said.output_tokens - 1)]
     index = 1 if said.thoughts else 0
     part = {"item_id": f"msg_{said.id}", "output_index": index, "content_index": 0}

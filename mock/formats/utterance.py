@@ -1,4 +1,4 @@
-"""What the model says: its tokens, when each is due, and what they are billed as."""
+"""What the model says: its tokens, when each is due, and how they are billed."""
 
 import time
 from collections.abc import Iterable
@@ -20,15 +20,15 @@ WORDS = [f" {word}" for word in LETTER.split()]
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One answer of the model: thoughts first, when it reasons, then the text."""
+    """One answer of the model: its thoughts, if it reasons, then the text."""
 
     id: str
     created_s: int
-    """Whole seconds since 1970, as the APIs write it."""
+    """Seconds since 1970, an integer as in the APIs."""
     thoughts: list[str]
     pieces: list[str]
     due_s: list[float]
-    """One a token, thoughts first."""
+    """One per token, thoughts first."""
     input_tokens: int
     cached_tokens: int
     cut_short: bool
@@ -44,7 +44,7 @@ class Utterance:
 
     @property
     def output_tokens(self) -> int:
-        """Text and thoughts together: every provider bills both as output."""
+        """Tokens of text and thoughts: every provider bills both as output."""
         return len(self.due_s)
 
     @property
@@ -57,17 +57,17 @@ class Utterance:
 
     @property
     def thought(self) -> Iterable[tuple[float, str]]:
-        """Each reasoning token, with when it is due."""
+        """Each reasoning token, with its due time."""
         return zip(self.due_s, self.thoughts, strict=False)
 
     @property
     def said(self) -> Iterable[tuple[float, str]]:
-        """Each token of the text, with when it is due."""
+        """Each token of the text, with its due time."""
         return zip(self.due_s[len(self.thoughts) :], self.pieces, strict=True)
 
 
 class Speaker:
-    """Draws utterances: their length within 30 % of `tokens`, or just that; their times from `pace`."""
+    """Draws utterances: their lengths within 30 % of `tokens`, or exactly that; their times from `pace`."""
 
     def __init__(self, pace: Pace, tokens: int, exact_tokens: bool, seed: int | None) -> None:
         self._pace = pace
@@ -76,7 +76,7 @@ class Speaker:
         self._random = Random(seed)
 
     def utter(self, ask: Ask) -> Utterance:
-        """A model that reasons thinks half as long again as it talks; a token limit counts both."""
+        """Draw an answer. A model that reasons adds half as many thoughts as text; a token limit covers both."""
         drawn_tokens = self._draw_tokens()
         thoughts = self._words(drawn_tokens // 2) if "reason" in ask.model.lower() else []
         pieces = self._prose(drawn_tokens)
@@ -100,7 +100,7 @@ class Speaker:
         return max(1, round(self._tokens * self._random.uniform(1 - SPREAD, 1 + SPREAD)))
 
     def _prose(self, tokens: int) -> list[str]:
-        """A JSON object of just so many tokens; plain words where it would not fit."""
+        """Return a JSON object of exactly `tokens` tokens; plain words if that is too few for one."""
         words = tokens - len(OPENING) - len(CLOSING)
         if words < 1:
             return self._words(tokens)

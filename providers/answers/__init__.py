@@ -1,1 +1,1 @@
-"""What the providers' answers say: pure readers, from bodies and events to the parts of an answer."""
+"""Readers of the providers' answers: pure functions from bodies and events to the parts of an answer."""

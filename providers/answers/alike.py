@@ -1,16 +1,16 @@
-"""Events that are like one before but for their text: most of a stream, read without opening their JSON."""
+"""Events that differ from an earlier one only in their text: most of a stream, read without parsing their JSON."""
 
 from providers.call import Delta, Part
 
 MOST_MISSES = 4
-"""A stream whose events differ in more than their text, by a number in each, is not worth the comparison."""
+"""After this many misses the comparison is given up: it doesn't pay if, for example, every event is numbered."""
 
 
 class Alike:
-    """Learns the shape of an event that was read in full and gave one `Delta`.
+    """Learns the shape of an event that was parsed and yielded a single `Delta`.
 
-    An event that begins and ends with the same bytes, and has no quote and no backslash in between, is the same JSON
-    with another string. It gives the same `Delta` with that string as its text.
+    An event that begins and ends with the same bytes, with no quote or backslash in between, is the same JSON with
+    another string. It yields the same `Delta` with that string as its text.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class Alike:
         self._misses = 0
 
     def delta_of(self, name: str, data: bytes) -> Delta | None:
-        """Return what an event gives, or `None` if it has to be read."""
+        """Return the event's `Delta`; `None` if the event has to be parsed."""
         delta = self._delta
         if delta is None or name != self._name or not data.startswith(self._begin) or not data.endswith(self._end):
             return None
@@ -35,7 +35,7 @@ class Alike:
         return Delta(text, delta.reasoning, delta.partial) if text and text.isprintable() else None
 
     def learn(self, name: str, data: bytes, part: Part | None) -> None:
-        """Take an event that was read, and the only part that it gave."""
+        """Learn from an event that was parsed and its only part; `None` if it yielded none or several."""
         if self._misses == MOST_MISSES:
             return
         self._misses += self._delta is not None

@@ -1,8 +1,8 @@
-"""What Anthropic's APIs answer. https://docs.anthropic.com/en/api/messages-streaming
+"""Anthropic's answers. https://docs.anthropic.com/en/api/messages-streaming
 
-Usage: `input_tokens` leaves out what was read from or written to the cache, which is added here; `output_tokens`
-includes thinking, whose share newer answers report. Newer models stream a summary of their thinking, or nothing of it,
-so it is always taken as partial. The legacy Text Completions API reports no usage.
+Usage: `input_tokens` excludes tokens read from or written to the cache, which are added here; `output_tokens` includes
+thinking, which newer answers also report separately. Newer models stream only a summary of their thinking, or none of
+it, so it is always treated as partial. The legacy Text Completions API reports no usage.
 A Messages stream is finished by `message_stop`, a Text Completions stream by a `stop_reason`.
 """
 
@@ -53,7 +53,7 @@ def completion(body: Json) -> Answer:
 
 
 def completion_stream(bodies: Iterable[Json | Delta]) -> Answer:
-    """Read a legacy completion's pieces."""
+    """Read a legacy completion's events."""
     for event in bodies:
         if isinstance(event, Delta):
             yield event
@@ -65,7 +65,7 @@ def completion_stream(bodies: Iterable[Json | Delta]) -> Answer:
 
 
 def _block(block: Json) -> Iterator[Delta]:
-    """Read a content block, whole or just begun, or a delta of one."""
+    """Read a whole content block, its start, or a delta."""
     if "text" in block:
         yield Delta(text_of(block["text"]))
     elif "thinking" in block:

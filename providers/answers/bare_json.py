@@ -1,4 +1,4 @@
-"""Streams of JSON objects without `data:`, which google-genai reads as it reads events: each ends with its line."""
+"""Streams of JSON objects without `data:`, each ending with its line. google-genai accepts them as events."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,12 +8,12 @@ from providers.answers.document import is_json
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 MOST_PIECES = 100
-"""In how many pieces a line may come, to be an object before its line ends: the stream may stay open."""
+"""A line in at most this many pieces is checked for a whole object before it ends: the stream could stay open."""
 _FIELD = re.compile(rb"(?:data|event|id|retry)?:")
 
 
 def framed(pieces: Iterable[bytes]) -> Iterable[bytes]:
-    """Return the pieces, as events if the first of them begins with an object."""
+    """Return the pieces; reframed as events if the stream begins with an object."""
     pieces, start = iter(pieces), b""
     for piece in pieces:
         start += piece
@@ -24,9 +24,9 @@ def framed(pieces: Iterable[bytes]) -> Iterable[bytes]:
 
 
 def _as_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield each object, in one line or in several, as an event, and lines that are an event's own as they are.
+    """Yield each object, on one line or several, as an event, and the lines of regular events unchanged.
 
-    What the end of the stream cuts off is no event.
+    An object that the end of the stream cuts off is dropped.
     """
     held: list[bytes] = []
     depth = 0
@@ -43,7 +43,7 @@ def _as_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield each line with its end. The last one may lack it, and one that a piece ends whose JSON is whole."""
+    """Yield each line with its line feed. The last line can lack it, and so can whole JSON at the end of a piece."""
     held: list[bytes] = []
     for piece in pieces:
         *ended, rest = piece.split(b"\n")

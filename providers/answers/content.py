@@ -1,4 +1,4 @@
-"""Pieces that several APIs' answers are made of."""
+"""Elements that the answers of several APIs share."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,26 +9,26 @@ from providers.call import Answer, Delta, ErrorInStream, Finish, Json
 
 
 def text_of(value: Any) -> str:
-    """Return a text; "" for null. Raises `TypeError` for anything else."""
+    """Return a string; "" for null. Raises `TypeError` for anything else."""
     if isinstance(value, str):
         return value
     if value is not None:
-        raise TypeError("not a text")
+        raise TypeError("not a string")
     return ""
 
 
 def counts_of(value: Any) -> Json:
-    """Return an object of counts; {} for anything else: no SDK refuses an answer for its usage."""
+    """Return an object of counts; {} for anything else, because no SDK rejects an answer over its usage."""
     return value if isinstance(value, dict) else {}
 
 
 def merged(earlier: Json, later: Any) -> Json:
-    """Return the counts of both; what the later one leaves out, or reports as null, is the earlier one's."""
+    """Return the later counts, with the earlier ones where the later are missing or null."""
     return {**earlier, **{name: count for name, count in counts_of(later).items() if count is not None}}
 
 
 def called(function: Any) -> Iterator[Delta]:
-    """Yield a tool call, or a fragment of one: its name and its arguments."""
+    """Yield the name and arguments of a tool call, or of a fragment of one."""
     if isinstance(function, dict):
         for name in ("name", "arguments", "input"):
             value = function.get(name)
@@ -36,7 +36,7 @@ def called(function: Any) -> Iterator[Delta]:
 
 
 def reason_of(value: Any) -> str | None:
-    """Return a finish reason as a text; of an object its type. `None` for none."""
+    """Return a finish reason as a string, or `None`; for an object, its type."""
     if isinstance(value, dict):
         value = value.get("type") or value.get("reason") or str(value)
     if not value or (isinstance(value, str) and value.lower() in finishes.NO_REASON):
@@ -45,13 +45,13 @@ def reason_of(value: Any) -> str | None:
 
 
 def is_settled(api: str, reason: str | None) -> bool:
-    """Tell whether no other choice's reason can change how an answer of several ends: one of them has failed."""
+    """Return whether this reason is a failure, and so decides how the answer ends, no matter what other choices do."""
     return reason is not None and finishes.meaning(api, reason) == "failure"
 
 
 def finished(api: str, reason: str | None, by: Any = None) -> Answer:
-    """Yield the `Finish`. Raises `ErrorInStream` for a reason that says that the provider failed, with the words of
-    the object that gave it, `by`."""
+    """Yield the `Finish`. Raises `ErrorInStream` if the reason means that the provider failed, with the error message
+    in `by`, the object that contained the reason."""
     yield Finish(reason)
     if is_settled(api, reason):
         words = told(by)
@@ -59,15 +59,15 @@ def finished(api: str, reason: str | None, by: Any = None) -> Answer:
 
 
 def ended(api: str, reason: Any, body: Json) -> Answer:
-    """Yield the `Finish` of a whole body, if it gives a reason. Raises as `finished` does."""
+    """Yield the `Finish` of a whole body if it has a reason. Raises as `finished` does."""
     if said := reason_of(reason):
         yield from finished(api, said, body)
 
 
 class Choices:
-    """Why an answer's choices ended. It is finished when each choice that was seen is, and cut if one never was.
+    """The choices of an answer and why they ended. The answer is finished once every choice seen has a reason.
 
-    reason  that of the latest choice; once one has failed, no other's changes how the answer ends
+    reason  the latest choice's; once a choice has failed, its reason stays
     """
 
     def __init__(self, api: str) -> None:
@@ -78,7 +78,7 @@ class Choices:
         self._ended: set[Any] = set()
 
     def take(self, number: int, choice: Json, reason: str | None) -> None:
-        """Take a choice, or a piece of one: `number` in its list, which is its index where it tells none."""
+        """Take a choice, or a piece of one; `number` is its place in the list, used if it has no index."""
         index = choice.get("index")
         index = number if index is None else index
         self._seen.add(index)
@@ -88,6 +88,6 @@ class Choices:
                 self.reason, self._by = reason, choice
 
     def finished(self, is_done: bool = True) -> Answer:
-        """Yield the `Finish` of an answer that is finished, if no more is to come. Raises as `finished` does."""
+        """Yield the `Finish` if the answer is finished and `is_done`, or a choice failed. Raises as `finished` does."""
         if self.reason and (is_settled(self._api, self.reason) or (is_done and self._seen == self._ended)):
             yield from finished(self._api, self.reason, self._by)

@@ -1,8 +1,8 @@
-"""What Bedrock's Converse answers, and Amazon's Nova models in `invoke_model` too.
+"""Answers of Bedrock's Converse, and of Amazon's Nova models in `invoke_model`.
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
 
-Usage: `inputTokens` leaves out what was read from or written to the cache, which is added here; `outputTokens`
-includes reasoning, whose share is not told and of which some models show a summary alone.
+Usage: `inputTokens` excludes tokens read from or written to the cache, which are added here; `outputTokens` includes
+reasoning, which is not reported separately and which some models only summarise.
 A stream is finished by `messageStop`; its usage follows.
 """
 
@@ -25,7 +25,7 @@ def message(body: Json) -> Answer:
 
 
 def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
-    """Read the events of a streamed answer, to the end: the usage comes last."""
+    """Read the events of a streamed answer to their end, because the usage comes last."""
     for event in bodies:
         if isinstance(event, Delta):
             yield event
@@ -42,7 +42,7 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
 
 
 def _block(block: Json) -> Iterator[Delta]:
-    """Read a block, whole or just begun, or a delta of one."""
+    """Read a whole content block, its start, or a delta."""
     if "text" in block:
         yield Delta(text_of(block["text"]))
     elif REASONING in block:
@@ -57,7 +57,7 @@ def _block(block: Json) -> Iterator[Delta]:
 
 
 def _reasoning(block: Any) -> str:
-    """Return the text of reasoning, which a whole answer nests deeper than a delta, or its encrypted form."""
+    """Return the text of reasoning, nested deeper in a whole answer than in a delta, or its encrypted form."""
     text = block.get("text") or (block.get("reasoningText") or {}).get("text") or block.get("redactedContent")
     return text_of(text)
 

@@ -1,4 +1,4 @@
-"""JSON as the SDKs take it, and what is quoted of an answer that is none."""
+"""JSON as leniently as the SDKs parse it, and quotations of answers that are not JSON."""
 
 import json
 from typing import Any
@@ -6,24 +6,24 @@ from typing import Any
 import orjson
 
 Event = tuple[str, bytes]
-"""An event of a stream: its name, "" where it has none, and its data."""
+"""An event of a stream: its name ("" if it has none) and its data."""
 
 SURPRISES = (LookupError, AttributeError, TypeError, ValueError, RecursionError)
-"""What Python raises where an answer has not the expected shape."""
+"""What Python raises when an answer does not have the expected shape."""
 
 QUOTED = 200
-"""How many characters of a malformed answer its error shows."""
+"""How many characters of a malformed answer are quoted in its error."""
 
 
 class NotJSON(ValueError):
-    """The text is not JSON, not even to the tolerant."""
+    """The text is not JSON, not even to Python's lenient parser."""
 
 
 def parsed(data: bytes | str) -> Any:
-    """Return a JSON document's content.
+    """Return the value of a JSON document.
 
-    What strict JSON forbids gets a second try with Python's own parser, which is the SDKs': lone surrogates (an emoji
-    cut in two), NaN, a byte order mark.
+    What strict JSON forbids is parsed again by Python's `json`, as in the SDKs: lone surrogates (an emoji cut in two),
+    NaN, a byte order mark.
     """
     try:
         return orjson.loads(data)
@@ -36,7 +36,7 @@ def parsed(data: bytes | str) -> Any:
 
 
 def is_json(text: bytes) -> bool:
-    """Tell whether a text is JSON, and whole."""
+    """Return whether a text is complete JSON."""
     try:
         parsed(text)
     except NotJSON:
@@ -45,7 +45,7 @@ def is_json(text: bytes) -> bool:
 
 
 def quoted(data: bytes | str) -> str:
-    """Return the beginning of an answer in quotation marks, in one line."""
+    """Return the beginning of an answer in quotation marks, on one line."""
     text = data[: 4 * QUOTED].decode("utf-8", "replace") if isinstance(data, bytes) else data
     shown = " ".join(text.split())
     return f"“{shown[:QUOTED]}{'…' if len(shown) > QUOTED or len(data) > 4 * QUOTED else ''}”"

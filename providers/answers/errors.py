@@ -1,4 +1,4 @@
-"""What an answer says of its own failure, in every shape that providers, gateways and frameworks give it."""
+"""Error messages in answers, in every shape that providers, gateways and frameworks give them."""
 
 import json
 from typing import Any
@@ -14,17 +14,17 @@ _OF_AN_ANSWER = (
     "choices", "candidates", "content", "output", "outputs", "completion", "completions", "generation", "generations",
     "results", "text",
 )  # fmt: skip
-"""Where the APIs have their content; an answer with content may have a `message` or a `detail` besides."""
+"""Where the APIs put content: an answer that has any is no error, even with a `message` or `detail`."""
 
 
 def told(body: Any) -> str | None:
-    """Return the words of the error that a body or an event is; `None` for one that is none.
+    """Return the error message of a body or event; `None` if it is not an error.
 
-    {"error": {...}}, {"error": "text"}         all providers; null, {}, "" and false are no error
+    {"error": {...}}, {"error": "text"}         all providers; null, {}, "" and false mean no error
     [{"error": {...}}]                          Gemini's streams
     {"object": "error", "message": ...}         vLLM, SGLang
-    {"message": ..., "code": ...}               gateways; an answer may have a `message` too, but has content then
-    {"detail": ...}                             FastAPI: a text, or what is wrong with each field
+    {"message": ..., "code": ...}               gateways; an answer can have a `message` too, but then it has content
+    {"detail": ...}                             FastAPI: a string, or a list of what is wrong with each field
     """
     if isinstance(body, list):
         return next((words for item in body[:10] if (words := told(item))), None)
@@ -41,7 +41,7 @@ def told(body: Any) -> str | None:
 
 
 def told_in(data: bytes) -> str | None:
-    """Return the words of the error that JSON text is; `None` for what is none, no JSON, or nested too deep."""
+    """Return the error message in JSON text; `None` if it is not an error, not JSON, or nested too deeply."""
     try:
         return told(parsed(data))
     except (NotJSON, RecursionError):
@@ -49,13 +49,13 @@ def told_in(data: bytes) -> str | None:
 
 
 def refuse_error(body: Json) -> None:
-    """Raise `ErrorInStream` if a body or an event is an error. It must be quick: each event is asked."""
+    """Raise `ErrorInStream` if a body or event is an error. Must be fast: it is called for each event."""
     if not _TELLTALES.isdisjoint(body) and (words := told(body)):
         raise ErrorInStream(words)
 
 
 def words_of(error: Any) -> str:
-    """Return an error object's words as one text: `kind: message`."""
+    """Return an error object as one line of text: `kind: message`."""
     if isinstance(error, str):
         return error
     if isinstance(error, list):
@@ -73,7 +73,7 @@ def words_of(error: Any) -> str:
 
 
 def _kind(error: Json) -> str | None:
-    """Return the error's kind: a word if there is one, else its number."""
+    """Return the error's kind: a word if there is one, otherwise its number."""
     kinds = [error[name] for name in _KINDS if error.get(name) not in (None, "", "error")]
     word = next((kind for kind in kinds if isinstance(kind, str) and not kind.isdecimal()), None)
     return word or next((str(kind) for kind in kinds if isinstance(kind, (str, int))), None)
@@ -88,7 +88,7 @@ def _field(error: Json) -> str | None:
 
 
 def _raw(error: Json) -> str | None:
-    """Return what OpenRouter hands on from the provider behind it."""
+    """Return the original error that OpenRouter passes on from the provider behind it."""
     metadata = error.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
     return raw if isinstance(raw, str) else None

@@ -20,22 +20,22 @@ LARGEST_PAYLOAD_BYTES = 24 * 1024 * 1024
 """botocore's own limits."""
 STRING = 7
 FIXED_SIZES_BYTES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
-"""Header types of a fixed size: booleans, integers, timestamp, UUID. The others, bytes and string, tell theirs."""
+"""Header types of a fixed size: booleans, integers, timestamp, UUID. Bytes and strings are prefixed by their size."""
 
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[]")
 STRAY_PIECES = 100
-"""How much of what is no event stream is read, to say what it was."""
+"""How many pieces are read of something that is not an event stream, in order to quote it."""
 
 
 class BadChecksum(Exception):
-    """A frame's bytes are not those that were sent."""
+    """A frame's bytes were corrupted in transit."""
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[Event]:
     """Yield each event's type and payload.
 
-    Raises `BadChecksum`, `MalformedAnswer`, `ErrorInStream` for an exception event, or for a JSON error in place of a
-    stream, and `IncompleteStream` for a stream that ends within a frame.
+    Raises `BadChecksum`; `MalformedAnswer`; `ErrorInStream` for an exception event or a JSON error in place of a
+    stream; and `IncompleteStream` for a stream that ends within a frame.
     """
     for headers, payload in frames(pieces):
         named = _headers(headers)
@@ -49,7 +49,7 @@ def events(pieces: Iterable[bytes]) -> Iterator[Event]:
 def frames(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Yield each frame's headers and payload, both checksums verified.
 
-    The cost is linear in bytes: what is held back is joined only when a prelude or a frame is all there.
+    The cost is linear in bytes: held pieces are joined only when a prelude or a frame is complete.
     """
     held: list[bytes] = []
     held_bytes, wanted_bytes, is_first = 0, PRELUDE_BYTES, True
@@ -81,7 +81,7 @@ def _is_prelude(buffer: bytes, start: int) -> bool:
 
 
 def _size_of_frame(buffer: bytes, start: int) -> int:
-    """Return the size of the frame at `start`; of its prelude, while that is not all there."""
+    """Return the size of the frame at `start`, or of its prelude while that is incomplete."""
     if len(buffer) - start < PRELUDE_BYTES:
         return PRELUDE_BYTES
     if not _is_prelude(buffer, start):
@@ -89,8 +89,8 @@ def _size_of_frame(buffer: bytes, start: int) -> int:
     size_bytes, headers_bytes = unpack_from("!II", buffer, start)
     payload_bytes = size_bytes - headers_bytes - SMALLEST_FRAME_BYTES
     if headers_bytes > LARGEST_HEADERS_BYTES or not 0 <= payload_bytes <= LARGEST_PAYLOAD_BYTES:
-        sizes = f"of {size_bytes} bytes, with headers of {headers_bytes}"
-        raise MalformedAnswer(f"no frame is {sizes}: {quoted(buffer[start:])}")
+        sizes = f"{size_bytes} bytes, of which {headers_bytes} are headers"
+        raise MalformedAnswer(f"not a possible frame size ({sizes}): {quoted(buffer[start:])}")
     return int(size_bytes)
 
 
@@ -105,7 +105,7 @@ def _open(frame: bytes) -> tuple[bytes, bytes]:
 
 @lru_cache(maxsize=64)
 def _headers(encoded: bytes) -> dict[str, str]:
-    """Return the string headers, the only kind that says anything here; a stream repeats a few combinations."""
+    """Return the string headers, the only kind needed here. Cached: a stream repeats a few combinations."""
     try:
         return dict(_string_headers(encoded))
     except (IndexError, struct.error, UnicodeDecodeError) as error:
@@ -128,9 +128,9 @@ def _string_headers(encoded: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _no_stream(body: bytes, rest: Iterable[bytes]) -> Exception:
-    """Return the error for a body that is no event stream: its own words if it is an error, or what it begins with.
+    """Return the error for a body that is not an event stream: its own message if it is an error, or a quotation.
 
-    The stream may stay open: only JSON is read on, until it is whole.
+    The stream could stay open, so reading on stops once the body is whole JSON, or can't be JSON.
     """
     for piece in chain((b"",), rest):
         body += piece
@@ -140,4 +140,4 @@ def _no_stream(body: bytes, rest: Iterable[bytes]) -> Exception:
             return ErrorInStream(words)
         if is_json(body):
             break
-    return MalformedAnswer(f"this is no AWS event stream, or a broken one: {quoted(body)}")
+    return MalformedAnswer(f"not an AWS event stream, or a corrupt one: {quoted(body)}")

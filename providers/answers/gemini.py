@@ -1,7 +1,8 @@
-"""What Gemini answers. https://ai.google.dev/api/generate-content
+"""Gemini's answers. https://ai.google.dev/api/generate-content
 
-Usage: `promptTokenCount` includes cached ones; `candidatesTokenCount` leaves out thoughts, which are added here. What
-it shows of them is a summary. A stream is finished by a candidate's `finishReason`; a blocked prompt has no candidates.
+Usage: `promptTokenCount` includes cached tokens; `candidatesTokenCount` excludes thoughts, which are added here. Of
+thoughts, answers contain only a summary.
+A stream is finished by the candidates' `finishReason`; a blocked prompt has no candidates.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ def content(body: Json) -> Answer:
 
 
 def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
-    """Read a stream of them. The usage grows with each: the last one counts."""
+    """Read a stream of `GenerateContentResponse`s. The usage is cumulative: the last one counts."""
     usage: Json = {}
     choices = Choices("gemini")
     for body in bodies:
@@ -49,7 +50,7 @@ def _candidates(body: Json, choices: Choices) -> Iterator[Delta]:
 
 
 def _refuse_block(body: Json) -> None:
-    """Raise `ErrorInStream` for a prompt that was blocked."""
+    """Raise `ErrorInStream` if the prompt was blocked."""
     feedback = body.get("promptFeedback")
     if feedback and (reason := feedback.get("blockReason")) not in NOT_BLOCKED:
         words = feedback.get("blockReasonMessage")
@@ -66,7 +67,7 @@ def _parts(candidate: Json) -> Iterator[Delta]:
 
 
 def _beside_text(part: Any) -> str:
-    """Return the kind of a part that is no text, such as `functionCall` or `inlineData`."""
+    """Return the kind of a part other than text, such as `functionCall` or `inlineData`."""
     return next((name for name in part if name not in NO_CONTENT and part[name]), "")
 
 

@@ -1,9 +1,9 @@
-"""What OpenAI's APIs answer, also Azure's and DeepSeek's. https://platform.openai.com/docs/api-reference
+"""Answers of OpenAI's APIs, and of Azure's and DeepSeek's. https://platform.openai.com/docs/api-reference
 
-Usage: `prompt_tokens` includes cached ones, `completion_tokens` includes reasoning, in all three APIs. xAI's leaves it
-out, as its total shows; it is added here.
-A stream is finished by a `finish_reason` and then `[DONE]`; a Responses stream by `response.completed` or
-`response.incomplete`. On Bedrock, where many families speak this way, by the `finish_reason` (or `stop_reason`) alone.
+Usage: `prompt_tokens` includes cached tokens and `completion_tokens` includes reasoning, in all three APIs. xAI's
+excludes reasoning, as its total shows; it is added here.
+A stream is finished by a `finish_reason` followed by `[DONE]`; a Responses stream by `response.completed` or
+`response.incomplete`. On Bedrock, where many families use this format, `finish_reason` (or `stop_reason`) is enough.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from providers.answers.reading import DONE
 from providers.call import Answer, Delta, ErrorInStream, Json, Usage, total
 
 REASONING = ("reasoning_content", "reasoning")
-"""DeepSeek's and older vLLM's name; that of vLLM, OpenRouter, Groq and Ollama."""
+"""The names used by DeepSeek and older vLLM, and by vLLM, OpenRouter, Groq and Ollama."""
 
 
 def chat(body: Json) -> Answer:
@@ -47,7 +47,7 @@ def chat_stream(bodies: Iterable[Json | Delta], needs_done: bool = True) -> Answ
 
 
 def response(body: Json) -> Answer:
-    """Read a whole `response`. One that is neither completed nor incomplete is not finished."""
+    """Read a whole `response`. It is finished only if its status is completed or incomplete."""
     for item in body["output"]:
         for summary in item.get("summary") or ():
             yield Delta(text_of(summary.get("text")), reasoning=True, partial=True)
@@ -100,7 +100,7 @@ def _content(choice: Json) -> Iterator[Delta]:
 
 
 def _beside_content(message: Json) -> Iterator[Delta]:
-    """Read what comes in fields of its own: reasoning, a refusal, tool calls, audio."""
+    """Read the fields other than `content`: reasoning, a refusal, tool calls, images, audio."""
     yield from _reasoning(message)
     if refusal := message.get("refusal"):
         yield Delta(text_of(refusal))
@@ -114,7 +114,7 @@ def _beside_content(message: Json) -> Iterator[Delta]:
 
 
 def _reasoning(message: Json) -> Iterator[Delta]:
-    """Read reasoning under the first of its names that has text: some servers send the same under two."""
+    """Read reasoning from the first of its fields that has text: some servers send the same text in two."""
     for name in REASONING:
         reasoning = message.get(name)
         if reasoning and isinstance(reasoning, str):
@@ -127,7 +127,7 @@ def _reasoning(message: Json) -> Iterator[Delta]:
 
 
 def _reasoning_detail(detail: Json) -> Iterator[Delta]:
-    """Read one of OpenRouter's: a text, a summary, or encrypted, which is no text."""
+    """Read one of OpenRouter's details: text or a summary; an encrypted one yields nothing."""
     if summary := detail.get("summary"):
         yield Delta(text_of(summary), reasoning=True, partial=True)
     elif text := detail.get("text"):
@@ -151,7 +151,7 @@ def _reason(choice: Json) -> str | None:
 
 
 def _item_call(item: Json) -> Iterator[Delta]:
-    """Read a call of any kind of tool: a built-in one has no name but its type."""
+    """Read a call of any kind of tool; a built-in tool's only name is the item's type."""
     kind = item.get("type") or ""
     if kind.endswith("_call"):
         yield from called({"name": kind, **item})

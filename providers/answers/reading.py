@@ -1,4 +1,4 @@
-"""The one way in which answers are read: opened, asked whether they are errors, and guarded against surprises."""
+"""The one way in which answers are read: parsed, checked for errors, and guarded against unexpected shapes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -12,10 +12,10 @@ from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, 
 from wire.exchange import current
 
 DONE: Json = {}
-"""Stands for the event `[DONE]`, the last of a stream."""
+"""Represents the event `[DONE]`, the last of a stream."""
 
 Body = Json | Delta
-"""An event, opened; or what it gives, where that is known without opening it."""
+"""A parsed event, or its `Delta` where that is known without parsing."""
 
 PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
 
@@ -23,7 +23,7 @@ PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
 def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
     """Yield the parts that `read` makes of a whole body.
 
-    Raises `ErrorInStream` for an error that calls itself a 200, and `MalformedAnswer` for what can't be read.
+    Raises `ErrorInStream` for an error with status 200, and `MalformedAnswer` for a body that can't be read.
     """
     try:
         yield from read(_object(parsed(data)))
@@ -37,7 +37,7 @@ def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer]) ->
 
 
 def quick_stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer]) -> Answer:
-    """Yield the same parts; events that are alike but for their text are not opened."""
+    """Yield the same parts as `stream`, without parsing events that differ only in their text."""
     return _stream(events, read, Alike())
 
 
@@ -76,22 +76,22 @@ def streamed(
     read: Callable[[Iterable[Body]], Answer],
     framed: Callable[[Iterable[bytes]], Iterable[bytes]] = iter,
 ) -> Answer:
-    """Yield the parts that `read` makes of an httpx2 response's events, as they come.
+    """Yield the parts that `read` makes of an httpx2 response's events, as they arrive.
 
-    `framed` makes events of what a provider's SDK takes in their place.
+    `framed` converts what a provider's SDK accepts in place of events.
     Closing the response reads on for a moment, so that its connection can be kept.
     """
     with closing(response):
-        # What is not compressed needs none of httpx2's decoding, which costs as much a piece as reading its event.
+        # An uncompressed body bypasses httpx2's decoding, which costs as much per piece as reading its event.
         pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
         yield from quick_stream(sse.events(framed(pieces), response.headers.get("content-type", "")), read)
 
 
 def _named(name: str, data: bytes) -> Json:
-    """Open an event with a name. It is the event's type where the data has none; named `error`, it is an error."""
+    """Parse a named event. The name is its type if the data has none; the name `error` makes it an error."""
     if name == "error":
         words = told_in(data) or data.decode("utf-8", "replace")
-        raise ErrorInStream(words or "the provider reported an error without a word")
+        raise ErrorInStream(words or "the provider reported an error without a message")
     body = _object(parsed(data))
     body.setdefault("type", name)
     return body
@@ -103,11 +103,11 @@ def _object(body: Any) -> Json:
         return body
     if words := told(body):
         raise ErrorInStream(words)
-    raise TypeError("no JSON object")
+    raise TypeError("not a JSON object")
 
 
 def _described(surprise: Exception, data: bytes) -> str:
-    """Say what is wrong with an answer, and quote it."""
+    """Return what is wrong with an answer, with a quotation."""
     if not data.strip():
         return "the answer is empty"
     if isinstance(surprise, NotJSON):

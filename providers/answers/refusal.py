@@ -1,4 +1,4 @@
-"""What the body of an answer that no reader got to says: the SDK raised, by the status or over the body itself."""
+"""The error message in the body of an answer over which the SDK raised, so that no reader ever got to it."""
 
 import httpx2
 
@@ -8,13 +8,13 @@ from wire.exchange import Exchange
 
 
 def words_of_body(wired: Exchange) -> str:
-    """Return the error's words, of a body that is none its beginning, "" without a body."""
+    """Return the body's error message; if it has none, the beginning of the body; "" without a body."""
     body = _decompressed(wired)
     return told_in(body) or (quoted(body) if body.strip() else "")
 
 
 def missing_words(wired: Exchange, text: str) -> str:
-    """Return what the body of an error status says and this text, the SDK's, leaves out."""
+    """Return the error message in the body of an error status; "" if the SDK's `text` includes it already."""
     if wired.status is None or wired.status < 300:
         return ""
     words = words_of_body(wired)

@@ -1,4 +1,4 @@
-"""Server-sent events, read as they come. https://html.spec.whatwg.org/multipage/server-sent-events.html"""
+"""Server-sent events, read as they arrive. https://html.spec.whatwg.org/multipage/server-sent-events.html"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,15 +10,15 @@ from providers.call import ErrorInStream, MalformedAnswer
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b"")
-"""The fields of an event; comments have no name."""
+"""The fields of an event; a comment's name is empty."""
 STRAY_BYTES = 65536
-"""How much of what is no event is kept, to say what it was."""
+"""How much text outside events is kept, in order to quote it."""
 STRAY_PIECES = 100
-"""In how many pieces it may come, to be told before the stream ends."""
+"""Text in at most this many pieces is checked for an error before the stream ends."""
 LARGEST_EVENT_BYTES = 64 * 1024 * 1024
-"""A greater event is none: a line that never ends must not fill our memory."""
+"""A larger event is refused: a line that never ends must not fill our memory."""
 START_BYTES = 1024
-"""How much of a stream's beginning is asked whether it can be one."""
+"""How much of a stream's beginning is checked for being one."""
 LONGEST_FIELD_BYTES = 5
 NO_STREAM = (
     "text/html",
@@ -30,15 +30,16 @@ NO_STREAM = (
     "audio/",
     "video/",
 )
-"""What an event stream never calls itself. The SDKs don't look, so one that does is read all the same."""
+"""Content types that no event stream has. The SDKs ignore the type, so a stream that begins with a field is read
+nevertheless."""
 _PAGE = re.compile(rb"<(?:!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 class Stray:
-    """The text of a stream outside of any event: what came in the stream's place, or an error behind its events.
+    """The text of a stream outside any event: something else in place of a stream, or an error after its events.
 
-    is_all  there has been no event
+    is_all  there has been no event so far
     """
 
     def __init__(self, content_type: str) -> None:
@@ -52,7 +53,7 @@ class Stray:
             raise self._no_stream(bytes(self.text))
 
     def refuse_no_stream(self, piece: bytes) -> None:
-        """Raise for a beginning that no event stream has: a page, a picture, bytes that are no text."""
+        """Raise if the stream begins like no event stream: with a web page, an image, or binary data."""
         if not self.is_all or len(self._start) >= START_BYTES:
             return
         self._start += piece[:START_BYTES]
@@ -64,14 +65,14 @@ class Stray:
             raise self._no_stream(self._start)
 
     def refuse_endless(self, held: list[bytes], held_bytes: int) -> None:
-        """Raise for an event that does not end, or for a first line that is none's."""
+        """Raise for an event that does not end, or for a long first line that is not part of an event."""
         if held_bytes > LARGEST_EVENT_BYTES:
             raise MalformedAnswer(f"an event of over {LARGEST_EVENT_BYTES >> 20} MB: {quoted(b''.join(held))}")
         if self.is_all and held_bytes > STRAY_BYTES and self._start.lstrip().partition(b":")[0] not in FIELDS:
             raise self._no_stream(self._start)
 
     def refuse_bare_error(self, held: list[bytes]) -> None:
-        """Raise what the text says, once it is whole JSON: an error's words, or that it is no stream."""
+        """Raise once the text is whole JSON: with its error message, or because it is not an event stream."""
         held = [bytes(self.text)] if self.text else held
         if held[0][:1] not in (b"{", b"[") or held[-1].rstrip()[-1:] not in (b"}", b"]") or len(held) > STRAY_PIECES:
             return
@@ -82,7 +83,7 @@ class Stray:
             raise self._no_stream(text)
 
     def refuse(self) -> None:
-        """Raise what the text says, at the end of the stream."""
+        """Raise at the end of the stream, if the text is an error or there was no event."""
         if not self.text:
             return
         if words := told_in(bytes(self.text)):
@@ -91,18 +92,18 @@ class Stray:
             raise self._no_stream(bytes(self.text))
 
     def _no_stream(self, text: bytes) -> MalformedAnswer:
-        return MalformedAnswer(f"no event stream{f' ({self._type})' if self._type else ''}: {quoted(text)}")
+        return MalformedAnswer(f"not an event stream{f' ({self._type})' if self._type else ''}: {quoted(text)}")
 
 
 def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
-    """Yield each event's name ("" without one) and data, as soon as the empty line that ends it has begun.
+    """Yield each event's name ("" if it has none) and data, as soon as the empty line after it has begun.
 
-    Lines end in LF, CRLF or CR. Events without data are passed over, unless they are named `error`. The last event
-    may lack its empty line, if its data is whole. Text outside of any event is an error if it is the JSON of one
-    (`ErrorInStream`), and if the stream has no event at all, `MalformedAnswer` quotes it, as soon as that is certain:
-    the stream may stay open.
+    Lines end in LF, CRLF or CR. Events without data are skipped, unless they are named `error`. The last event can lack
+    its empty line if its data is complete. Raises `ErrorInStream` for a JSON error outside any event, and
+    `MalformedAnswer`, with a quotation, for a stream without events; both as soon as that is certain, because the
+    stream could stay open.
 
-    The cost is linear in bytes: what is held back is joined only when an event's end has arrived.
+    The cost is linear in bytes: held pieces are joined only when an event's end has arrived.
     """
     stray = Stray(content_type)
     held: list[bytes] = []
@@ -144,7 +145,7 @@ def _without_byte_order_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _with_line_feeds(piece: bytes, was_return: bool) -> tuple[bytes, bool]:
-    """Return a piece with LF for CRLF and CR, and whether it ends in a CR, whose LF may open the next."""
+    """Return a piece with LF for CRLF and CR, and whether it ends in a CR, whose LF can be in the next piece."""
     if was_return and piece:
         piece, was_return = piece.removeprefix(b"\n"), False
     if piece:
@@ -153,7 +154,7 @@ def _with_line_feeds(piece: bytes, was_return: bool) -> tuple[bytes, bool]:
 
 
 def _event_of(block: bytes, stray: Stray) -> Event | None:
-    """Return the event of a block of lines. The two usual shapes are read at once."""
+    """Return the event in a block of lines. The two usual shapes take a shortcut."""
     if b"\n" not in block:
         if block.startswith(b"data: ") and len(block) > 6:
             return "", block[6:]
@@ -180,7 +181,7 @@ def _event_of_lines(lines: list[bytes], stray: Stray) -> Event | None:
 
 
 def _last_event(block: bytes, stray: Stray) -> Event | None:
-    """Return the event that lacks the empty line after it; `None` if it was cut off."""
+    """Return the last event, which lacks its empty line; `None` if it was cut off."""
     event = _event_of(block.removesuffix(b"\n"), stray)
     if event is None or event[1].startswith(b"[DONE]") or event[0] == "error":
         return event

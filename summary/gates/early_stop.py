@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from summary.gates.gate import ADJUSTED, Gate
+from summary.gates.gate import Gate
 from summary.gates.slo import Slo
-from summary.vocabulary import LATE_S, PERCENTILES
+from summary.registry import PERCENTILES
+from summary.vocabulary import LATE_S
 
 SURE = 1 - 1e-9
 """What is left of sums of floats, and of times that were milliseconds in between, after any rounding."""
@@ -52,7 +53,7 @@ def _of_any_run(gate: Gate) -> Rule | None:
     """Counts and maxima never fall."""
     if gate.condition.name in _COUNTED:
         return Rule(_COUNTED[gate.condition.name], gate.condition.holds)
-    if gate.figure.kind == "time" and gate.figure.path[1] == "max":
+    if gate.statistic == "max":
         return Rule(_slow(gate), bool)
     return None
 
@@ -60,23 +61,22 @@ def _of_any_run(gate: Gate) -> Rule | None:
 def _of_so_many(gate: Gate, calls: int) -> Rule | None:
     if gate.condition.name == "error_rate":
         return Rule(_failed, lambda failures: gate.condition.holds(failures / calls))
-    if gate.figure.kind == "time" and gate.figure.path[0] != "itl_s":
+    if gate.figure.over in ("successes", "failures"):
         return _of_distribution(gate, calls)
     return None
 
 
 def _of_distribution(gate: Gate, calls: int) -> Rule | None:
     """At best all other calls succeed, and in no time: with fewer successes the slow ones would weigh more."""
-    figure, statistic = gate.figure.path
-    if statistic == "avg":
+    if gate.statistic == "avg":
         return Rule(
-            lambda values: _observed_s(values, figure) or 0.0,
+            lambda values: _observed_s(values, gate.figure.name) or 0.0,
             lambda total_s: gate.condition.holds(SURE * total_s / calls),
         )
-    if statistic not in PERCENTILES:
+    if gate.statistic not in PERCENTILES:
         return None
     # So many that the lower of the two values which the percentile lies between is a slow one.
-    needed = calls - (calls - 1) * PERCENTILES[statistic] // 100
+    needed = calls - (calls - 1) * PERCENTILES[gate.statistic] // 100
     return Rule(_slow(gate), lambda slow: slow >= needed)
 
 
@@ -92,12 +92,12 @@ def _of_attainment(gate: Gate, calls: int, slo: Slo) -> Rule | None:
 
 def _slow(gate: Gate) -> Callable[[Values], bool]:
     """Return what tells a call that is beyond a distribution's limit."""
-    holds, figure = gate.condition.holds, gate.figure.path[0]
-    if figure == ADJUSTED:
+    holds, figure = gate.condition.holds, gate.figure
+    if figure.over == "failures":
         return lambda values: _failed(values) or holds(_observed_s(values, "latency_s"))
-    if figure == "itl_s":
+    if figure.over == "gaps":
         return lambda values: holds(SURE * (_observed_s(values, "itl_max_s") or 0.0))
-    return lambda values: holds(_observed_s(values, figure))
+    return lambda values: holds(_observed_s(values, figure.name))
 
 
 def _observed_s(values: Values, column: str) -> float | None:

@@ -4,58 +4,29 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from summary.gates import language as conditions
-from summary.gates.language import COMPARE, Condition, Figure, Kind, Language, Need
+from summary.gates.language import COMPARE, Condition, Language, Subject
+from summary.registry import NAMED, WRITTEN, Figure, Need, used
 
-STATISTICS = {
-    "min": "min",
-    "avg": "avg",
-    "median": "median",
-    "p50": "median",
-    "p95": "p95",
-    "p99": "p99",
-    "max": "max",
+PLAIN = NAMED["latency_s"]
+"""The distribution whose statistics need no name before them."""
+
+
+def _subjects(figure: Figure) -> dict[str, Subject]:
+    """Return what a figure is called in conditions: a distribution by each of its statistics."""
+    if not figure.over:
+        return {figure.noun: Subject(figure)}
+    written = {name: name for name in figure.statistics} if figure.over == "failures" else WRITTEN
+    return {f"{figure.noun}_{name}": Subject(figure, statistic) for name, statistic in written.items()}
+
+
+_FIGURES = used("gate")
+SUBJECTS = {name: Subject(PLAIN, statistic) for name, statistic in WRITTEN.items()} | {
+    name: subject for figure in _FIGURES for name, subject in _subjects(figure).items()
 }
-DISTRIBUTIONS: dict[str, Need | None] = {
-    "latency": None,
-    "ttft": "--stream",
-    "ttfv": "--stream",
-    "tpot": "--stream",
-    "itl": "--stream",
-    "latency_from_schedule": "--rate",
-}
-ADJUSTED = "latency_error_adjusted_s"
-ADJUSTED_STATISTICS = ("median", "p95", "p99")
-SCALARS: dict[str, tuple[Kind, Need | None]] = {
-    "error_rate": ("share", None),
-    "slo_attainment": ("share", "--slo"),
-    "goodput_rps": ("rate", "--slo"),
-    "throughput_rps": ("rate", None),
-    "output_tokens_per_s": ("rate", None),
-    "delivered_rps": ("rate", "--rate"),
-    "total_requests": ("count", None),
-    "success_count": ("count", None),
-    "failure_count": ("count", None),
-    "aborted_count": ("count", None),
-    "dropped_count": ("count", "--rate"),
-    "late_count": ("count", "--rate"),
-    "total_bytes": ("count", None),
-}
-FIGURES: dict[str, Figure] = {
-    **{name: Figure(("latency_s", key), "time") for name, key in STATISTICS.items()},
-    **{
-        f"{figure}_{name}": Figure((f"{figure}_s", key), "time", needs)
-        for figure, needs in DISTRIBUTIONS.items()
-        for name, key in STATISTICS.items()
-    },
-    **{f"error_adjusted_{name}": Figure((ADJUSTED, name), "time") for name in ADJUSTED_STATISTICS},
-    **{name: Figure((name,), kind, needs) for name, (kind, needs) in SCALARS.items()},
-    "lost_calls": Figure(("lost", "calls"), "count"),
-}
-KNOWN = (
-    f"{', '.join(STATISTICS)} (of latency); the same after {', '.join(f'{name}_' for name in DISTRIBUTIONS)}; "
-    f"{', '.join(f'error_adjusted_{name}' for name in ADJUSTED_STATISTICS)}; {', '.join(SCALARS)}, lost_calls"
-)
-LANGUAGE = Language("--fail-if", FIGURES, tuple(COMPARE), KNOWN, "p95>2")
+_ALIKE = [f"{figure.noun}_" for figure in _FIGURES if figure.over and figure.over != "failures"]
+_OTHERS = [name for name, subject in SUBJECTS.items() if subject.figure.over in (None, "failures")]
+KNOWN = f"{', '.join(WRITTEN)} (of latency); the same after {', '.join(_ALIKE)}; {', '.join(_OTHERS)}"
+LANGUAGE = Language("--fail-if", SUBJECTS, tuple(COMPARE), KNOWN, "p95>2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +41,11 @@ class Gate:
 
     @property
     def figure(self) -> Figure:
-        return FIGURES[self.condition.name]
+        return SUBJECTS[self.condition.name].figure
+
+    @property
+    def statistic(self) -> str | None:
+        return SUBJECTS[self.condition.name].statistic
 
     def check(self, given: Collection[Need]) -> None:
         """Refuse a figure that a run with these options can't have. Raises `BadCondition`."""

@@ -6,28 +6,15 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal["time", "share", "rate", "count"]
-Need = Literal["--stream", "--rate", "--slo"]
+from summary.registry import UNITS, Figure, Kind, Need
 
 COMPARE: dict[str, Callable[[Any, float], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
-}
-POWERS_OF_TEN: dict[Kind, dict[str, int]] = {
-    "time": {"": 0, "s": 0, "ms": -3},
-    "share": {"": 0, "%": -2},
-    "rate": {"": 0},
-    "count": {"": 0},
-}
-EXPECTED: dict[Kind, str] = {
-    "time": "a time from 0, such as 0.8, 0.8s or 800ms",
-    "share": "a share from 0 to 1, such as 0.01 or 1%",
-    "rate": "a number a second from 0, without a unit",
-    "count": "a number from 0, without a unit",
 }
 _CONDITION = re.compile(r"([A-Za-z_]\w*)\s*([<>]=?)\s*([^\s<>=]+)", re.ASCII)
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(ms|s|%|)", re.ASCII)
@@ -38,29 +25,19 @@ class BadCondition(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """What a condition can be about.
+class Subject:
+    """What a condition can be about: a figure, or one statistic of a distribution."""
 
-    path   where its value stands: keys of a summary, or the column of a row
-    kind   what its numbers are: seconds, a share from 0 to 1, a number a second, a count
-    needs  the option without which a run has no such figure
-    """
-
-    path: tuple[str, ...]
-    kind: Kind
-    needs: Need | None = None
-
-    @property
-    def noun(self) -> str:
-        return self.path[0].removesuffix("_s")
+    figure: Figure
+    statistic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What can be written for an option; `known` and `example` are for people who wrote something else."""
+    """What can be written for an option; `known` and `example` help those who wrote something else."""
 
     option: str
-    figures: Mapping[str, Figure]
+    subjects: Mapping[str, Subject]
     operators: tuple[str, ...]
     known: str
     example: str
@@ -92,43 +69,43 @@ def parse(text: str, language: Language) -> Condition:
         raise BadCondition(f"{language.option} {text}: {expected}")
     name, sign, number = written.groups()
     place = f"{language.option} {name}{sign}{number}"
-    figure = _figure(name, place, language)
+    kind = _subject(name, place, language).figure.kind
     if sign not in language.operators:
         raise BadCondition(f"{place}: expected {' or '.join(language.operators)}, not {sign}")
-    return _possible(Condition(f"{name}{sign}{number}", name, sign, _limit(number, figure.kind, place)), figure, place)
+    return _possible(Condition(f"{name}{sign}{number}", name, sign, _limit(number, kind, place)), kind, place)
 
 
 def check(condition: Condition, language: Language, given: Collection[Need]) -> None:
     """Refuse a condition on a figure that a run with these options can't have. Raises `BadCondition`."""
-    figure = language.figures[condition.name]
+    figure = language.subjects[condition.name].figure
     if figure.needs is not None and figure.needs not in given:
         place = f"{language.option} {condition.text}"
         raise BadCondition(f"{place}: there is no {figure.noun} without {figure.needs}")
 
 
-def _figure(name: str, place: str, language: Language) -> Figure:
-    if name in language.figures:
-        return language.figures[name]
-    close = difflib.get_close_matches(name, language.figures, n=4)
+def _subject(name: str, place: str, language: Language) -> Subject:
+    if name in language.subjects:
+        return language.subjects[name]
+    close = difflib.get_close_matches(name, language.subjects, n=4)
     hint = f"did you mean {' or '.join(close)}?" if close else f"known are {language.known}"
     raise BadCondition(f"{place}: there is no figure {name}; {hint}")
 
 
 def _limit(number: str, kind: Kind, place: str) -> float:
     """Return the limit in the figure's own unit, as precise as it was written: 7 % is 0.07."""
-    written = _NUMBER.fullmatch(number)
-    if written is None or written[2] not in POWERS_OF_TEN[kind]:
-        raise BadCondition(f"{place}: expected {EXPECTED[kind]}, not {number}")
-    limit = float(Decimal(written[1]).scaleb(POWERS_OF_TEN[kind][written[2]]))
+    written, unit = _NUMBER.fullmatch(number), UNITS[kind]
+    if written is None or written[2] not in unit.powers:
+        raise BadCondition(f"{place}: expected {unit.expected}, not {number}")
+    limit = float(Decimal(written[1]).scaleb(unit.powers[written[2]]))
     if limit == float("inf") or (kind == "share" and limit > 1):
-        raise BadCondition(f"{place}: expected {EXPECTED[kind]}, not {number}")
+        raise BadCondition(f"{place}: expected {unit.expected}, not {number}")
     return limit
 
 
-def _possible(condition: Condition, figure: Figure, place: str) -> Condition:
+def _possible(condition: Condition, kind: Kind, place: str) -> Condition:
     """Refuse what can never be true: `error_rate>1` was meant to be 1 %, and would let every run pass."""
     below_all = condition.operator == "<" and condition.limit == 0
-    above_all = condition.operator == ">" and condition.limit == 1 and figure.kind == "share"
+    above_all = condition.operator == ">" and condition.limit == 1 and kind == "share"
     if below_all or above_all:
-        raise BadCondition(f"{place}: expected a condition that can be true ({EXPECTED[figure.kind]})")
+        raise BadCondition(f"{place}: expected a condition that can be true ({UNITS[kind].expected})")
     return condition

@@ -9,20 +9,13 @@ import pandas as pd
 
 from summary import calls
 from summary.gates import language as conditions
-from summary.gates.language import Condition, Figure, Language, Need
+from summary.gates.language import Condition, Language, Subject
+from summary.registry import Need, used
 from summary.vocabulary import Summary
 
-FIGURES: dict[str, Figure] = {
-    "latency": Figure(("latency_s",), "time"),
-    "ttft": Figure(("ttft_s",), "time", "--stream"),
-    "ttfv": Figure(("ttfv_s",), "time", "--stream"),
-    "tpot": Figure(("tpot_s",), "time", "--stream"),
-    "itl_mean": Figure(("itl_mean_s",), "time", "--stream"),
-    "itl_max": Figure(("itl_max_s",), "time", "--stream"),
-    "ttfb": Figure(("ttfb_s",), "time"),
-    "latency_from_schedule": Figure(("latency_from_schedule_s",), "time", "--rate"),
-}
-LANGUAGE = Language("--slo", FIGURES, ("<", "<="), ", ".join(FIGURES), "ttft<0.5")
+FIGURES = {figure.noun: figure for figure in used("slo")}
+SUBJECTS = {name: Subject(figure) for name, figure in FIGURES.items()}
+LANGUAGE = Language("--slo", SUBJECTS, ("<", "<="), ", ".join(FIGURES), "ttft<0.5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +78,4 @@ def goodput_rps(slo: Slo, rows: pd.DataFrame, span_s: float | None) -> float | N
 
 
 def _column(condition: Condition) -> str:
-    return FIGURES[condition.name].path[0]
+    return FIGURES[condition.name].name

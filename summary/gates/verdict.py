@@ -4,13 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from summary.gates.gate import ADJUSTED, Gate
-from summary.gates.language import Kind
+from summary.gates.gate import Gate
+from summary.registry import SAMPLES_NEEDED, UNITS, found
 from summary.validity.verdict import notes_on
-from summary.vocabulary import SAMPLES_NEEDED, Summary
-
-PRINTED: dict[Kind, tuple[int, str]] = {"time": (1, " s"), "share": (100, " %"), "rate": (1, "/s"), "count": (1, "")}
-"""What a figure is multiplied by for people, and its unit then."""
+from summary.vocabulary import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +24,6 @@ class Verdict:
     value: float | None
     samples: int
     reason: str
-
-    @property
-    def line(self) -> str:
-        return f"{'breach' if self.breached else 'ok'}: {self.gate.text}: {self.reason}"
 
     def facts(self) -> Summary:
         """Return it as the summary has it; an infinite value, which JSON lacks, is `None` there."""
@@ -53,12 +46,17 @@ def judge(gate: Gate, summary: Summary) -> Verdict:
     return Verdict(gate, breached, value, samples, reason + _reservation(gate, summary))
 
 
+def breaches(summary: Summary) -> list[str]:
+    """Return a line for each gate of a judged run that was breached."""
+    return [f"breach: {gate['gate']}: {gate['reason']}" for gate in summary["gates"] if gate["breached"]]
+
+
 def _value(gate: Gate, summary: Summary) -> float | None:
-    found: Any = summary
-    for name in gate.figure.path:
-        found = (found or {}).get(name)
-    is_infinite = found is None and gate.figure.path[-1] in _distribution(gate, summary).get("infinite", ())
-    return math.inf if is_infinite else found
+    if gate.statistic is None:
+        value: float | None = found(summary, gate.figure.name)
+        return value
+    distribution = _distribution(gate, summary)
+    return math.inf if gate.statistic in distribution.get("infinite", ()) else distribution.get(gate.statistic)
 
 
 def _samples(gate: Gate, summary: Summary) -> int:
@@ -80,9 +78,8 @@ def _absence(gate: Gate, summary: Summary) -> str:
 
 
 def _scarcity(gate: Gate, samples: int) -> str | None:
-    statistic = gate.figure.path[-1]
-    needed = SAMPLES_NEEDED.get(statistic, 0)
-    return f"too few samples ({samples}): {statistic} needs {needed}" if samples < needed else None
+    needed = SAMPLES_NEEDED.get(gate.statistic or "", 0)
+    return f"too few samples ({samples}): {gate.statistic} needs {needed}" if samples < needed else None
 
 
 def _finding(gate: Gate, value: float, samples: int) -> str:
@@ -92,7 +89,7 @@ def _finding(gate: Gate, value: float, samples: int) -> str:
 
 def _reservation(gate: Gate, summary: Summary) -> str:
     """Return, in parentheses, how the client itself touched the figure; "" if it did not."""
-    notes = notes_on(gate.figure.path[0], summary.get("verdict"))
+    notes = notes_on(gate.figure.name, summary.get("verdict"))
     return f" (the client itself {'; '.join(notes)})" if notes else ""
 
 
@@ -100,19 +97,19 @@ def _printed(gate: Gate, value: float) -> str:
     """Return four digits and the unit, or as many digits as show on which side of the limit the value lies."""
     if math.isinf(value):
         return "infinite"
-    factor, unit = PRINTED[gate.figure.kind]
-    fewest = max(0, 3 - math.floor(math.log10(factor * value))) if value and gate.figure.kind != "count" else 0
+    factor, sign = UNITS[gate.figure.kind].factor, UNITS[gate.figure.kind].sign
+    fewest = max(0, 3 - math.floor(math.log10(factor * value))) if value and sign else 0
     texts = (f"{factor * value:.{decimals}f}" for decimals in range(fewest, fewest + 18))
     holds = gate.condition.holds
-    return next((text for text in texts if holds(float(text) / factor) == holds(value)), repr(factor * value)) + unit
+    return next((text for text in texts if holds(float(text) / factor) == holds(value)), repr(factor * value)) + sign
 
 
 def _distribution(gate: Gate, summary: Summary) -> dict[str, Any]:
-    return (summary.get(gate.figure.path[0]) or {}) if gate.figure.kind == "time" else {}
+    return found(summary, gate.figure.name) or {}
 
 
 def _is_of_successes(gate: Gate) -> bool:
-    return gate.figure.kind == "time" and gate.figure.path[0] != ADJUSTED
+    return gate.figure.over in ("successes", "gaps")
 
 
 def _ended(summary: Summary) -> int:

@@ -5,32 +5,23 @@ from typing import Any
 
 from summary.cells import printable, quoted
 from summary.evidence import READS
+from summary.registry import FIGURES, NAMED, found
 from summary.vocabulary import Summary
-
-_STATISTICS = ("min", "avg", "median", "p95", "p99", "max")
-_OF_ROWS = (*_STATISTICS, "p95_ci95", "p99_ci95", "samples")
 
 
 def _nested(name: str, fields: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{name}.{field}" for field in fields)
 
 
-COLUMNS = (
+_PLACED = (
     *("run_id", "provider", "model", "api", "mode", "stream", "host", "files", "source", "start", "end", "seed"),
     *("total_requests", "success_count", "failure_count", "aborted_count", "dropped_count", "warmup_count"),
     *_nested("lost", ("calls", "workers", "refused_rows")),
     *_nested("ended", ("early", "why")),
     *("cut_off", "error_rate", "total_execution_time_s", "throughput_rps", "output_tokens_per_s"),
     *("slo_attainment", "goodput_rps", "asked_rps", "drawn_rps", "delivered_rps", "late_count"),
-    *_nested("latency_s", _OF_ROWS),
-    *_nested("latency_from_schedule_s", _OF_ROWS),
-    *_nested("latency_error_adjusted_s", ("median", "p95", "p99", "infinite")),
-    *_nested("ttft_s", _OF_ROWS),
-    *_nested("ttfv_s", _OF_ROWS),
-    *_nested("tpot_s", _OF_ROWS),
-    *_nested("itl_s", (*_STATISTICS, "gaps")),
-    *_nested("start_lag_s", _OF_ROWS),
-    *_nested("lag_s", _OF_ROWS),
+    *("latency_s", "latency_from_schedule_s", "latency_error_adjusted_s", "ttft_s", "ttfv_s", "tpot_s", "itl_s"),
+    *("start_lag_s", "lag_s"),
     *("percentiles", "too_few_samples", "finish_reasons", "no_content_count", "peak_in_flight"),
     *_nested("reads", READS),
     *("total_bytes", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "repeated_payloads"),
@@ -42,19 +33,19 @@ COLUMNS = (
     *("verdict.findings", "gates", "failures", "own_failures", "outages", "stages", "entries"),
     *("options", "versions"),
 )
+"""Columns keep their places; those of a figure that has none here come after them."""
+
+COLUMNS = tuple(
+    column
+    for name in dict.fromkeys((*_PLACED, *(figure.name for figure in FIGURES)))
+    for column in (NAMED[name].columns if name in NAMED else (name,))
+)
 """Names of nested fields are joined by dots. Histograms are in JSON alone."""
 
 
 def cells(summary: Summary) -> list[Any]:
     """Return a cell a column; lists and dicts as JSON, texts so that none is a formula or moves a cursor."""
-    return [_cell(_found(summary, column)) for column in COLUMNS]
-
-
-def _found(summary: Summary, column: str) -> Any:
-    value: Any = summary
-    for name in column.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+    return [_cell(found(summary, column)) for column in COLUMNS]
 
 
 def _cell(value: Any) -> Any:

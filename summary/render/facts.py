@@ -1,11 +1,12 @@
 """The first table of a summary: what was run, and what was counted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.table import Table
 from rich.text import Text
 
 from summary import refused_fields
+from summary.registry import UNITS, Figure, found, used
 from summary.vocabulary import Summary
 
 ORDINARY_ENDS = {"stop", "end_turn", "completed", "complete", "finish", "eos", "eos_token", "endoftext"}
@@ -35,45 +36,43 @@ def _run_lines(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def _count_lines(summary: Summary) -> Iterator[tuple[str, str]]:
-    yield "calls", f"{summary['total_requests']}"
-    yield "succeeded", f"{summary['success_count']}"
-    yield "failed", f"{summary['failure_count']}" + _share(summary["error_rate"])
-    if summary.get("dropped_count"):
-        yield "dropped", f"{summary['dropped_count']} of the failed: no user was free for them"
-    if summary.get("aborted_count"):
-        yield "aborted", f"{summary['aborted_count']} (cut off by the end of the run)"
-    if (summary.get("lost") or {}).get("calls"):
-        yield "lost", f"{summary['lost']['calls']} (counted out to workers that died: perhaps sent)"
-    if summary.get("warmup_count"):
-        yield "warm-up calls", f"{summary['warmup_count']} (in no figure)"
-    if summary.get("total_execution_time_s") is not None:
-        yield "time", f"{summary['total_execution_time_s']:.3f} s, first send to last end"
-    if summary["throughput_rps"]:
-        yield "throughput", f"{summary['throughput_rps']:.3g} successes/s"
-    if summary.get("goodput_rps") is not None:
-        share = f"{100 * summary['slo_attainment']:.4g} % met {summary['options']['slo']}"
-        yield "goodput", f"{summary['goodput_rps']:.3g} calls/s ({share})"
-    if summary.get("output_tokens_per_s"):
-        yield "output", f"{summary['output_tokens_per_s']:.4g} tokens/s"
-
-
-def _share(error_rate: float | None) -> str:
-    return f" ({100 * error_rate:.3g} % of those that ended)" if error_rate else ""
+    return _lines(summary, lambda figure: "size" not in figure.groups)
 
 
 def _size_lines(summary: Summary) -> Iterator[tuple[str, str]]:
-    if summary["total_bytes"] is not None:
-        yield "bytes received", f"{summary['total_bytes']:,}"
-    for name in ("input_tokens", "output_tokens"):
-        if summary.get(name) is not None:
-            yield name.replace("_", " "), f"{summary[name]:,}" + _part(summary, name)
-    if summary.get("repeated_payloads") is not None:
-        yield "repeated payloads", f"{summary['repeated_payloads']}"
+    return _lines(summary, lambda figure: "size" in figure.groups)
 
 
-def _part(summary: Summary, name: str) -> str:
-    part, of = {"input_tokens": ("cached_tokens", "cached"), "output_tokens": ("reasoning_tokens", "reasoning")}[name]
-    return f" ({summary[part]:,} {of})" if summary.get(part) else ""
+def _lines(summary: Summary, is_wanted: Callable[[Figure], bool]) -> Iterator[tuple[str, str]]:
+    """Return a line for each figure that the run has, distributions aside."""
+    for figure in used("table"):
+        value = None if figure.over or not is_wanted(figure) else found(summary, figure.name)
+        if value or (value is not None and not figure.quiet):
+            unit, remark = UNITS[figure.kind], _REMARKS.get(figure.name)
+            written = (figure.text or unit.text).format(unit.factor * value)
+            yield figure.title, written + (remark(summary) if remark else "")
+
+
+def _failed_share(summary: Summary) -> str:
+    return f" ({100 * summary['error_rate']:.3g} % of those that ended)" if summary["error_rate"] else ""
+
+
+def _met(summary: Summary) -> str:
+    return f" ({100 * summary['slo_attainment']:.4g} % met {summary['options']['slo']})"
+
+
+def _part(name: str, word: str) -> Callable[[Summary], str]:
+    """Return a remark on how much of a figure another one is."""
+    return lambda summary: f" ({summary[name]:,} {word})" if summary.get(name) else ""
+
+
+_REMARKS: dict[str, Callable[[Summary], str]] = {
+    "failure_count": _failed_share,
+    "goodput_rps": _met,
+    "input_tokens": _part("cached_tokens", "cached"),
+    "output_tokens": _part("reasoning_tokens", "reasoning"),
+}
+"""What follows a figure's value."""
 
 
 def _failure_lines(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -50,11 +50,10 @@ RENDERERS: dict[str, Callable[[Summary], str]] = {"table": as_table, "json": as_
 def _parts(summary: Summary) -> Iterator[Table]:
     yield facts(summary)
     if summary["success_count"]:
-        yield tables.distributions(summary)
+        yield from tables.distributions(summary)
     if summary.get("stages"):
         yield tables.stages(summary["stages"])
-        if services := tables.stage_services(summary["stages"]):
-            yield services
+        yield from tables.further_of_stages(summary["stages"])
     if summary.get("gates"):
         yield tables.gates(summary["gates"])
     if summary.get("verdict"):

@@ -1,95 +1,114 @@
 """The tables of a summary that follow its facts: distributions, stages, gates, and whether it can be believed."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
-from summary.vocabulary import LATENCIES, SAMPLES_NEEDED, STREAM_FIGURES, TITLES, Summary
+from summary.registry import CI_NEEDS, NAMED, PERCENTILES, SAMPLES_NEEDED, STATISTICS, UNITS, Figure, Kind, used
+from summary.vocabulary import Summary
 
-STATISTICS = ("min", "avg", "median", "p95", "p99", "max")
+StageColumn = tuple[str, Callable[[Summary], str]]
+FURTHER_COLUMNS = 5
+"""No more fit beside each other."""
+
 TOO_FEW = "*"
 INFINITE = "∞"
 GOOD, BAD = "ok", "!"
-CONFIDENT = ("p95", "p99")
 
 
-def distributions(summary: Summary) -> Table:
-    """One line a figure, in seconds, below it how sure p95 and p99 are; an asterisk marks too few samples."""
+def distributions(summary: Summary) -> Iterator[Table]:
+    """A table for each kind of distribution that the run has: first that of times, in seconds."""
+    figures = [figure for figure in used("table") if figure.over and summary.get(figure.name)]
+    for kind in dict.fromkeys(figure.kind for figure in figures):
+        yield _distributions(summary, kind, [figure for figure in figures if figure.kind == kind])
+
+
+def _distributions(summary: Summary, kind: Kind, figures: Collection[Figure]) -> Table:
+    """One line a figure, below it how sure p95 and p99 are; an asterisk marks too few samples."""
     table = Table(min_width=64)
-    table.add_column("seconds", style="bold")
+    table.add_column(UNITS[kind].heading, style="bold")
     too_few = summary.get("too_few_samples", ())
     for name in STATISTICS:
         table.add_column(name + (TOO_FEW if name in too_few else ""), justify="right")
-    for figure in (*LATENCIES, *STREAM_FIGURES, "itl_s"):
-        if values := summary.get(figure):
-            table.add_row(TITLES[figure], *(_starred(values, name, too_few) for name in STATISTICS))
-            if figure == "latency_s" and summary["failure_count"] and summary.get("latency_error_adjusted_s"):
-                table.add_row("· failures as ∞", *_adjusted(summary["latency_error_adjusted_s"]))
-            if any(values.get(f"{name}_ci95") for name in CONFIDENT):
-                table.add_row("· 95 % CI", *_intervals(values))
+    for figure in figures:
+        for title, cells in _lines(figure, summary, too_few):
+            table.add_row(title, *cells)
     return table
 
 
-def _starred(values: Summary, name: str, marked: Collection[str] = ()) -> str:
+def _lines(figure: Figure, summary: Summary, too_few: Collection[str]) -> Iterator[tuple[str, list[str]]]:
+    values, adjusted = summary[figure.name], NAMED["latency_error_adjusted_s"]
+    yield figure.title, [_starred(figure, values, name, too_few) for name in STATISTICS]
+    if figure.name == "latency_s" and summary["failure_count"] and summary.get(adjusted.name):
+        yield f"· {adjusted.title}", _adjusted(adjusted, summary[adjusted.name])
+    if any(values.get(f"{name}_ci95") for name in CI_NEEDS):
+        yield "· 95 % CI", _intervals(figure, values)
+
+
+def _starred(figure: Figure, values: Summary, name: str, marked: Collection[str] = ()) -> str:
     """Return a cell, with an asterisk if the figure has too few samples for it, and its column is not `marked`."""
     samples = values.get("samples", values.get("gaps"))
     is_few = samples is not None and samples < SAMPLES_NEEDED.get(name, 0)
-    cell = _seconds(values.get(name))
+    cell = _cell(figure.kind, values.get(name))
     return cell + TOO_FEW if cell and is_few and name not in marked else cell
 
 
-def _adjusted(values: Summary) -> list[str]:
-    return [INFINITE if name in values["infinite"] else _seconds(values.get(name)) for name in STATISTICS]
+def _adjusted(figure: Figure, values: Summary) -> list[str]:
+    return [INFINITE if name in values["infinite"] else _cell(figure.kind, values.get(name)) for name in STATISTICS]
 
 
-def _intervals(values: Summary) -> list[str]:
+def _intervals(figure: Figure, values: Summary) -> list[str]:
     """Return the cells of a line with the intervals of p95 and p99, a dash where there is none."""
-    return [_interval(values.get(f"{name}_ci95")) if name in CONFIDENT else "" for name in STATISTICS]
+    return [_interval(figure, values.get(f"{name}_ci95")) if name in CI_NEEDS else "" for name in STATISTICS]
 
 
-def _interval(ends: list[float] | None) -> str:
-    return "–" if ends is None else f"{_seconds(ends[0])}–{_seconds(ends[1])}"
+def _interval(figure: Figure, ends: list[float] | None) -> str:
+    return "–" if ends is None else "–".join(_cell(figure.kind, end) for end in ends)
 
 
 def stages(stages: list[Summary]) -> Table:
     """One line a stage: what was asked for, what came of it; latencies in seconds, starred as above."""
+    latency, scheduled = NAMED["latency_s"], NAMED["latency_from_schedule_s"]
+    return _of_stages(
+        stages,
+        [
+            ("calls/s", _rates),
+            ("delivered", lambda stage: _cell("rate", stage.get("delivered_rps"))),
+            ("calls", lambda stage: str(stage["total_requests"])),
+            ("failed", lambda stage: str(stage["failure_count"])),
+            *((name, _starred_in(latency, name)) for name in PERCENTILES),
+            ("sched. p99", _starred_in(scheduled, "p99")),
+        ],
+    )
+
+
+def further_of_stages(stages: list[Summary]) -> Iterator[Table]:
+    """One line per stage: TTFT, in seconds, goodput and other figures of stages, in as many tables as they need."""
+    known = {name for stage in stages for name in stage}
+    figures = [figure for figure in used("stage", "ttft_s", "goodput_rps") if figure.name in known]
+    columns = [column for figure in figures for column in _stage_columns(figure)]
+    for first in range(0, len(columns), FURTHER_COLUMNS):
+        yield _of_stages(stages, columns[first : first + FURTHER_COLUMNS])
+
+
+def _of_stages(stages: list[Summary], columns: Sequence[StageColumn]) -> Table:
     table = Table(min_width=64)
-    for name in ("stage", "calls/s", "delivered", "calls", "failed", "median", "p95", "p99", "sched. p99"):
-        table.add_column(name, justify="right")
+    for title in ("stage", *(title for title, _ in columns)):
+        table.add_column(title, justify="right")
     for stage in stages:
-        latency, scheduled = stage["latency_s"], stage.get("latency_from_schedule_s") or {}
-        table.add_row(
-            str(stage["stage"]), _rates(stage), _rate(stage.get("delivered_rps")), str(stage["total_requests"]),
-            str(stage["failure_count"]), *(_starred(latency, name) for name in ("median", "p95", "p99")),
-            _starred(scheduled, "p99"),
-        )  # fmt: skip
+        table.add_row(str(stage["stage"]), *(cell(stage) for _, cell in columns))
     return table
 
 
-def stage_services(stages: list[Summary]) -> Table | None:
-    """One line a stage: TTFT, in seconds, and goodput; `None` if the run has neither."""
-    has_ttft, has_level = (any(name in stage for stage in stages) for name in ("ttft_s", "goodput_rps"))
-    if not has_ttft and not has_level:
-        return None
-    table = Table(min_width=64)
-    names = (*(("TTFT median", "TTFT p95", "TTFT p99") if has_ttft else ()), *(("goodput",) if has_level else ()))
-    for name in ("stage", *names, *(("met SLO",) if has_level else ())):
-        table.add_column(name, justify="right")
-    for stage in stages:
-        ttft = stage.get("ttft_s") or {}
-        cells = [_starred(ttft, name) for name in ("median", "p95", "p99")] if has_ttft else []
-        table.add_row(str(stage["stage"]), *cells, *(_service(stage) if has_level else ()))
-    return table
+def _stage_columns(figure: Figure) -> list[StageColumn]:
+    if figure.over:
+        return [(f"{figure.title} {name}", _starred_in(figure, name)) for name in PERCENTILES]
+    return [(figure.title, lambda stage: _cell(figure.kind, stage.get(figure.name)))]
 
 
-def _service(stage: Summary) -> tuple[str, str]:
-    share = stage.get("slo_attainment")
-    return _rate(stage.get("goodput_rps")), "" if share is None else f"{100 * share:.4g} %"
-
-
-def _rate(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+def _starred_in(figure: Figure, name: str) -> Callable[[Summary], str]:
+    return lambda stage: _starred(figure, stage.get(figure.name) or {}, name)
 
 
 def _rates(stage: Summary) -> str:
@@ -123,7 +142,12 @@ def _checklist(title: str) -> Table:
     return table
 
 
-def _seconds(value: float | None) -> str:
+def _cell(kind: Kind, value: float | None) -> str:
+    """Return a number as a table's cell: with the digits that count, and with no unit but a percent sign."""
     if value is None:
         return ""
-    return f"{value:.3f}" if value >= 0.1 else f"{value:.4f}"
+    if kind == "time":
+        return f"{value:.3f}" if value >= 0.1 else f"{value:.4f}"
+    if kind in ("share", "rate"):
+        return f"{100 * value:.4g} %" if kind == "share" else f"{value:.4g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

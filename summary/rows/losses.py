@@ -7,8 +7,9 @@ import pandas as pd
 
 from summary import calls
 from summary.figures import measured, sizes
+from summary.registry import TOKENS
 from summary.rows.rows import Damage
-from summary.vocabulary import TOKENS, Summary
+from summary.vocabulary import Summary
 
 TOTALS = (
     "run_id", "total_requests", "success_count", "failure_count", "aborted_count", "warmup_count", "total_bytes",

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from summary.cells import unquoted
+from summary.registry import OF_CALLS
 from summary.rows.blocks import Blocks, NoRowEnds, is_regular
 
 csv.field_size_limit(2**31 - 1)
 REQUIRED = (
     "run_id", "request", "timestamp", "start_s", "latency_s", "response_bytes", "outcome", "status", "error", "prompt",
 )  # fmt: skip
-IN_NO_FIGURE = ("prompt_id", "scheduled_at", "connect_s", "output_tokens_per_s")
+IN_NO_FIGURE = {"prompt_id", "scheduled_at", "connect_s", "output_tokens_per_s"} - set(OF_CALLS)
 COUNTS = ("request", "status", "stage", "content_events", "content_reads", "joined_reads", "first_read_joined")
 COUNT_ENDINGS = ("_bytes", "_tokens")
 OUTCOMES = ("ok", "failed", "aborted", "dropped")
@@ -193,7 +194,7 @@ class _Table:
 
 
 def _is_number(column: str) -> bool:
-    return column.endswith("_s") or _is_count(column)
+    return column.endswith("_s") or column in OF_CALLS or _is_count(column)
 
 
 def _is_count(column: str) -> bool:

@@ -1,7 +1,8 @@
 """What the client did to the figures: it read late, stood still, started late, or failed by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from summary.registry import over
 from summary.validity.finding import (
     FAILURES,
     LATENCY,
@@ -37,7 +38,8 @@ CPU_LIMIT = 0.9
 MATERIAL = 0.1
 """A lateness below a tenth of a figure is lost in it."""
 
-FIRSTS, GAPS = ("ttft_s", "ttfv_s", "tpot_s"), ("itl_s",)
+GAPS = over("gaps")
+FIRSTS = tuple(name for name in PACE if name not in GAPS)
 """What a joined first read touches, and what any joined read does."""
 
 ADVICE = "use --processes or fewer users"
@@ -107,13 +109,9 @@ def _packets(summary: Summary) -> Iterator[Summary]:
     pace = present(summary, PACE)
     rates = present(summary, RATES) if is_many(late, stamped, P95_LIMIT) else []
     looked_at = reads.get("joined_reads") is not None
-    if looked_at or not is_many(late, stamped) or not (pace or rates):
-        yield finding("packets", "client", True, says)
-        return
-    figures = doubtful(late, stamped, pace) if pace else "throughput"
-    yield finding(
-        "packets", "client", False, f"{figures}: {says}; {ADVICE}", [*pace, *rates], f"was late: {share} of the calls"
-    )
+    touches = [*pace, *rates] if not looked_at and is_many(late, stamped) else []
+    doubts = doubtful(late, stamped, pace) if pace else "throughput"
+    yield _lateness("packets", says, doubts, touches, f"was late: {share} of the calls")
 
 
 def _packets_by_the_loop(summary: Summary) -> Iterator[Summary]:
@@ -130,8 +128,8 @@ def _packets_by_the_loop(summary: Summary) -> Iterator[Summary]:
     ]
     if figures:
         late = f"{1000 * lag_s:.0f} ms at p99"
-        says = f"p99 of {titles(figures)}: arrivals are not stamped here, and the loop was late by {late}; {ADVICE}"
-        yield finding("packets", "client", False, says, figures, f"was late by {late}")
+        says = f"arrivals are not stamped here, and the loop was late by {late}"
+        yield _lateness("packets", says, f"p99 of {titles(figures)}", figures, f"was late by {late}")
 
 
 def _joined_reads(summary: Summary) -> Iterator[Summary]:
@@ -142,15 +140,11 @@ def _joined_reads(summary: Summary) -> Iterator[Summary]:
     firsts = reads["joined_firsts"], reads["streams"]
     joined = reads["joined_reads"], reads["content_reads"]
     says = f"late reads joined {percent(*firsts)} of the first tokens, and {percent(*joined)} of all reads, with others"
-    doubts = [(of, touched) for of, touched in ((firsts, FIRSTS), (joined, GAPS)) if is_many(*of)]
-    if not doubts:
-        yield finding("joined reads", "client", True, says)
-        return
-    figures = present(summary, [name for _, touched in doubts for name in touched])
-    worst = max((of for of, _ in doubts), key=lambda of: of[0] / of[1])
-    note = "first tokens" if doubts[0][0] is firsts else "reads"
-    says = f"{doubtful(*worst, figures)}: {says}; {ADVICE}"
-    yield finding("joined reads", "client", False, says, figures, f"was late: {percent(*doubts[0][0])} of the {note}")
+    many = [look for look in ((firsts, FIRSTS, "first tokens"), (joined, GAPS, "reads")) if is_many(*look[0])]
+    touches = [name for _, touched, _ in many for name in touched]
+    worst = max((of for of, _, _ in many), key=lambda of: of[0] / of[1], default=firsts)
+    notes = [f"was late: {percent(*of)} of the {what}" for of, _, what in many]
+    yield _lateness("joined reads", says, doubtful(*worst, present(summary, touches)), touches, "".join(notes[:1]))
 
 
 def _starts(summary: Summary) -> Iterator[Summary]:
@@ -161,16 +155,19 @@ def _starts(summary: Summary) -> Iterator[Summary]:
     late, started, p99_s = summary["late_count"], lag_s["samples"], lag_s["p99"]
     says = f"{percent(late, started)} of the calls started over 10 ms late (p99 {1000 * p99_s:.0f} ms)"
     whole_s = (summary.get("latency_from_schedule_s") or {}).get("p99") or 0.0
-    if not is_many(late, started) or p99_s <= MATERIAL * whole_s:
-        yield finding("starts", "client", True, says)
-        return
-    touches = ("latency_from_schedule_s",)
-    says = f"{doubtful(late, started, touches)}: {says}"
-    if _had_no_user_free(summary):
-        yield finding("starts", "run", False, f"{says}: all users were busy; use more (-u)", touches)
+    touches = ("latency_from_schedule_s",) if is_many(late, started) and p99_s > MATERIAL * whole_s else ()
+    doubts = doubtful(late, started, touches)
+    if touches and _had_no_user_free(summary):
+        yield finding("starts", "run", False, f"{doubts}: {says}: all users were busy; use more (-u)", touches)
     else:
-        note = f"started late: {percent(late, started)} of the calls"
-        yield finding("starts", "client", False, f"{says}; {ADVICE}", touches, note)
+        yield _lateness("starts", says, doubts, touches, f"started late: {percent(late, started)} of the calls")
+
+
+def _lateness(about: str, says: str, doubts: str, touches: Sequence[str], note: str) -> Summary:
+    """Return a finding on how late the client was: where it touches figures, `doubts` says what of them."""
+    if touches:
+        says = f"{doubts}: {says}; {ADVICE}"
+    return finding(about, "client", not touches, says, touches, note)
 
 
 def _had_no_user_free(summary: Summary) -> bool:

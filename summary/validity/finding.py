@@ -3,16 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from summary.vocabulary import TITLES, Summary
+from summary.registry import NAMED, group
+from summary.vocabulary import Summary
 
 Kind = Literal["client", "run", "server", "samples"]
 """Who or what it is about. Only the first two make figures unbelievable: what a server does is what was measured."""
 
-PACE = ("ttft_s", "ttfv_s", "tpot_s", "itl_s")
-LATENCY = ("latency_s", "latency_from_schedule_s", "latency_error_adjusted_s")
-RATES = ("throughput_rps", "output_tokens_per_s", "slo_attainment", "goodput_rps")
-FAILURES = ("error_rate", "failure_count", "latency_error_adjusted_s", "slo_attainment", "goodput_rps")
-TOTALS = ("total_requests", "success_count", "total_bytes")
+PACE, LATENCY, TOTALS = group("pace"), group("latency"), group("total")
+RATES = (*group("rate"), *group("service"))
+FAILURES = (*group("failure"), *group("with failures"))
 EVERYTHING = (*LATENCY, *PACE, *RATES, *FAILURES, *TOTALS)
 
 P99_LIMIT = 0.01
@@ -58,7 +57,7 @@ def doubtful(count: int, of: int, figures: Iterable[str]) -> str:
 
 def titles(figures: Iterable[str]) -> str:
     """Return the figures' titles as a list in a sentence."""
-    return listed([TITLES[name] for name in figures if name in TITLES])
+    return listed([NAMED[name].title for name in figures])
 
 
 def listed(words: Sequence[str]) -> str:

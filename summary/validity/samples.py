@@ -2,8 +2,13 @@
 
 from collections.abc import Iterator
 
-from summary.validity.finding import finding
-from summary.vocabulary import CI_NEEDS, LATENCIES, SAMPLES_NEEDED, STREAM_FIGURES, TITLES, Summary
+from summary.registry import CI_NEEDS, NAMED, SAMPLES_NEEDED, over
+from summary.validity.finding import LATENCY, finding
+from summary.vocabulary import Summary
+
+LATENCIES = tuple(name for name in over("successes") if name in LATENCY)
+PARTIAL = tuple(name for name in over("successes") if name not in LATENCY)
+"""What not every success has."""
 
 
 def findings(summary: Summary) -> Iterator[Summary]:
@@ -22,10 +27,10 @@ def findings(summary: Summary) -> Iterator[Summary]:
 def _enough(summary: Summary) -> Summary:
     """Name what has fewer samples than the run has successes, or too few for a confidence interval."""
     says = f"{summary['success_count']} successes, enough for p95 and p99"
-    for name in STREAM_FIGURES:
+    for name in PARTIAL:
         samples = (summary.get(name) or {}).get("samples", SAMPLES_NEEDED["p99"])
         if samples < SAMPLES_NEEDED["p99"]:
-            says += f"; {TITLES[name]} has only {samples}"
+            says += f"; {NAMED[name].title} has only {samples}"
     few = [str(stage["stage"]) for stage in summary.get("stages") or () if stage.get("too_few_samples")]
     if few:
         says += f"; too few in stage{'s' if len(few) > 1 else ''} {', '.join(few)}"

@@ -1,0 +1,186 @@
+"""The runs of a process, one after the other: each is prepared, started, ended."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import gevent
+from gevent import Greenlet
+from locust.env import Environment
+from locust.runners import MasterRunner
+
+from harness.cluster.master import Master
+from harness.errors import INTERNAL, CannotStart, UsageError
+from harness.exit_code import ExitCode
+from harness.load.open_loop import Standing
+from harness.plan import keys
+from harness.plan.options import STOP_TIMEOUT_OF_THE_RUN
+from harness.plan.plan import Plan, plan_of
+from harness.plan.target import ProviderClasses
+from harness.process import open_files, orphan
+from harness.record.folder import check_writable
+from harness.record.run_histograms import RunHistograms
+from harness.run import ending, preflight, refusals
+from harness.run.client import client_of
+from harness.run.finish import Finish
+from harness.run.gates import check_junit
+from harness.run.run import Run
+from harness.run.session import NoSession
+from harness.secrets import SHORTEST, Secrets
+from harness.watch.key_hosts import KeyHosts
+from providers.user import Session
+
+_log = logging.getLogger("llm")
+
+SETTLE_S = 0.01
+BUSY = "the last run's calls are still ending: try again in a moment"
+
+
+class Runs:
+    """A master's or a single process's runs.
+
+    secret_options  options that Locust does not get to see: keys, headers, the query of the host
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        classes: ProviderClasses,
+        secrets: Secrets,
+        secret_options: Mapping[str, Any],
+        exit_code: ExitCode,
+        finish: Finish,
+    ) -> None:
+        self._environment, self._classes, self._secrets = environment, classes, secrets
+        self._secret_options, self._exit_code, self._finish = secret_options, exit_code, finish
+        self._given: Any = environment.parsed_options
+        self._runner: Any = environment.runner
+        self._master = Master(self._runner, self._refuse) if isinstance(self._runner, MasterRunner) else None
+        self.plan: Plan | None = None
+        self._client: Any = None
+        self._run: Run | None = None
+        self._latest: Run | None = None
+        self._finishing: Greenlet[..., None] | None = None
+
+    def wait_for_workers(self) -> None:
+        """Wait until the workers of `--processes` are ready. Raises `NoWorkers`."""
+        if self._master is not None:
+            orphan.forget_stopped_workers()
+            self._master.wait_for_workers(self._given.processes or 0)
+
+    def prepare_unattended(self) -> None:
+        """Prepare the run that the command line describes, and that nobody has to start. Raises `CannotStart`."""
+        given, plan = self._given, self.prepare(vars(self._given))
+        refusals.check_autoquit(plan, given.autoquit)
+        if plan.schedule is not None and not (plan.schedule.has_end or plan.calls or given.run_time):
+            raise UsageError("--rate alone never ends: give -i or -t, or --rate-stages")
+        given.num_users, given.spawn_rate = plan.load["num_users"], plan.load["spawn_rate"]
+
+    def prepare(self, options: Mapping[str, Any], key_hosts: KeyHosts | None = None) -> Plan:
+        """Decide what the next run will do. Raises `CannotStart`; then the run must not start.
+
+        key_hosts  where the options come from the page: the hosts that keys may go to
+        """
+        self.plan = None
+        plan = plan_of({**options, **self._secret_options}, self._classes)
+        user_class = self._classes[plan.settings.provider]
+        self._secrets.add_all(keys.secrets_of(plan.settings))
+        if (key := plan.settings.api_key) and len(key) < SHORTEST:
+            _log.warning("the key has fewer than %d characters: too short to be masked in logs and files", SHORTEST)
+        if key_hosts and (refusal := key_hosts.refusal(plan.settings)):
+            raise UsageError(refusal)
+        check_writable(options["results_prefix"])
+        if plan.junit:
+            check_junit(plan.junit)
+        if self._master is None and not plan.settings.mock:
+            open_files.check(plan.load["num_users"] or 1)
+        preflight.check(plan.settings)
+        refusals.check_tags(user_class, options)
+        self._client = client_of(plan, user_class, self._secrets)
+        self._environment.user_classes = [user_class]
+        self.plan = plan
+        return plan
+
+    def check_form(self, options: Mapping[str, Any], key_hosts: KeyHosts) -> str | None:
+        """Prepare the run that the web UI's form asks for; return the reason why it can't start, if there is one."""
+        if self._run is not None or (self._finishing is not None and not self._finishing.ready()):
+            return BUSY
+        try:
+            self.prepare(options, key_hosts)
+        except CannotStart as error:
+            return self._secrets.redact(str(error))
+        return None
+
+    def start(self) -> Session:
+        """Open the run's files, and return the session for the users of this process."""
+        try:
+            return self._start()
+        except CannotStart as error:
+            self._refuse(str(error), error.exit_code)
+        except Exception as error:
+            _log.exception("internal error")
+            self._refuse(f"the run can't start: {error}", INTERNAL)
+        return NoSession()
+
+    def _start(self) -> Session:
+        self._given.run_id = None
+        plan = self.plan or self.prepare(vars(self._given))
+        self._environment.user_classes = [self._classes[plan.settings.provider]]
+        if self._given.stop_timeout == STOP_TIMEOUT_OF_THE_RUN:
+            self._environment.stop_timeout = plan.settings.timeout_s + 1
+        self._run = self._latest = run = Run(plan, self._environment, self._end_run)
+        run.describe_to_workers()
+        if self._master is None:
+            return run.session(self._client, self._secrets)
+        run.hand_to(self._master.begin)
+        return NoSession()
+
+    def begin_schedule(self) -> None:
+        """Note that all users have started."""
+        if self._run is not None:
+            self._run.begin_schedule()
+
+    def stop_calls(self) -> None:
+        """Let no further call begin."""
+        if self._run is not None:
+            self._run.stop_calls()
+
+    def cut(self) -> None:
+        """Abort the calls in flight."""
+        self._master.cut() if self._master is not None else ending.cut(self._runner)
+
+    def finish(self) -> None:
+        """Conclude the run that has ended, if there is one, and wait for that.
+
+        Locust kills the greenlets of a runner that quits, and one of them can be here: another concludes the run.
+        """
+        if self._run is not None:
+            self._finishing = gevent.spawn(self._conclude, self._run)
+            self._run = self.plan = None
+        if self._finishing is not None:
+            self._finishing.join()
+
+    def _conclude(self, run: Run) -> None:
+        self._finish.conclude(run, self._given, self._master.workers_gone if self._master else 0)
+        if self._master is not None:
+            self._master.end()
+            if self._runner.worker_count == 0:
+                self._end_run()
+
+    def _refuse(self, reason: str, code: int) -> None:
+        _log.error("%s", self._secrets.redact(reason))
+        self._exit_code.note(code)
+        self._end_run()
+
+    def _end_run(self) -> None:
+        """Stop the run, and a headless Locust with it; a moment later, in another greenlet: a user may be asking, and
+        Locust logs an error for each user that it finds half gone."""
+        gevent.spawn_later(SETTLE_S, ending.end_by_itself, self._environment)
+
+    def histograms(self) -> RunHistograms | None:
+        """Return those of the latest run."""
+        return self._latest.recorder.histograms if self._latest else None
+
+    def standing(self) -> Standing | None:
+        """Return how well the latest run kept its schedule; `None` for a closed loop."""
+        return self._latest.standing() if self._latest else None

@@ -1,0 +1,74 @@
+"""The registry of figures: what it says is what runs have, what conditions know and what the README describes."""
+
+import re
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from providers.call import Call
+from summary.figures import summarise
+from summary.gates import gate, slo
+from summary.registry import FIGURES, NAMED, STATISTICS, TOKENS, Figure, found, used
+from summary.render.csv_row import COLUMNS
+from summary.rows.rows import frame
+from tests import test_doubts
+from tests.command_line import PROJECT
+
+README = (PROJECT / "README.md").read_text()
+OF_SUMMARIES = [figure for figure in FIGURES if figure.columns]
+OF_CALLS = [figure for figure in FIGURES if figure.over in ("successes", "calls") or "slo" in figure.uses]
+
+
+@pytest.fixture(scope="module")
+def summary() -> dict[str, Any]:
+    """A run with all there can be: an open loop of streams, judged by a service level."""
+    rows = [test_doubts.a_row(number) for number in range(20)]
+    observed = {
+        "client": test_doubts.QUIET,
+        "lost": {"calls": 0},
+        "itl_s": {**dict.fromkeys(STATISTICS, 0.01), "gaps": 9},
+    }
+    return summarise(frame(test_doubts.COLUMNS, rows), {}, observed, slo.parse("ttft<1"))
+
+
+def test_a_name_and_a_title_mean_one_figure() -> None:
+    assert len(NAMED) == len(FIGURES) == len({figure.title for figure in FIGURES})
+
+
+@pytest.mark.parametrize("figure", OF_CALLS, ids=lambda figure: figure.name)
+def test_a_figure_of_calls_is_a_column_of_their_rows(figure: Figure) -> None:
+    assert figure.name in {field.name for field in fields(Call)}
+
+
+@pytest.mark.parametrize("figure", OF_SUMMARIES, ids=lambda figure: figure.name)
+def test_a_figure_of_summaries_is_in_them_with_all_its_fields(figure: Figure, summary: dict[str, Any]) -> None:
+    if figure.name not in TOKENS:
+        value = found(summary, figure.name)
+        assert set(figure.fields) <= set(value) if figure.over else value is not None
+    assert set(figure.columns) <= set(COLUMNS)
+
+
+def test_only_what_is_better_one_way_is_judged_so() -> None:
+    """What a change for the worse is can be said of each gate but those of mere size."""
+    assert {figure.name for figure in used("gate") if figure.better is None} == {"total_requests", "total_bytes"}
+    assert all(figure.better == "less" for figure in used("slo"))
+
+
+def test_the_readme_names_the_figures_of_gates() -> None:
+    (sentence,) = re.findall(r"^A condition is .*? Figures are\n(.*?) A figure that the run can't", README, re.M | re.S)
+    named = [f"error_adjusted{name}" if name[0] == "_" else name for name in re.findall(r"`(\w+)`", sentence)]
+    alike = [name for name in named if name.endswith("_")]
+    statistics = [name for name in named if f"latency_{name}" in gate.SUBJECTS]
+    whole = {f"{name}{statistic}" for name in ("latency_", *alike) for statistic in statistics}
+    assert set(named) - set(alike) | whole == set(gate.SUBJECTS)
+
+
+def test_the_readme_names_the_figures_of_levels() -> None:
+    (row,) = re.findall(r"^\| `--slo` .* Of (.*) \|$", README, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) == set(slo.FIGURES)
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
+def test_the_readme_describes_the_figure(figure: Figure) -> None:
+    assert f"`{figure.name}`" in README or f"`{figure.noun}`" in README
