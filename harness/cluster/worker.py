@@ -69,7 +69,7 @@ class Worker:
         environment.runner.send_message(PREPARED)
 
     def start(self, environment: Environment) -> Session:
-        """Return the session that the master's options describe; an empty one if this worker can't take part."""
+        """Return the session described by the master's options; an empty one if this worker can't take part."""
         self._session = None
         given: Any = environment.parsed_options
         if given.run_id is None:

@@ -47,7 +47,7 @@ class Recorder:
         full_history: bool,
         on_row: Callable[[list[Any]], None] | None = None,
     ) -> None:
-        """Open the run's files. Raises `UsageError` if the folder can't be written to."""
+        """Open the run's files. Raises `UsageError` if they can't be written."""
         self.run_id = new_run_id()
         self.began_at, self.started_at = datetime.now(UTC), now()
         self.broken = False
@@ -86,11 +86,11 @@ class Recorder:
             self._client.add(worker, report[CLIENT])
 
     def lose(self, calls: int, workers: int) -> None:
-        """Note how many calls, and workers, were never heard of again."""
+        """Note how many calls and workers were lost."""
         self._lost |= {"calls": calls, "workers": workers}
 
     def refuse(self, rows: int) -> None:
-        """Count rows of a worker that were none of its own."""
+        """Count rows that a worker sent and that are invalid or belong to none of its calls."""
         self._lost["refused_rows"] += rows
 
     @property

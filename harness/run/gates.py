@@ -1,4 +1,4 @@
-"""Gates at work: a run that can't pass any more ends early, and every breach is reported."""
+"""Applies a run's gates: --fail-fast ends a run that can no longer pass, and every breach is reported."""
 
 import logging
 import os
@@ -39,12 +39,12 @@ class FailFast:
 
 
 def passes(plan: Plan, summary: Summary) -> bool:
-    """Report how a run was judged: a line on stderr for each breach, and all verdicts in the JUnit file, if wanted.
+    """Return whether a run passes. Each breach is a line on stderr; all verdicts go to the JUnit file, if one is given.
 
     Raises `UsageError` if that can't be written.
     """
     lines = breaches(summary)
-    for line in lines:  # A lost terminal costs no line and no verdict: `write` alone is guarded.
+    for line in lines:  # not `writelines`: only `write` survives a lost terminal
         sys.stderr.write(f"{line}\n")
     if plan.junit:
         _spare_others(plan.junit)

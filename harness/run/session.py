@@ -85,7 +85,7 @@ class CallSession:
 
 
 class NoSession:
-    """The session of users that make no call: of a master, or of a run that was refused. It has no permits."""
+    """The session of users that make no calls, on a master or in a refused run: it has no permits."""
 
     run_id, began_at, started_at = "", datetime.min.replace(tzinfo=UTC), 0.0
     settings = Settings(provider="", model="", api="chat", host="", timeout_s=1.0)

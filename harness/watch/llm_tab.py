@@ -69,7 +69,7 @@ def _row(histograms: RunHistograms, name: str) -> Row:
 
 
 def _figures(histograms: RunHistograms, name: str, shown: Callable[[float], float]) -> list[float | str]:
-    """Return the columns behind the name; a figure that was not observed is an empty cell."""
+    """Return the columns after the name; a figure that was not observed is an empty cell."""
     of_figures = [histograms.of(name, figure.name) for figure in FIGURES]
     times = [shown(seen.percentile(at)) if len(seen) else "" for seen in of_figures for at in SHARES.values()]
     return [len(of_figures[0]), *times, round(histograms.output_tokens_per_s(name), 1)]

@@ -65,7 +65,7 @@ class Progress:
         return [f"{asked} asked, {delivered} delivered, {waiting} waiting, {dropped} dropped"]
 
     def _medians(self) -> list[str]:
-        """Tell the medians of the latency, which needs no title, and of what else is seen so far."""
+        """Return the medians of the latency, which needs no title, and of the other figures observed so far."""
         titles = {figure.name: f"{figure.title} p50" for figure in used("line")} | {"latency_s": "p50"}
         seen = {name: self._histograms.of(self._name, name) for name in titles}
         return [f"{title} {seen[name].percentile(0.5):.3g} s" for name, title in titles.items() if len(seen[name])]
