@@ -1,7 +1,7 @@
-"""Every touch of Locust that its documentation does not promise, and what each is for.
+"""Every use of Locust beyond its documented API, each with its purpose.
 
-No other file of the project may use a private name of Locust's or replace one of its functions; a canary test for each
-function here says what broke when a new Locust changes it.
+No other file uses Locust's private names or replaces its functions. Each function here has a canary test, which fails
+when a new Locust breaks it.
 """
 
 import termios
@@ -21,7 +21,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from locust.web import WebUI
 
 USUAL_BEATS = locust.runners.HEARTBEAT_LIVENESS
-"""How many heartbeats, one a second, a worker may miss before its master takes it for dead."""
+"""How many heartbeats, one per second, a worker can miss before its master takes it for dead."""
 
 
 # In every process
@@ -30,10 +30,10 @@ USUAL_BEATS = locust.runners.HEARTBEAT_LIVENESS
 def refine_percentiles(
     round_time: Callable[[float], float], percentile: Callable[[Mapping[float, int], float], float]
 ) -> None:
-    """Replace how Locust rounds a time, which is made to be replaced (its two digits are up to 5 % off), and its
-    percentiles: of few samples they are far from those of the summary.
+    """Replace Locust's rounding of times, which is off by up to 5 % (two digits) and meant to be replaced, and its
+    percentiles, which for few samples are far from the summary's.
 
-    percentile  is given how often each time was seen, and a share
+    percentile  is called with how often each time was seen, and a share from 0 to 1
     """
 
     def of_response_times(response_times: Mapping[float, int], num_requests: int, percent: float) -> float:
@@ -45,12 +45,12 @@ def refine_percentiles(
 
 def forget_callers() -> None:
     """Disable the caller lookup in `Runner.stop`, which only its debug log needs: it blocks the event loop for up to
-    half a second the first time, and calls in flight would seem to last longer."""
+    half a second the first time, which would be added to the latency of calls in flight."""
     locust.runners.inspect = SimpleNamespace()  # type: ignore[attr-defined, assignment]  # a module it imports
 
 
 def survive_a_lost_terminal() -> None:
-    """Let Locust, which restores the terminal's keyboard at its end, do without a terminal that is gone."""
+    """Keep Locust from failing at its end, when it restores the keyboard of a terminal that is gone."""
     put_back = UnixKeyPoller.cleanup
 
     def cleanup(poller: UnixKeyPoller) -> None:
@@ -61,23 +61,24 @@ def survive_a_lost_terminal() -> None:
 
 
 def hear_of_user_errors_first(environment: Environment, listener: Callable[..., None]) -> None:
-    """Add a listener to `user_error` before Locust's own, which shows the exception on its page and to a master."""
+    """Add a listener to `user_error` before Locust's own, which shows the exception on its page and sends it to the
+    master."""
     environment.events.user_error._handlers.insert(0, listener)
 
 
 def has_unhandled_exception(environment: Environment) -> bool:
-    """Tell whether a greenlet or a listener ended with an exception that nobody caught."""
+    """Return whether a greenlet or a listener ended with an unhandled exception."""
     return locust.log.unhandled_greenlet_exception or bool(environment.runner and environment.runner.exceptions)
 
 
 def stop_after_this_call(user: User) -> None:
-    """Ask a user to stop when its task ends. `User.stop` kills one that is between two tasks, and it may have begun
-    its next call by the time the kill arrives."""
+    """Ask a user to stop when its task ends. `User.stop` kills a user between two tasks, which may have begun its next
+    call by the time the kill arrives."""
     user._state = LOCUST_STATE_STOPPING
 
 
 def is_unstarted(user: User) -> bool:
-    """Tell whether a user's greenlet has yet to begin."""
+    """Return whether a user's greenlet has yet to start."""
     return user._state is None
 
 
@@ -85,17 +86,17 @@ def is_unstarted(user: User) -> bool:
 
 
 def report_every(interval_s: float) -> None:
-    """Send reports to the master this often: what has not been sent dies with the worker. Locust's default is 3 s."""
+    """Set how often reports are sent: what has not been sent is lost with the worker. Locust's default is 3 s."""
     locust.runners.WORKER_REPORT_INTERVAL = interval_s
 
 
 def give_up_on_the_master_after(silence_s: int) -> None:
-    """End a worker that has not heard from its master for so long. Locust's default is a minute."""
+    """Set after how long without a message from its master a worker quits. Locust's default is a minute."""
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = silence_s
 
 
 def send_report(runner: WorkerRunner) -> None:
-    """Send what the next report would, now."""
+    """Send the next report now."""
     runner._send_stats()
 
 
@@ -103,24 +104,24 @@ def send_report(runner: WorkerRunner) -> None:
 
 
 class _Workers(WorkerNodes):
-    """Locust's list of workers, which can be gone through while they come and go: Locust's own heartbeat does."""
+    """Locust's list of workers, made safe to iterate while workers come and go, as Locust's own heartbeat does."""
 
     def __init__(self, nodes: WorkerNodes) -> None:
         super().__init__()
         self._worker_nodes = nodes._worker_nodes
 
     @property
-    def all(self) -> list[WorkerNode]:  # type: ignore[override]  # Locust's is a view, which a new worker breaks
+    def all(self) -> list[WorkerNode]:  # type: ignore[override]  # Locust's is a view, which breaks when a worker joins
         return list(self._worker_nodes.values())
 
 
 def let_workers_come_and_go(runner: MasterRunner) -> None:
-    """Make the master's list of workers safe to go through in one greenlet while another changes it."""
+    """Make the master's list of workers safe to iterate in one greenlet while another changes it."""
     runner.clients = _Workers(runner.clients)
 
 
 def expect_beats(runner: MasterRunner, beats: int) -> None:
-    """Take a worker for dead that misses so many heartbeats from now on."""
+    """Set how many missed heartbeats make a worker count as dead from now on."""
     if beats != locust.runners.HEARTBEAT_LIVENESS:
         locust.runners.HEARTBEAT_LIVENESS = beats
         for worker in runner.clients.all:
@@ -128,8 +129,8 @@ def expect_beats(runner: MasterRunner, beats: int) -> None:
 
 
 def end_ramp_up(runner: MasterRunner) -> None:
-    """Start no more users. Locust's master goes on with them after `stop`, and its workers take that for a new test;
-    nor does it start the test anew for a worker that leaves or comes from now on."""
+    """Start no more users. Locust's master would go on starting them after `stop`, which its workers take for a new
+    test, and would restart the test whenever a worker joins or leaves."""
     if (dispatcher := runner._users_dispatcher) is not None:
         dispatcher._target_user_count = dispatcher._current_user_count
     runner._users_dispatcher, runner.spawning_completed = None, False
@@ -139,8 +140,8 @@ def end_ramp_up(runner: MasterRunner) -> None:
 
 
 def keep_user_classes(web_ui: WebUI, is_running: Callable[[], bool]) -> None:
-    """Keep a running test's User class: with the class picker, the form that edits the users posts every class, and
-    Locust would start users of all of them."""
+    """Keep a running test's User class: with the class picker, the form that changes the number of users posts every
+    class, and Locust would start users of all of them."""
     update = web_ui._update_user_classes
 
     def update_user_classes(user_classes: Any) -> None:

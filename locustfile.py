@@ -2,7 +2,7 @@
 
 from harness.process.signals import end_at_once
 
-end_at_once()  # What is imported from here on takes a second.
+end_at_once()  # the imports below take a second
 
 from locust import events
 

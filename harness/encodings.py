@@ -1,18 +1,18 @@
-"""How a server may write a secret when it echoes it: as JSON, percent-encoded, as HTML, in base64 or in hexadecimal."""
+"""The forms in which a server can echo a secret: JSON, percent-encoded, HTML, base64 or hexadecimal."""
 
 import re
 from base64 import b64decode, b64encode
 from html.entities import codepoint2name
 
 SHORTEST_CORE = 7
-"""Fewer characters of base64 may stand in any text by chance."""
+"""Fewer characters of base64 occur in texts by chance."""
 
 _ALWAYS_PLAIN = re.compile(r"[A-Za-z0-9]")
-"""What no encoding for JSON, URLs or HTML need change. Some change all else, and a few even this: `escaped_all`."""
+"""What encodings for JSON, URLs and HTML leave alone; those that escape even this are `escaped_all`'s."""
 
 
 def encodings(secret: str) -> set[str]:
-    """Return the secret itself, and what is the same of the base64 or hexadecimal form of any text that holds it."""
+    """Return the secret, its hexadecimal forms, and what the base64 of any text containing it has in common."""
     data = secret.encode("utf-8", "replace")
     cores = {core for core in (_base64_core(data, offset) for offset in range(3)) if len(core) >= SHORTEST_CORE}
     for_urls = {core.replace("+", "-").replace("/", "_") for core in cores}
@@ -20,14 +20,15 @@ def encodings(secret: str) -> set[str]:
 
 
 def escaped(text: str) -> re.Pattern[str]:
-    """Return what finds a text as it is, and escaped for JSON, a URL or HTML, once or several times over."""
+    """Return a pattern for a text as it is, or escaped once or repeatedly for JSON, a URL or HTML."""
     return re.compile("".join(map(_escaped_character, text)))
 
 
 def escaped_all(text: str, is_head: bool) -> re.Pattern[str]:
-    """Return what finds a text whose every character is escaped, for a URL, JSON or HTML; of a head, what follows too.
+    """Return a pattern for a text with every character escaped for a URL, JSON or HTML; for a head, also for the
+    escaped characters after it.
 
-    Each way begins with a character of its own, so that a search passes quickly over all other text.
+    Each alternative begins with a different literal character, so that a search skips other text quickly.
     """
     codes = [f"{ord(character):x}" for character in text]
     in_url = "".join(f"%(?:25)*(?i:{byte:02x})" for byte in text.encode("utf-8", "replace"))
@@ -39,12 +40,12 @@ def escaped_all(text: str, is_head: bool) -> re.Pattern[str]:
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether no encoding but base64 and hexadecimal changes a text: then its beginning finds all of it."""
+    """Return whether only base64 and hexadecimal change a text: then a pattern for its beginning finds all of it."""
     return all(map(_ALWAYS_PLAIN.match, text))
 
 
 def cut(head: str) -> re.Pattern[str]:
-    """Return what finds a secret's beginning, and what a token may be made of behind it."""
+    """Return a pattern for a secret's beginning and any characters of a token after it."""
     return re.compile(escaped(head).pattern + "[A-Za-z0-9._~+/=-]*")
 
 
@@ -62,7 +63,7 @@ def _escaped_character(character: str) -> str:
 
 
 def decoded_basic(value: str) -> set[str]:
-    """Return the user and password that a header's value `Basic …` holds: together, and the password alone."""
+    """Return the `user:password` in a header's value `Basic …`, and the password alone."""
     scheme, _, encoded = value.partition(" ")
     if scheme.lower() != "basic":
         return set()
@@ -74,6 +75,6 @@ def decoded_basic(value: str) -> set[str]:
 
 
 def _base64_core(data: bytes, offset: int) -> str:
-    """Return the characters that depend on these bytes alone when `offset` others stand before them."""
+    """Return the base64 characters that depend only on these bytes when `offset` other bytes precede them."""
     encoded = b64encode(bytes(offset) + data).decode()
     return encoded[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6]

@@ -1,11 +1,11 @@
-"""The ways in which a run can't begin, and the exit codes of the whole tool."""
+"""The reasons why a run can't start, and the tool's exit codes."""
 
 REACHED, UNREACHABLE, BAD_USAGE, BREACHED, INTERNAL = 0, 1, 2, 3, 70
 HUNG_UP, INTERRUPTED, TERMINATED = 129, 130, 143
 
 
 class CannotStart(Exception):
-    """The run can't begin; the text is one line for the user."""
+    """The run can't start; the message is one line for the user."""
 
     exit_code = INTERNAL
 
@@ -23,4 +23,4 @@ class Unreachable(CannotStart):
 
 
 class NoWorkers(CannotStart):
-    """The workers that the run waits for don't come."""
+    """The workers that the run waits for didn't become ready in time."""

@@ -1,4 +1,4 @@
-"""The exit code of the process: what was worst decides."""
+"""The exit code of the process: the worst event decides."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ SIGNALLED = {INTERRUPTED, HUNG_UP, TERMINATED}
 
 
 class ExitCode:
-    """Collects what happened and decides at the end. An error of our own is never hidden behind a 0."""
+    """Collects events and decides at the end. An internal error is never hidden behind a 0."""
 
     def __init__(self) -> None:
         self._noted: set[int] = set()
@@ -23,11 +23,11 @@ class ExitCode:
 
     @property
     def is_signalled(self) -> bool:
-        """Tell whether the user has asked for the end by a signal."""
+        """Return whether a signal ended the run."""
         return bool(self._noted & SIGNALLED)
 
     def decide(self, environment: Any) -> int:
-        """Return the code: the first of `PRECEDENCE` that was noted, else Locust's for failed calls, else 0."""
+        """Return the first code of `PRECEDENCE` that was noted, else Locust's code for failed calls, else 0."""
         if locust_inside.has_unhandled_exception(environment):
             self.note(INTERNAL)
         for code in PRECEDENCE:

@@ -1,4 +1,4 @@
-"""Between Locust's events and this project: what each event of a Locust process sets in motion."""
+"""Turns Locust's events into the steps of a run, from the command line to the exit code."""
 
 import logging
 import sys
@@ -51,7 +51,7 @@ class Harness:
     def listen(self, events: Any) -> None:
         """Take part in a Locust process, from its command line to its exit code.
 
-        Locust calls the listeners to `quitting` in reverse: as the first of them, the harness has the last word.
+        Locust calls the listeners of `quitting` in reverse, so the harness, registered first, runs last.
         """
         orphan.watch_from_the_fork()
         streams.tell_of_a_lost_log(lambda: self.exit_code.note(INTERNAL))
@@ -71,7 +71,7 @@ class Harness:
         options.add_arguments(parser, offered, (user_class.__name__ for user_class in self.classes.values()))
 
     def begin(self, environment: Environment, runner: Runner, web_ui: WebUI | None, **_: Any) -> None:
-        """Listen to `init`: check everything that can be checked before the first call, or leave with one line."""
+        """Listen to `init`: check all that can be checked before the first call; exit with one line if it's wrong."""
         finish = Finish(self.exit_code, streams.take_stdout())
         locust_inside.survive_a_lost_terminal()
         try:
@@ -94,7 +94,7 @@ class Harness:
         self._models_file = Path(given.models_file)
         secret_options = self._take_secrets(given)
         user_errors.redact(environment, self.secrets)
-        if not orphan.is_forked(given):  # The process that forked it reports the same.
+        if not orphan.is_forked(given):  # the process that forked it reports the same
             addresses.check(given.host)
             addresses.check_query(secret_options["host_query"].query)
             start_form.check_names(given)
@@ -129,7 +129,7 @@ class Harness:
         return Signals(runner, self.exit_code.note, cut, orphan.is_forked(environment.parsed_options))
 
     def _take_secrets(self, given: Namespace) -> dict[str, Any]:
-        """Move the secret options out of Locust's hands, which shows and sends whatever is in its options."""
+        """Take the secrets out of Locust's options, all of which it shows and sends."""
         secret_options = {name: getattr(given, name) for name in options.SECRET}
         for name in options.SECRET:
             delattr(given, name)
@@ -142,7 +142,7 @@ class Harness:
         return secret_options
 
     def _await_the_form(self, environment: Environment, given: Namespace, secret_options: dict[str, Any]) -> None:
-        """The web UI's form asks for the rest; nothing is sent before a provider is chosen."""
+        """Leave the rest to the web UI's form; nothing is sent before a provider is chosen."""
         target.check_unshown({**vars(given), **secret_options})
         environment.user_classes = []
         if given.provider or given.user_classes or given.mock:
@@ -172,7 +172,7 @@ class Harness:
             self.runs.begin_schedule()
 
     def stop_calls(self, **_: Any) -> None:
-        """Listen to `test_stopping`: no call begins from now on."""
+        """Listen to `test_stopping`: start no more calls."""
         if self.runs is not None:
             self.runs.stop_calls()
 
@@ -182,13 +182,13 @@ class Harness:
             self.runs.finish()
 
     def end(self, environment: Environment, **_: Any) -> None:
-        """Listen to `quitting`: stop a run that is still on, and set the exit code."""
+        """Listen to `quitting`: stop a current run, and set the exit code."""
         ending.stop(environment.runner)
         self.finish_run()
         environment.process_exit_code = self.exit_code.decide(environment)
 
 
 def _complete(given: Namespace) -> None:
-    """Make one call where nothing says how many."""
+    """Default to one call if no option limits the run."""
     if given.headless and not (given.iterations or given.run_time or given.rate or given.rate_stages):
         given.iterations = "1"

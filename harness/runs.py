@@ -1,4 +1,4 @@
-"""The runs of a process, one after the other: each is prepared, started, ended."""
+"""A process's runs, one after another: each is prepared, started and ended."""
 
 import logging
 from collections.abc import Mapping
@@ -33,13 +33,13 @@ from providers.user import Session
 _log = logging.getLogger("llm")
 
 SETTLE_S = 0.01
-BUSY = "the last run's calls are still ending: try again in a moment"
+BUSY = "calls of the last run are still in flight: try again in a moment"
 
 
 class Runs:
     """A master's or a single process's runs.
 
-    secret_options  options that Locust does not get to see: keys, headers, the query of the host
+    secret_options  options that Locust never sees: key, headers, the host's query
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Runs:
             self._master.wait_for_workers(self._given.processes or 0)
 
     def prepare_unattended(self) -> None:
-        """Prepare the run that the command line describes, and that nobody has to start. Raises `CannotStart`."""
+        """Prepare the run described by the command line, which starts by itself. Raises `CannotStart`."""
         given, plan = self._given, self.prepare(vars(self._given))
         refusals.check_autoquit(plan, given.autoquit)
         if plan.schedule is not None and not (plan.schedule.has_end or plan.calls or given.run_time):
@@ -77,9 +77,9 @@ class Runs:
         given.num_users, given.spawn_rate = plan.load["num_users"], plan.load["spawn_rate"]
 
     def prepare(self, options: Mapping[str, Any], key_hosts: KeyHosts | None = None) -> Plan:
-        """Decide what the next run will do. Raises `CannotStart`; then the run must not start.
+        """Set the plan and the client for the next run. Raises `CannotStart` if it must not start.
 
-        key_hosts  where the options come from the page: the hosts that keys may go to
+        key_hosts  the hosts that keys can be sent to, if the options come from the web UI
         """
         self.plan = None
         plan = plan_of({**options, **self._secret_options}, self._classes)
@@ -102,7 +102,7 @@ class Runs:
         return plan
 
     def check_form(self, options: Mapping[str, Any], key_hosts: KeyHosts) -> str | None:
-        """Prepare the run that the web UI's form asks for; return the reason why it can't start, if there is one."""
+        """Prepare the run described by the web UI's form; return why it can't start, `None` if it can."""
         if self._run is not None or (self._finishing is not None and not self._finishing.ready()):
             return BUSY
         try:
@@ -141,7 +141,7 @@ class Runs:
             self._run.begin_schedule()
 
     def stop_calls(self) -> None:
-        """Let no further call begin."""
+        """Start no more calls."""
         if self._run is not None:
             self._run.stop_calls()
 
@@ -150,9 +150,9 @@ class Runs:
         self._master.cut() if self._master is not None else ending.cut(self._runner)
 
     def finish(self) -> None:
-        """Conclude the run that has ended, if there is one, and wait for that.
+        """Conclude the run that has ended, if any, and wait until that is done.
 
-        Locust kills the greenlets of a runner that quits, and one of them can be here: another concludes the run.
+        It is concluded in a new greenlet: Locust kills those of a runner that quits, and the caller can be one.
         """
         if self._run is not None:
             self._finishing = gevent.spawn(self._conclude, self._run)
@@ -173,12 +173,12 @@ class Runs:
         self._end_run()
 
     def _end_run(self) -> None:
-        """Stop the run, and a headless Locust with it; a moment later, in another greenlet: a user may be asking, and
-        Locust logs an error for each user that it finds half gone."""
+        """Stop the run, and a headless Locust with it, from a new greenlet a moment later: the caller can be a user,
+        and Locust logs an error for each user that is just ending."""
         gevent.spawn_later(SETTLE_S, ending.end_by_itself, self._environment)
 
     def histograms(self) -> RunHistograms | None:
-        """Return those of the latest run."""
+        """Return the latest run's histograms."""
         return self._latest.recorder.histograms if self._latest else None
 
     def standing(self) -> Standing | None:

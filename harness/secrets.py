@@ -1,4 +1,4 @@
-"""Keeps keys and header values out of every text that leaves the process."""
+"""Masks keys, header values and other secrets in every text that leaves the process."""
 
 import logging
 import re
@@ -12,12 +12,12 @@ SHORTEST = 6
 """Shorter values are words rather than secrets; masking them would only garble the logs."""
 
 LONG, HEAD = 16, 12
-"""Of a secret of 16 characters or more, the first 12 with what is left behind them are masked too: a message may be
-cut anywhere."""
+"""The first 12 characters of a secret of 16 or more are masked too, with what is left after them: a message can be cut
+anywhere."""
 
 
 class Secrets:
-    """The secrets of this process, and the texts without them."""
+    """The secrets of this process; masks them in texts."""
 
     def __init__(self) -> None:
         self._added: set[str] = set()
@@ -25,7 +25,7 @@ class Secrets:
         self._heads: list[re.Pattern[str]] = []
 
     def add(self, value: str) -> None:
-        """Learn a secret; of `Bearer TOKEN` also the token alone, of `Basic …` also the user and password within."""
+        """Add a secret; for `Bearer TOKEN` also the token alone, for `Basic …` also the user and password inside."""
         whole = value.strip()
         token = whole.split(" ")[-1]
         new = {whole, token, *decoded_basic(whole)} - self._added

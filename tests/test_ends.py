@@ -75,9 +75,9 @@ def test_a_run_is_whole_if_it_reached_what_was_asked_or_was_asked_to_end(
     ("arguments", "says"),
     [
         (["--tags", "x", "-i", "3"], "--tags x leaves OpenAIUser without a task"),
-        (["-t", "0"], "--run-time must be at least a second, not 0"),
+        (["-t", "0"], "--run-time must be at least 1 second, not 0"),
         (["-t", "9999999999h"], "--run-time must be at most 1,000,000,000 seconds, not 35999999996400"),
-        (["--autostart", "-u", "0", "-i", "3"], "--users must be a whole number from 1"),
+        (["--autostart", "-u", "0", "-i", "3"], "--users must be a positive integer"),
         (["--autostart", "--autoquit", "1"], "--autoquit needs a run that ends"),
     ],
 )
@@ -129,10 +129,10 @@ MISTYPED = {
     "--api-key:sk-secret-1 -i 3": "unrecognized arguments: --api-key (did you mean --api-key?)",
     "--api-keysk-secret-1 -i 3": "unrecognized arguments: --api-key (did you mean --api-key?)",
     "-Ksk-secret-1": "unrecognized arguments: -K",
-    "-key sk-secret-1": "a value that belongs to no option, and is no User class: there are AnthropicUser, ",
-    "OPENAI_API_KEY=sk-secret-1": "a value that belongs to no option, and is no User class: there are ",
-    "--header Authorization:Bearer sk-secret-1": "a value that belongs to no option, and is no User class: there are ",
-    "-i 3 OpenUser": "unknown User class 'OpenUser': there are AnthropicUser, ",
+    "-key sk-secret-1": "a value that belongs to no option and is not a User class: choose from AnthropicUser, ",
+    "OPENAI_API_KEY=sk-secret-1": "a value that belongs to no option and is not a User class: choose from ",
+    "--header Authorization:Bearer sk-secret-1": "a value that belongs to no option and is not a User class: choose ",
+    "-i 3 OpenUser": "unknown User class 'OpenUser': choose from AnthropicUser, ",
     "OpenAIUser -i 3 AnthropicUser": "unrecognized arguments: AnthropicUser",
     "-i 3 --logfile nowhere/x.log": "--logfile nowhere/x.log: no such file or directory",
 }
@@ -219,7 +219,7 @@ def test_rows_are_not_written_behind_what_somebody_else_has_written(tmp_path: Pa
     records.append(cells_of(a_call()))
     with open(records.path, "a") as file:
         file.write("garbage\n")
-    with pytest.raises(OSError, match="somebody else has changed its size"):
+    with pytest.raises(OSError, match="its size was changed"):
         records.append(cells_of(a_call(request=2)))
     assert records.row_count == 1
 

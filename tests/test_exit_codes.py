@@ -1,4 +1,4 @@
-"""The exit codes: 0 reachable, 1 not, 2 bad usage, 70 an error of our own; each with one line that says why."""
+"""The exit codes: 0 reachable, 1 not, 2 bad usage, 70 an internal error; each with one line that says why."""
 
 import json
 import resource
@@ -133,7 +133,7 @@ def test_a_port_that_is_taken_ends_with_2_and_one_line(option: str, tmp_path: Pa
         port = str(server.getsockname()[1])
         ended = locust(tmp_path, *(["--mock"] if option == "--web-port" else [*QUICK_MOCK, "--master"]), option, port)
     assert ended.code == 2
-    assert f"{option} {port}: can't listen at " in ended.error_line
+    assert f"{option} {port}: can't listen on " in ended.error_line
     assert "address already in use" in ended.error_line
     assert "Traceback" not in ended.stderr
 

@@ -74,10 +74,10 @@ REFUSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "a gate on goodput without a level": (["--fail-if", "goodput_rps<1"], ("goodput_rps<1", "without --slo")),
     "a gate on drops in a closed loop": (["--fail-if", "dropped_count>1"], ("dropped_count>1", "without --rate")),
     "a level on TTFT without a stream": (["--slo", "ttft<1"], ("--slo ttft<1", "without --stream")),
-    "a report without a gate": (["--junit", "junit.xml"], ("--junit", "without --fail-if")),
+    "a report without a gate": (["--junit", "junit.xml"], ("--junit", "needs --fail-if")),
     "a report below a file": (["--fail-if", "p95>1", "--junit", UNWRITABLE], (UNWRITABLE, "can't write")),
     "a rate without an end": (["--rate", "5"], ("--rate", "-i", "-t", "--rate-stages")),
-    "a rate and stages": (["--rate", "5", "--rate-stages", "5:1s"], ("--rate", "--rate-stages", "exclude")),
+    "a rate and stages": (["--rate", "5", "--rate-stages", "5:1s"], ("--rate", "--rate-stages", "mutually exclusive")),
 }
 
 UNREACHABLE = "an unreachable host"
@@ -170,7 +170,7 @@ def test_the_report_has_a_test_a_gate(
 @pytest.mark.timeout(300)
 def test_fail_fast_ends_a_run_that_cant_pass_any_more(folder: Path, ended: dict[str, Ended]) -> None:
     assert 2 <= len(rows_in(folder / "given up")) < 500
-    lines = [line for line in ended["given up"].stderr.splitlines() if "failure_count>1 can't be undone" in line]
+    lines = [line for line in ended["given up"].stderr.splitlines() if "failure_count>1 can no longer be" in line]
     assert len(lines) == 1
     assert len(rows_in(folder / "nothing to give up")) == 8
 

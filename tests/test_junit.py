@@ -52,7 +52,7 @@ def test_characters_that_xml_cant_hold_are_replaced() -> None:
 def test_a_file_that_is_no_report_of_ours_is_left_alone(content: str, tmp_path: Path) -> None:
     path = tmp_path / "report.xml"
     path.write_text(content)
-    with pytest.raises(UsageError, match="is there already and is no report of this tool's"):
+    with pytest.raises(UsageError, match="exists and is not a report of this tool"):
         check_junit(path)
     assert path.read_text() == content
 

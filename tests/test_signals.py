@@ -133,7 +133,7 @@ def test_a_sigterm_after_a_first_signal_changes_nothing(
     with started(tmp_path, [*FOUR_USERS, "-t", "60", "-H", slow_mock.url]) as running:
         running.until(lambda: _rows(tmp_path) >= 6)
         running.send(first)
-        running.until(lambda: "may finish" in running.stderr())
+        running.until(lambda: "to finish" in running.stderr())
         running.send(signal.SIGTERM)
         done = running.wait()
     assert done.code == code

@@ -187,11 +187,11 @@ def test_a_user_class_takes_only_what_its_form_shows(client: Any) -> None:
 BAD_SETTINGS: dict[str, tuple[Any, str]] = {
     "no object": ([1], "must be a JSON object"),
     "no JSON": (None, "must be a JSON object"),
-    "an unknown class": ({"user_class_name": "Nobody"}, "no User class 'Nobody'"),
+    "an unknown class": ({"user_class_name": "Nobody"}, "unknown User class 'Nobody'"),
     "a weight of nothing": ({"weight": 0}, "weight must be a positive integer"),
     "a weight of words": ({"weight": "heavy"}, "weight must be a positive integer"),
     "a negative count": ({"fixed_count": -1}, "fixed count must be 0 or a positive integer"),
-    "a host of its own": ({"host": "http://evil.example"}, "the host is that of the start form"),
+    "a host of its own": ({"host": "http://evil.example"}, "a User class can't set the host"),
 }
 
 

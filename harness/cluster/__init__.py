@@ -1,1 +1,1 @@
-"""One run on several processes: a master and its workers."""
+"""One run across several processes: a master and its workers."""

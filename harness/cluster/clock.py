@@ -1,7 +1,7 @@
-"""A worker's idea of its master's clock, which on another machine started at another time.
+"""A worker's estimate of its master's monotonic clock, which on another machine has another origin.
 
-Cristian's algorithm: the master's answer was written, on average, half a round trip before it came; so the error is at
-most half a round trip (F. Cristian, Probabilistic clock synchronization, 1989).
+Cristian's algorithm: the master's answer is taken to be half a round trip old when it arrives, so the error is at most
+half a round trip (F. Cristian, Probabilistic clock synchronization, 1989).
 """
 
 from itertools import chain, repeat
@@ -13,21 +13,21 @@ from harness.messages import ANSWER, ASK
 from wire.exchange import now
 
 FIRST_PAUSES_S, LATER_PAUSE_S = (0.05,) * 40, 1.0
-"""Processes that have just started answer late, now and then: the first of many answers may be 35 ms off."""
+"""Processes that have just started sometimes answer late: the first of many answers can be 35 ms off."""
 
 DRIFT = 100e-6
-"""Two clocks part by no more than this share of the time: what was learnt earlier counts for less by as much."""
+"""The most that two clocks drift apart, in seconds per second: the doubt about an earlier answer grows by as much."""
 
 
 def answer(runner: Any) -> None:
-    """Let a master answer its workers."""
+    """Make a master answer its workers."""
     runner.register_message(
         ASK, lambda msg, **_: runner.send_message(ANSWER, {"asked_at": msg.data, "at": now()}, client_id=msg.node_id)
     )
 
 
 class MasterClock:
-    """Asks the master for its time, often at first, and keeps the answer that is least in doubt."""
+    """Asks the master for its time, frequently at first, and keeps the answer with the smallest error bound."""
 
     def __init__(self, runner: Any) -> None:
         self._offset_s: float | None = None
@@ -36,7 +36,7 @@ class MasterClock:
         runner.greenlet.spawn(self._ask, runner)
 
     def here(self, master_s: float, fallback_s: float) -> float:
-        """Return a time of the master's on this process's clock; the fallback if the master has not answered yet."""
+        """Convert a time on the master's clock to this process's; return the fallback until the master has answered."""
         return fallback_s if self._offset_s is None else master_s - self._offset_s
 
     def _ask(self, runner: Any) -> None:

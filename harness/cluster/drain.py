@@ -1,6 +1,6 @@
-"""The end of a distributed test: the master waits for its workers' last calls, and for their rows.
+"""The end of a distributed test: the master waits for its workers' last calls and their rows.
 
-Locust's own master tells that a test has stopped before its workers' last reports are in.
+Locust's own master announces that a test has stopped before its workers' last reports have arrived.
 """
 
 import math
@@ -13,11 +13,11 @@ from harness.messages import CUT, DRAIN, DRAINED
 from wire.exchange import now
 
 PATIENCE_S = 10.0
-"""How much longer than a call may take the master waits for a worker."""
+"""Grace period for a worker, on top of the stop timeout."""
 
 
 class Drain:
-    """The master's side of the agreement; the worker's is in `harness.cluster.worker`."""
+    """The master's side of the protocol; the worker's is in `harness.cluster.worker`."""
 
     def __init__(self, runner: Any) -> None:
         self._runner = runner
@@ -26,7 +26,7 @@ class Drain:
         runner.register_message(DRAINED, self._note)
 
     def wait(self) -> None:
-        """Ask every worker for its last report and wait until all that live have sent theirs."""
+        """Ask every worker for its last report and wait until all living workers have sent it."""
         self._drained.clear()
         self._runner.send_message(DRAIN)
         self._give_up_at = min(self._give_up_at, now() + self._runner.environment.stop_timeout + PATIENCE_S)
@@ -34,11 +34,11 @@ class Drain:
             gevent.sleep(0.05)
 
     def begin(self) -> None:
-        """A new run has all the time again."""
+        """Reset the deadline for a new run."""
         self._give_up_at = math.inf
 
     def cut(self) -> None:
-        """Let every worker abort its calls in flight, and wait for their rows no longer than for the last messages."""
+        """Make every worker abort its calls in flight, and wait only the grace period for their rows."""
         self._runner.send_message(CUT)
         self._give_up_at = now() + PATIENCE_S
 

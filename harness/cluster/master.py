@@ -1,4 +1,4 @@
-"""A master's part of a distributed run: permits out, rows in, and an end that waits for both."""
+"""The master's side of a distributed run: it grants permits, receives rows, and waits for both at the end."""
 
 import logging
 from collections.abc import Callable
@@ -26,16 +26,16 @@ _log = logging.getLogger("llm")
 PATIENCE_S = 60.0
 
 BEATS_AT_START = 30
-"""A worker may be importing an SDK: until all have reported of the run, none is taken for dead."""
+"""A worker may be busy importing an SDK: until all workers have reported on the run, none is taken for dead."""
 
 LOOK_EVERY_S = 0.5
 SILENCE_S = 1.0
-"""A worker reports four times a second. One silent for this long may be dead, which Locust takes 5 s to see."""
+"""A worker reports four times per second. One that is silent for this long may be dead; Locust notices after 5 s."""
 
 
 def _accepts(recorder: Recorder, ledger: PermitLedger, worker: str, cells: Any) -> bool:
-    """Tell whether a worker's row is a call's that it was given, and that has not come yet. Even one that is no row
-    ends its call: it is not waited for any longer."""
+    """Return whether a worker's row is valid and belongs to a call that the worker was granted and has not reported.
+    An invalid row ends its call too, so that nobody waits for it."""
     number = cells[REQUEST] if isinstance(cells, list) and len(cells) > REQUEST else None
     is_given = isinstance(number, int) and (not recorder.is_counted_out or ledger.has(worker, number))
     if is_given:
@@ -44,9 +44,9 @@ def _accepts(recorder: Recorder, ledger: PermitLedger, worker: str, cells: Any) 
 
 
 class Master:
-    """Listens to a master's workers, for one run after the other.
+    """Listens to a master's workers, one run after another.
 
-    refuse  ends the run, with a reason and an exit code, when a worker can't take part in it
+    refuse  ends the run with a reason and an exit code, when a worker can't take part
     """
 
     def __init__(self, runner: Any, refuse: Callable[[str, int], None]) -> None:
@@ -67,15 +67,14 @@ class Master:
         runner.register_message(BACK, self._on_back)
         runner.environment.events.worker_report.add_listener(self._on_report)
         runner.environment.events.test_stopping.add_listener(self._on_stopping)
-        # Asked after Locust's own listener, which calls the test running, whether or not it has ended by then.
+        # Runs after Locust's own listener, which sets the state to running even if the test has ended by then.
         runner.environment.events.spawning_complete.add_listener(self._stay_stopped)
         clock.answer(runner)
         runner.greenlet.spawn(self._watch_workers)
 
     def wait_for_workers(self, count: int, patience_s: float = PATIENCE_S) -> None:
-        """Wait until so many have imported their SDK: Locust calls a worker ready before, and starts the clock.
-
-        Raises `NoWorkers`: Locust itself would wait for ever.
+        """Wait until `count` workers have imported their SDK: Locust considers a worker ready, and starts the clock,
+        before that. Raises `NoWorkers` after `patience_s`; Locust itself would wait forever.
         """
         give_up_at = now() + patience_s
         while self._prepared < count:
@@ -85,7 +84,7 @@ class Master:
 
     @property
     def workers_gone(self) -> int:
-        """How many workers took part in the run, if none of them, and no other, is left."""
+        """The number of workers that took part in the run, if no workers are left; else 0."""
         return 0 if self._runner.worker_count else len(self._took_part)
 
     def cut(self) -> None:
@@ -99,7 +98,7 @@ class Master:
         self._refuse(msg.data["reason"], msg.data["exit_code"])
 
     def begin(self, recorder: Recorder, budget: Budget | OpenLoop) -> None:
-        """Take part in a run: from now on permits and rows are its."""
+        """Grant permits and accept rows for this run from now on."""
         self._recorder, self._ledger = recorder, PermitLedger(budget, self._grant, self._is_there)
         self._took_part.clear()
         self._drain.begin()
@@ -107,7 +106,7 @@ class Master:
         locust_inside.expect_beats(self._runner, BEATS_AT_START)
 
     def end(self) -> None:
-        """The run's files are closed: what still comes from its workers comes too late."""
+        """Ignore what workers still send: the run's files are closed."""
         self._recorder = self._ledger = None
 
     def _grant(self, worker: str, permit: Permit) -> None:
@@ -146,7 +145,7 @@ class Master:
         self._receive(self._recorder, self._ledger, client_id, data)
 
     def _receive(self, recorder: Recorder, ledger: PermitLedger, worker: str, report: dict[str, Any]) -> None:
-        """Hand on a report with those rows alone whose calls were counted out to this worker."""
+        """Pass on a report with only the rows of calls that were granted to this worker."""
         rows = report.get(CALLS, ())
         report[CALLS] = [cells for cells in rows if _accepts(recorder, ledger, worker, cells)]
         recorder.refuse(len(rows) - len(report[CALLS]))
@@ -156,7 +155,7 @@ class Master:
             _log.error("%s sent a report that can't be read: %r", worker, error)
 
     def _on_stopping(self, **_: Any) -> None:
-        """The run's end: the last rows, and an account of the workers that can't send theirs."""
+        """Wait for the last rows, and count the workers and calls that are lost."""
         locust_inside.end_ramp_up(self._runner)
         self._drain.wait()
         self._bury_the_dead()
@@ -174,7 +173,8 @@ class Master:
             self._bury_the_dead()
 
     def _bury_the_dead(self) -> None:
-        """Workers that have quit are not in Locust's list any more; those missing stay there for a minute."""
+        """Report the permits of dead workers as lost. Workers that quit have left Locust's list; missing ones stay on
+        it for a minute."""
         workers = self._runner.clients.all
         living = {worker.id for worker in workers if worker.state != STATE_MISSING}
         self._missing = (self._missing | {worker.id for worker in workers}) - living

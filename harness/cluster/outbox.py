@@ -1,4 +1,4 @@
-"""A worker's side of the rows: they ride to the master in Locust's reports, with the statistics they agree with."""
+"""A worker's rows on their way to the master: in Locust's reports, together with the statistics that match them."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from providers.call import Call
 
 
 class Outbox:
-    """Keeps a worker's ended calls of one run until the next report takes them."""
+    """Holds a worker's ended calls of one run until the next report."""
 
     def __init__(self, run_id: str, worker: str, started_at: float) -> None:
         self._run_id, self._worker = run_id, worker
@@ -25,7 +25,7 @@ class Outbox:
         self._watch.saw_lag(call.lag_s)
 
     def fill(self, report: dict[str, Any], in_flight: int) -> None:
-        """Move everything into a report to the master."""
+        """Move everything into the next report to the master."""
         report[RUN], report[IN_FLIGHT] = self._run_id, in_flight
         report[CALLS], self._cells = self._cells, []
         report[HISTOGRAMS], self._histograms = self._histograms.packed(), RunHistograms()

@@ -1,4 +1,4 @@
-"""A worker's part of a distributed run: it makes calls and sends their rows; the run itself is the master's."""
+"""A worker's side of a distributed run: it makes the calls and sends their rows to the master."""
 
 import logging
 import sys
@@ -29,22 +29,22 @@ from providers.user import Session
 from wire.exchange import now
 
 REPORT_INTERVAL_S = 0.25
-"""How often rows travel: what a killed worker takes with it. Locust's own interval is 3 s."""
+"""How often rows are sent: a killed worker loses at most this much. Locust's default is 3 s."""
 
 _log = logging.getLogger("llm")
 
 
 def report_no_users(data: dict[str, Any], **_: Any) -> None:
-    """Listen to `report_to_master`, before Locust's own listener, which says how many users there are: a worker that is
-    told to quit while it connects reports without that one, and its master would stumble."""
+    """Listen to `report_to_master` before Locust's own listener, which adds the number of users: a worker told to quit
+    while it connects reports without that listener, and its master would fail on the missing entry."""
     data["user_classes_count"] = {}
 
 
 class Worker:
-    """Listens to a worker's events. Its options come with each test from the master, its secrets do not."""
+    """Listens to a worker's events. Each test brings its options from the master, but not its secrets."""
 
     def __init__(self, environment: Any, classes: ProviderClasses, secrets: Secrets, secret_options: Options) -> None:
-        if environment.runner.state == STATE_STOPPED:  # Told to quit while it connected: Locust would wait for ever.
+        if environment.runner.state == STATE_STOPPED:  # told to quit while connecting: Locust would wait forever
             sys.exit(REACHED)
         locust_inside.report_every(REPORT_INTERVAL_S)
         self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
@@ -63,13 +63,13 @@ class Worker:
         environment.events.test_stopping.add_listener(self.close_permits)
         environment.events.test_stop.add_listener(self.be_ready_again)
         environment.events.report_to_master.add_listener(self.report)
-        # Locust asks its listeners to `quitting` in reverse, so this one is asked before the runner signs off.
+        # Locust calls the listeners of `quitting` in reverse, so this one runs before the runner signs off.
         environment.events.quitting.add_listener(self.end)
         self._import_ahead(vars(environment.parsed_options))
         environment.runner.send_message(PREPARED)
 
     def start(self, environment: Environment) -> Session:
-        """Return the session that the master's options describe; an empty one if this worker can't take part."""
+        """Return the session described by the master's options; an empty one if this worker can't take part."""
         self._session = None
         given: Any = environment.parsed_options
         if given.run_id is None:
@@ -79,7 +79,7 @@ class Worker:
         except CannotStart as error:
             reason = f"worker {self._name}: {self._secrets.redact(str(error))}"
             self._runner.send_message(REFUSED, {"reason": reason, "exit_code": error.exit_code})
-        # The import may have taken longer than the master may be silent, and its heartbeats wait to be read.
+        # The import can take longer than the master is allowed to be silent, while its heartbeats wait to be read.
         self._runner.last_heartbeat_timestamp = time.time()
         return self._session or NoSession()
 
@@ -88,12 +88,12 @@ class Worker:
             self._queue.grant(Permit(*msg.data["permit"]))
 
     def close_permits(self, **_: Any) -> None:
-        """Let no call begin any more, not even of a user that starts only now."""
+        """Start no more calls, not even for a user that starts only now."""
         if self._permits is not None:
             self._permits.close()
 
     def drain(self, environment: Any, **_: Any) -> None:
-        """Let the calls in flight finish, send their rows, and say so: the master's run ends with that."""
+        """Let the calls in flight finish, send their rows, and report that: the master's run ends with it."""
         runner = environment.runner
         self.close_permits()
         runner.stop_users(runner.user_classes_count)
@@ -105,24 +105,24 @@ class Worker:
             self._outbox.fill(data, self._session.in_flight if self._session else 0)
 
     def be_ready_again(self, environment: Any, **_: Any) -> None:
-        """Locust lets a worker sleep for its stop timeout after each test; the next test brings its own timeout."""
+        """Zero the stop timeout, for which Locust makes a worker sleep after each test; the next test sets its own."""
         environment.stop_timeout = 0
 
     def end(self, environment: Any, **_: Any) -> None:
-        """Let the calls in flight finish, and send what is left."""
+        """Let the calls in flight finish, and send the remaining rows."""
         ending.stop(environment.runner)
         locust_inside.send_report(environment.runner)
 
     @property
     def _name(self) -> str:
-        """The machine, and which of the master's workers this is."""
+        """The machine's name and this worker's index on the master."""
         return f"{self._runner.client_id.split('_')[0]}-{self._runner.worker_index}"
 
     def _plan(self, options: Options) -> Plan:
         return plan_of({**options, **self._secret_options}, self._classes)
 
     def _import_ahead(self, options: Options) -> None:
-        """Pay for the SDK's import before a test waits for it, where the options are already known."""
+        """Import the SDK before a test has to wait for it, if the options are already known."""
         try:
             client_of(self._plan(options), self._secrets)
         except CannotStart as error:
@@ -135,7 +135,7 @@ class Worker:
             self._outbox.close()
         self._secrets.add_all(secrets_of(plan.settings, plan.provider))
         if given.has_host_query and not plan.settings.host_query:
-            raise UsageError("the master's -H has a query, which each worker needs in a -H of its own")
+            raise UsageError("the master's -H has a query: give each worker the same -H")
         open_files.allow(plan.load["num_users"] or 1)
         preflight.check(plan.settings)
         client = client_of(plan, self._secrets)

@@ -1,1 +1,1 @@
-"""What a run will do: every option, checked."""
+"""What a run will do: every option, validated."""

@@ -1,4 +1,4 @@
-"""The address that a run's calls go to: the SDK's base address, without what would be secret in it."""
+"""The SDK's base address, which a run's calls go to, kept free of secrets."""
 
 import re
 from ipaddress import IPv6Address
@@ -14,46 +14,46 @@ _NETLOC = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[\w-]+(?:\.[\w-]+)*
 
 
 class HostQuery(NamedTuple):
-    """The query of the command line's `--host`, and the host that it belongs to."""
+    """The query of the command line's `--host`, and the host it belongs to."""
 
     host: str = ""
     query: str = ""
 
 
 def split_query(address: str) -> HostQuery:
-    """Take the query off an address: it may hold a token, and Locust shows its host and sends it to workers."""
+    """Split the query off an address: it may contain a token, and Locust shows the host and sends it to workers."""
     host, _, query = address.partition("?")
     return HostQuery(host, query)
 
 
 def query_for(host: str, given: HostQuery) -> str:
-    """Return the command line's query, for its own host alone."""
+    """Return the command line's query if `host` is the host it was given for, else an empty string."""
     return given.query if host == given.host else ""
 
 
 def check(host: str, option: str = "--host") -> str:
-    """Return a base address that an SDK can use. Raises `UsageError`, in which nothing secret is repeated."""
+    """Return a base address that an SDK can use. Raises `UsageError`, which repeats no secret."""
     if "@" in host:
-        raise UsageError(f"{option} must not hold a user or a password: give them with --header Authorization:…")
+        raise UsageError(f"{option} must not contain a user or password: use --header Authorization:…")
     if "#" in host:
-        raise UsageError(f"{option} must not hold a fragment (#…)")
+        raise UsageError(f"{option} must not contain a fragment (#…)")
     if "?" in host:
-        raise UsageError(f"{option} can't hold a query (?…) but for --host on the command line")
+        raise UsageError(f"{option} must not contain a query (?…): only --host on the command line can")
     if not _is_usable(host):
         raise UsageError(f"{option} must look like http://localhost:8000, not {host!r}")
     return host
 
 
 def check_query(query: str) -> None:
-    """Refuse a query that can't be sent as it is. Raises `UsageError`."""
+    """Raise `UsageError` if a query can't be sent as it is."""
     if "#" in query:
-        raise UsageError("--host must not hold a fragment (#…)")
+        raise UsageError("--host must not contain a fragment (#…)")
     if not all("!" <= character <= "~" for character in query):
-        raise UsageError("the query of --host holds characters that must be percent-encoded")
+        raise UsageError("the query of --host contains characters that must be percent-encoded")
 
 
 def check_netloc(option: str, text: str) -> str:
-    """Return a name, an address, or either with a port, in lower case. Raises `UsageError`."""
+    """Return a host name or IP address, with or without a port, in lower case. Raises `UsageError`."""
     found = _NETLOC.fullmatch(f"[{text}]" if _is_ipv6(text) else text)
     if not found or not _is_ipv6(found["address"] or "::") or not 0 < int(found["port"] or 1) <= LARGEST_PORT:
         raise UsageError(f"{option} must look like tests.example.com or tests.example.com:8443")
@@ -61,12 +61,12 @@ def check_netloc(option: str, text: str) -> str:
 
 
 def name(address: str) -> str:
-    """Return the host's name, in lower case. The address must be one that `check` returned."""
+    """Return the host name, in lower case, of an address returned by `check`."""
     return urlsplit(address).hostname or ""
 
 
 def origin(address: str) -> str:
-    """Return scheme, host and port, the same for the same server. The address must be one that `check` returned."""
+    """Return scheme, host and port, in one spelling per server, of an address returned by `check`."""
     url = urlsplit(address)
     return f"{url.scheme}://{_bracketed(url)}:{url.port or DEFAULT_PORTS[url.scheme]}"
 

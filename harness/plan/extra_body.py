@@ -1,4 +1,4 @@
-"""`--extra-body`: fields of the user's own for each request's body."""
+"""`--extra-body`: the user's fields for every request's body."""
 
 import re
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from harness.errors import UsageError
 from wire.extra_body import patched
 
 _SECRET = re.compile(r"(^|[_-]|(?<=[a-z]))(api_?key|secret|password|authorization|token)s?$", re.IGNORECASE)
-"""Names of fields whose texts are secrets."""
+"""Names of fields whose values are secrets."""
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return the fields. Raises `UsageError`, without the text: it may hold a secret."""
+    """Return the fields. Raises `UsageError`, which doesn't repeat the text: it may contain a secret."""
     if not text:
         return {}
     try:
@@ -31,7 +31,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def named_secrets(value: Any, name: str = "") -> Iterator[str]:
-    """Yield the texts in a JSON value that stand under the name of a secret."""
+    """Yield the strings in a JSON value whose field is named like a secret."""
     if isinstance(value, dict):
         for inner, item in value.items():
             yield from named_secrets(item, inner)

@@ -1,4 +1,4 @@
-"""`--slo`, `--fail-if` and `--junit`: what a run is to be judged by."""
+"""`--slo`, `--fail-if` and `--junit`: what a run is judged by."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from summary.registry import Need
 
 
 def slo_of(options: Mapping[str, Any]) -> Slo | None:
-    """Return the level that each call should meet, if there is one. Raises `UsageError`."""
+    """Return the service level that each call should meet, if one is given. Raises `UsageError`."""
     try:
         return slo.parse(options["slo"]) if options["slo"] else None
     except BadCondition as error:
@@ -30,7 +30,7 @@ def gates_of(options: Mapping[str, Any]) -> list[Gate]:
 
 
 def check_needs(level: Slo | None, asked: list[Gate], stream: bool, open_loop: bool) -> None:
-    """Refuse a condition on a figure that the run won't have. Raises `UsageError`."""
+    """Raise `UsageError` for a condition on a figure that the run won't have."""
     has: dict[Need, bool] = {"--stream": stream, "--rate": open_loop, "--slo": level is not None}
     given = [name for name, is_given in has.items() if is_given]
     try:
@@ -43,9 +43,9 @@ def check_needs(level: Slo | None, asked: list[Gate], stream: bool, open_loop: b
 
 
 def junit_of(options: Mapping[str, Any], asked: list[Gate]) -> Path | None:
-    """Return where the gates' verdicts go. Raises `UsageError`."""
+    """Return the file for the gates' verdicts, if one is given. Raises `UsageError`."""
     if not options["junit"]:
         return None
     if not asked:
-        raise UsageError("--junit has nothing to tell without --fail-if")
+        raise UsageError("--junit needs --fail-if")
     return Path(options["junit"])

@@ -1,5 +1,4 @@
-"""What goes out as a request's headers: `--header`, and the variables that the SDKs read for themselves. A value is
-never shown: it may be a secret."""
+"""Request headers: `--header`, and variables that the SDKs read. Values are never shown: they may be secrets."""
 
 import os
 import re
@@ -8,25 +7,25 @@ from harness.errors import UsageError
 from providers.base import Provider
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-"""What a header's name is made of (RFC 9110, 5.6.2)."""
+"""A header name (RFC 9110, 5.6.2)."""
 
 _ASCII_VALUE = re.compile(r"[\t -~]*")
 _LATIN_1_VALUE = re.compile(r"[\t -~\x80-\xff]*")
-"""What a value may be made of: no line break and no other control character (RFC 9110, 5.5)."""
+"""A header value: no line breaks and no other control characters (RFC 9110, 5.5)."""
 
 _FRAMING = ("content-length", "transfer-encoding")
-"""Headers that say where a body ends. With another value a server takes the rest of a body for a further request."""
+"""Headers that say where a body ends. Given a wrong value, a server takes the rest of the body for another request."""
 
 
 def parse(text: str) -> tuple[str, str]:
-    """Return name and value of a `--header`. Raises `UsageError`."""
+    """Return the name and value of a `--header`. Raises `UsageError`."""
     name, value = _split("--header must look like NAME:VALUE, in Latin-1, on one line", text, _LATIN_1_VALUE)
     _refuse_framing("--header", name)
     return name, value
 
 
 def check_variables(provider: type[Provider]) -> None:
-    """Refuse what the provider's SDK would take from the environment and could not send. Raises `UsageError`."""
+    """Raise `UsageError` for what a provider's SDK would take from the environment but couldn't send."""
     for variable, value in provider.header_values().items():
         check_value(variable, value or "")
     for variable in provider.header_variables:
@@ -36,9 +35,9 @@ def check_variables(provider: type[Provider]) -> None:
 
 
 def check_value(source: str, value: str) -> None:
-    """Refuse a value that no header can carry, naming where it comes from. Raises `UsageError`."""
+    """Raise `UsageError`, naming the value's source, if an HTTP header can't carry the value."""
     if not _ASCII_VALUE.fullmatch(value):
-        raise UsageError(f"{source} holds characters that no HTTP header can carry")
+        raise UsageError(f"{source} contains characters that an HTTP header can't carry")
 
 
 def _split(demand: str, text: str, values: re.Pattern[str]) -> tuple[str, str]:
@@ -50,4 +49,4 @@ def _split(demand: str, text: str, values: re.Pattern[str]) -> tuple[str, str]:
 
 def _refuse_framing(source: str, name: str) -> None:
     if name.lower() in _FRAMING:
-        raise UsageError(f"{source} can't set {name}, which must be that of each request's body")
+        raise UsageError(f"{source} can't set {name}: it must match each request's body")

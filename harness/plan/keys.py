@@ -1,4 +1,4 @@
-"""Where a provider's key comes from."""
+"""Keys and other secrets: where they come from, and which values must never be shown."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -14,14 +14,14 @@ MOCK_KEY = "mock-key"
 
 
 def find(provider: type[Provider], given: str | None, mock: bool) -> str | None:
-    """Return the key of a run: the given one, else the provider's variable. Raises `UsageError`.
+    """Return a run's key: the given one, else the provider's variable. Raises `UsageError`.
 
-    `None` is an answer too: then the SDK's own credentials sign (AWS), or Google's defaults do (Vertex AI).
+    `None` means that the SDK finds credentials itself: AWS's to sign with, or Google's defaults (Vertex AI).
     """
     key = (given or os.environ.get(provider.key_variable) or "").strip() or None
     if key and not all("!" <= character <= "~" for character in key):
-        source = "-k, or LLM_API_KEY," if given else provider.key_variable
-        raise UsageError(f"{source} holds characters that no API key can: it goes into an HTTP header")
+        source = "-k or LLM_API_KEY" if given else provider.key_variable
+        raise UsageError(f"{source} contains characters that an HTTP header can't carry")
     if mock:
         return key or MOCK_KEY
     if not key and (missing := provider.missing_key()):
@@ -30,8 +30,8 @@ def find(provider: type[Provider], given: str | None, mock: bool) -> str | None:
 
 
 def secrets_of(settings: Settings, provider: type[Provider]) -> list[str]:
-    """Return what must never be seen of a run: its key, its headers' values, the values of its address's query, what
-    its extra body calls a secret, the credentials that its SDK finds itself."""
+    """Return a run's secrets: its key, the values of its headers and of its address's query, fields of its extra body
+    that are named like a secret, and the credentials that its SDK finds itself."""
     values = [settings.api_key, *(value for _, value in settings.headers)]
     values += [settings.host_query, *_secrets_in(settings.host_query)]
     values += named_secrets(settings.extra_body)
@@ -40,12 +40,12 @@ def secrets_of(settings: Settings, provider: type[Provider]) -> list[str]:
 
 
 def _secrets_in(query: str) -> list[str]:
-    """Return the values in a query, and what stands there without a name."""
+    """Return a query's values, and its parameters without a value."""
     return [value or name for name, value in parse_qsl(query, keep_blank_values=True)]
 
 
 def secrets_in_environment(providers: Iterable[type[Provider]]) -> Iterator[str]:
-    """Yield what must never be seen of the environment, whether or not the run sends it."""
+    """Yield the environment's secrets, whether or not the run sends them."""
     for provider in providers:
         yield from filter(None, map(os.environ.get, (provider.key_variable, *provider.secret_variables)))
         for name in provider.header_variables:
@@ -55,7 +55,7 @@ def secrets_in_environment(providers: Iterable[type[Provider]]) -> Iterator[str]
 
 
 def credentials_in(url: str) -> list[str]:
-    """Return the user and the password in a URL: alone and together, as they are written and as they are meant."""
+    """Return the password and `user:password` in a URL, or the user alone, each as written and percent-decoded."""
     userinfo, at, _ = url.rpartition("://")[2].rpartition("@")
     user, _, password = userinfo.partition(":")
     written = [userinfo, password] if password else [user]

@@ -1,4 +1,4 @@
-"""Menus for a provider and a model that were not given, where there is somebody to ask."""
+"""Interactive menus for a missing provider or model."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from harness.plan.target import ProviderClasses, provider_of
 
 
 def ask_for_missing(options: Any, classes: ProviderClasses) -> None:
-    """Fill in the provider and the model from menus, on a terminal; elsewhere leave them missing."""
+    """Ask for a missing provider and model in menus, by default only on a terminal."""
     asks = options.interactive
     if not (_on_a_terminal() if asks is None else asks):
         return
@@ -32,7 +32,7 @@ def _is_provider_known(options: Any, classes: ProviderClasses) -> bool:
 
 def _choose(title: str, choices: list[str]) -> str:
     if not choices:
-        raise UsageError(f"nothing to choose a {title.lower()} from")
+        raise UsageError(f"no {title.lower()} to choose from")
     chosen = questionary.select(title, choices=choices).ask()
     if chosen is None:
         sys.exit(INTERRUPTED)

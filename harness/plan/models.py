@@ -1,4 +1,4 @@
-"""models.json: which models each provider has."""
+"""models.json: each provider's models."""
 
 import difflib
 import json
@@ -10,7 +10,7 @@ Models = dict[str, list[str]]
 
 
 def read(path: Path) -> Models:
-    """Return provider -> its models, in the file's order. Raises `UsageError`."""
+    """Return the models by provider, in the file's order. Raises `UsageError`."""
     if path.exists() and not path.is_file():
         raise UsageError(f"models file {path}: not a regular file")
     try:
@@ -25,7 +25,7 @@ def read(path: Path) -> Models:
 
 
 def read_if_well(path: Path) -> Models:
-    """Return the same for a form to offer: nothing where there is no file, or none that can be read."""
+    """Return the same for a form to offer; empty if the file is missing or unreadable."""
     try:
         return read(path)
     except UsageError:
@@ -33,7 +33,7 @@ def read_if_well(path: Path) -> Models:
 
 
 def check(models: Models, provider: str, model: str) -> None:
-    """Refuse a model that does not stand under its provider, naming those that do and the nearest."""
+    """Raise `UsageError`, with the known models and the nearest, for a model that is not listed under its provider."""
     known = models.get(provider, [])
     if model in known:
         return
@@ -42,7 +42,7 @@ def check(models: Models, provider: str, model: str) -> None:
 
 
 def hint(wrong: str, known: list[str]) -> str:
-    """Return the end of a refusal: the nearest of the known names, if one is near."""
+    """Return the end of an error message: the nearest known name, if one is close."""
     nearest = difflib.get_close_matches(wrong, known, n=1, cutoff=0.4)
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
 

@@ -1,4 +1,4 @@
-"""What a run is to do: every option checked and given its type, or one line that says which is wrong."""
+"""What a run will do: every option validated and typed, or one line that says which is wrong."""
 
 import random
 from dataclasses import asdict, dataclass
@@ -34,15 +34,15 @@ class MockPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One run, decided.
+    """Everything that one run will do.
 
     packages      the distributions of all providers' SDKs
-    calls         exactly so many are measured; `None` for a run without a count
-    warmup_calls  so many come before them
-    schedule      when calls start, in an open loop; `None` for a closed one
+    calls         the exact number of measured calls; `None` if it is not limited
+    warmup_calls  the number of calls made before those
+    schedule      when calls start in an open loop; `None` for a closed loop
     slo           what each call should meet
-    gates         conditions that the run should not meet; `junit` is where their verdicts go
-    load          Locust's own options: users, users started a second, run time, stop timeout
+    gates         conditions that fail the run; `junit` is the file for their verdicts
+    load          Locust's own options: users, users started per second, run time, stop timeout
     """
 
     settings: Settings
@@ -65,25 +65,25 @@ class Plan:
 
     @property
     def secrets(self) -> Secrets:
-        """Return what must never be seen of this run."""
+        """Return the values that this run must never show."""
         secrets = Secrets()
         secrets.add_all(secrets_of(self.settings, self.provider))
         return secrets
 
     @property
     def most_calls(self) -> int | None:
-        """Return how many calls there can be at most; `None` where nothing tells."""
+        """Return the largest possible number of calls; `None` if it is unknown."""
         of_schedule = self.schedule.most_calls(self.load["run_time"]) if self.schedule else None
         known = [calls for calls in (self.calls, of_schedule) if calls is not None]
         return min(known, default=None)
 
     @property
     def is_counted_out(self) -> bool:
-        """Tell whether calls get their numbers from one place for all workers; without a count each numbers its own."""
+        """Return whether calls are numbered in one place for all workers, rather than by each worker for itself."""
         return bool(self.calls or self.warmup_calls or self.schedule)
 
     def options(self) -> dict[str, Any]:
-        """Return every option that shapes the run, as it was understood, without secrets."""
+        """Return every option that affects the run, as parsed, without secrets."""
         settings = {name: value for name, value in asdict(self.settings).items() if name not in _NOT_OPTIONS}
         return {
             **self.load,
@@ -106,13 +106,13 @@ class Plan:
 
 
 _NOT_OPTIONS = ("provider", "model", "api", "host", "mock", "api_key", "headers", "host_query", "extra_body")
-"""Fields of the settings that stand beside the options, or must not be seen."""
+"""Settings that are recorded beside the options, or must not be shown."""
 
 _LOAD = ("num_users", "spawn_rate", "run_time", "stop_timeout")
 
 
 def plan_of(options: Options, classes: ProviderClasses) -> Plan:
-    """Return the plan that the options ask for. Raises `UsageError` for the first that can't be met."""
+    """Return the plan for the options. Raises `UsageError` for the first invalid one."""
     settings = settings_of(options, classes)
     try:
         files = seeds.read_folder(Path(options["data_dir"]))
@@ -143,10 +143,11 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
 
 
 def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]:
-    """An open loop's users only wait for its calls: unless told otherwise, enough of them, and all at once."""
+    """Return Locust's own options. An open loop's users only wait for its calls: by default there are enough of them,
+    all started at once."""
     users = options.get("num_users")
     if users is not None and users < 1 and (options.get("headless") or options.get("autostart")):
-        raise UsageError(f"--users must be a whole number from 1, not {users}")
+        raise UsageError(f"--users must be a positive integer, not {users}")
     load = {**{name: options.get(name) for name in _LOAD}, "run_time": _run_time_s(options.get("run_time"))}
     if users_of_an_open_loop:
         load["num_users"] = users or users_of_an_open_loop
@@ -155,7 +156,7 @@ def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]
 
 
 def _run_time_s(given: int | str | None) -> int | None:
-    """Return the run time, which Locust's command line has as a number and the web UI's form as a text."""
+    """Return the run time in seconds; Locust's command line gives it as a number, the web UI's form as a string."""
     if given in (None, ""):
         return None
     try:
@@ -163,7 +164,7 @@ def _run_time_s(given: int | str | None) -> int | None:
     except (ValueError, OverflowError):
         raise UsageError(f"--run-time must look like 20, 20s, 3m or 1h20m, not {given!r}") from None
     if run_time_s < 1:
-        raise UsageError(f"--run-time must be at least a second, not {given!r}")
+        raise UsageError(f"--run-time must be at least 1 second, not {given!r}")
     if run_time_s > LARGEST:
         raise UsageError(f"--run-time must be at most {LARGEST:,.0f} seconds, not {given!r}")
     return run_time_s
@@ -173,7 +174,7 @@ def _seed(text: str) -> int:
     if not text:
         return random.SystemRandom().getrandbits(32)
     if (seed := whole(text)) is None:
-        raise UsageError(f"--seed must be a whole number, not {text!r}")
+        raise UsageError(f"--seed must be an integer, not {text!r}")
     return seed
 
 

@@ -1,4 +1,4 @@
-"""`--rate`, `--rate-stages` and `--arrival`: the schedule that they ask for."""
+"""`--rate`, `--rate-stages` and `--arrival`: an open loop's schedule."""
 
 import math
 import re
@@ -14,7 +14,7 @@ SPAN_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
 
 
 def schedule_of(options: Mapping[str, Any]) -> Schedule | None:
-    """Return the schedule of an open loop; `None` for a closed one. Raises `UsageError`."""
+    """Return the schedule of an open loop; `None` for a closed loop. Raises `UsageError`."""
     stages = _stages(options["rate"], options["rate_stages"])
     if options["arrival"] not in get_args(Arrival):
         raise UsageError(f"--arrival must be one of {', '.join(get_args(Arrival))}, not {options['arrival']!r}")
@@ -24,13 +24,13 @@ def schedule_of(options: Mapping[str, Any]) -> Schedule | None:
 
 
 def users_for(schedule: Schedule, timeout_s: float) -> int:
-    """Return how many users are never too few, as no call lasts longer than its timeout; up to `MOST_USERS`."""
+    """Return the users needed, at most `MOST_USERS`: peak rate × timeout (Little's law)."""
     return max(1, min(MOST_USERS, math.ceil(schedule.peak_rps * timeout_s)))
 
 
 def _stages(rate: str, stages: str) -> tuple[Stage, ...]:
     if rate and stages:
-        raise UsageError("--rate and --rate-stages exclude each other")
+        raise UsageError("--rate and --rate-stages are mutually exclusive")
     if rate:
         rate_rps = _rate("--rate", rate)
         return (Stage(rate_rps, rate_rps, math.inf),)
@@ -38,7 +38,7 @@ def _stages(rate: str, stages: str) -> tuple[Stage, ...]:
         return ()
     read = tuple(_stage(text) for text in stages.split(","))
     if not any(stage.calls for stage in read):
-        raise UsageError(f"--rate-stages {stages!r} has no calls at all")
+        raise UsageError(f"--rate-stages {stages!r} schedules no calls")
     return read
 
 
@@ -54,16 +54,16 @@ def _stage(text: str) -> Stage:
 def _rate(option: str, text: str) -> float:
     rate_rps = number(option, text)
     if rate_rps == 0:
-        raise UsageError(f"{option} must be a number of calls a second above 0, not {text!r}")
+        raise UsageError(f"{option} must be a positive number of calls per second, not {text!r}")
     return rate_rps
 
 
 def _span_s(text: str) -> float:
-    """Return a span such as 30s, 1m30s, 500ms or 30 in seconds."""
+    """Return a span such as 30s, 1m30s, 500ms or 30, in seconds."""
     if not re.fullmatch(r"([0-9]+(\.[0-9]+)?(h|ms|m|s))+|[0-9]+(\.[0-9]+)?", text):
         raise UsageError(f"--rate-stages: a span must look like 30s, 1m30s or 500ms, not {text!r}")
     parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(h|ms|m|s|)", text)
     span_s = sum(float(value) * SPAN_UNITS_S[unit] for value, unit in parts)
     if not 0 < span_s <= LARGEST:
-        raise UsageError(f"--rate-stages: a span must be above 0, and at most {LARGEST:,.0f} s, not {text!r}")
+        raise UsageError(f"--rate-stages: a span must be above 0 and at most {LARGEST:,.0f} s, not {text!r}")
     return span_s

@@ -1,4 +1,4 @@
-"""Where a run's calls go: provider, model, address, key and headers, each checked."""
+"""Where a run's calls go: provider, model, address, key and headers, all validated."""
 
 import os
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ Options = Mapping[str, Any]
 
 
 def settings_of(options: Options, classes: ProviderClasses) -> Settings:
-    """Return what every call of the run needs. Raises `UsageError` for the first option that can't be met."""
+    """Return what every call of the run needs. Raises `UsageError` for the first invalid option."""
     provider = classes[provider_of(options, classes)].provider
     headers.check_variables(provider)
     mock = bool(options["mock"])
     host = addresses.check(options["host"])
     api = one_of("--api", options["api"], get_args(API))
     if api not in provider.apis:
-        raise UsageError(f"{provider.name} has no API {api!r}: it has {', '.join(provider.apis)}")
+        raise UsageError(f"{provider.name} has no API {api!r}: choose from {', '.join(provider.apis)}")
     return Settings(
         provider=provider.name,
         model=_model(options, provider.name, mock),
@@ -45,7 +45,7 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
 
 
 def check_unshown(options: Options) -> None:
-    """Refuse, before the page opens, what its form doesn't show and so can't correct. Raises `UsageError`."""
+    """Raise `UsageError`, before the web UI opens, for options that its form doesn't show and so can't correct."""
     for text in options["header"]:
         headers.parse(text)
     extra_body.parse(options["extra_body"])
@@ -53,7 +53,7 @@ def check_unshown(options: Options) -> None:
 
 
 def provider_of(options: Options, classes: ProviderClasses) -> str:
-    """Return the provider that the options name, or imply. Raises `UsageError`."""
+    """Return the provider that the options name or imply. Raises `UsageError`."""
     implied = next(iter(classes)) if options["mock"] or os.environ.get("LLM_ENDPOINT_URL") else ""
     chosen = _provider_of_class(options, classes)
     named = options["provider"] or chosen or implied
@@ -61,20 +61,20 @@ def provider_of(options: Options, classes: ProviderClasses) -> str:
         raise UsageError(f"no provider: give -p with one of {', '.join(classes)}")
     if named not in classes:
         raise UsageError(
-            f"unknown provider {named!r}: there are {', '.join(classes)}{models.hint(named, list(classes))}"
+            f"unknown provider {named!r}: choose from {', '.join(classes)}{models.hint(named, list(classes))}"
         )
     if chosen and chosen != named:
-        raise UsageError(f"the class {options['user_classes'][0]} is {chosen}'s, but the provider is {named}")
+        raise UsageError(f"User class {options['user_classes'][0]} is for {chosen}, but the provider is {named}")
     return str(named)
 
 
 def _provider_of_class(options: Options, classes: ProviderClasses) -> str | None:
     chosen = options.get("user_classes") or []
     if len(chosen) > 1:
-        raise UsageError(f"one User class a run, not {len(chosen)}: {', '.join(chosen)}")
+        raise UsageError(f"one User class per run, not {len(chosen)}: {', '.join(chosen)}")
     known = {user_class.__name__: provider for provider, user_class in classes.items()}
     if chosen and chosen[0] not in known:
-        raise UsageError(f"unknown User class {chosen[0]!r}: there are {', '.join(known)}")
+        raise UsageError(f"unknown User class {chosen[0]!r}: choose from {', '.join(known)}")
     return known[chosen[0]] if chosen else None
 
 
@@ -83,11 +83,11 @@ def _model(options: Options, provider: str, mock: bool) -> str:
     model = str(options["model"]) or (known.get(provider, [""])[0] if mock else "")
     if not model:
         raise UsageError(f"no model: give -m with one of {', '.join(known.get(provider, []))}")
-    if not _is_any_endpoints(model):
+    if not _is_described_by_environment(model):
         models.check(known, provider, model)
     return model
 
 
-def _is_any_endpoints(model: str) -> bool:
-    """Tell whether the environment describes an endpoint whose models we can't know."""
+def _is_described_by_environment(model: str) -> bool:
+    """Return whether the environment describes the endpoint and its model, which models.json can't list."""
     return bool(os.environ.get("LLM_ENDPOINT_URL")) and os.environ.get("LLM_MODEL_NAME") == model

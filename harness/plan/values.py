@@ -1,4 +1,4 @@
-"""Values out of option texts. Each function raises `UsageError` with the option's name."""
+"""Parses option values. Each parser raises `UsageError` with the option's name."""
 
 import math
 import re
@@ -7,27 +7,27 @@ from typing import Any
 from harness.errors import UsageError
 
 LARGEST = 1e9
-"""Of seconds, 30 years. With larger numbers, clocks and sums overflow."""
+"""In seconds, 30 years. Larger numbers overflow clocks and sums."""
 
 _NUMERALS = re.compile(r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
-"""What Python reads as a number, without `1_0` and the digits of other scripts, which are mistyped ones here."""
+"""What Python parses as a number, except `1_0` and the digits of other scripts: here those are typing errors."""
 
 _WORD = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def count(option: str, text: str | int | None) -> int | None:
-    """Return a whole number from 1; `None` for no text."""
+    """Return a positive integer; `None` for an empty text."""
     if text in ("", None):
         return None
     value = whole(text) or 0
     if value < 1:
-        raise UsageError(f"{option} must be a whole number from 1, not {text!r}")
+        raise UsageError(f"{option} must be a positive integer, not {text!r}")
     _refuse_too_large(option, text, value)
     return value
 
 
 def whole(text: str | int) -> int | None:
-    """Return a whole number; `None` for what is none."""
+    """Return an integer; `None` if the text is not one."""
     try:
         return int(text) if _NUMERALS.fullmatch(str(text)) else None
     except ValueError:
@@ -35,7 +35,7 @@ def whole(text: str | int) -> int | None:
 
 
 def natural(option: str, text: str | int) -> int:
-    """Return a whole number from 0, which no text means too."""
+    """Return a non-negative integer; 0 for an empty text."""
     return 0 if str(text) == "0" else count(option, text) or 0
 
 
@@ -46,21 +46,21 @@ def number(option: str, text: str | float) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
-        raise UsageError(f"{option} must be a number from 0, not {text!r}")
+        raise UsageError(f"{option} must be a non-negative number, not {text!r}")
     _refuse_too_large(option, text, value)
     return value
 
 
 def seconds(option: str, text: str | float) -> float:
-    """Return a number of seconds above 0."""
+    """Return a positive number of seconds."""
     value = number(option, text)
     if value == 0:
-        raise UsageError(f"{option} must be a number of seconds above 0, not {text!r}")
+        raise UsageError(f"{option} must be a positive number of seconds, not {text!r}")
     return value
 
 
 def rate(option: str, text: str | float) -> float:
-    """Return a share from 0 to 1."""
+    """Return a fraction from 0 to 1."""
     value = number(option, text)
     if value > 1:
         raise UsageError(f"{option} must be from 0 to 1, not {text!r}")
@@ -68,14 +68,14 @@ def rate(option: str, text: str | float) -> float:
 
 
 def word(option: str, text: str) -> str:
-    """Return a text that can stand in a header, a path and a query as it is."""
+    """Return a text that needs no encoding in a header, a path or a query."""
     if not _WORD.fullmatch(text):
-        raise UsageError(f"{option} must be made of letters, digits, '-', '_' and '.', not {text!r}")
+        raise UsageError(f"{option} must consist of letters, digits, '-', '_' and '.', not {text!r}")
     return text
 
 
 def one_of(option: str, value: str, choices: tuple[Any, ...]) -> Any:
-    """Return the value, if it is one of the choices."""
+    """Return the value if it is one of the choices."""
     if value not in choices:
         raise UsageError(f"{option} must be one of {', '.join(choices)}, not {value!r}")
     return value

@@ -1,1 +1,1 @@
-"""The process around a run: its command line, signals, streams, ports and files."""
+"""The process a run lives in: its command line, signals, streams, ports and files."""

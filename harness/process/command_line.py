@@ -1,4 +1,4 @@
-"""The command line as it is read: what no option takes is named, with the option that may have been meant."""
+"""Command-line mistakes: each is refused by name, with the nearest option."""
 
 import difflib
 import itertools
@@ -17,10 +17,10 @@ LARGEST_EXIT_CODE = 255
 
 
 def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
-    """Let a parser end with 2 and one line for what it doesn't know, and for a log that can't be written.
+    """Make a parser exit with code 2 and one line for unknown arguments and for unusable log files and ports.
 
-    Argparse would take a mistyped option's value for a User class, and complain of that. It would also take
-    `--max-token` for `--max-tokens`, but then let an environment variable win over it: so there are no abbreviations.
+    Argparse would take a mistyped option's value for a User class and complain about that. It would also accept
+    `--max-token` for `--max-tokens` but let an environment variable override it, so abbreviations are disabled.
     """
     parser.allow_abbrev = False
     parse = parser.parse_known_args
@@ -29,7 +29,7 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
         try:
             options, unknown = parse(args, *others, **settings)
         except OverflowError:
-            parser.exit(2, f"{parser.prog}: error: --run-time, or --stop-timeout, is too long\n")
+            parser.exit(2, f"{parser.prog}: error: --run-time or --stop-timeout is too long\n")
         given = sys.argv[1:] if args is None else list(args)
         if refusal := _refusal(parser, given, unknown, options, user_classes):
             parser.exit(2, f"{parser.prog}: error: {refusal}\n")
@@ -50,11 +50,11 @@ def _refusal(
     ):
         return f"unrecognized arguments: {' '.join(_with_hint(name, known) for name in one_dash)}"
     if left_over:
-        return f"{_left_over(left_over[0], user_classes)}: there are {', '.join(user_classes)}"
+        return f"{_left_over(left_over[0], user_classes)}: choose from {', '.join(user_classes)}"
     if unknown:
         return f"unrecognized arguments: {' '.join(unknown)}"
     if not all(_configures(config, user_classes) for config in itertools.chain(*options.config_users or ())):
-        return f"--config-users has an unknown user_class_name: there are {', '.join(user_classes)}"
+        return f"--config-users has an unknown user_class_name: choose from {', '.join(user_classes)}"
     return _locusts_refusal(options) or ports.refusal(options) or _log_refusal(options.logfile)
 
 
@@ -63,7 +63,7 @@ def _configures(config: Any, user_classes: Sequence[str]) -> bool:
 
 
 def _with_hint(name: str, known: list[str]) -> str:
-    """Return a mistyped option and the nearest one. A value is not shown: it may be a secret, as in `-Ksk-123`."""
+    """Return a mistyped option and the nearest known one, without its value: that may be a secret, as in `-Ksk-123`."""
     nearest = difflib.get_close_matches(_long(name), known, n=1)
     if nearest:
         return f"{name} (did you mean {nearest[0]}?)"
@@ -71,45 +71,46 @@ def _with_hint(name: str, known: list[str]) -> str:
 
 
 def _name(argument: str, known: list[str]) -> str:
-    """Return a mistyped option without its value, even if what separates them is `:`, or nothing: `--api-keysk-123`."""
-    name = NAME.match(argument)[0]  # type: ignore[index]  # It matches any text.
+    """Return a mistyped option without its value, even if they are separated by `:` or run together, as in
+    `--api-keysk-123`."""
+    name = NAME.match(argument)[0]  # type: ignore[index]  # matches any text
     run_in = [option for option in known if option.startswith("--") and _long(name).startswith(option)]
     longest = max(run_in, key=len, default=name)
     return longest if len(name) >= len(longest) + SHORTEST else name
 
 
 def _left_over(text: str, user_classes: Sequence[str]) -> str:
-    """Name a text that no option took. It is shown only if it looks like a User class: it may be a secret, as in
-    `-key sk-123`, `OPENAI_API_KEY=sk-123` or `--header Authorization:Bearer sk-123`."""
+    """Describe an argument that belongs to no option. It is shown only if it resembles a User class, because it may be
+    a secret, as in `-key sk-123`, `OPENAI_API_KEY=sk-123` or `--header Authorization:Bearer sk-123`."""
     if difflib.get_close_matches(text, user_classes, n=1):
         return f"unknown User class {text!r}"
-    return "a value that belongs to no option, and is no User class"
+    return "a value that belongs to no option and is not a User class"
 
 
 def _long(name: str) -> str:
-    """Return how the option would be written of which `-rate-stages`, `--rate_stages` or `--RATE-STAGES` is a try."""
+    """Return the usual spelling of an option written as `-rate-stages`, `--rate_stages` or `--RATE-STAGES`."""
     return "--" + name.strip("-").replace("_", "-").lower() if name.startswith("-") else ""
 
 
 def _locusts_refusal(options: Any) -> str | None:
-    """Return what Locust itself would refuse later, with a 1, which here stands for an unreachable host."""
+    """Return what Locust itself would refuse later, with exit code 1, which here means an unreachable host."""
     if options.processes is not None and options.processes < -1:
-        return f"--processes must be a whole number from 1, or -1 for one a core, not {options.processes}"
+        return f"--processes must be a positive integer, or -1 for one per core, not {options.processes}"
     if options.processes and options.master:
-        return "--processes and --master exclude each other: --processes has a master"
+        return "--processes and --master are mutually exclusive: --processes starts its own master"
     if options.master and options.worker:
-        return "--master and --worker exclude each other: --processes starts a master with workers"
+        return "--master and --worker are mutually exclusive: use --processes for a master with workers"
     if not 0 <= options.exit_code_on_error <= LARGEST_EXIT_CODE:
         return f"--exit-code-on-error must be from 0 to {LARGEST_EXIT_CODE}, not {options.exit_code_on_error}"
     if options.autoquit != -1 and not options.autostart:
         return "--autoquit needs --autostart"
     if options.web_base_path and not options.web_base_path.startswith("/"):
-        return f"--web-base-path must begin with a slash, not {options.web_base_path!r}"
+        return f"--web-base-path must start with a slash, not {options.web_base_path!r}"
     return None
 
 
 def _log_refusal(path: str | None) -> str | None:
-    """Say why a --logfile can't be written: Locust would end with a traceback."""
+    """Return why a --logfile can't be written: Locust would exit with a traceback."""
     if not path:
         return None
     try:

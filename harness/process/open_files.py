@@ -1,15 +1,15 @@
-"""Open files: each user can hold a connection, so a process must be allowed enough of them."""
+"""The open-file limit: each user can hold a connection."""
 
 import resource
 
 from harness.errors import UsageError
 
 SPARE_FILES = 200
-"""For all that is no user's connection: logs, results, imports, connections to workers, the web UI."""
+"""For everything but the users' connections: logs, results, imports, connections to workers, the web UI."""
 
 
 def allow(users: int) -> int:
-    """Raise the process's own limit, as far as it may, for that many users; return the limit."""
+    """Raise the process's soft limit, as far as the hard limit allows, for `users` connections; return the limit."""
     wanted = users + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY != soft < wanted:
@@ -19,7 +19,7 @@ def allow(users: int) -> int:
 
 
 def check(users: int) -> None:
-    """Raise `UsageError` if the system doesn't allow that many users to be connected at once."""
+    """Raise `UsageError` if the system doesn't allow `users` connections at once."""
     wanted, limit = users + SPARE_FILES, allow(users)
     if limit < wanted:
         raise UsageError(f"{users} users need {wanted} open files, but the limit is {limit}: raise it with ulimit -n")

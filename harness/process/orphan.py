@@ -1,4 +1,4 @@
-"""A worker without a master stops: nobody pays for calls that nobody counts. No master waits for a stopped worker."""
+"""A worker that loses its master exits, since uncounted calls still cost money; a master kills suspended workers."""
 
 import atexit
 import os
@@ -12,7 +12,7 @@ import locust_inside
 from harness.errors import INTERNAL
 
 MASTER_SILENCE_S = 6
-"""Locust's own patience is a minute."""
+"""Locust's default is a minute."""
 
 LOOK_EVERY_S = 0.1
 
@@ -20,12 +20,12 @@ _FORKED_BY = os.getpid()
 """Read at import, in the process that `--processes` forks its workers from."""
 
 _early_watch: "list[gevent.Greenlet[..., None]]" = []
-"""What a forked worker is watched by until it has connected, which Locust tries for five minutes."""
+"""Watches a forked worker until it has connected, which Locust attempts for five minutes."""
 
 
 @cache
 def watch_from_the_fork() -> None:
-    """Let each process that is forked from this one end soon after it, from its first moment on."""
+    """Make every process forked from this one exit soon after it does, starting at the fork."""
     os.register_at_fork(after_in_child=lambda: _early_watch.append(gevent.spawn(_leave_with_parent)))
 
 
@@ -35,12 +35,12 @@ def _leave_with_parent() -> None:
 
 
 def is_forked(given: Any) -> bool:
-    """Tell whether this process is a worker that `--processes` has forked."""
+    """Return whether this process is a worker forked by `--processes`."""
     return bool(given.worker and given.processes)
 
 
 def watch(runner: Any, is_forked: bool) -> None:
-    """End the worker's process soon after its master is gone: by its silence, or, of a forked worker, by its pid."""
+    """Exit soon after the worker's master is gone, detected by its silence and, in a forked worker, by its pid."""
     locust_inside.give_up_on_the_master_after(MASTER_SILENCE_S)
     if is_forked:
         gevent.killall(_early_watch)
@@ -48,8 +48,8 @@ def watch(runner: Any, is_forked: bool) -> None:
 
 
 def forget_stopped_workers() -> None:
-    """Kill, at the exit of the process that forked them, the workers that are stopped: Locust waits for its children,
-    and a stopped process never hears that it should end."""
+    """Kill suspended workers when the process that forked them exits: Locust waits for its children, and a suspended
+    process never receives its signal to end."""
     atexit.register(_kill_stopped_children)
 
 

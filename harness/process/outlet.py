@@ -1,4 +1,4 @@
-"""Files that a user has named to be written: one that takes nothing is refused, and a pipe is not waited for."""
+"""Opens output files named by the user, without waiting for a pipe's reader."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TextIO
 
 
 def open_outlet(path: Path, flags: int = os.O_APPEND) -> TextIO:
-    """Open a file to write; a pipe that nobody reads is an `OSError` at once, where `open` would wait for a reader."""
+    """Open a file for writing. A pipe without a reader raises `OSError` at once; `open` would wait for one."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | flags, 0o666)
     os.set_blocking(descriptor, True)
     return os.fdopen(descriptor, "w", encoding="utf-8")

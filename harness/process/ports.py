@@ -1,4 +1,4 @@
-"""The ports that a process listens on: one that it can't have is refused at the start, in one line."""
+"""The ports that a process listens on: an unavailable one is refused at the start, in one line."""
 
 import errno
 import os
@@ -10,11 +10,11 @@ LARGEST = 65_535
 NOT_OURS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 _found_free: set[tuple[str | None, int]] = set()
-"""Looked at once: later this process listens there, and the page's form makes Locust read the command line again."""
+"""Not probed again: this process listens there by the time the web UI's form makes Locust parse the options anew."""
 
 
 def refusal(options: Any) -> str | None:
-    """Return why the page or the master can't listen where the options say: Locust would end with a traceback."""
+    """Return why the web UI or the master can't listen where the options say: Locust would exit with a traceback."""
     for option in ("web_port", "master_bind_port", "master_port"):
         if not 0 <= getattr(options, option) <= LARGEST:
             return f"--{option.replace('_', '-')} must be from 0 to {LARGEST}, not {getattr(options, option)}"
@@ -22,9 +22,9 @@ def refusal(options: Any) -> str | None:
         if (host, port) in _found_free:
             continue
         if host == "":
-            return f"{option}: the address to listen at is empty; * is for all interfaces"
+            return f"{option}: the address to listen on is empty: use * for all interfaces"
         if reason := _why_not("" if host in (None, "*") else host, port, option == "--master-bind-port"):
-            return f"{option} {port}: can't listen at {host or '*'}:{port}: {reason}"
+            return f"{option} {port}: can't listen on {host or '*'}:{port}: {reason}"
         _found_free.add((host, port))
     return None
 
@@ -39,7 +39,7 @@ def _listening(options: Any) -> Iterator[tuple[str, str | None, int]]:
 
 
 def _why_not(host: str, port: int, may_be_an_interface: bool) -> str | None:
-    """Return why nothing can listen there; `None` if something can, or if only Locust can tell."""
+    """Return why nothing can listen there; `None` if something can, or if only Locust can find out."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:

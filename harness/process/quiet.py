@@ -1,4 +1,4 @@
-"""Which log lines and tables a run doesn't need, and what one of them costs."""
+"""Silences log lines and tables that a run doesn't need."""
 
 import logging
 from collections.abc import Iterable
@@ -11,15 +11,14 @@ CHATTY = ("httpx2", "httpcore2")
 
 
 SIGNALLED = tuple(f"worker children: {code}" for code in (INTERRUPTED, TERMINATED, HUNG_UP))
-"""Locust calls these codes of its workers bad: they are those of the run."""
+"""Locust reports these exit codes of its workers as bad; they are the run's own."""
 
 
 def calm(options: Any, loggers: Iterable[str]) -> None:
-    """Quieten the SDKs' loggers, and Locust's tables, which say less than the summary and are there with
-    `--print-stats`."""
+    """Silence the SDKs and Locust's tables, which say less than the summary; `--print-stats` brings the tables back."""
     for name in (*CHATTY, *loggers):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger().addFilter(_tells_more_than_a_signal)
+    logging.getLogger().addFilter(_says_more_than_a_signal)
     if not options.print_stats:
         options.only_summary = options.only_summary or bool(options.headless)
         logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)
@@ -29,5 +28,5 @@ def calm(options: Any, loggers: Iterable[str]) -> None:
         logging.getLogger("locust.main").addFilter(lambda record: not record.msg.startswith("No run time limit"))
 
 
-def _tells_more_than_a_signal(record: logging.LogRecord) -> bool:
+def _says_more_than_a_signal(record: logging.LogRecord) -> bool:
     return not str(record.msg).endswith(SIGNALLED)

@@ -1,4 +1,4 @@
-"""What signals do: SIGINT, SIGTERM and SIGHUP end the run, and a SIGINT after that cuts its calls off."""
+"""Signals: SIGINT, SIGTERM and SIGHUP end the run; a further SIGINT aborts its calls in flight."""
 
 import os
 import signal
@@ -16,25 +16,25 @@ ENDS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: H
 
 
 def end_at_once() -> None:
-    """Let a signal end the process without a word until `Signals` handles them: there is nothing yet to be lost.
+    """Make signals end the process silently until `Signals` handles them: there is nothing to lose yet.
 
-    Nothing is raised: a KeyboardInterrupt in the middle of an import is a traceback, and in that of a fork it can leave
-    a lock that nobody releases. What imports the locustfile without being Locust's command keeps its own handlers.
+    Nothing is raised: a KeyboardInterrupt during an import prints a traceback, and during a fork it can leave a lock
+    held forever. A program that imports the locustfile without being Locust's command keeps its own handlers.
     """
     if "locust.main" not in sys.modules:
         return
     for number, code in ENDS.items():
-        if signal.getsignal(number) is not signal.SIG_IGN:  # As SIGHUP under nohup.
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as SIGHUP is under nohup
             signal.signal(number, lambda *_, code=code: os._exit(code))
 
 
 class Signals:
-    """Handles the signals of a process, from Locust's `init` on.
+    """Handles a process's signals from Locust's `init` on.
 
-    SIGINT interrupts the main greenlet, never a user in the middle of a row, and once: from then on the main greenlet
-    waits for the run's end. Locust itself ends a run at SIGTERM.
+    SIGINT interrupts the main greenlet, never a user halfway through a row, and only once: after that the main greenlet
+    waits for the end of the run. On SIGTERM Locust itself ends the run.
 
-    note  is told the exit code
+    note  is called with the exit code
     cut   aborts the calls in flight
     """
 
@@ -46,18 +46,18 @@ class Signals:
         gevent.signal_handler(signal.SIGINT, self._interrupt)
         gevent.signal_handler(signal.SIGTERM, self._terminate)
         if is_forked:
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Its master has got it too, and ends its workers.
-        elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As under nohup.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # The master has received it too, and ends its workers.
+        elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup
             gevent.signal_handler(signal.SIGHUP, self._hang_up)
 
     def begin(self) -> None:
-        """Locust's `init` is over: in a moment Locust handles SIGTERM."""
+        """Note that Locust's `init` is over: Locust is about to handle SIGTERM itself."""
         self._has_begun = True
 
     def end(self, **_: Any) -> None:
-        """Listen to `quitting`: the run ends anyway, and must not be interrupted in that."""
+        """Listen to `quitting`: the run is ending, and must not be interrupted."""
         self._is_ending = True
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would begin to end once more, and stumble.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would start its shutdown again, and fail.
 
     def _interrupt(self) -> None:
         self._note(INTERRUPTED)
@@ -85,12 +85,13 @@ class Signals:
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _waits_for_workers(self) -> bool:
-        """A headless master that has no workers yet has nothing to end, and Locust does not listen."""
+        """Return whether this is a headless master still waiting for its workers: it has no run to end, and Locust
+        doesn't react to signals."""
         is_headless = self._runner.environment.parsed_options.headless
         return isinstance(self._runner, MasterRunner) and self._runner.state == STATE_INIT and is_headless
 
     def _leave(self, code: int) -> None:
-        """Tell the workers that are there already, and end the process."""
+        """Tell the workers that have connected to quit, and end the process."""
         self.end()
         self._runner.quit()
         self._throw(SystemExit(code))

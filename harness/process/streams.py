@@ -1,4 +1,4 @@
-"""stdin, stdout and stderr, which may be closed, or go away while a run is on: a terminal, a pipe that nobody reads."""
+"""stdin, stdout and stderr, which can be closed or lost during a run: a closed terminal, a pipe without a reader."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ from typing import Any, TextIO, cast
 
 
 class Lasting:
-    """A text stream that outlives its reader: what can't be written any more is left out."""
+    """A text stream that outlives its reader: what can no longer be written is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream: Any = stream
@@ -28,19 +28,20 @@ class Lasting:
 
 
 def take_stdout() -> TextIO | None:
-    """Keep stdout for the summary: whatever else is printed goes to a stderr that lasts. `None` for a closed one."""
+    """Reserve stdout for the summary and return it, `None` if it is closed; everything else that is printed goes to a
+    stderr that can't fail."""
     stdout: TextIO | None = sys.stdout
-    nothing = open(os.devnull, "r+", encoding="utf-8")  # noqa: SIM115 # as long as the process lasts
+    nothing = open(os.devnull, "r+", encoding="utf-8")  # noqa: SIM115 # open for the life of the process
     sys.stdin = sys.stdin or nothing
     sys.stderr = sys.stdout = cast(TextIO, Lasting(sys.stderr or nothing))
     return stdout
 
 
 def tell_of_a_lost_log(lost: Callable[[], None]) -> None:
-    """Say once, in one line, that the --logfile takes no more, as on a full disk: logging itself would write a
-    traceback for each line of it.
+    """Report once, in one line, that the --logfile can no longer be written, as on a full disk: logging itself would
+    print a traceback per log line.
 
-    lost  is called then
+    lost  is called when that happens
     """
     usual = logging.FileHandler.handleError
     told: list[str] = []

@@ -1,4 +1,4 @@
-"""What Locust shows of an exception that ended a user: on its page, in a CSV file, and sent to a master."""
+"""Exceptions that ended a user: Locust shows them in the web UI and a CSV file, and sends them to the master."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from harness.secrets import Secrets
 
 
 def redact(environment: Any, secrets: Secrets) -> None:
-    """Take the secrets out of each exception before Locust's own listener, which was there first, is told of it."""
+    """Remove the secrets from each exception before Locust's own listener, which was registered first, sees it."""
 
     def redact_text(exception: Exception, **_: Any) -> None:
         exception.args = tuple(secrets.redact(part) if isinstance(part, str) else part for part in exception.args)

@@ -1,1 +1,1 @@
-"""What a run leaves behind: rows, histograms, files."""
+"""A run's records: rows, histograms, files."""

@@ -1,4 +1,4 @@
-"""Whether the client itself was the bottleneck: its event loops' lag, its stalls, its CPU, its late reads."""
+"""Whether the client itself was the bottleneck: event loop lag, stalls, CPU and late reads."""
 
 import time
 from collections import defaultdict
@@ -12,10 +12,10 @@ from wire.exchange import now
 
 TICK_S = 0.02
 LATE_S = 0.01
-"""A packet taken up later than this had to wait for us."""
+"""A packet read later than this after its arrival waited for us."""
 
 STALL_S = 0.1
-"""A loop that is this late stood still: by its own work, for want of a CPU, or because the process was stopped."""
+"""A loop that is this late was stalled: by its own work, a lack of CPU, or because the process was suspended."""
 
 LAG_LIMIT_S = 0.05
 CPU_LIMIT = 0.9
@@ -25,9 +25,9 @@ Span = tuple[float, float]
 
 
 class ClientWatch:
-    """Samples one process's event loop: each tick should come after `TICK_S`; what it takes longer is lag.
+    """Samples one process's event loop: a tick is due every `TICK_S`, and its delay is the loop's lag.
 
-    Stalls are spans of the run's time, which began at `started_at`.
+    Stalls are spans in seconds since the run's start, `started_at`.
     """
 
     def __init__(self, started_at: float) -> None:
@@ -37,12 +37,12 @@ class ClientWatch:
         self._ticker = gevent.spawn(self._tick)
 
     def saw_lag(self, lag_s: float | None) -> None:
-        """Count a call whose packets had to wait."""
+        """Count a call if its packets had to wait for us."""
         if lag_s is not None and lag_s > LATE_S:
             self._late_calls += 1
 
     def take(self) -> Sample:
-        """Return what was seen since the last `take`."""
+        """Return what has been observed since the last `take`."""
         if now() > self._due_at:
             self._look()
         sample = {
@@ -79,16 +79,16 @@ class ClientWatch:
 
 
 def lags_of(lag_s: float) -> list[float]:
-    """Return the lag of a late tick and those of the ticks that it kept from coming, one each `TICK_S`.
+    """Return the lag of a late tick and of the ticks that were due in the meantime, one every `TICK_S`.
 
-    Without them a loop that stood still for a second would be one sample among many (coordinated omission).
+    Without those, a loop stalled for a second would be one sample among many (coordinated omission).
     """
     missed = takewhile(lambda left_s: left_s > 0, (lag_s - tick * TICK_S for tick in count(1)))
     return [lag_s, *missed]
 
 
 class ClientFigures:
-    """The samples of every process of a run, and what they say together."""
+    """The samples from all of a run's processes, combined."""
 
     def __init__(self) -> None:
         self._lags_s: list[float] = []
@@ -104,9 +104,9 @@ class ClientFigures:
         self._used[process][1] += sample["wall_s"]
 
     def conclude(self, calls_s: Span) -> dict[str, Any]:
-        """Return lag in seconds over all processes, their stalls, the CPU share of the busiest, and a verdict in words.
+        """Return the lag in seconds over all processes, their stalls, the CPU share of the busiest, and a verdict.
 
-        calls_s  from the first call's start to the last one's end: what stood still outside of it touched no call
+        calls_s  from the first call's start to the last call's end; stalls outside it affected no call
         """
         lags_s = np.array(self._lags_s or [0.0])
         cpu_share = max((cpu_s / wall_s for cpu_s, wall_s in self._used.values() if wall_s), default=0.0)
@@ -128,7 +128,7 @@ class ClientFigures:
 
 
 def verdict(lag_p99_s: float, cpu_share: float) -> str:
-    """Say in words whether the figures are the server's or the client's."""
+    """Return `ok`, or why the figures are the client's rather than the server's."""
     if lag_p99_s <= LAG_LIMIT_S and cpu_share <= CPU_LIMIT:
         return "ok"
     seen = f"loop lag p99 {1000 * lag_p99_s:.0f} ms, CPU {100 * cpu_share:.0f} %"

@@ -1,4 +1,4 @@
-"""The row of a call that an open loop should have made and for which no user was free."""
+"""Dropped calls: those of an open loop that no user was free for."""
 
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -9,14 +9,14 @@ from providers.settings import Settings
 
 
 class CallDropped(Exception):
-    """What Locust is told of a dropped call."""
+    """The exception by which Locust counts a dropped call."""
 
     def __repr__(self) -> str:
         return str(self)
 
 
 def dropped_call(run_id: str, settings: Settings, permit: Permit, run_began: datetime) -> Call:
-    """Return the call that was never sent: no prompt was drawn for it, and nothing of it was observed."""
+    """Return the record of a call that was never sent: it has no prompt, and nothing about it was observed."""
     scheduled_s = permit.scheduled_s or 0.0
     scheduled_at = run_began + timedelta(seconds=scheduled_s)
     mode: Literal["mock", "real"] = "mock" if settings.mock else "real"
@@ -27,7 +27,7 @@ def dropped_call(run_id: str, settings: Settings, permit: Permit, run_began: dat
 
 
 def tell_locust(environment: Any, call: Call) -> None:
-    """Count it among Locust's failures; without a response time, it enters none of its percentiles."""
+    """Count the call among Locust's failures, without a response time, so that it enters no percentile."""
     environment.events.request.fire(
         request_type=call.provider,
         name=f"{call.api} {call.model}",

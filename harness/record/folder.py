@@ -1,4 +1,4 @@
-"""Where a run's files stand: a folder of its own, or the user's prefix; nothing measured is ever overwritten."""
+"""Where a run's files go: a new folder, or the user's prefix. An earlier run's files are never overwritten."""
 
 import contextlib
 import itertools
@@ -22,7 +22,7 @@ _MARKS = (
 
 
 def check_writable(given_prefix: str | None) -> None:
-    """Refuse, before anything is sent, a place that can't take files. Raises `UsageError`."""
+    """Raise `UsageError`, before anything is sent, if no files can be written there."""
     folder = _given(given_prefix).parent if given_prefix else FOLDER
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def check_writable(given_prefix: str | None) -> None:
 
 
 def files_of(given_prefix: str) -> list[Path]:
-    """Return the files that a run under a prefix leaves, if no other has used it."""
+    """Return the files that a run writes under an unused prefix."""
     return [_file(_given(given_prefix), name) for name in _MARKS]
 
 
@@ -38,7 +38,7 @@ class Results:
     """The files of one run, all named `PREFIX_…`."""
 
     def __init__(self, run_id: str, given_prefix: str | None) -> None:
-        """Choose the prefix and make its folder. Raises `UsageError` if it can't be written to."""
+        """Choose the prefix and create its folder. Raises `UsageError` if it can't be written to."""
         with writable(Path(given_prefix or FOLDER)):
             self.prefix = _claimed(_given(given_prefix)) if given_prefix else _folder_of(run_id) / "metrics"
         if given_prefix:
@@ -48,22 +48,21 @@ class Results:
         return _file(self.prefix, name)
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
-        """Write one of the run's JSON files."""
         path = self.path(name)
         _write_json(path, content, draft=f"{path.name}.part")
 
 
 @contextlib.contextmanager
 def writable(place: Path) -> Iterator[None]:
-    """Turn a file that can't be made at a place into a `UsageError`."""
+    """Convert an `OSError` from writing to `place` into a `UsageError`."""
     try:
         yield
     except OSError as error:
-        raise UsageError(f"can't write results into {place}: {(error.strerror or '').lower()}") from error
+        raise UsageError(f"can't write results to {place}: {(error.strerror or '').lower()}") from error
 
 
 def new_run_id() -> str:
-    """Return a name that sorts by time, to the millisecond, and is unique among runs of several processes."""
+    """Return an id that sorts by time, to the millisecond, and is unique across processes."""
     now = datetime.now(UTC)
     return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z-{secrets.token_hex(3)}"
 
@@ -81,12 +80,12 @@ def _folder_of(run_id: str) -> Path:
 
 
 def _given(prefix: str) -> Path:
-    """Return the prefix as a path; a folder means the files within it."""
+    """Return the prefix as a path; a folder means files inside it."""
     return Path(prefix) / "metrics" if prefix.endswith(os.sep) or os.path.isdir(prefix) else Path(prefix)
 
 
 def _claimed(prefix: Path) -> Path:
-    """Return the prefix, or the first of PREFIX-2, PREFIX-3, … under which no run writes or has written."""
+    """Claim and return the prefix, or the first of PREFIX-2, PREFIX-3, … that no run has used."""
     prefix.parent.mkdir(parents=True, exist_ok=True)
     numbered = (prefix.with_name(f"{prefix.name}-{number}") for number in itertools.count(2))
     return next(name for name in itertools.chain([prefix], numbered) if not _is_used(name) and _claim(name))
@@ -97,7 +96,7 @@ def _is_used(prefix: Path) -> bool:
 
 
 def _claim(prefix: Path) -> bool:
-    """Make the first of a run's files, still empty; `False` if another run was faster."""
+    """Create the run's first file, still empty; return `False` if another run was faster."""
     try:
         _file(prefix, CLAIM).open("x").close()
     except FileExistsError:
@@ -110,14 +109,14 @@ def _file(prefix: Path, name: str) -> Path:
 
 
 def _point_to(prefix: Path, run_id: str) -> None:
-    """Let `report.py` find a run that is elsewhere than in `FOLDER`. Where this can't be written it does without."""
+    """Make `report.py` find a run outside `FOLDER`, if `FOLDER` is writable."""
     with contextlib.suppress(OSError):
         FOLDER.mkdir(exist_ok=True)
         _write_json(NEWEST, {"run_id": run_id, "prefix": str(prefix)}, draft=f".newest-{run_id}")
 
 
 def _write_json(path: Path, content: dict[str, Any], draft: str) -> None:
-    """Write a JSON file in one piece: a reader finds it whole or not at all."""
+    """Write a JSON file atomically: a reader finds all of it or nothing."""
     part = path.with_name(draft)
     part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     part.replace(path)

@@ -1,4 +1,4 @@
-"""A histogram of many values in little memory, and the one definition of a percentile for all that is shown of it."""
+"""A compact histogram, and the definition of a percentile that all views of it share."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -9,13 +9,13 @@ from typing import Any
 
 
 def bucket(value: float) -> float:
-    """Round to three significant digits: less than 0.5 % off."""
+    """Round to three significant digits: an error below 0.5 %."""
     return float(f"{value:.3g}")
 
 
 def percentile(counts: Mapping[float, int], share: float) -> float:
-    """Return a percentile of values and how often each was seen, as the summary does of the values themselves: by
-    linear interpolation between two ranks (Hyndman-Fan type 7). 0 without a value.
+    """Return a percentile of counted values, defined as in the summary: by linear interpolation between two ranks
+    (Hyndman-Fan type 7). 0 if there are no values.
 
     share  from 0 to 1: 0.95 for p95
     """
@@ -29,12 +29,12 @@ def percentile(counts: Mapping[float, int], share: float) -> float:
 
 
 def _at(values: list[float], ends: list[int], rank: int) -> float:
-    """Return the value of a rank that counts from 0; of one beyond the last, the last."""
+    """Return the value at a rank, counted from 0; the last value for a rank beyond it."""
     return values[min(bisect_right(ends, rank), len(values) - 1)]
 
 
 class Histogram:
-    """Counts values by their three first digits; smallest, largest and mean are exact."""
+    """Counts values by their first three significant digits; smallest, largest and mean are exact."""
 
     def __init__(self) -> None:
         self.counts: Counter[float] = Counter()
@@ -46,22 +46,21 @@ class Histogram:
         return self.counts.total()
 
     def add(self, values: Iterable[float]) -> None:
-        """Count values."""
         values = list(values)
         self.counts.update(map(bucket, values))
         self._widen(sum(values), [min(values), max(values)] if values else [])
 
     def percentile(self, share: float) -> float:
-        """Return a percentile, within 0.5 % of that of the values themselves; 0 without a value."""
+        """Return a percentile, within 0.5 % of the exact one; 0 if there are no values."""
         found = percentile(self.counts, share)
         return min(max(found, self.smallest or 0.0), self.largest or 0.0)
 
     def packed(self) -> list[Any]:
-        """Return it as lists and numbers, for `merge` in another process."""
+        """Return the histogram as lists and numbers, for `merge` in another process."""
         return [list(self.counts), list(self.counts.values()), self.total, self.smallest, self.largest]
 
     def merge(self, packed: list[Any]) -> None:
-        """Add what another histogram has counted."""
+        """Add the counts of another, packed histogram."""
         values, counts, total, smallest, largest = packed
         for value, count in zip(values, counts, strict=True):
             self.counts[value] += count

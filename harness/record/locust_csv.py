@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class SafeWriter:
-    """Writes CSV rows in which no text is a formula to a spreadsheet."""
+    """Writes CSV rows whose texts a spreadsheet can't take for formulas."""
 
     def __init__(self, file: Any) -> None:
         self._writer = csv.writer(file)
@@ -26,10 +26,10 @@ class SafeWriter:
 
 
 class LocustCSV(StatsCSVFileWriter):
-    """Locust's writer, with percentiles unrounded, cells that are no formulas, and a last word.
+    """Locust's writer with unrounded percentiles, cells that are safe in spreadsheets, and a final write.
 
-    Locust's own ticks once a second and closes its files without writing the last second: a run of half a second
-    would leave no row at all.
+    Locust's own writes once per second and closes its files without the last second: a run of half a second would
+    leave no rows at all.
     """
 
     def __init__(self, environment: Environment, prefix: Path, full_history: bool) -> None:
@@ -39,7 +39,7 @@ class LocustCSV(StatsCSVFileWriter):
         self._ticker = gevent.spawn(self._tick)
 
     def finish(self) -> None:
-        """Write every file once more, now that the last call has ended, and close them."""
+        """Write every file once more, after the last call, and close them."""
         self._ticker.kill()
         for file, writer, write in (
             (self.requests_csv_filehandle, self.requests_csv_writer, self.requests_csv),

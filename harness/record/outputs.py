@@ -1,4 +1,4 @@
-"""Files that a process leaves where its options say: each can be written, and no two of them are the same."""
+"""Output files named by options: each must be writable, and no two can be the same."""
 
 import os
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from harness.record.folder import files_of
 
 
 def check(given: Any) -> None:
-    """Refuse what Locust would stumble over, or one output overwrite of another, after the run. Raises `UsageError`."""
-    for option, path in _locusts(given):
+    """Raise `UsageError` for outputs that would fail after the run or overwrite each other."""
+    for option, path in _locusts_outputs(given):
         _check_writable(option, path)
     seen: dict[str, str] = {}
     for option, path in _all(given):
@@ -23,8 +23,8 @@ def check(given: Any) -> None:
             raise UsageError(f"{other} and {option} would write the same file: {path}")
 
 
-def _locusts(given: Any) -> Iterator[tuple[str, Path]]:
-    """Yield what Locust writes at its end, and only then finds that it can't."""
+def _locusts_outputs(given: Any) -> Iterator[tuple[str, Path]]:
+    """Yield the files that Locust writes at its end, without checking first that it can."""
     if given.html_file:
         yield "--html", Path(given.html_file)
     if given.json_file:
@@ -36,11 +36,11 @@ def _all(given: Any) -> Iterator[tuple[str, Path]]:
         yield from (("--csv", path) for path in files_of(given.results_prefix))
     yield from (("--logfile", Path(path)) for path in [given.logfile] if path)
     yield from (("--junit", Path(path)) for path in [given.junit] if path)
-    yield from _locusts(given)
+    yield from _locusts_outputs(given)
 
 
 def _check_writable(option: str, path: Path) -> None:
-    """Open a file to write, and leave none that wasn't there."""
+    """Open the file for writing; remove it if it is new."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()

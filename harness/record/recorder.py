@@ -1,4 +1,4 @@
-"""One run's files, from its first line to its summary."""
+"""One run's files, from the first row to the summary."""
 
 import logging
 import math
@@ -28,13 +28,13 @@ _log = logging.getLogger("llm")
 
 
 class Recorder:
-    """Keeps a run's calls on disk as they end, and makes its summary from the rows when the last has ended.
+    """Writes a run's calls to disk as they end, and computes the summary from the rows after the last one.
 
-    A disk that takes no more costs no call: what could not be written is counted in the summary all the same,
-    and `broken` says that the files are not complete.
+    A full disk loses no calls: those that couldn't be written still count in the summary, and `broken` says that the
+    files are incomplete.
 
     on_row                is called with the cells of each row
-    began_at, started_at  the run's start: the time of day, and on the monotonic clock
+    began_at, started_at  the run's start, as wall-clock time and on the monotonic clock
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Recorder:
         full_history: bool,
         on_row: Callable[[list[Any]], None] | None = None,
     ) -> None:
-        """Open the run's files. Raises `UsageError` if the folder can't be written to."""
+        """Open the run's files. Raises `UsageError` if they can't be written."""
         self.run_id = new_run_id()
         self.began_at, self.started_at = datetime.now(UTC), now()
         self.broken = False
@@ -69,13 +69,13 @@ class Recorder:
         self._on_row = on_row or (lambda cells: None)
 
     def keep(self, call: Call) -> None:
-        """Write a call's row, and count it."""
+        """Write a call's row and count the call."""
         self.histograms.add(call)
         self._watch.saw_lag(call.lag_s)
         self._write(cells_of(call))
 
     def receive(self, worker: str, report: dict[str, Any]) -> None:
-        """Write and count what a worker has sent."""
+        """Write and count what a worker has reported."""
         for cells in report.get(CALLS, ()):
             self._write(self._numbered(cells))
         self.histograms.merge(report.get(HISTOGRAMS, []))
@@ -84,31 +84,31 @@ class Recorder:
             self._client.add(worker, report[CLIENT])
 
     def lose(self, calls: int, workers: int) -> None:
-        """Note how many calls, and workers, were never heard of again."""
+        """Note how many calls and workers were lost."""
         self._lost |= {"calls": calls, "workers": workers}
 
     def refuse(self, rows: int) -> None:
-        """Count rows of a worker that were none of its own."""
+        """Count rows that a worker sent and that are invalid or belong to none of its calls."""
         self._lost["refused_rows"] += rows
 
     @property
     def is_counted_out(self) -> bool:
-        """Tell whether the numbers of its calls are given out, and not each worker's own."""
+        """Return whether calls are numbered in one place for all workers, rather than by each worker for itself."""
         return self._plan.is_counted_out
 
     @property
     def row_count(self) -> int:
-        """How many rows there are: in the file, and those that it didn't take."""
+        """The number of rows, including those that couldn't be written."""
         return self._records.row_count + len(self._unwritten)
 
     def in_flight(self) -> int:
-        """Return how many calls the workers were making when they last told."""
+        """Return the number of calls in flight on the workers, by their latest reports."""
         return sum(self._in_flight.values())
 
     def finish(self, why_early: str | None = None) -> dict[str, Any]:
-        """Close the files and return the summary, which also stands in PREFIX_summary.json.
+        """Close the files and return the summary, which is also written to PREFIX_summary.json.
 
-        why_early  why the run ended before its time, if it did
+        why_early  why the run ended early, if it did
         """
         self.why_early = why_early
         self._client.add("here", self._watch.take())
@@ -123,7 +123,7 @@ class Recorder:
         return summary
 
     def _summary(self) -> dict[str, Any]:
-        # pandas takes half a second to import: a run that never starts, or has yet to, does not wait for it.
+        # Importing pandas takes half a second, which no run should wait for before it starts.
         from summary.figures import summarise
         from summary.rows import rows
         from summary.rows.losses import losses
@@ -154,7 +154,7 @@ class Recorder:
         }
 
     def _numbered(self, cells: list[Any]) -> list[Any]:
-        """Without a count, workers number their calls for themselves: here they get a number of the run's."""
+        """Renumber a call, unless numbers are handed out centrally: each worker counts from 1."""
         if not self._plan.is_counted_out:
             self._received += 1
             cells[REQUEST] = self._received
@@ -173,14 +173,14 @@ class Recorder:
         self._unwritten.append(cells)
 
     def _hint_once(self, cells: list[Any]) -> None:
-        """Say, while it runs, how to do without a field that the server refuses."""
+        """Log, during the run, how to leave out a field that the server refuses."""
         hint = refused_fields.hint(cells[STATUS], cells[ERROR] or "")
         if hint and hint not in self._hints:
             self._hints.add(hint)
             _log.warning("%s", hint)
 
     def _extend_span(self, cells: list[Any]) -> None:
-        """Note how far the calls reach. One that was cut off has ended now."""
+        """Extend the span from the first call's start to the last call's end; an aborted call ends now."""
         start_s, latency_s = cells[START_S], cells[LATENCY_S]
         ended_s = now() - self.started_at if latency_s is None else start_s + latency_s
         first_s, last_s = self._calls_s
@@ -188,12 +188,12 @@ class Recorder:
 
     def _give_up_writing(self, path: Any, error: OSError) -> None:
         if not self.broken:
-            _log.error("can't write %s: %s; the run's files end here", path, (error.strerror or "").lower())
+            _log.error("can't write %s: %s; the run's files are incomplete", path, (error.strerror or "").lower())
         self.broken = True
 
 
 def _facts(run_id: str, began_at: datetime, plan: Plan) -> dict[str, Any]:
-    """Return what PREFIX_run.json tells of a run from its start, so that a killed run can be reported."""
+    """Return the content of PREFIX_run.json, written at the start so that a killed run can be reported."""
     settings = plan.settings
     return {
         "run_id": run_id,

@@ -1,7 +1,7 @@
-"""PREFIX_requests.csv: a row a call, on disk as soon as the call has ended.
+"""PREFIX_requests.csv: one row per call, on disk as soon as the call ends.
 
-The columns are those of `providers.call.Call`, which defines them. timestamp is ISO 8601 with milliseconds; what was
-not observed is an empty cell. A text that a spreadsheet would take for a formula stands behind an apostrophe.
+The columns are the fields of `providers.call.Call`, documented there. Times of day are ISO 8601 with milliseconds; what
+was not observed is an empty cell. A text that a spreadsheet would take for a formula is prefixed with an apostrophe.
 """
 
 import csv
@@ -22,7 +22,7 @@ REQUEST = COLUMNS.index("request")
 
 
 class Records:
-    """The file of rows. A row goes to the file in one write, so that a killed process leaves whole rows."""
+    """The file of rows. Each row is written in one call, so that a killed process leaves only whole rows."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,13 +32,12 @@ class Records:
         self.append(COLUMNS)
 
     def append(self, cells: Sequence[Any]) -> None:
-        """Write a row. A disk that takes only a part of it gets none: `OSError`, and the file stays whole.
-
-        A file that somebody else has cut or deleted gets no more rows: `OSError` too.
+        """Write a row. Raises `OSError` if the disk takes only part of it, which is then removed again, or if the file
+        was truncated, extended or deleted by somebody else.
         """
         self._check_untouched()
         line = io.StringIO()
-        # A text with a carriage return is quoted only where the line's own end has one.
+        # The writer quotes a text with a carriage return only if its line terminator contains one.
         csv.writer(line, lineterminator="\r\n").writerow(cells)
         data = f"{line.getvalue()[:-2]}\n".encode("utf-8", "replace")
         try:
@@ -52,14 +51,14 @@ class Records:
 
     @property
     def readable(self) -> Path:
-        """Return a path to the rows as long as the file is open, even if it was deleted or moved."""
+        """Return a path to the rows that works while the file is open, even if it was deleted or moved."""
         return self.path if self._is_in_its_place() else Path(f"/dev/fd/{self._file}")
 
     def check(self) -> None:
-        """Raise `OSError` unless the file is in its place and as long as it was written."""
+        """Raise `OSError` unless the file is in place and has the size that was written."""
         self._check_untouched()
         if not self._is_in_its_place():
-            raise OSError(ENOENT, "somebody else has moved it")
+            raise OSError(ENOENT, "it was moved during the run")
 
     def close(self) -> None:
         os.close(self._file)
@@ -67,9 +66,9 @@ class Records:
     def _check_untouched(self) -> None:
         found = os.fstat(self._file)
         if not found.st_nlink:
-            raise OSError(ENOENT, "somebody else has deleted it")
+            raise OSError(ENOENT, "it was deleted during the run")
         if found.st_size != self._size_bytes:
-            raise OSError(EIO, f"somebody else has changed its size from {self._size_bytes} to {found.st_size} bytes")
+            raise OSError(EIO, f"its size was changed from {self._size_bytes} to {found.st_size} bytes")
 
     def _is_in_its_place(self) -> bool:
         try:
@@ -84,7 +83,7 @@ class Records:
 
 
 def cells_of(call: Call) -> list[Any]:
-    """Return a call's row, of nothing but texts, numbers and `None`."""
+    """Return a call's row: only strings, numbers and `None`."""
     return [_cell(getattr(call, column)) for column in COLUMNS]
 
 

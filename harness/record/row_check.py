@@ -1,4 +1,4 @@
-"""Whether what a worker sent is a row: it may be an older one, or none of ours."""
+"""Checks rows sent by workers, which can be of another version or not ours at all."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Kinds = tuple[type, ...]
 
 
 def is_row(cells: object, run_id: str) -> bool:
-    """Tell whether these are the cells of a call of this run: all columns, each with a value that it can have."""
+    """Return whether these are the cells of one of this run's calls: every column, each with a valid value."""
     if not isinstance(cells, list) or len(cells) != len(COLUMNS) or cells[0] != run_id:
         return False
     return all(_fits(column, cell) for column, cell in zip(COLUMNS, cells, strict=True))
@@ -28,13 +28,13 @@ def _fits(column: str, cell: Any) -> bool:
 
 
 def _kinds(hint: Any) -> Kinds:
-    """Return the types of cells that a field's values become; a whole number is also a number."""
+    """Return the cell types that a field's values become; an integer is valid where a float is."""
     kinds: Mapping[Any, Kinds] = {datetime: (str,), float: (float, int)}
     return tuple(kind for part in get_args(hint) or (hint,) for kind in kinds.get(part, (part,)))
 
 
 def _words(hint: Any) -> tuple[Any, ...]:
-    """Return the only values that a field can have, if its type names them."""
+    """Return the only values that a field can have, if its type lists them."""
     parts = hint if get_origin(hint) is Literal else next((p for p in get_args(hint) if get_origin(p) is Literal), None)
     return (*get_args(parts), *((None,) if NoneType in get_args(hint) else ()))
 

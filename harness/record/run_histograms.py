@@ -1,4 +1,4 @@
-"""How a run's answers come, live and at its end: histograms of latency, TTFT, TPOT and every gap (ITL)."""
+"""A run's histograms, live and at its end: latency, TTFT, TPOT and every gap (ITL)."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ COUNTED = [name for name in over("successes") if {"line", "tab"} & set(NAMED[nam
 
 @dataclass(slots=True)
 class Tokens:
-    """Output tokens, and the time that they took: from the first call's start to the last one's end, in seconds of
-    the run."""
+    """Output tokens, and the span they took: from the first call's start to the last call's end, in seconds since the
+    run's start."""
 
     count: int = 0
     began_s: float | None = None
@@ -28,14 +28,14 @@ class Tokens:
 
 
 class RunHistograms:
-    """Histograms by figure, in seconds, and by `<api> <model>`. Successes only."""
+    """Histograms in seconds, by `<api> <model>` and figure; measured successes only."""
 
     def __init__(self) -> None:
         self._histograms: defaultdict[tuple[str, str], Histogram] = defaultdict(Histogram)
         self._tokens: defaultdict[str, Tokens] = defaultdict(Tokens)
 
     def add(self, call: Call) -> None:
-        """Count a measured call's figures."""
+        """Count a call's figures, if it is a measured success."""
         if call.outcome != "ok" or call.phase != "measured":
             return
         name = f"{call.api} {call.model}"
@@ -53,22 +53,22 @@ class RunHistograms:
         return sorted({name for name, figure in list(self._histograms) if figure == "ttft_s"})
 
     def of(self, name: str, figure: str) -> Histogram:
-        """Return a figure's histogram, an empty one if there is none."""
+        """Return a figure's histogram, which can be empty."""
         return self._histograms.get((name, figure)) or Histogram()
 
     def output_tokens_per_s(self, name: str) -> float:
-        """Return all output tokens over the time that they took, so far."""
+        """Return all output tokens so far, divided by the span they took."""
         tokens = self._tokens.get(name) or Tokens()
         span_s = tokens.ended_s - (tokens.began_s or 0.0)
         return tokens.count / span_s if span_s else 0.0
 
     def packed(self) -> list[Any]:
-        """Return everything as lists, texts and numbers, for `merge` in another process."""
+        """Return everything as lists, strings and numbers, for `merge` in another process."""
         histograms = [[name, figure, seen.packed()] for (name, figure), seen in self._histograms.items()]
         return [histograms, [[name, seen.count, seen.began_s, seen.ended_s] for name, seen in self._tokens.items()]]
 
     def merge(self, packed: list[Any]) -> None:
-        """Add what a worker has counted."""
+        """Add a worker's packed histograms."""
         histograms, tokens = packed or ([], [])
         for name, figure, seen in histograms:
             self._histograms[name, figure].merge(seen)
@@ -76,7 +76,7 @@ class RunHistograms:
             self._tokens[name].add(count, began_s, ended_s)
 
     def itl_s(self) -> dict[str, Any] | None:
-        """Return the run's inter-token latency over every gap of every call, its histogram included."""
+        """Return the run's inter-token latency over every gap of every call, with its histogram."""
         total = Histogram()
         for (_, figure), seen in self._histograms.items():
             if figure == "itl_s":

@@ -1,1 +1,1 @@
-"""One run, from its first permit to its summary."""
+"""One run, from the first permit to the summary."""

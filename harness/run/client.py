@@ -25,7 +25,7 @@ COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 
 
 def client_of(plan: Plan, secrets: Secrets) -> Any:
-    """Return the provider's SDK client for a plan. Raises `UsageError` with what the SDK says against it."""
+    """Return the provider's SDK client for a plan. Raises `UsageError` with the SDK's reason if it refuses."""
     try:
         rehearse(plan.provider, plan.settings)
         client = plan.provider.connect(plan.settings, WithTokensLearnt(wire_of(plan), secrets))
@@ -35,20 +35,20 @@ def client_of(plan: Plan, secrets: Secrets) -> Any:
         reason = " ".join(str(error).split())
         raise UsageError(f"{plan.settings.provider}'s SDK refuses the options: {reason}") from error
     finally:
-        # Importing the SDK took a second that gevent's clock has not seen; a timer set now would end that much early.
+        # gevent's clock has not seen the second that importing the SDK took: a timer set now would fire that early.
         gevent.get_hub().loop.update_now()
 
 
 def _spare_the_collector() -> None:
-    """Let the garbage collector pass over all that was made so far, and look at the rest less often: a pause of 20 to
-    30 ms in the middle of a run is one in which nothing is read."""
+    """Make the garbage collector ignore all existing objects and run less often: during its pauses of 20 to 30 ms
+    nothing is read."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
 def wire_of(plan: Plan) -> Wire:
-    """Return the wire for a plan, which adds to each request what the user asks for."""
+    """Return the wire for a plan, which adds the user's extras to each request."""
     return with_extras(_mock_wire(plan) if plan.settings.mock else NetworkWire(), plan.settings, plan.provider)
 
 

@@ -1,4 +1,4 @@
-"""What counts a run's calls out: a budget, or the schedule of an open loop."""
+"""What hands out a run's calls: a budget, or the schedule of an open loop."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -16,7 +16,7 @@ HERE = "here"
 
 
 def budget_of(plan: Plan, recorder: Recorder, environment: Any, on_spent: Callable[[], None]) -> Budget | OpenLoop:
-    """Return what a plan's calls are counted out by; `on_spent` is called when the last of them has ended."""
+    """Return what hands out a plan's calls; `on_spent` is called when the last of them has ended."""
     if plan.schedule is None:
         return Budget(plan.warmup_calls + plan.calls if plan.calls else None, on_spent)
 
@@ -30,7 +30,7 @@ def budget_of(plan: Plan, recorder: Recorder, environment: Any, on_spent: Callab
 
 
 def queue_here(open_loop: OpenLoop, started_at: float) -> PermitQueue:
-    """Return a permit queue for the users of this process, with a ledger of its own."""
+    """Return a permit queue, with its own ledger, for the users of this process."""
     ledger = PermitLedger(open_loop, lambda _, permit: queue.grant(permit))
     queue = PermitQueue(
         started_at,

@@ -1,21 +1,21 @@
-"""Whether a run ended before its time although nobody had asked for that, and why."""
+"""Whether a run ended early without being asked to, and why."""
 
 from typing import NamedTuple
 
 from harness.plan.plan import Plan
 
 TOLERANCE_S, TOLERANCE = 1.0, 0.05
-"""Locust's timer for --run-time starts a moment before the run: it may be over by that much earlier."""
+"""Locust's timer for --run-time starts a moment before the run, so a full run can be this much shorter."""
 
 
 class End(NamedTuple):
     """How a run ended.
 
-    asked         by a signal, --fail-fast, or the web UI's button
-    spent         all calls of -i, or of the schedule, have ended
+    asked         whether a signal, --fail-fast or the web UI's button ended it
+    spent         whether all calls of -i, or of the schedule, have ended
     lasted_s      from the run's start until it was told to stop
-    made          calls that have a row
-    workers_gone  how many workers took part, if none of them is left
+    made          the number of calls that have a row
+    workers_gone  how many workers took part, if none are left; else 0
     """
 
     asked: bool
@@ -26,7 +26,7 @@ class End(NamedTuple):
 
 
 def why_early(plan: Plan, end: End) -> str | None:
-    """Return why a run ended before its -i, -t or schedule, in words; `None` if it did not."""
+    """Return why a run ended before its -i, -t or schedule was done; `None` if it did not."""
     if end.asked:
         return None
     if end.workers_gone:

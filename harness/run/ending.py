@@ -1,4 +1,4 @@
-"""The end of a process's test: its calls in flight may finish, unless its user is impatient."""
+"""The end of a process's test: calls in flight finish, unless the user aborts them."""
 
 import logging
 from typing import Any
@@ -9,7 +9,7 @@ _log = logging.getLogger("llm")
 
 
 def end_by_itself(environment: Any) -> None:
-    """End a test whose calls are all made: Locust with it, if it is headless, or after --autoquit's pause."""
+    """End a test that is done, and Locust with it if it is headless, or after --autoquit's delay."""
     runner, given = environment.runner, environment.parsed_options
     if given.headless:
         runner.quit()
@@ -24,10 +24,10 @@ def end_by_itself(environment: Any) -> None:
 def stop(runner: Any) -> None:
     """Stop the test and let its calls in flight finish."""
     if len(runner.user_greenlets):
-        _log.info("the calls of %d users may finish; Ctrl-C cuts them off", len(runner.user_greenlets))
+        _log.info("waiting for the calls of %d users to finish; Ctrl-C aborts them", len(runner.user_greenlets))
     runner.stop()
 
 
 def cut(runner: Any) -> None:
-    """Abort the calls in flight, which are recorded so."""
+    """Abort the calls in flight; they are recorded as aborted."""
     runner.user_greenlets.kill(block=False)

@@ -1,8 +1,8 @@
-"""The end of a run: one sequence, from its last permit to the exit code.
+"""The end of a run: one sequence, from the last permit to the exit code.
 
-1. `test_stopping`: `Run.stop_calls` closes the permits, and no further call begins.
-2. Locust lets the users' calls in flight end, up to its stop timeout; a second Ctrl-C aborts them.
-3. A master collects the last rows of its workers and counts the calls of the dead ones as lost (`Drain`).
+1. `test_stopping`: `Run.stop_calls` closes the permits, so that no more calls start.
+2. Locust lets calls in flight finish, up to its stop timeout; a second Ctrl-C aborts them.
+3. A master collects its workers' last rows and reports the calls of dead workers as lost (`Drain`).
 4. `test_stop`: `conclude`, below.
 5. `quitting`: `Harness.end` sets the exit code.
 """
@@ -26,7 +26,7 @@ _log = logging.getLogger("llm")
 
 
 class Finish:
-    """Concludes runs, one after the other. A step that fails costs the exit code, and none of the steps after it.
+    """Concludes runs, one after another. A step that fails sets the exit code; the steps after it are still taken.
 
     stdout  where the summary is printed; `None` if it was closed from the start
     """
@@ -37,7 +37,7 @@ class Finish:
     def conclude(self, run: Run, given: Namespace, workers_gone: int) -> None:
         """Take the steps that follow a run's last row.
 
-        workers_gone  how many workers took part, if none of them is left
+        workers_gone  how many workers took part, if none are left; else 0
         """
         asked = self._exit_code.is_signalled or not given.headless
         summary = self._attempt(lambda: run.finish(asked, workers_gone))  # figures, verdict, gates; the run's files
@@ -59,7 +59,7 @@ class Finish:
                 return None
             _log.error("can't write the summary to stdout: %s", (error.strerror or str(error)).lower())
         except Exception:
-            _log.exception("an error of our own")
+            _log.exception("internal error")
         self._exit_code.note(INTERNAL)
         return None
 

@@ -1,4 +1,4 @@
-"""Gates at work: a run that can't pass any more ends early, and every breach is reported."""
+"""Applies a run's gates: --fail-fast ends a run that can no longer pass, and every breach is reported."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ _log = logging.getLogger("llm")
 
 
 class FailFast:
-    """Sees each row, and calls `end` once, when a gate's breach can't be undone."""
+    """Watches each row and calls `end` once, when a gate's breach can no longer be avoided."""
 
     def __init__(self, plan: Plan, end: Callable[[], None]) -> None:
         self._seals = [(gate, Seal(gate, plan.most_calls, plan.slo)) for gate in plan.gates]
@@ -32,19 +32,19 @@ class FailFast:
         for gate, seal in self._seals:
             seal.add(values)
             if seal.is_sealed:
-                _log.error("%s can't be undone any more: the run ends here", gate.text)
+                _log.error("%s can no longer be avoided: ending the run (--fail-fast)", gate.text)
                 self._seals = []
                 self._end()
                 return
 
 
 def passes(plan: Plan, summary: Summary) -> bool:
-    """Report how a run was judged: a line on stderr for each breach, and all verdicts in the JUnit file, if wanted.
+    """Return whether a run passes. Each breach is a line on stderr; all verdicts go to the JUnit file, if one is given.
 
     Raises `UsageError` if that can't be written.
     """
     lines = breaches(summary)
-    for line in lines:  # A lost terminal costs no line and no verdict: `write` alone is guarded.
+    for line in lines:  # not `writelines`: only `write` survives a lost terminal
         sys.stderr.write(f"{line}\n")
     if plan.junit:
         _spare_others(plan.junit)
@@ -54,8 +54,8 @@ def passes(plan: Plan, summary: Summary) -> bool:
 
 
 def check_junit(path: Path) -> None:
-    """Refuse, before anything is sent, a file that can't be written or is no report of ours, and leave none: a run
-    that is refused has no report, and an earlier run's would be taken for its own. Raises `UsageError`."""
+    """Raise `UsageError`, before anything is sent, if the file can't be written or is not one of our reports. Delete an
+    earlier report: if this run were refused, it would be taken for this run's."""
     _spare_others(path)
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,8 +65,8 @@ def check_junit(path: Path) -> None:
 
 
 def _spare_others(path: Path) -> None:
-    """Refuse to touch a file that no run of ours has written. Raises `UsageError`."""
+    """Raise `UsageError` for a file that is not one of our reports."""
     with writable(path):
         if not path.is_file() or path.open("rb").read(len(OPENING)) == OPENING:
             return
-    raise UsageError(f"--junit {path} is there already and is no report of this tool's: name another file")
+    raise UsageError(f"--junit {path} exists and is not a report of this tool: name another file")

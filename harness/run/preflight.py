@@ -1,4 +1,4 @@
-"""The question before the first call: does the host accept a connection, TLS included?"""
+"""The check before the first call: does the host accept a connection, TLS included?"""
 
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from wire.exchange import ConnectTimedOut, Origin, WireError
 
 
 def check(settings: Settings) -> None:
-    """Connect to the host once and hang up. Raises `Unreachable`. The mock needs no host."""
+    """Connect to the host once and close the connection. Raises `Unreachable`. The mock needs no host."""
     if settings.mock:
         return
     url = urlsplit(settings.host)

@@ -1,4 +1,4 @@
-"""Options of Locust's with which a run would never end, or never begin."""
+"""Refuses Locust options with which a run would never end or never start."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from providers.user import LLMUser
 
 
 def check_tags(user_class: type[LLMUser], options: Mapping[str, Any]) -> None:
-    """Refuse tags that leave the users nothing to do: Locust would start them all the same. Raises `UsageError`."""
+    """Raise `UsageError` for tags that leave the users nothing to do: Locust would start them anyway."""
     tags, excluded = (set(options.get(name) or ()) for name in ("tags", "exclude_tags"))
     if not any(_is_left(task, tags, excluded) for task in user_class.tasks):
         given = [f"--tags {' '.join(sorted(tags))}"] if tags else []
@@ -19,14 +19,14 @@ def check_tags(user_class: type[LLMUser], options: Mapping[str, Any]) -> None:
 
 
 def check_autoquit(plan: Plan, autoquit_s: int) -> None:
-    """Refuse to quit after a run that never ends. Raises `UsageError`."""
+    """Raise `UsageError` for --autoquit with a run that never ends."""
     has_end = plan.calls or plan.load["run_time"] or (plan.schedule is not None and plan.schedule.has_end)
     if autoquit_s >= 0 and not has_end:
         raise UsageError("--autoquit needs a run that ends: give -i, -t or --rate-stages")
 
 
 def _is_left(task: Any, tags: set[str], excluded: set[str]) -> bool:
-    """Tell whether Locust keeps a task, or any task of a set of them."""
+    """Return whether Locust keeps a task, or any task of a task set."""
     if hasattr(task, "tasks"):
         return any(_is_left(part, tags, excluded) for part in task.tasks)
     own: set[str] = getattr(task, "locust_tag_set", set())

@@ -1,4 +1,4 @@
-"""The SDKs' first-call cost, paid before any clock counts: one call of each kind, answered in this process."""
+"""Pays for an SDK's first call before any clock runs: one call, answered in-process."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -13,10 +13,10 @@ from wire.exchange import exchange
 
 
 def rehearse(provider: type[Provider], settings: Settings) -> bool:
-    """Make one call through the SDK without network, key or token; tell whether it went to its end.
+    """Make one call through the SDK without network, key or token; return whether it succeeded.
 
-    What an SDK imports and builds at its first call takes 50 to 160 ms; here it is over before the run. One that
-    fails is no reason to refuse the run: a model that the mock can't route (`org/name`) may be good for the true host.
+    What an SDK imports and builds during its first call takes 50 to 160 ms. A failure here is no reason to refuse the
+    run: a model that the mock can't route (`org/name`) can be valid for the real host.
     """
     settings = replace(settings, mock=True, host=MOCK_HOST, headers=(), max_tokens=settings.max_tokens or 1)
     asking = provider(settings, provider.connect(settings, InProcessWire(Service(Pace(0), seed=0))))

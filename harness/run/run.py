@@ -1,4 +1,4 @@
-"""One test, from Locust's start of it to its summary: its files, what counts its calls out, and who may watch."""
+"""One run, from Locust's `test_start` to the summary: its files, its calls and its live line."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,8 @@ from wire.exchange import now
 
 
 class Run:
-    """Made at Locust's `test_start`. `end` stops the test, from within. Raises `UsageError` if no file can be made."""
+    """One run, created at Locust's `test_start`; it stops the test by calling `end`. Raises `UsageError` if its files
+    can't be written."""
 
     def __init__(self, plan: Plan, environment: Any, end: Callable[[], None]) -> None:
         given = environment.parsed_options
@@ -37,18 +38,18 @@ class Run:
         self._live_line: LiveLine | None = None
 
     def describe_to_workers(self) -> None:
-        """Add to the options, which Locust sends to its workers, what they need to know of this run."""
+        """Add what workers need to know about this run to the options, which Locust sends to them."""
         given = self._environment.parsed_options
         given.run_id, given.run_seed = self.recorder.run_id, str(self.plan.seed)
         given.run_started_at, given.run_began_at = self.recorder.started_at, self.recorder.began_at.timestamp()
 
     def hand_to(self, begin: Callable[[Recorder, Budget | OpenLoop], None]) -> None:
-        """Let a master's workers make the calls: `begin` is what tells the master."""
+        """Have a master's workers make the calls; `begin` is the master's."""
         begin(self.recorder, self._budget)
         self._show_progress(self.recorder.in_flight)
 
     def session(self, client: Any, secrets: Secrets) -> CallSession:
-        """Return the session for users of this process, which make the calls."""
+        """Return the session with which users of this process make the calls."""
         recorder, budget = self.recorder, self._budget
         permits = queue_here(budget, recorder.started_at) if isinstance(budget, OpenLoop) else budget
         self._queue = permits if isinstance(permits, PermitQueue) else None
@@ -59,23 +60,23 @@ class Run:
         return session
 
     def begin_schedule(self) -> None:
-        """All users are there: an open loop's first call is near."""
+        """Start an open loop's schedule: all users have started."""
         if isinstance(self._budget, OpenLoop):
             self._budget.begin()
 
     def stop_calls(self) -> None:
-        """Let no call begin any more."""
+        """Start no more calls."""
         self._stopped_at = self._stopped_at or now()
         self._budget.close()
         if self._queue is not None:
             self._queue.close()
 
     def standing(self) -> Standing | None:
-        """Return how an open loop keeps its schedule."""
+        """Return how well an open loop keeps its schedule; `None` for a closed loop."""
         return self._budget.standing() if isinstance(self._budget, OpenLoop) else None
 
     def finish(self, asked: bool, workers_gone: int) -> Summary:
-        """Close the files and return the summary; see `harness.run.early_end.End` for what it is to know."""
+        """Close the files and return the summary. The parameters are those of `harness.run.early_end.End`."""
         if self._live_line is not None:
             self._live_line.stop()
         lasted_s = (self._stopped_at or now()) - self.recorder.started_at

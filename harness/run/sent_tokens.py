@@ -1,11 +1,11 @@
-"""Tokens that an SDK fetches for itself, as Google's does: nobody knows them before they are sent."""
+"""Tokens that an SDK fetches itself, as Google's does: they are unknown until they are sent."""
 
 from harness.secrets import Secrets
 from wire.exchange import Reply, Request, Wire
 
 
 class WithTokensLearnt:
-    """A wire that learns each bearer token before a server can echo it."""
+    """A wire that adds each bearer token to the secrets before a server can echo it."""
 
     def __init__(self, wire: Wire, secrets: Secrets) -> None:
         self._wire, self._secrets = wire, secrets

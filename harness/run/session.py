@@ -1,4 +1,4 @@
-"""One run as its users see it: permits and prompts to take, a client to ask with, a place for ended calls."""
+"""One run as its users see it: permits, prompts, a client, and a record of ended calls."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ _log = logging.getLogger("llm")
 
 
 class RunStart(NamedTuple):
-    """Which run it is, and when it began: the time of day, and on this process's monotonic clock."""
+    """The run's id and start, as wall-clock time and on this process's monotonic clock."""
 
     run_id: str
     began_at: datetime
@@ -30,12 +30,12 @@ class RunStart(NamedTuple):
 
 
 class CallSession:
-    """What `providers.user.Session` promises, for one plan.
+    """Implements `providers.user.Session` for one plan.
 
-    permits  counts the calls out, here or for a master
-    keep     takes each ended call, before Locust is told of it
-    in_flight  calls being made at the moment
-    alone    there is one user: each call's end is worth a line in the log
+    permits    hands out the calls, here or for a master
+    keep       is called with each ended call, before Locust hears of it
+    in_flight  the number of calls in flight
+    alone      whether there is only one user: then each call's end is logged
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class CallSession:
         return next(self._prompts)
 
     def record(self, call: Call, exchange: Exchange) -> None:
-        """Keep an ended call, say so, and count it: the run may end with it."""
+        """Record, log and count an ended call; it may be the run's last."""
         self._keep(call)
         _log.log(self._level(call), "%s", _line(call))
         if self.keep_bodies and exchange.status is not None:
@@ -85,7 +85,7 @@ class CallSession:
 
 
 class NoSession:
-    """The session of users that make no call: of a master, or of a run that was refused. It has no permits."""
+    """The session of users that make no calls, on a master or in a refused run: it has no permits."""
 
     run_id, began_at, started_at = "", datetime.min.replace(tzinfo=UTC), 0.0
     settings = Settings(provider="", model="", api="chat", host="", timeout_s=1.0)
@@ -119,7 +119,7 @@ def _line(call: Call) -> str:
 
 
 def _body_line(exchange: Exchange) -> str:
-    """Return the answer's body, decompressed, as one line of JSON that any log can take: no half of an emoji in it."""
+    """Return the answer's body, decompressed, as one line of JSON that any log can write: lone surrogates replaced."""
     body = httpx2.Response(200, headers=exchange.headers, content=bytes(exchange.body)).text
     try:
         line = json.dumps(json.loads(body), ensure_ascii=False)

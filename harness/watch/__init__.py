@@ -1,1 +1,1 @@
-"""What shows a run while it lasts: the live line and the web UI."""
+"""Shows a run while it lasts: the live line and the web UI."""

@@ -1,4 +1,4 @@
-"""Which hosts keys were given for: what the web UI's form may send them to."""
+"""Which hosts a run started from the web UI can send keys to."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ ANY = "*"
 
 
 class KeyHosts:
-    """The command line's host takes the key that is given there; any provider's own key too, unless the command line
-    names a provider: then that one's alone. `--web-allow-host` names hosts that take every key.
+    """The command line's host takes the key given there, and the environment's key of any provider, or only of the
+    command line's provider if it names one. Hosts named by `--web-allow-host` take every key.
 
     key      the key given by -k or LLM_API_KEY
     allowed  hosts, each as `NAME`, `NAME:PORT` or an address with its scheme
@@ -21,16 +21,16 @@ class KeyHosts:
         self._allowed = {named(host) for host in allowed}
 
     def refusal(self, settings: Settings) -> str | None:
-        """Return why a run must not send its key to its host, if so. The mock sends nothing anywhere."""
+        """Return why a run must not send its key to its host; `None` if it can. The mock sends nothing."""
         if settings.mock or self._is_allowed(settings.host):
             return None
         origin, name = addresses.origin(settings.host), addresses.name(settings.host)
         if origin != self._origin:
-            return f"keys are for {self._origin} alone, not for {origin}, unless --web-allow-host {name} says so"
+            return f"keys are only for {self._origin}, not for {origin}: allow it with --web-allow-host {name}"
         if self._is_anothers(settings):
             return (
-                f"{settings.provider}'s key in the environment is not for {origin}, to which the command line sends "
-                f"{self._provider}'s, unless --web-allow-host {name} says so"
+                f"{settings.provider}'s key from the environment is not for {origin}, which the command line gives "
+                f"{self._provider}'s key: allow it with --web-allow-host {name}"
             )
         return None
 
@@ -44,7 +44,7 @@ class KeyHosts:
 
 
 def named(host: str) -> str:
-    """Return what a `--web-allow-host` names, in one spelling. Raises `UsageError`."""
+    """Return the host of a `--web-allow-host`, normalised. Raises `UsageError`."""
     if host == ANY:
         return ANY
     if "://" in host:

@@ -1,4 +1,4 @@
-"""One line on the terminal that tells how a headless run is doing; nothing where nobody looks."""
+"""One line on the terminal that shows how a headless run is doing."""
 
 import logging
 import sys
@@ -19,12 +19,12 @@ LOGGERS = ("", "locust", "locust.stats_logger")
 
 
 def wanted(given: Any) -> bool:
-    """Tell whether a run's line would be seen, and be alone."""
+    """Return whether the line would be visible, and not mixed up with Locust's tables."""
     return bool(given.headless and sys.stderr.isatty() and not given.print_stats)
 
 
 class LiveLine:
-    """Writes `line()` anew four times a second, below the log's lines, and takes it away at the end."""
+    """Redraws `line()` four times per second, below the log's lines, and removes it at the end."""
 
     def __init__(self, line: Callable[[], str]) -> None:
         self._line = line
@@ -46,7 +46,7 @@ class LiveLine:
 
 
 class Rate:
-    """Events a second over the last few seconds, from their count at each look."""
+    """Events per second over the last few seconds, from the counts passed to `look`."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
@@ -60,7 +60,7 @@ class Rate:
 
 
 def _redirect(stream: Any) -> list[tuple[logging.StreamHandler[Any], Any]]:
-    """Send the log through the live display, which writes it above the line; return what to put back."""
+    """Send the log through the live display, which prints it above the line; return what to restore."""
     handlers = {handler for name in LOGGERS for handler in logging.getLogger(name).handlers}
     on_terminal = [handler for handler in handlers if type(handler) is logging.StreamHandler]
     return [(handler, handler.setStream(stream)) for handler in on_terminal]

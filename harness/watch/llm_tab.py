@@ -1,4 +1,4 @@
-"""The web UI's tab "LLM", beside Locust's statistics: what a stream's histograms is, by model, live."""
+"""The web UI's tab "LLM": TTFT, ITL, TPOT and tokens per second by model, live."""
 
 import csv
 import io
@@ -32,9 +32,9 @@ Row = dict[str, Any]
 
 
 def tab_of(web_ui: Any, base_path: str, latest: Callable[[], RunHistograms | None]) -> Tab:
-    """Return the tab of the `latest` run, whose table can be downloaded as CSV, too.
+    """Return the tab of the `latest` run, and make its table available as CSV.
 
-    base_path  where Locust's page is: `--web-base-path`
+    base_path  the path of Locust's page: `--web-base-path`
     """
     web_ui.template_args["extended_csv_files"] = [{"href": f".{CSV_PATH}", "title": "Download LLM statistics CSV"}]
 
@@ -49,12 +49,12 @@ def tab_of(web_ui: Any, base_path: str, latest: Callable[[], RunHistograms | Non
 
 
 def rows_of(histograms: RunHistograms | None) -> list[Row]:
-    """Return what the page's table shows, a row a model; none before the first run, or without streams."""
+    """Return the table's rows, one per model; none before the first run or without streams."""
     return [_row(histograms, name) for name in histograms.names()] if histograms else []
 
 
 def as_csv(histograms: RunHistograms | None) -> str:
-    """Return the same as CSV, in seconds, as in every other file."""
+    """Return the same as CSV, in seconds like every other file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
@@ -69,7 +69,7 @@ def _row(histograms: RunHistograms, name: str) -> Row:
 
 
 def _figures(histograms: RunHistograms, name: str, shown: Callable[[float], float]) -> list[float | str]:
-    """Return the columns behind the name; a figure that was not observed is an empty cell."""
+    """Return the columns after the name; a figure that was not observed is an empty cell."""
     of_figures = [histograms.of(name, figure.name) for figure in FIGURES]
     times = [shown(seen.percentile(at)) if len(seen) else "" for seen in of_figures for at in SHARES.values()]
     return [len(of_figures[0]), *times, round(histograms.output_tokens_per_s(name), 1)]

@@ -1,4 +1,4 @@
-"""What the live line says: how far a run is, how fast, and how well."""
+"""The text of the live line: a run's progress, rate and latencies."""
 
 import math
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from wire.exchange import now
 
 
 class Progress:
-    """A run as it stands, in one line.
+    """A run's current state in one line.
 
-    in_flight  how many calls are being made at the moment
-    standing   how an open loop keeps its schedule
+    in_flight  the number of calls in flight
+    standing   how well an open loop keeps its schedule
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Progress:
         return " · ".join(parts)
 
     def _extent(self, done: int) -> str:
-        """Tell what is done of how much: of the calls, or of the time."""
+        """Return the calls made, and the calls or the time left."""
         if self._plan.calls:
             return f"{done}/{self._plan.most_calls} calls"
         stages = self._plan.schedule.stages if self._plan.schedule else ()
@@ -58,14 +58,14 @@ class Progress:
         return f"{done} calls, {left_s // 60}:{left_s % 60:02} left"
 
     def _schedule(self) -> list[str]:
-        """Tell how the schedule is kept: calls due by now, and what became of them."""
+        """Return how well the schedule is kept: calls due by now, and what became of them."""
         if self._standing is None:
             return []
         asked, delivered, waiting, dropped = self._standing()
         return [f"{asked} asked, {delivered} delivered, {waiting} waiting, {dropped} dropped"]
 
     def _medians(self) -> list[str]:
-        """Tell the medians of the latency, which needs no title, and of what else is seen so far."""
+        """Return the medians of the latency, which needs no title, and of the other figures observed so far."""
         titles = {figure.name: f"{figure.title} p50" for figure in used("line")} | {"latency_s": "p50"}
         seen = {name: self._histograms.of(self._name, name) for name in titles}
         return [f"{title} {seen[name].percentile(0.5):.3g} s" for name, title in titles.items() if len(seen[name])]

@@ -1,4 +1,4 @@
-"""The web UI's tab "Schedule": whether an open loop keeps its schedule, live."""
+"""The web UI's tab "Schedule": how well an open loop keeps its schedule, live."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +16,11 @@ COLUMNS = {
 
 
 def tab_of(standing: Callable[[], Standing | None]) -> Tab:
-    """Return the tab, which shows how the run stands."""
     return Tab(KEY, "Schedule", COLUMNS, lambda: rows_of(standing()))
 
 
 def rows_of(standing: Standing | None) -> list[dict[str, Any]]:
-    """Return the run's only row; none before the first run, and none of a closed loop."""
+    """Return the table's only row; none before the first run or in a closed loop."""
     if standing is None:
         return []
     return [{"name": "all calls", "safe_name": KEY, **standing._asdict()}]

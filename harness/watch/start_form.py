@@ -1,4 +1,4 @@
-"""The web UI: a start form that is checked before anything starts, and sets nothing but what it shows."""
+"""The web UI's start form: validated before anything starts, and limited to the fields it shows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -22,7 +22,7 @@ Check = Callable[[Mapping[str, Any]], str | None]
 
 
 def check_names(given: Any) -> None:
-    """Refuse a name that no host and no browser can have: it would never match. Raises `UsageError`."""
+    """Raise `UsageError` for a host or name that is malformed and would never match."""
     for host in given.web_allow_host:
         key_hosts.named(host)
     for name in given.web_name:
@@ -32,7 +32,7 @@ def check_names(given: Any) -> None:
 
 
 def attach(web_ui: Any, environment: Any, check: Check) -> None:
-    """Ask `check` at each start. The reason for its refusal shows in red above the form's button."""
+    """Call `check` at each start; the reason it returns is shown in red above the form's button."""
 
     def refuse_start() -> Any:
         refusal = _refuse_start(web_ui, environment, check)
@@ -50,7 +50,7 @@ def attach(web_ui: Any, environment: Any, check: Check) -> None:
 
 
 def _ask_first(web_ui: Any, endpoint: str, refuse: Callable[[], Any]) -> None:
-    """Let a view answer only what is not refused, and refuse only whom its login lets through."""
+    """Make a view answer only what is not refused; those who have not logged in are not told a reason."""
     views = web_ui.app.view_functions
     views[endpoint] = web_ui.auth_required_if_enabled(partial(_unless_refused, refuse, views[endpoint]))
 
@@ -70,19 +70,19 @@ def _refuse_start(web_ui: Any, environment: Any, check: Check) -> str | None:
 
 
 def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:
-    """Refuse what only a forged request can set: Locust would take any of its options, paths of files too."""
+    """Refuse fields that only a forged request can set: Locust would accept any of its options, even file paths."""
     hidden = sorted(set(given) - set(shown))
     return f"the form has no field {', '.join(map(repr, hidden))[:100]}" if hidden else None
 
 
 def _refuse_switches(given: Mapping[str, str], options: Mapping[str, Any]) -> str | None:
-    """Refuse what is neither on nor off, as `stream=1`: Locust would take it for off."""
+    """Refuse what is neither on nor off, such as `stream=1`: Locust would take it for off."""
     wrong = [name for name, text in given.items() if isinstance(options.get(name), bool) and text not in SWITCHES]
     return f"{wrong[0]} must be true or false" if wrong else None
 
 
 def _refuse_class(given: Any, classes: Iterable[str]) -> str | None:
-    """Refuse settings with which Locust could start no users, or that the run would not follow."""
+    """Refuse settings with which Locust could start no users, or which the run would ignore."""
     if not isinstance(given, dict):
         return "the settings of a User class must be a JSON object"
     if refusal := _refuse_fields(given, LOCUSTS_CLASS_FIELDS):
@@ -92,9 +92,9 @@ def _refuse_class(given: Any, classes: Iterable[str]) -> str | None:
     if not _is_count(given.get("fixed_count", 0), least=0):
         return "the fixed count must be 0 or a positive integer"
     if given.get("host"):
-        return "the host is that of the start form: a User class has none"
+        return "a User class can't set the host: set it in the start form"
     name = given.get("user_class_name")
-    return None if name in list(classes) else f"there is no User class {name!r}"
+    return None if name in list(classes) else f"unknown User class {name!r}"
 
 
 def _is_count(value: Any, least: int) -> bool:
@@ -102,7 +102,7 @@ def _is_count(value: Any, least: int) -> bool:
 
 
 def _is_on(environment: Any) -> bool:
-    """During a test the form only changes the number of users."""
+    """Return whether a test is running: then the form only changes the number of users."""
     return environment.runner.state in (STATE_RUNNING, STATE_SPAWNING)
 
 
@@ -110,12 +110,12 @@ def _refuse_changes(environment: Any, options: Mapping[str, Any]) -> str | None:
     given = vars(environment.parsed_options)
     changed = [name for name in request.form if name in given and name not in OF_A_RUNNING_TEST]
     if any(options[name] != given[name] for name in changed):
-        return "a test is running, of which only the number of users can be changed: stop it first"
+        return "only the number of users can be changed while a test is running: stop it first"
     return None
 
 
 def _options(environment: Any) -> dict[str, Any]:
-    """Return the options as the form changes them."""
+    """Return the options with the form's changes."""
     options = dict(vars(environment.parsed_options))
     for name, value in request.form.items():
         if name in options and not isinstance(options[name], list):
@@ -127,6 +127,6 @@ def _options(environment: Any) -> dict[str, Any]:
 
 
 def _ticked(options: dict[str, Any]) -> list[str]:
-    """Return the classes chosen in the class picker, whose page posts all of them unless the user unticks some."""
+    """Return the classes chosen in the class picker, which posts all of them unless the user unticks some."""
     ticked = request.form.getlist("user_classes") or list(options["user_classes"])
     return [] if options["provider"] and len(ticked) > 1 else ticked

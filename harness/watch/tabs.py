@@ -1,4 +1,4 @@
-"""Tabs of ours in Locust's page: each a table, filled with what the page polls every two seconds."""
+"""Our tabs on Locust's page: each a table, filled by what the page polls every two seconds."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,8 +15,8 @@ Rows = list[dict[str, Any]]
 class Tab:
     """A tab with one table.
 
-    columns  a row's keys, and their titles
-    rows     returns what the table shows now
+    columns  a row's keys and their titles
+    rows     returns the table's current rows
     """
 
     key: str
@@ -33,10 +33,10 @@ def attach(web_ui: Any, *tabs: Tab) -> None:
     def feed(response: Response) -> Response:
         if request.path.endswith("/stats/requests") and response.is_json:
             content = response.get_json() or {}
-            # Locust keeps this response for two seconds, with what was added to it before: it is replaced.
+            # Locust caches this response for two seconds, with our addition: replace that.
             content["extended_stats"] = [{"key": tab.key, "data": tab.rows()} for tab in tabs]
             if content.get("state") == STATE_CLEANUP:
-                content["state"] = STATE_RUNNING  # The page stops asking otherwise, and never sees the run's end.
+                content["state"] = STATE_RUNNING  # else the page stops polling and misses the run's end
             response.set_data(json.dumps(content))
         return response
 

@@ -1,8 +1,8 @@
-"""Refuses what pages of other sites send to the web UI, whatever its path.
+"""Refuses requests that other sites' pages send to any path of the web UI.
 
-A page that is open in a browser can send requests to localhost, and one whose host name was pointed at 127.0.0.1
-after it had loaded (DNS rebinding) can read the answers too. The browser says so: in `Host`, `Origin` and
-`Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/). A client that is no browser sends none of the last two.
+Any page open in a browser can send requests to localhost, and one whose host name is pointed at 127.0.0.1 after it has
+loaded (DNS rebinding) can read the answers too. The browser reveals this in `Host`, `Origin` and `Sec-Fetch-Site`
+(https://www.w3.org/TR/fetch-metadata/). Clients other than browsers send neither of the last two.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 OWN_SITE = ("same-origin", "none")
-"""What `Sec-Fetch-Site` says of the page's own requests, and of an address that the user typed or clicked outside."""
+"""`Sec-Fetch-Site` for the page's own requests, and for an address typed or opened outside the browser."""
 
 DEFAULT_PORTS = (80, 443)
 PROTECTIONS = [
@@ -27,10 +27,10 @@ Netloc = tuple[str, int | None]
 
 
 class WebGuard:
-    """A WSGI application around Locust's, which lets only the page itself and clients without a page through.
+    """A WSGI application around Locust's that admits only its own page and clients other than browsers.
 
     listens_on  the address that the web UI is bound to; empty for all
-    names       further names that browsers may open it by, with a port where a proxy in front has an unusual one
+    names       other names that browsers can open it by, with a port if a proxy in front has an unusual one
     """
 
     def __init__(self, application: Application, listens_on: str, names: Sequence[str]) -> None:
@@ -47,18 +47,18 @@ class WebGuard:
         return [f"refused: {refusal}\n".encode()]
 
     def _refusal(self, environ: dict[str, Any]) -> str | None:
-        """Return why a request is refused, if it is."""
+        """Return why a request is refused; `None` if it isn't."""
         host, origin = _netloc(environ.get("HTTP_HOST", "")), environ.get("HTTP_ORIGIN")
         if host[0] and not self._is_own(host[0]):
-            return f"the page is not known as {host[0]}: --web-name makes it so"
+            return f"the page is not known as {host[0]}: allow it with --web-name"
         if environ.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITE:
-            return "the request comes from another site's page; open this address by typing it"
+            return "the request comes from another site's page: type this address to open it"
         if origin is not None and not self._is_own_origin(origin, host):
             return "the request comes from a page of another origin"
         return None
 
     def _is_own(self, name: str) -> bool:
-        """Tell whether the page goes by a name. No DNS can point an IP address elsewhere, so any of ours will do."""
+        """Return whether the page goes by a name. Any IP address will do: DNS can't point one elsewhere."""
         return name in self._names or (self._is_exposed and _is_address(name))
 
     def _is_own_origin(self, origin: str, host: Netloc) -> bool:
@@ -67,7 +67,7 @@ class WebGuard:
 
 
 def _netloc(text: str) -> Netloc:
-    """Return name and port of a Host header, an origin or a name; no name where there is none, as in `null`."""
+    """Return the name and port in a Host header, an origin or a name; the name is empty if missing, as in `null`."""
     try:
         url = urlsplit(text if "://" in text else f"//{text}")
         port = None if url.port in DEFAULT_PORTS else url.port
@@ -84,7 +84,7 @@ def _is_address(name: str) -> bool:
 
 
 def _without_cors(start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Leave out the headers by which Locust lets every page on the Web read its answers."""
+    """Drop the headers with which Locust lets every page on the Web read its answers."""
 
     def start(status: str, headers: Headers, *rest: Any) -> Any:
         return start_response(status, [*_kept(headers), *PROTECTIONS], *rest)
