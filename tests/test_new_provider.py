@@ -31,7 +31,7 @@ REFUSED = {
     "no provider": (["--headless"], "azure-openai, aws-bedrock, vertex-ai, deepseek, toy"),
     "a misspelt provider": (["--headless", "-p", "tyo"], "did you mean 'toy'?"),
     "no model": (["--headless", "-p", "toy", "-k", "k"], "give -m with one of toy-1, toy-2"),
-    "another API": ([*RUN, "--api", "responses"], "toy has no API 'responses': it has chat"),
+    "another API": ([*RUN, "--api", "responses"], "toy has no API 'responses': choose from chat"),
     "a misspelt class": ([*RUN, "ToyUsers"], "DeepSeekUser, OpenAIUser, ToyUser, VertexAIUser"),
 }
 

@@ -75,6 +75,8 @@ def _single(content: Json, name: str, is_time: bool) -> Json:
         return content
     if name in RATES:
         return PER_SECOND if content else content
+    if isinstance(content, float) and not is_time:
+        return float(f"{content:.9g}")  # Of floats that are sums of times the last digits differ.
     return SECONDS if is_time else content
 
 
