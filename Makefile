@@ -11,28 +11,34 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run venv test test-workers test-commands test-processes test-inside check bench bench-full bench-peers soak interop clean
+SHELL := /bin/bash -o pipefail
+
+.PHONY: run venv test quick test-workers test-commands test-runs test-providers test-parts fix check bench bench-full bench-peers soak interop clean
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
 
 venv: $(READY)
 
-# Most tests wait for processes and sockets, so the groups run in parallel.
+# A group of tests is its folders. Groups run side by side, and each line says whose it is.
+SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs=$(words $(1)) $(addprefix test-,$(1))
+PYTEST = group() { $(BIN)/python -m pytest "$${@:2}" 2>&1 | sed -u "s/^/$$1: /"; }; group
+
 test: $(READY)
-	$(MAKE) --jobs=4 --output-sync=target test-workers test-commands test-processes test-inside
+	$(call SIDE_BY_SIDE,workers commands runs providers parts)
 
-test-commands: $(READY)
-	$(BIN)/python -m pytest -m commands
+quick: $(READY)
+	$(call SIDE_BY_SIDE,providers parts)
 
-test-workers: $(READY)
-	$(BIN)/python -m pytest -m workers
+test-workers test-commands test-runs test-providers: test-%: $(READY)
+	$(PYTEST) $* tests/$*
 
-test-processes: $(READY)
-	$(BIN)/python -m pytest -m processes
+test-parts: $(READY)
+	$(PYTEST) parts tests/wire tests/mock tests/summary tests/gates tests/harness tests/test_*.py
 
-test-inside: $(READY)
-	$(BIN)/python -m pytest -m "not processes and not workers and not commands"
+fix: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -27,23 +27,6 @@ SCRUBBED = (
 settings.register_profile("on any machine", deadline=None)
 settings.load_profile("on any machine")
 
-GROUPS = {
-    "workers": ("distributed", "network_namespaces"),
-    "processes": (
-        "exit_codes", "gates_run", "net", "new_provider", "outputs", "runs_with_streams", "secrets", "signals",
-        "toy_figure", "web_ui",
-    ),
-    "commands": ("live_line", "menus", "readme"),
-}  # fmt: skip
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start locust as a process, by groups that `make test` runs side by side."""
-    for item in items:
-        for group, names in GROUPS.items():
-            if item.path.stem.removeprefix("test_") in names:
-                item.add_marker(group)
-
 
 @pytest.fixture(autouse=True)
 def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,8 @@ from harness.harness import Harness
 from harness.secrets import Secrets
 from tests.command_line import Running, free_port, locust, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
-from tests.test_signals import silence
-from tests.test_web_ui import OPENAI, web_ui
+from tests.runs.test_signals import silence
+from tests.runs.test_web_ui import OPENAI, web_ui
 
 TARGET = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "--csv", "run", "-o", "json"]
 

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from base64 import b64decode
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -24,8 +23,8 @@ from mock.formats import bedrock, eventstream
 from mock.formats.message import Answer
 from mock.service import Request, Service
 from mock.timing import Pace
+from tests.command_line import PROJECT
 
-ROOT = Path(__file__).parent.parent
 TOKENS = 20
 PROMPT = "What does the letter ask for?"
 PROMPT_TOKENS = len(PROMPT) // 4 + 1
@@ -36,7 +35,7 @@ def address() -> Iterator[str]:
     """The base URL of a mock without delay, whose answers all have TOKENS tokens."""
     options = ["--port", "0", "--latency", "0", "--tokens", str(TOKENS), "--exact-tokens", "--seed", "1"]
     with subprocess.Popen(
-        [sys.executable, "-m", "mock", *options], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "mock", *options], cwd=PROJECT, stderr=subprocess.PIPE, text=True
     ) as mock:
         assert mock.stderr is not None
         yield mock.stderr.readline().split()[-1]

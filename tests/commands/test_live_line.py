@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import QUICK_MOCK, Command, Ended, locusts, rows_in, summary_in
-from tests.test_menus import terminal
+from tests.commands.test_menus import terminal
 
 SLOW = ["--mock", "--mock-latency", "0.3", "-u", "4", "-r", "4", "-i", "30"]
 

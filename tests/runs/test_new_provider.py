@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import command_line, mock_server, test_menus
+from tests import command_line, mock_server
 from tests.command_line import PROJECT, Command, locusts, report, rows_in, scrubbed, summary_in
+from tests.commands import test_menus
+from tests.commands.test_menus import DOWN, ENTER, terminal
 from tests.mock_server import MockServer, serving
-from tests.test_menus import DOWN, ENTER, terminal
 
 TOY = PROJECT / "tests" / "toy"
 """Laid out as the tree is."""
@@ -24,7 +25,11 @@ NEW_LINES = {
     ],
     "models.json": [('  "openai"', '  "toy": ["toy-1", "toy-2"],\n')],
 }
-CONTRACT = ("imports", "providers", "requests_sent", "streams", "failures", "masking")
+CONTRACT = (
+    "tests/test_imports.py",
+    "tests/harness/test_masking.py",
+    *(f"tests/providers/test_{name}.py" for name in ("providers", "requests_sent", "streams", "failures")),
+)
 RUN = ["--headless", "--mock", "--mock-latency", "0", "-p", "toy", "-i", "5", "--csv", "run"]
 REFUSED = {
     "no key": (["--headless", "-p", "toy", "-m", "toy-1"], "no API key for toy: set TOY_API_KEY, LLM_API_KEY or -k"),
@@ -87,7 +92,7 @@ def test_a_provider_is_four_files_and_three_lines(tree: Path) -> None:
 @pytest.mark.timeout(300)
 def test_the_tests_that_every_provider_passes_are_passed(tree: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-k", "toy", "-p", "no:cacheprovider"]
-    command += [f"tests/test_{name}.py" for name in CONTRACT]
+    command += CONTRACT
     done = subprocess.run(command, cwd=tree, env=scrubbed(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
 

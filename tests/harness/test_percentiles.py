@@ -19,7 +19,7 @@ from harness.record.locust_csv import LocustCSV
 from harness.record.run_histograms import RunHistograms
 from harness.watch import llm_tab
 from summary.calls import distribution
-from tests.test_records import a_call
+from tests.harness.test_requests_csv import a_call
 
 WITHIN = 0.005
 SHARES = {"median": 0.5, "p95": 0.95, "p99": 0.99}

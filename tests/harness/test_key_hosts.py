@@ -12,9 +12,9 @@ from mock.service import Service
 from mock.timing import Pace
 from tests.asking import settings_of
 from tests.command_line import FILES, free_port
+from tests.harness.test_web_guard import UI, page
 from tests.raw_server import mocking, serving
 from tests.running import harnessed
-from tests.test_web_guard import UI, page
 
 FORM = {"user_count": "1", "spawn_rate": "1", "iterations": "1"}
 MODELS = {"openai": "gpt-4o", "anthropic": "claude-3-opus-20240229", "aws-bedrock": "anthropic.claude-v2"}

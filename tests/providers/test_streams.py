@@ -22,13 +22,13 @@ from tests.cases import CASES, case_of
 from tests.certificates import make_certificate, trusting
 from tests.mock_server import MockServer
 from tests.mock_server import serving as serving_mock
-from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, serving
-from tests.test_providers import (
+from tests.providers.test_providers import (
     EVERY_API,
     EVERY_PROVIDER,
     ask_one,
     assert_failed,
 )
+from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, serving
 from wire.exchange import Exchange, Reply, Request, Wire, current
 from wire.extra_headers import WithHeaders
 from wire.network import NetworkWire

@@ -18,8 +18,8 @@ from summary.cells import FORMULA_STARTS, printable, quoted, unquoted
 from summary.render.csv_row import COLUMNS
 from summary.render.render import as_csv, as_json, as_table
 from summary.rows import rows
+from tests.harness.test_requests_csv import a_call
 from tests.running import run
-from tests.test_records import a_call
 
 HOSTILE = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "'=1", "''", "'", "it's", "plain")
 MARK_UP = "[bold]m[/red] :smile: [link=x]"

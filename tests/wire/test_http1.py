@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.providers.test_answers import cuts_of
 from tests.raw_server import answer, chunked
-from tests.test_answers import cuts_of
 from wire.exchange import ConnectionBroken, NotHTTP
 from wire.http1 import AnswerParser
 from wire.tolerant import MOST_HEAD_BYTES

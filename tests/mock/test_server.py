@@ -16,7 +16,8 @@ from typing import Any
 import orjson
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.command_line import PROJECT
+
 CHAT = "/v1/chat/completions"
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
 
@@ -24,7 +25,7 @@ BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
 @contextmanager
 def mock(*options: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "mock", *options]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as process:
         yield process
         process.terminate()
 
@@ -37,7 +38,7 @@ def port_of(process: subprocess.Popen[str]) -> int:
 
 def refused(*options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mock", *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=30, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from providers.deepseek import DeepSeek
 from providers.openai import OpenAI
 from tests.asking import APIS, Asker
 from tests.cases import case_of
+from tests.providers.test_requests_sent import AWS_KEY_ID, AWS_SECRET, body_of, sent, signature_of
 from tests.raw_server import mocking, serving
-from tests.test_requests_sent import AWS_KEY_ID, AWS_SECRET, body_of, sent, signature_of
 from wire.extra_body import patched
 
 EVERY_API = pytest.mark.parametrize(("provider", "api"), APIS)

@@ -27,8 +27,8 @@ from harness.run.early_end import End
 from locustfile import harness
 from providers.permit import Permit
 from seeds import SeedError, read_folder
+from tests.harness.test_requests_csv import a_call
 from tests.running import harnessed, run, start_and_wait
-from tests.test_records import a_call
 
 WHOLE = End(asked=False, spent=False, lasted_s=3.0, made=12, workers_gone=0)
 

@@ -12,8 +12,8 @@ from summary.gates import gate, slo
 from summary.registry import FIGURES, NAMED, STATISTICS, TOKENS, Figure, found, used
 from summary.render.csv_row import COLUMNS
 from summary.rows.rows import frame
-from tests import test_doubts
 from tests.command_line import PROJECT
+from tests.summary import test_doubts
 
 README = (PROJECT / "README.md").read_text()
 OF_SUMMARIES = [figure for figure in FIGURES if figure.columns]
