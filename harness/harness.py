@@ -25,6 +25,7 @@ from harness.process.signals import Signals
 from harness.record import outputs
 from harness.record.folder import check_writable
 from harness.record.histograms import bucket, percentile
+from harness.record.locust_reports import LocustReports
 from harness.record.run_histograms import RunHistograms
 from harness.run import ending, preflight, refusals
 from harness.run.client import client_of
@@ -69,6 +70,7 @@ class Harness:
         self._secret_options: dict[str, Any] = {}
         self._key_hosts: KeyHosts | None = None
         self._stdout: TextIO | None = None
+        self._reports: LocustReports | None = None
         self._has_begun = Event()
         self._finishing: Greenlet[..., None] | None = None
 
@@ -128,11 +130,13 @@ class Harness:
         locust_inside.forget_callers()
         locust_inside.refine_percentiles(bucket, percentile)
         if isinstance(runner, WorkerRunner):
+            given.html_file = given.json_file = None  # Its calls are in its master's.
             self.worker = Worker(environment, self.classes, self.secrets, self._secret_options)
             return
         if isinstance(runner, MasterRunner):
             self.master = Master(runner, lambda reason, code: self._refuse_run(environment, reason, code))
         outputs.check(given)
+        self._reports = LocustReports(given)
         if given.output_format not in RENDERERS:
             raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
         if given.headless or given.autostart:
@@ -330,6 +334,8 @@ class Harness:
         """Listen to `quitting`: stop a test that is still on, and set the exit code."""
         ending.stop(environment.runner)
         self.finish_run(environment)
+        for write in self._reports.writers(environment) if self._reports else ():
+            self._attempt(write)
         environment.process_exit_code = self.exit_code.decide(environment)
 
     def _take_secrets(self, given: Any) -> None:
