@@ -197,6 +197,7 @@ BAD_SETTINGS: dict[str, tuple[Any, str]] = {
     "a weight of nothing": ({"weight": 0}, "weight must be a positive integer"),
     "a weight of words": ({"weight": "heavy"}, "weight must be a positive integer"),
     "a negative count": ({"fixed_count": -1}, "fixed count must be 0 or a positive integer"),
+    "tasks that are no list": ({"tasks": "ask"}, "tasks must be a list of names"),
     "a host of its own": ({"host": "http://evil.example"}, "the host is that of the start form"),
 }
 

@@ -214,7 +214,7 @@ def test_a_user_class_of_the_picker_takes_settings(picker: Page, mock_server: Mo
     assert '"weight": 2' in picker.get()
 
 
-@pytest.mark.parametrize("tasks", [[], ["nothing"], "ask"])
+@pytest.mark.parametrize("tasks", [[], ["nothing"]])
 def test_a_user_class_of_the_picker_keeps_a_task(tasks: Any, picker: Page) -> None:
     settings = {"user_class_name": "OpenAIUser", "tasks": tasks}
     with pytest.raises(HTTPError) as refused:

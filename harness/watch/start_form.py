@@ -13,11 +13,11 @@ from harness.errors import UsageError
 from harness.plan import addresses
 from harness.plan.plan import run_time_s
 from harness.plan.values import natural, number, whole
+from harness.process import class_settings
 from harness.watch import key_hosts
 from harness.watch.web_guard import WebGuard
 
 LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "user_classes", "shape_class")
-LOCUSTS_CLASS_FIELDS = ("user_class_name", "weight", "fixed_count", "tasks", "host")
 OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
 SWITCHES = ("true", "false", "")
 Check = Callable[[Any, Mapping[str, Any]], str | None]
@@ -107,29 +107,19 @@ def _refuse_class(given: Any, tasks: Mapping[str, Iterable[Any]]) -> str | None:
 
     tasks  those that each User class has
     """
-    if not isinstance(given, dict):
-        return "the settings of a User class must be a JSON object"
-    if refusal := _refuse_fields(given, LOCUSTS_CLASS_FIELDS):
+    if isinstance(given, dict) and (refusal := _refuse_fields(given, class_settings.FIELDS)):
         return refusal
-    if not _is_count(given.get("weight", 1), least=1):
-        return "the weight must be a positive integer"
-    if not _is_count(given.get("fixed_count", 0), least=0):
-        return "the fixed count must be 0 or a positive integer"
-    if given.get("host"):
+    if isinstance(given, dict) and given.get("host"):
         return "the host is that of the start form: a User class has none"
-    name = given.get("user_class_name")
-    if name not in list(tasks):
-        return f"there is no User class {name!r}"
+    if refusal := class_settings.refusal(given, tasks):
+        return refusal
+    name = given["user_class_name"]
     return None if _leaves_one(given.get("tasks"), tasks[name]) else f"{name} would be left without a task"
 
 
 def _leaves_one(chosen: Any, tasks: Iterable[Any]) -> bool:
     """Tell whether users are left something to do. Without it, each logs a traceback, again and again."""
     return chosen is None or (isinstance(chosen, list) and any(task.__name__ in chosen for task in tasks))
-
-
-def _is_count(value: Any, least: int) -> bool:
-    return type(value) is int and value >= least
 
 
 def _is_on(environment: Any) -> bool:
