@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
+import locust.html
 import locust.log
 import locust.runners
 import locust.stats
@@ -80,6 +81,18 @@ def stop_after_this_call(user: User) -> None:
 def is_unstarted(user: User) -> bool:
     """Return whether a user's greenlet has yet to start."""
     return user._state is None
+
+
+def html_report(environment: Environment) -> str:
+    """Return what Locust writes into the file of `--html`."""
+    return str(locust.html.get_html_report(environment, show_download_link=False))
+
+
+def named_html(html_file: str, options: Any) -> str:
+    """Return the path of `--html`, with the users, their rate and the run time for `{u}`, `{r}` and `{t}`."""
+    own = SimpleNamespace(**{**vars(options), "html_file": html_file})
+    locust.html.process_html_filename(own)
+    return str(own.html_file)
 
 
 # In a worker

@@ -102,13 +102,14 @@ class Harness:
         locust_inside.forget_callers()
         locust_inside.refine_percentiles(bucket, percentile)
         if isinstance(runner, WorkerRunner):
+            given.html_file = given.json_file = None  # Its calls are in its master's.
             self.worker = Worker(environment, self.classes, self.secrets, secret_options)
             return
         environment.host = given.host
-        runs = self.runs = Runs(environment, self.classes, self.secrets, secret_options, self.exit_code, finish)
         outputs.check(given)
         if given.output_format not in RENDERERS:
             raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
+        runs = self.runs = Runs(environment, self.classes, self.secrets, secret_options, self.exit_code, finish)
         if given.headless or given.autostart:
             _complete(given)
             menus.ask_for_missing(given, self.classes)
@@ -185,6 +186,8 @@ class Harness:
         """Listen to `quitting`: stop a current run, and set the exit code."""
         ending.stop(environment.runner)
         self.finish_run()
+        if self.runs is not None:
+            self.runs.write_locusts_reports()
         environment.process_exit_code = self.exit_code.decide(environment)
 
 

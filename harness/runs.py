@@ -19,6 +19,7 @@ from harness.plan.plan import Plan, plan_of
 from harness.plan.target import ProviderClasses
 from harness.process import open_files, orphan
 from harness.record.folder import check_writable
+from harness.record.locust_reports import LocustReports
 from harness.record.run_histograms import RunHistograms
 from harness.run import ending, preflight, refusals
 from harness.run.client import client_of
@@ -61,6 +62,7 @@ class Runs:
         self._run: Run | None = None
         self._latest: Run | None = None
         self._finishing: Greenlet[..., None] | None = None
+        self._reports = LocustReports(self._given)
 
     def wait_for_workers(self) -> None:
         """Wait until the workers of `--processes` are ready. Raises `NoWorkers`."""
@@ -166,6 +168,11 @@ class Runs:
             self._master.end()
             if self._runner.worker_count == 0:
                 self._end_run()
+
+    def write_locusts_reports(self) -> None:
+        """Write `--html` and `--json-file`, at the end of the process."""
+        for write in self._reports.writers(self._environment):
+            self._finish.attempt(write)
 
     def _refuse(self, reason: str, code: int) -> None:
         _log.error("%s", self._secrets.redact(reason))

@@ -11,6 +11,9 @@ MASK = "***"
 SHORTEST = 6
 """Shorter values are words rather than secrets; masking them would only garble the logs."""
 
+NAMED = re.compile(r"""=\s*"?([^\s;,"]+)""")
+"""A value behind its name: of a cookie, or of a scheme that has several, such as `Digest`."""
+
 LONG, HEAD = 16, 12
 """The first 12 characters of a secret of 16 or more are masked too, with what is left after them: a message can be cut
 anywhere."""
@@ -25,10 +28,11 @@ class Secrets:
         self._heads: list[re.Pattern[str]] = []
 
     def add(self, value: str) -> None:
-        """Add a secret; for `Bearer TOKEN` also the token alone, for `Basic …` also the user and password inside."""
+        """Add a secret; for `Bearer TOKEN` also the token alone, for `Basic …` also the user and password inside, for
+        `NAME=VALUE; …`, as in a cookie, also each value."""
         whole = value.strip()
         token = whole.split(" ")[-1]
-        new = {whole, token, *decoded_basic(whole)} - self._added
+        new = {whole, token, *decoded_basic(whole), *NAMED.findall(whole)} - self._added
         self._added |= new
         forms = {form for secret in new if len(secret) >= SHORTEST for form in encodings(secret)}
         long_forms = {form for form in forms if len(form) >= LONG}

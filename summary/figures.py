@@ -30,7 +30,7 @@ def summarise(
     Its other entries: `reads` and `finish_reasons` (see `summary.evidence`), `failures`, `own_failures` and `outages`
     (see `summary.failures`), `verdict` (whether the figures can be believed) and `gates` (what became of each).
     """
-    rows, warmup_count = measured(rows)
+    rows, warmup_count = measured(_on_one_clock(rows))
     summary = {
         **_facts(rows, run),
         **calls.counts(rows),
@@ -109,18 +109,30 @@ def measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return (rows[~is_warmup] if is_warmup.any() else rows), int(is_warmup.sum())
 
 
+def _on_one_clock(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with every time of day told from the first call's by `start_s`, which is monotonic: a clock can
+    be set during a run, and those of several machines differ."""
+    if rows.empty:
+        return rows
+    since_first_s = rows["start_s"] - rows["start_s"].min()
+    first = pd.to_datetime(rows["timestamp"].loc[since_first_s.idxmin()], utc=True)
+    return rows.assign(timestamp=first + pd.to_timedelta(since_first_s, unit="s"))
+
+
 def _start(rows: pd.DataFrame, run: dict[str, Any]) -> str | None:
     sent = rows[rows["outcome"] != "dropped"]
-    return run.get("start") if sent.empty else str(sent["timestamp"].min())
+    return run.get("start") if sent.empty else _iso(sent["timestamp"].min())
 
 
 def _end(rows: pd.DataFrame) -> str | None:
     ended = rows.loc[rows["latency_s"].notna(), ["timestamp", "latency_s"]]
     if ended.empty:
         return None
-    ends = pd.to_datetime(ended["timestamp"]) + pd.to_timedelta(ended["latency_s"], unit="s")
-    last: pd.Timestamp = ends.max()
-    return last.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _iso((ended["timestamp"] + pd.to_timedelta(ended["latency_s"], unit="s")).max())
+
+
+def _iso(at: pd.Timestamp) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _only(rows: pd.DataFrame, column: str) -> Any:

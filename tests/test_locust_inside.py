@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import locust.log
+import locust.main
 import locust.runners
 import locust.stats
 import pytest
@@ -65,6 +66,8 @@ def test_no_other_file_touches_what_locust_keeps_to_itself(path: Path) -> None:
         (MasterRunner.handle_message, "HEARTBEAT_LIVENESS"),
         (MasterRunner.handle_message, "self.spawning_completed"),
         (WebUI.__init__, "self._update_user_classes("),
+        (locust.main.main, "if options.html_file:"),
+        (locust.main.main, "if options.json_file:"),
     ],
 )
 def test_locust_still_reads_what_is_set_for_it(function: Callable[..., Any], reads: str) -> None:

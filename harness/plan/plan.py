@@ -148,14 +148,14 @@ def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]
     users = options.get("num_users")
     if users is not None and users < 1 and (options.get("headless") or options.get("autostart")):
         raise UsageError(f"--users must be a positive integer, not {users}")
-    load = {**{name: options.get(name) for name in _LOAD}, "run_time": _run_time_s(options.get("run_time"))}
+    load = {**{name: options.get(name) for name in _LOAD}, "run_time": run_time_s(options.get("run_time"))}
     if users_of_an_open_loop:
         load["num_users"] = users or users_of_an_open_loop
         load["spawn_rate"] = load["spawn_rate"] or load["num_users"]
     return load
 
 
-def _run_time_s(given: int | str | None) -> int | None:
+def run_time_s(given: int | str | None) -> int | None:
     """Return the run time in seconds; Locust's command line gives it as a number, the web UI's form as a string."""
     if given in (None, ""):
         return None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.process import ports
+from harness.process import class_settings, ports
 from harness.process.outlet import open_outlet
 from harness.secrets import SHORTEST
 
@@ -53,13 +53,10 @@ def _refusal(
         return f"{_left_over(left_over[0], user_classes)}: choose from {', '.join(user_classes)}"
     if unknown:
         return f"unrecognized arguments: {' '.join(unknown)}"
-    if not all(_configures(config, user_classes) for config in itertools.chain(*options.config_users or ())):
-        return f"--config-users has an unknown user_class_name: choose from {', '.join(user_classes)}"
+    for config in itertools.chain(*options.config_users or ()):
+        if reason := class_settings.refusal(config, user_classes):
+            return f"--config-users: {reason}"
     return _locusts_refusal(options) or ports.refusal(options) or _log_refusal(options.logfile)
-
-
-def _configures(config: Any, user_classes: Sequence[str]) -> bool:
-    return isinstance(config, dict) and config["user_class_name"] in user_classes
 
 
 def _with_hint(name: str, known: list[str]) -> str:

@@ -40,16 +40,17 @@ class Finish:
         workers_gone  how many workers took part, if none are left; else 0
         """
         asked = self._exit_code.is_signalled or not given.headless
-        summary = self._attempt(lambda: run.finish(asked, workers_gone))  # figures, verdict, gates; the run's files
+        summary = self.attempt(lambda: run.finish(asked, workers_gone))  # figures, verdict, gates; the run's files
         if summary is not None:
-            self._attempt(lambda: self._print(summary, given))
-            self._attempt(lambda: self._report_gates(run, summary))
+            self.attempt(lambda: self._print(summary, given))
+            self.attempt(lambda: self._report_gates(run, summary))
         if run.recorder.why_early:
             _log.error("the run is not complete: %s", run.recorder.why_early)
         if run.recorder.broken or run.recorder.why_early:
             self._exit_code.note(INTERNAL)
 
-    def _attempt(self, step: Callable[[], Result]) -> Result | None:
+    def attempt(self, step: Callable[[], Result]) -> Result | None:
+        """Take a step, and return what it returns. If it fails, that is logged and costs the exit code."""
         try:
             return step()
         except CannotStart as error:

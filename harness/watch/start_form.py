@@ -1,6 +1,7 @@
 """The web UI's start form: validated before anything starts, and limited to the fields it shows."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -10,12 +11,13 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING
 import locust_inside
 from harness.errors import UsageError
 from harness.plan import addresses
-from harness.plan.values import whole
+from harness.plan.plan import run_time_s
+from harness.plan.values import natural, number, whole
+from harness.process import class_settings
 from harness.watch import key_hosts
 from harness.watch.web_guard import WebGuard
 
 LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "user_classes", "shape_class")
-LOCUSTS_CLASS_FIELDS = ("user_class_name", "weight", "fixed_count", "tasks", "host")
 OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
 SWITCHES = ("true", "false", "")
 Check = Callable[[Mapping[str, Any]], str | None]
@@ -39,7 +41,7 @@ def attach(web_ui: Any, environment: Any, check: Check) -> None:
         return refusal and jsonify(success=False, message=refusal, host=environment.host)
 
     def refuse_class() -> Any:
-        refusal = _refuse_class(request.get_json(force=True, silent=True), environment.available_user_classes or {})
+        refusal = _refuse_class(_posted_json(), environment.available_user_tasks or {})
         return refusal and (jsonify(success=False, message=refusal), 400)
 
     names = [addresses.check_netloc("--web-name", name) for name in environment.parsed_options.web_name]
@@ -65,6 +67,8 @@ def _refuse_start(web_ui: Any, environment: Any, check: Check) -> str | None:
         return refusal
     if refusal := _refuse_switches(request.form, vars(environment.parsed_options)):
         return refusal
+    if refusal := _refuse_load(request.form):
+        return refusal
     options = _options(environment)
     return _refuse_changes(environment, options) if _is_on(environment) else check(options)
 
@@ -81,24 +85,41 @@ def _refuse_switches(given: Mapping[str, str], options: Mapping[str, Any]) -> st
     return f"{wrong[0]} must be true or false" if wrong else None
 
 
-def _refuse_class(given: Any, classes: Iterable[str]) -> str | None:
-    """Refuse settings with which Locust could start no users, or which the run would ignore."""
-    if not isinstance(given, dict):
-        return "the settings of a User class must be a JSON object"
-    if refusal := _refuse_fields(given, LOCUSTS_CLASS_FIELDS):
+def _refuse_load(given: Mapping[str, str]) -> str | None:
+    """Refuse what Locust would read otherwise than the run's files say, as `1_0` for 10, or stumble over."""
+    try:
+        natural("user_count", given.get("user_count", ""))
+        number("spawn_rate", given.get("spawn_rate", "1"))
+        run_time_s(given.get("run_time"))
+    except UsageError as error:
+        return str(error)
+    return None
+
+
+def _posted_json() -> Any:
+    with suppress(RecursionError):
+        return request.get_json(force=True, silent=True)
+    return None
+
+
+def _refuse_class(given: Any, tasks: Mapping[str, Iterable[Any]]) -> str | None:
+    """Refuse settings with which Locust could start no users, or that the run would not follow.
+
+    tasks  those that each User class has
+    """
+    if isinstance(given, dict) and (refusal := _refuse_fields(given, class_settings.FIELDS)):
         return refusal
-    if not _is_count(given.get("weight", 1), least=1):
-        return "the weight must be a positive integer"
-    if not _is_count(given.get("fixed_count", 0), least=0):
-        return "the fixed count must be 0 or a positive integer"
-    if given.get("host"):
+    if isinstance(given, dict) and given.get("host"):
         return "a User class can't set the host: set it in the start form"
-    name = given.get("user_class_name")
-    return None if name in list(classes) else f"unknown User class {name!r}"
+    if refusal := class_settings.refusal(given, tasks):
+        return refusal
+    name = given["user_class_name"]
+    return None if _leaves_one(given.get("tasks"), tasks[name]) else f"{name} would be left without a task"
 
 
-def _is_count(value: Any, least: int) -> bool:
-    return type(value) is int and value >= least
+def _leaves_one(chosen: Any, tasks: Iterable[Any]) -> bool:
+    """Tell whether users are left something to do. Without it, each logs a traceback, again and again."""
+    return chosen is None or (isinstance(chosen, list) and any(task.__name__ in chosen for task in tasks))
 
 
 def _is_on(environment: Any) -> bool:
@@ -111,7 +132,9 @@ def _refuse_changes(environment: Any, options: Mapping[str, Any]) -> str | None:
     changed = [name for name in request.form if name in given and name not in OF_A_RUNNING_TEST]
     if any(options[name] != given[name] for name in changed):
         return "only the number of users can be changed while a test is running: stop it first"
-    return None
+    known = environment.available_user_classes or {}
+    unknown = [name for name in request.form.getlist("user_classes") if name not in known]
+    return f"unknown User class {unknown[0]!r}" if unknown else None
 
 
 def _options(environment: Any) -> dict[str, Any]:

@@ -253,6 +253,24 @@ def test_a_stdout_that_is_gone_costs_neither_the_gates_nor_junit(
     assert prefix.with_name("run_summary.json").exists()
 
 
+def test_a_report_of_locusts_that_cannot_be_written_costs_the_exit_code_and_no_other_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reports = ["--html", "/dev/full", "--json-file", str(tmp_path / "figures")]
+    environment, _ = run(tmp_path, "-i", "3", *reports, monkeypatch=monkeypatch)
+    assert environment.process_exit_code == 70
+    assert "can't write results to /dev/full: no space left on device" in caplog.text
+    assert "Traceback" not in caplog.text
+    assert [entry["num_requests"] for entry in json.loads((tmp_path / "figures.json").read_text())] == [3]
+
+
+def test_a_report_is_named_by_the_load_and_left_to_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment, _ = run(tmp_path, "-i", "3", "--html", str(tmp_path / "of-{u}.html"), users=2, monkeypatch=monkeypatch)
+    assert environment.process_exit_code == 0
+    assert "chat gpt-4o" in (tmp_path / "of-2.html").read_text()
+    assert environment.parsed_options.html_file is None
+
+
 # Rows that no worker was asked for
 
 A_ROW = cells_of(a_call(worker="w-0", run_id="r", request=1))

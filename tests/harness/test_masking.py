@@ -95,6 +95,16 @@ def test_the_user_and_password_of_a_basic_header_are_masked() -> None:
     assert secrets.redact("somebody:5af1c03b; 5af1c03b; " + b64encode(b"somebody:5af1c03b").decode()) == "***; ***; ***"
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["theme=dark; session=5af1c03b; b=2", 'Digest username="me", response="5af1c03b", qop=auth', "key = 5af1c03b"],
+)
+def test_a_value_that_has_a_name_within_a_header_is_masked_alone_too(value: str) -> None:
+    secrets = Secrets()
+    secrets.add(value)
+    assert secrets.redact("no session 5af1c03b, theme dark") == "no session ***, theme dark"
+
+
 def test_other_words_stay_as_they_are() -> None:
     secrets = Secrets()
     secrets.add_all(["short", "", "gpt-4o-secret-key"])

@@ -4,6 +4,7 @@ The requests are those that Chromium 156 was seen to send from a page of another
 """
 
 import io
+import json
 import sys
 from typing import Any
 
@@ -184,13 +185,19 @@ def test_a_user_class_takes_only_what_its_form_shows(client: Any) -> None:
     assert (answer.status_code, answer.json["message"]) == (400, "the form has no field 'ask', 'session'")
 
 
+class AsItIs(bytes):
+    """A body that is sent as it is."""
+
+
 BAD_SETTINGS: dict[str, tuple[Any, str]] = {
     "no object": ([1], "must be a JSON object"),
     "no JSON": (None, "must be a JSON object"),
+    "JSON without end": (AsItIs(b"[" * 100_000), "must be a JSON object"),
     "an unknown class": ({"user_class_name": "Nobody"}, "unknown User class 'Nobody'"),
     "a weight of nothing": ({"weight": 0}, "weight must be a positive integer"),
     "a weight of words": ({"weight": "heavy"}, "weight must be a positive integer"),
     "a negative count": ({"fixed_count": -1}, "fixed count must be 0 or a positive integer"),
+    "tasks that are no list": ({"tasks": "ask"}, "tasks must be a list of names"),
     "a host of its own": ({"host": "http://evil.example"}, "a User class can't set the host"),
 }
 
@@ -199,6 +206,29 @@ BAD_SETTINGS: dict[str, tuple[Any, str]] = {
 def test_settings_that_no_run_could_follow_are_refused(case: str, client: Any) -> None:
     settings, reason = BAD_SETTINGS[case]
     given = {"user_class_name": "OpenAIUser", **settings} if isinstance(settings, dict) else settings
-    answer = client.post("/user", json=given, headers={"Host": UI})
+    body = given if isinstance(given, AsItIs) else json.dumps(given).encode()
+    answer = client.post("/user", data=body, headers={"Host": UI})
     assert answer.status_code == 400
+    assert reason in answer.json["message"]
+
+
+BAD_LOADS = {
+    "an underscore": ({"user_count": "1_0"}, "user_count must be"),
+    "another script": ({"user_count": "\u0661"}, "user_count must be"),
+    "an underscore in the rate": ({"spawn_rate": "1_0"}, "spawn_rate must be a non-negative number"),
+    "an age": ({"run_time": "9" * 30 + "h"}, "--run-time must look like"),
+    "a class that is none": ({"user_classes": "Nobody"}, "unknown User class 'Nobody'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_LOADS)
+def test_what_would_spoil_the_next_start_is_refused_while_a_test_runs(
+    case: str, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.watch.start_form._is_on", lambda environment: True)
+    fields, reason = BAD_LOADS[case]
+    sent = {"user_count": "2", "spawn_rate": "2", **fields}
+    answer = client.post("/swarm", data=sent, headers={"Host": UI})
+    assert answer.status_code == 200
+    assert answer.json["success"] is False
     assert reason in answer.json["message"]

@@ -58,6 +58,18 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
         [*QUICK_MOCK, "--config-users", '{"user_class_name": "OpenUser"}'],
         ("--config-users", "OpenAIUser, VertexAIUser"),
     ),
+    "a weight of words": (
+        [*QUICK_MOCK, "--config-users", '{"user_class_name": "OpenAIUser", "weight": "x"}'],
+        ("--config-users", "weight must be a positive integer"),
+    ),
+    "a method for a setting": (
+        [*QUICK_MOCK, "--config-users", '{"user_class_name": "OpenAIUser", "ask": 2}'],
+        ("--config-users", "no setting 'ask'"),
+    ),
+    "tasks that are no list": (
+        [*QUICK_MOCK, "--config-users", '{"user_class_name": "OpenAIUser", "tasks": 5}'],
+        ("--config-users", "tasks must be a list"),
+    ),
     "a page that ends no run": ([*QUICK_MOCK, "--autoquit", "1"], ("--autoquit", "--autostart")),
     "a path without a slash": ([*QUICK_MOCK, "--web-base-path", "a"], ("--web-base-path", "'a'")),
     "a port above 65535": ([*QUICK_MOCK, "--master-port", "99999"], ("--master-port", "99999")),

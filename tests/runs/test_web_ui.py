@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -212,6 +212,15 @@ def test_a_user_class_of_the_picker_takes_settings(picker: Page, mock_server: Mo
     with urlopen(f"{picker.url}/user", json.dumps(settings).encode(), timeout=60) as answer:
         assert answer.status == 201
     assert '"weight": 2' in picker.get()
+
+
+@pytest.mark.parametrize("tasks", [[], ["nothing"]])
+def test_a_user_class_of_the_picker_keeps_a_task(tasks: Any, picker: Page) -> None:
+    settings = {"user_class_name": "OpenAIUser", "tasks": tasks}
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{picker.url}/user", json.dumps(settings).encode(), timeout=60)
+    assert refused.value.code == 400
+    assert "OpenAIUser would be left without a task" in refused.value.read().decode()
 
 
 def test_editing_the_users_with_the_picker_keeps_the_running_class(picker: Page, mock_server: MockServer) -> None:

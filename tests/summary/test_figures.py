@@ -75,7 +75,14 @@ def test_latency_is_over_successes_and_bytes_over_all_calls() -> None:
     assert summary["total_execution_time_s"] == 31
     assert summary["throughput_rps"] == pytest.approx(2 / 31)
     assert summary["total_bytes"] == 27
-    assert summary["end"] == "2026-01-01T00:00:30.000Z"
+    assert summary["end"] == "2026-01-01T00:00:31.000Z"
+
+
+def test_a_clock_that_is_set_during_a_run_moves_neither_its_start_nor_its_end() -> None:
+    for set_to in ("2026-01-01T11:00:02.000Z", "2026-01-01T13:00:02.000Z"):
+        first, second = row(timestamp="2026-01-01T12:00:00.000Z", start_s=0.5), row(timestamp=set_to, start_s=2.5)
+        summary = summarise(table(second, first), {"run_id": "r"}, {})
+        assert (summary["start"], summary["end"]) == ("2026-01-01T12:00:00.000Z", "2026-01-01T12:00:03.000Z")
 
 
 def test_repeated_payloads_are_those_sent_more_than_once() -> None:
