@@ -110,6 +110,7 @@ class NetworkReply:
         self._head_at = self._latest_at = 0.0
         self._failure: WireError | None = None
         self._waiter: Waiter[None] | None = None
+        self._is_closed = False
 
     def ask(self, data: bytes) -> None:
         """Send the request and wait for the answer's head, which may come before all is sent."""
@@ -142,6 +143,9 @@ class NetworkReply:
 
     def close(self) -> None:
         """Stop reading. The connection is kept if the rest of the answer comes within `LINGER_S`."""
+        if self._is_closed:  # Whoever throws away what read the body closes it again, at any time and in any greenlet.
+            return
+        self._is_closed = True
         try:
             with gevent.Timeout(LINGER_S, False):  # type: ignore[arg-type]  # gevent's own way to ask for no exception
                 while self.read():
