@@ -1,6 +1,7 @@
 """OpenAI, and any endpoint that speaks its API. https://platform.openai.com/docs/api-reference"""
 
 import re
+from functools import partial
 from typing import Any, ClassVar
 
 from providers.answers import openai as answers
@@ -47,18 +48,19 @@ class OpenAIUser(LLMUser):
         self.fields = {"model": settings.model, **sampling(settings, max_tokens=limit)}
         self.omit = omit
         self.model = settings.model if self.model_is_typed else omit
+        self.read_stream = partial(answers.chat_stream, asked=choices_asked(settings))
 
     def chat(self, payload: str) -> Answer:
         return whole(self._chat(payload).content, answers.chat)
 
     def chat_stream(self, payload: str) -> Answer:
-        return streamed(self._chat(payload, stream=True, **WITH_USAGE).http_response, answers.chat_stream)
+        return streamed(self._chat(payload, stream=True, **WITH_USAGE).http_response, self.read_stream)
 
     def completions(self, payload: str) -> Answer:
         return whole(self._completion(payload).content, answers.chat)
 
     def completions_stream(self, payload: str) -> Answer:
-        return streamed(self._completion(payload, stream=True, **WITH_USAGE).http_response, answers.chat_stream)
+        return streamed(self._completion(payload, stream=True, **WITH_USAGE).http_response, self.read_stream)
 
     def responses(self, payload: str) -> Answer:
         return whole(self._response(payload).content, answers.response)
@@ -94,6 +96,13 @@ def limit_name(provider: str, api: API, model: str) -> str:
         return "max_output_tokens"
     renamed = provider in ("openai", "azure-openai") and api == "chat" and _REASONING_MODEL.search(model)
     return "max_completion_tokens" if renamed else "max_tokens"
+
+
+def choices_asked(settings: Settings) -> int | None:
+    """Return how many choices a request asks for; `None` for a number that is none."""
+    number = settings.extra_body.get("n")
+    number = 1 if number is None else number
+    return number if isinstance(number, int) and number > 0 else None
 
 
 def sampling(settings: Settings, max_tokens: str) -> dict[str, Any]:

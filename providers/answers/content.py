@@ -65,14 +65,17 @@ def ended(api: str, reason: Any, body: Json) -> Answer:
 
 
 class Choices:
-    """Why an answer's choices ended. It is finished when each choice that was seen is, and cut if one never was.
+    """Why an answer's choices ended. It is finished when each choice that was seen is, and cut if one never was; but
+    also when as many have ended as were asked for: gateways number the pieces of one choice by its tokens (TGI), or by
+    the blocks of the provider behind them (LiteLLM), and end one of these numbers alone.
 
+    asked   how many choices the request asked for; `None` if nobody knows
     reason  that of the latest choice; once one has failed, no other's changes how the answer ends
     """
 
-    def __init__(self, api: str) -> None:
+    def __init__(self, api: str, asked: int | None = None) -> None:
         self.reason: str | None = None
-        self._api = api
+        self._api, self._asked = api, asked
         self._by: Json | None = None
         self._seen: set[Any] = set()
         self._ended: set[Any] = set()
@@ -89,5 +92,8 @@ class Choices:
 
     def finished(self, is_done: bool = True) -> Answer:
         """Yield the `Finish` of an answer that is finished, if no more is to come. Raises as `finished` does."""
-        if self.reason and (is_settled(self._api, self.reason) or (is_done and self._seen == self._ended)):
+        if self.reason and (is_settled(self._api, self.reason) or (is_done and self._have_ended())):
             yield from finished(self._api, self.reason, self._by)
+
+    def _have_ended(self) -> bool:
+        return self._seen == self._ended or (self._asked is not None and len(self._ended) >= self._asked)
