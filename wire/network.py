@@ -10,6 +10,7 @@ from gevent.hub import Waiter
 from wire.connection import Connection, connect
 from wire.exchange import ConnectionBroken, DeadlineExceeded, Exchange, Origin, Request, WireError, current, now
 from wire.http1 import AnswerParser, encode
+from wire.polls import LONGEST_SLEEP_S
 from wire.proxy import proxy_of
 from wire.turns import turns
 
@@ -23,7 +24,7 @@ MOST_UNREAD_READS = 128
 MOST_UNREAD_BYTES = 1 << 18
 """An answer longer than this is replayed in parts: memory stays bounded, and so does the length of a turn."""
 
-SILENT_S, LOOK_EVERY_S = 0.1, 0.05
+SILENT_S, LOOK_EVERY_S = 0.1, LONGEST_SLEEP_S
 """An answer that says nothing for so long is replayed as far as it is: it may have failed, and stay open."""
 
 LONGEST_UNREAD_S = 0.5

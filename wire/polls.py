@@ -13,12 +13,20 @@ SLEPT_S = 0.0002
 """A poll that took longer than this had nothing to return at first."""
 
 
+LONGEST_SLEEP_S = 0.05
+"""No poll sleeps longer while an answer is awaited: whoever awaits one keeps a timer of this period."""
+
+OVERSLEPT_S = LONGEST_SLEEP_S + 0.01
+"""One that took longer than this was not asleep all the time: the process was stopped, or got no CPU."""
+
+
 class Polls:
     """Stamps each round's poll.
 
     unread_since  the earliest time at which a byte can have come that this round reads. A poll that slept was woken by
                   the first byte: nothing had come before. One that returned at once may return what came at any time
-                  after the poll before it, which would have returned it otherwise.
+                  after the poll before it, which would have returned it otherwise. One that overslept may return what
+                  came at any time since it began, or leave it to the next: a stopped process's poll ends with nothing.
     """
 
     def __init__(self) -> None:
@@ -35,7 +43,11 @@ class Polls:
 
     def _return(self) -> None:
         at = now()
-        self.unread_since = at if at - self._polled_at > SLEPT_S else self._returned_at
+        took_s = at - self._polled_at
+        if took_s > OVERSLEPT_S:
+            self.unread_since = self._returned_at = self._polled_at
+            return
+        self.unread_since = at if took_s > SLEPT_S else self._returned_at
         self._returned_at = at
 
 
