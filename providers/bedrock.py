@@ -105,7 +105,7 @@ def streamed(read: Callable[[Iterable[Event]], Answer]) -> Answer:
     botocore leaves it unread until its own reader is asked, which costs twice as much a frame as this.
     """
     with closing(current().unread.raw) as raw:
-        yield from read(eventstream.events(raw.stream()))
+        yield from read(eventstream.events(raw.pieces()))
 
 
 @cache

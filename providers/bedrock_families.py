@@ -22,6 +22,8 @@ Reader = Callable[[Iterable[Json]], Answer]
 
 DEMANDED_MAX_TOKENS = 1024
 METRICS = "amazon-bedrock-invocationMetrics"
+MOST_DIGITS = 20
+"""A count of more is none, and one of thousands is none that Python converts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ def _at(body: Any, path: Path) -> Any:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() else None
+    return int(text) if text and text.isdecimal() and len(text) <= MOST_DIGITS else None
 
 
 PROMPT, CLAUDE_PROMPT, TEMPERATURE, MAX_TOKENS = "<prompt>", "<claude prompt>", "<temperature>", "<max tokens>"

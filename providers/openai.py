@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import partial
 from typing import Any, ClassVar
 
 from providers.answers import openai as answers
@@ -56,6 +57,7 @@ class OpenAI(Provider):
         self.fields = {"model": settings.model, **sampling(settings, max_tokens=limit)}
         self.omit = omit
         self.model = settings.model if self.model_is_typed else omit
+        self.read_stream = partial(answers.chat_stream, asked=choices_asked(settings))
 
     @classmethod
     def header_values(cls) -> dict[str, str | None]:
@@ -76,13 +78,13 @@ class OpenAI(Provider):
         return whole(self._chat(payload).content, answers.chat)
 
     def chat_stream(self, payload: str) -> Answer:
-        return streamed(self._chat(payload, stream=True, **WITH_USAGE).http_response, answers.chat_stream)
+        return streamed(self._chat(payload, stream=True, **WITH_USAGE).http_response, self.read_stream)
 
     def completions(self, payload: str) -> Answer:
         return whole(self._completion(payload).content, answers.chat)
 
     def completions_stream(self, payload: str) -> Answer:
-        return streamed(self._completion(payload, stream=True, **WITH_USAGE).http_response, answers.chat_stream)
+        return streamed(self._completion(payload, stream=True, **WITH_USAGE).http_response, self.read_stream)
 
     def responses(self, payload: str) -> Answer:
         return whole(self._response(payload).content, answers.response)
@@ -107,6 +109,13 @@ class OpenAI(Provider):
         return self.client.responses.with_raw_response.create(
             input=self.omit, model=self.model, extra_body=fields, stream=stream or self.omit
         )
+
+
+def choices_asked(settings: Settings) -> int | None:
+    """Return how many choices a request asks for; `None` for a number that is none."""
+    number = settings.extra_body.get("n")
+    number = 1 if number is None else number
+    return number if isinstance(number, int) and number > 0 else None
 
 
 def sampling(settings: Settings, max_tokens: str) -> dict[str, Any]:

@@ -31,15 +31,22 @@ def plug(client: Any, through: Wire, service: str) -> None:
 
 
 class _Raw:
-    """The body, with the methods by which botocore reads it."""
+    """The whole body, with the methods by which botocore reads it; `pieces` is for a stream."""
 
     def __init__(self, reply: Reply, url: str) -> None:
         self._reply, self._url = reply, url
 
-    def stream(self, amt: int = 0, decode_content: bool | None = None) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes]:
         with _botocore_errors(self._url):
             while piece := self._reply.read():
                 yield piece
+
+    def stream(self, amt: int = 0, decode_content: bool | None = None) -> Iterator[bytes]:
+        try:
+            yield from wire.within_limit(self.pieces())
+        except wire.TooLong:  # botocore doesn't close what it can't read.
+            self.close()
+            raise
 
     def read(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
         return b"".join(self.stream())

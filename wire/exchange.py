@@ -1,7 +1,7 @@
 """What one call did on the wire, and the few types that both ends of the wire share. Stdlib only."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,6 +13,9 @@ now = time.perf_counter
 
 KEPT_BYTES = 16384
 """How much of each body is kept, to quote it if it turns out to be an error."""
+
+MOST_WHOLE_BYTES = 64 * 1024 * 1024
+"""How long a body that is read whole may be, decompressed: a longer one is no answer, and must not fill our memory."""
 
 Failure = Literal[
     "refused",
@@ -36,8 +39,8 @@ Failure = Literal[
 class WireError(Exception):
     """The wire failed. Each plug converts it to its SDK's own exception.
 
-    `failure` says what failed. It is `None` for a second request, which is the SDK's failure, and for a deadline, which
-    is described by how far the exchange had come.
+    `failure` says what failed. It is `None` for a second request, which is the SDK's failure, for an answer that is too
+    long, where nothing failed on the wire, and for a deadline, which is described by how far the exchange had come.
     """
 
     failure: Failure | None = None
@@ -63,6 +66,10 @@ class NotHTTP(WireError):
     """The peer's bytes, or the SDK's headers, are not HTTP/1.1."""
 
     failure = "not HTTP"
+
+
+class TooLong(WireError):
+    """The answer, which is read whole, is longer than any answer is."""
 
 
 class SecondRequest(WireError):
@@ -202,6 +209,16 @@ _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 def current() -> Exchange:
     """Return the exchange of the running greenlet's call; outside any call, a throwaway one."""
     return _current.get(None) or Exchange()
+
+
+def within_limit(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces of a body that is read whole. Raises `TooLong`."""
+    taken_bytes = 0
+    for piece in pieces:
+        taken_bytes += len(piece)
+        if taken_bytes > MOST_WHOLE_BYTES:
+            raise TooLong(f"the answer is longer than {MOST_WHOLE_BYTES >> 20} MB")
+        yield piece
 
 
 @contextmanager

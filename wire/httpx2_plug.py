@@ -1,6 +1,6 @@
 """The wire under openai, anthropic and google-genai: an httpx2 transport. https://www.python-httpx.org/advanced/transports/"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
@@ -54,13 +54,8 @@ class LeanClient(httpx2.Client):
     def send(self, request: httpx2.Request, *, stream: bool = False, **_: Any) -> httpx2.Response:
         """Send a request; unless `stream` is set, read the whole response."""
         response = self._to_wire.handle_request(request)
-        if stream:
-            return response
-        try:
+        if not stream:
             response.read()
-        except BaseException:
-            response.close()
-            raise
         return response
 
 
@@ -68,6 +63,22 @@ class LeanClient(httpx2.Client):
 def _parsed(url: str) -> httpx2.URL:
     """Parse a URL. Cached: a run uses only one or two."""
     return httpx2.URL(url)
+
+
+def decompressed(headers: Iterable[tuple[str, str]], body: bytes, most_bytes: int = wire.MOST_WHOLE_BYTES) -> bytes:
+    """Return the beginning of a body as it was before it was compressed, as far as that can be read."""
+    encodings = [(name, value) for name, value in headers if name.lower() == "content-encoding"]
+    if not encodings:
+        return body[:most_bytes]
+    text = bytearray()
+    try:
+        for piece in httpx2.Response(200, headers=encodings, stream=httpx2.ByteStream(body)).iter_bytes():
+            text += piece[: most_bytes - len(text)]
+            if len(text) == most_bytes:
+                break
+    except httpx2.DecodingError:
+        pass
+    return bytes(text)
 
 
 class WireTransport(httpx2.BaseTransport):
@@ -80,11 +91,29 @@ class WireTransport(httpx2.BaseTransport):
         with _httpx2_errors(request):
             reply = self._wire.send(_request(request))
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-        response = httpx2.Response(reply.status, headers=headers, stream=_Body(reply, request), request=request)
+        response = _Response(reply.status, headers=headers, stream=_Body(reply, request), request=request)
         if self._keep_streams and response.is_success and "alt=sse" in request.url.query.decode():
             wire.current().unread = response
             return httpx2.Response(reply.status, content=b"", request=request)
         return response
+
+
+class _Response(httpx2.Response):
+    """A response whose body, where it is read whole, stays within the wire's limit, however it was compressed."""
+
+    _is_read_whole = False
+
+    def read(self) -> bytes:
+        self._is_read_whole = True
+        try:
+            return super().read()
+        except BaseException:
+            self.close()
+            raise
+
+    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        pieces = super().iter_bytes(chunk_size)
+        return wire.within_limit(pieces) if self._is_read_whole else pieces
 
 
 class _Body(httpx2.SyncByteStream):

@@ -10,6 +10,7 @@ from gevent.hub import Waiter
 from wire.connection import Connection, connect
 from wire.exchange import ConnectionBroken, DeadlineExceeded, Exchange, Origin, Request, WireError, current, now
 from wire.http1 import AnswerParser, encode
+from wire.polls import LONGEST_SLEEP_S
 from wire.proxy import proxy_of
 from wire.turns import turns
 
@@ -23,7 +24,7 @@ MOST_UNREAD_READS = 128
 MOST_UNREAD_BYTES = 1 << 18
 """A longer answer is replayed in parts, which bounds both memory and the length of a turn."""
 
-SILENT_S, LOOK_EVERY_S = 0.1, 0.05
+SILENT_S, LOOK_EVERY_S = 0.1, LONGEST_SLEEP_S
 """After `SILENT_S` of silence, what has arrived of an answer is replayed: it may have failed and yet stay open."""
 
 LONGEST_UNREAD_S = 0.5
@@ -110,6 +111,7 @@ class NetworkReply:
         self._head_at = self._latest_at = 0.0
         self._failure: WireError | None = None
         self._waiter: Waiter[None] | None = None
+        self._is_closed = False
 
     def ask(self, data: bytes) -> None:
         """Send the request and wait for the answer's head, which can arrive before the request is sent in full."""
@@ -142,6 +144,9 @@ class NetworkReply:
 
     def close(self) -> None:
         """Stop reading. The connection is kept if the rest of the answer arrives within `LINGER_S`."""
+        if self._is_closed:  # The object that read the body closes it again when it is collected, in any greenlet.
+            return
+        self._is_closed = True
         try:
             with gevent.Timeout(LINGER_S, False):  # type: ignore[arg-type]  # gevent's own way to ask for no exception
                 while self.read():

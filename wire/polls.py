@@ -13,12 +13,21 @@ SLEPT_S = 0.0002
 """A poll that took longer than this slept: it had nothing to return at first."""
 
 
+LONGEST_SLEEP_S = 0.05
+"""No poll sleeps longer while an answer is awaited: whoever awaits one keeps a timer of this period."""
+
+OVERSLEPT_S = LONGEST_SLEEP_S + 0.01
+"""One that took longer than this was not asleep all the time: the process was stopped, or got no CPU."""
+
+
 class Polls:
     """Stamps the poll of each round of the event loop.
 
     unread_since  the earliest time at which a byte that this round reads can have arrived. A poll that slept was woken
                   by the first byte, so nothing had arrived before. One that returned at once can return bytes that
                   arrived at any time since the previous poll, which would have returned any earlier ones.
+                  One that overslept can return bytes that arrived since it began, or leave them to the next: the poll
+                  of a stopped process ends with nothing.
     """
 
     def __init__(self) -> None:
@@ -35,7 +44,11 @@ class Polls:
 
     def _return(self) -> None:
         at = now()
-        self.unread_since = at if at - self._polled_at > SLEPT_S else self._returned_at
+        took_s = at - self._polled_at
+        if took_s > OVERSLEPT_S:
+            self.unread_since = self._returned_at = self._polled_at
+            return
+        self.unread_since = at if took_s > SLEPT_S else self._returned_at
         self._returned_at = at
 
 

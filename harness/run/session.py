@@ -17,6 +17,7 @@ from providers.call import Call
 from providers.permit import Permit
 from providers.settings import Settings
 from wire.exchange import Exchange
+from wire.httpx2_plug import decompressed
 
 _log = logging.getLogger("llm")
 
@@ -71,12 +72,14 @@ class CallSession:
 
     def record(self, call: Call, exchange: Exchange) -> None:
         """Record, log and count an ended call; it may be the run's last."""
-        self._keep(call)
-        _log.log(self._level(call), "%s", _line(call))
-        if self.keep_bodies and exchange.status is not None:
-            _log.info("%s", _body_line(exchange))
-        self.in_flight -= 1
-        self._permits.end(call.request)
+        try:
+            self._keep(call)
+            _log.log(self._level(call), "%s", _line(call))
+            if self.keep_bodies and exchange.status is not None:
+                _log.info("%s", _body_line(exchange))
+        finally:  # The run waits for each call's end.
+            self.in_flight -= 1
+            self._permits.end(call.request)
 
     def _level(self, call: Call) -> int:
         if not self.alone:
@@ -120,9 +123,19 @@ def _line(call: Call) -> str:
 
 def _body_line(exchange: Exchange) -> str:
     """Return the answer's body, decompressed, as one line of JSON that any log can write: lone surrogates replaced."""
-    body = httpx2.Response(200, headers=exchange.headers, content=bytes(exchange.body)).text
+    body = _text(exchange)
     try:
         line = json.dumps(json.loads(body), ensure_ascii=False)
     except ValueError:
         line = json.dumps(body, ensure_ascii=False)
     return line.encode("utf-8", "replace").decode()
+
+
+def _text(exchange: Exchange) -> str:
+    """Return the body as a text, in the charset that it names, if that is one."""
+    body = decompressed(exchange.headers, bytes(exchange.body))
+    headers = [(name, value) for name, value in exchange.headers if name.lower() == "content-type"]
+    try:
+        return httpx2.Response(200, headers=headers, content=body).text
+    except (AssertionError, LookupError, TypeError, ValueError):  # Python's encodings include some of no text: hex.
+        return body.decode("utf-8", "replace")

@@ -4,9 +4,14 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from providers.answers.document import is_json
+from providers.answers.document import is_json, quoted
+from providers.answers.sse import LARGEST_EVENT_BYTES
+from providers.call import MalformedAnswer
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
+"""A string, or one that never ends: to look for its end again from each of its quotes would take for ever."""
+MOST_BLANK_BYTES = 65536
+"""How much white space may come before the first object."""
 MOST_PIECES = 100
 """A line in at most this many pieces is checked for a whole object before it ends: the stream could stay open."""
 _FIELD = re.compile(rb"(?:data|event|id|retry)?:")
@@ -17,7 +22,7 @@ def framed(pieces: Iterable[bytes]) -> Iterable[bytes]:
     pieces, start = iter(pieces), b""
     for piece in pieces:
         start += piece
-        if start.strip():
+        if piece.strip() or len(start) > MOST_BLANK_BYTES:
             break
     whole = chain([start], pieces)
     return _as_events(whole) if start.lstrip().startswith(b"{") else whole
@@ -29,29 +34,40 @@ def _as_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
     An object that the end of the stream cuts off is dropped.
     """
     held: list[bytes] = []
-    depth = 0
+    depth = held_bytes = 0
     for line in _lines(pieces):
         if not held and (_FIELD.match(line) or not line.strip()):
             yield line
             continue
         held.append(line.strip())
+        held_bytes += len(line)
+        _refuse_endless(held, held_bytes)
         structure = _STRING.sub(b"", line)
         depth += structure.count(b"{") - structure.count(b"}")
         if depth <= 0:
             yield b"data: " + b" ".join(held) + b"\n\n"
-            held, depth = [], 0
+            held, depth, held_bytes = [], 0, 0
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield each line with its line feed. The last line can lack it, and so can whole JSON at the end of a piece."""
     held: list[bytes] = []
+    held_bytes = 0
     for piece in pieces:
         *ended, rest = piece.split(b"\n")
         for line in ended:
             yield b"".join((*held, line, b"\n"))
-            held = []
+            held, held_bytes = [], 0
         held.append(rest)
+        held_bytes += len(rest)
+        _refuse_endless(held, held_bytes)
         if rest.endswith(b"}") and len(held) <= MOST_PIECES and is_json(line := b"".join(held)):
             yield line
-            held = []
+            held, held_bytes = [], 0
     yield b"".join(held)
+
+
+def _refuse_endless(held: list[bytes], held_bytes: int) -> None:
+    """Raise for an object that does not end."""
+    if held_bytes > LARGEST_EVENT_BYTES:
+        raise MalformedAnswer(f"an object of over {LARGEST_EVENT_BYTES >> 20} MB: {quoted(b''.join(held))}")

@@ -65,14 +65,17 @@ def ended(api: str, reason: Any, body: Json) -> Answer:
 
 
 class Choices:
-    """The choices of an answer and why they ended. The answer is finished once every choice seen has a reason.
+    """The choices of an answer and why they ended. The answer is finished once every choice seen has a reason, or once
+    as many have one as were asked for: gateways number the pieces of one choice by its tokens (TGI), or by the blocks
+    of the provider behind them (LiteLLM), and end only one of these numbers.
 
+    asked   how many choices the request asked for; `None` if unknown
     reason  the latest choice's; once a choice has failed, its reason stays
     """
 
-    def __init__(self, api: str) -> None:
+    def __init__(self, api: str, asked: int | None = None) -> None:
         self.reason: str | None = None
-        self._api = api
+        self._api, self._asked = api, asked
         self._by: Json | None = None
         self._seen: set[Any] = set()
         self._ended: set[Any] = set()
@@ -89,5 +92,8 @@ class Choices:
 
     def finished(self, is_done: bool = True) -> Answer:
         """Yield the `Finish` if the answer is finished and `is_done`, or a choice failed. Raises as `finished` does."""
-        if self.reason and (is_settled(self._api, self.reason) or (is_done and self._seen == self._ended)):
+        if self.reason and (is_settled(self._api, self.reason) or (is_done and self._have_ended())):
             yield from finished(self._api, self.reason, self._by)
+
+    def _have_ended(self) -> bool:
+        return self._seen == self._ended or (self._asked is not None and len(self._ended) >= self._asked)

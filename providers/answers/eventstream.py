@@ -136,7 +136,9 @@ def _no_stream(body: bytes, rest: Iterable[bytes]) -> Exception:
         body += piece
         if not _JSON.match(body):
             break
-        if body.rstrip()[-1:] in (b"}", b"]") and (words := told_in(body)):
+        if body.rstrip()[-1:] not in (b"}", b"]"):
+            continue
+        if words := told_in(body):
             return ErrorInStream(words)
         if is_json(body):
             break

@@ -30,9 +30,9 @@ def chat(body: Json) -> Answer:
     yield from choices.finished()
 
 
-def chat_stream(bodies: Iterable[Json | Delta], needs_done: bool = True) -> Answer:
-    """Read `chat.completion.chunk` events, or streamed `text_completion` ones."""
-    choices, is_done = Choices("openai"), not needs_done
+def chat_stream(bodies: Iterable[Json | Delta], needs_done: bool = True, asked: int | None = None) -> Answer:
+    """Read `chat.completion.chunk` events, or streamed `text_completion` ones. `asked`: see `Choices`."""
+    choices, is_done = Choices("openai", asked), not needs_done
     for body in bodies:
         if isinstance(body, Delta):
             yield body

@@ -1,15 +1,17 @@
 """The error message in the body of an answer over which the SDK raised, so that no reader ever got to it."""
 
-import httpx2
-
 from providers.answers.document import quoted
 from providers.answers.errors import told_in
 from wire.exchange import Exchange
+from wire.httpx2_plug import decompressed
+
+MOST_READ_BYTES = 1 << 20
+"""How much of a decompressed body is looked at."""
 
 
 def words_of_body(wired: Exchange) -> str:
     """Return the body's error message; if it has none, the beginning of the body; "" without a body."""
-    body = _decompressed(wired)
+    body = decompressed(wired.headers, bytes(wired.body), MOST_READ_BYTES)
     return told_in(body) or (quoted(body) if body.strip() else "")
 
 
@@ -20,11 +22,3 @@ def missing_words(wired: Exchange, text: str) -> str:
     words = words_of_body(wired)
     message = words.partition(": ")[2] or words.strip("“”…")
     return "" if message in text else words
-
-
-def _decompressed(wired: Exchange) -> bytes:
-    encodings = [(name, value) for name, value in wired.headers if name.lower() == "content-encoding"]
-    try:
-        return httpx2.Response(200, headers=encodings, content=bytes(wired.body)).content
-    except httpx2.DecodingError:
-        return b""

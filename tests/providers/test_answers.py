@@ -3,6 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import pairwise
 from struct import pack
 from typing import Any
@@ -16,12 +17,13 @@ from hypothesis import strategies as st
 
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
-from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, sse
+from providers.answers import anthropic, bare_json, converse, eventstream, gemini, openai, reading, sse
 from providers.answers.bare_json import framed
 from providers.answers.document import Event
 from providers.answers.eventstream import BadChecksum
 from providers.answers.sse import BYTE_ORDER_MARK
 from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, MalformedAnswer, Part, Usage
+from wire.exchange import now
 
 QUICKLY = settings(deadline=None, max_examples=100)
 LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
@@ -218,7 +220,21 @@ def test_an_object_that_is_cut_off_is_no_event() -> None:
     assert list(sse.events(framed([b'{"a": 1}\n{"b": ']))) == [("", b'{"a": 1}')]
 
 
-@pytest.mark.parametrize("data", [b'data: {"a": 1}\n\n', b"[1]", b"", b" \n"])
+@pytest.mark.parametrize("more", [b"x" * 65536, b'"a": {\n' * 8192], ids=["one line", "many lines"])
+def test_an_object_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch, more: bytes) -> None:
+    monkeypatch.setattr(bare_json, "LARGEST_EVENT_BYTES", 2 << 20)
+    with pytest.raises(MalformedAnswer, match=r"an object of over 2 MB: “\{.*…”"):
+        list(framed(left_open(b"{", *[more] * 40)))
+
+
+def test_a_line_of_strings_that_never_end_is_read_once() -> None:
+    """To look for the end of each would take a minute."""
+    started_at = now()
+    assert list(sse.events(framed([b'{"a": "' + b'\\"' * (1 << 17) + b"\n"]))) == []
+    assert now() - started_at < 5
+
+
+@pytest.mark.parametrize("data", [b'data: {"a": 1}\n\n', b"[1]", b"", b" \n", b" " * (1 << 17)])
 def test_what_begins_with_no_object_is_left_alone(data: bytes) -> None:
     for pieces in [[data], [data[:3], data[3:]]]:
         assert b"".join(framed(pieces)) == data
@@ -447,6 +463,23 @@ def test_an_answer_of_several_choices_is_cut_if_one_of_them_has_no_end(
         parts = streamed(openai.chat_stream, *({"choices": [choice]} for choice in choices), b"[DONE]")
         parts += streamed(gemini.content_stream, *({"candidates": [candidate]} for candidate in candidates))
     assert not any(isinstance(part, Finish) for part in parts)
+
+
+@pytest.mark.parametrize("pieces", [(0, 1, 0), (1, 2, 3)], ids=["LiteLLM: of a block", "TGI: of a token"])
+def test_one_choice_is_finished_whatever_numbers_a_gateway_gives_its_pieces(pieces: tuple[int, ...]) -> None:
+    """https://github.com/BerriAI/litellm/issues/23178, https://github.com/huggingface/text-generation-inference/pull/1648"""
+    chunks = [{"choices": [{"index": index, "delta": {"content": "x"}}]} for index in pieces[:-1]]
+    last = {"choices": [{"index": pieces[-1], "delta": {}, "finish_reason": "stop"}]}
+    assert finish_of(*chunks, last, asked=1) == Finish("stop")
+    assert finish_of(*chunks, asked=1) is None
+    assert finish_of(*chunks, last, asked=2) is None
+    both = {"choices": [{"index": 7, "delta": {}, "finish_reason": "stop"}]}
+    assert finish_of(*chunks, last, both, asked=2) == Finish("stop")
+
+
+def finish_of(*chunks: Body, asked: int) -> Part | None:
+    parts = streamed(partial(openai.chat_stream, asked=asked), *chunks, b"[DONE]")
+    return next((part for part in parts if isinstance(part, Finish)), None)
 
 
 def test_a_choice_that_has_ended_may_be_seen_again() -> None:

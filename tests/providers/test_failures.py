@@ -16,10 +16,12 @@ from gevent.event import Event
 
 from mock.service import Service
 from mock.timing import Pace
+from providers.answers import bare_json, sse
 from providers.call import Call
 from tests.asking import PROVIDERS, Asker
 from tests.certificates import make_certificate, trusting
 from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, serving, silent
+from wire import exchange
 from wire.exchange import ConnectionBroken, Exchange
 from wire.failures import failure_of
 from wire.proxy import proxy_of
@@ -99,6 +101,58 @@ def test_a_compression_that_the_sdk_announces_is_read(provider: str, stream: boo
         call = Asker(provider, server.url, stream=stream).ask()
         assert "gzip" in server.requests[0].all("accept-encoding")[0]
     assert (call.outcome, call.status) == ("ok", 200), call.error
+
+
+def endless(start: bytes, more: bytes) -> Script:
+    """Answer with a start, and then with more and more, until the client closes the connection."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(start)
+        while True:
+            peer.send(more)
+
+    return script
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@BOTH_WAYS
+@pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
+def test_an_answer_without_an_end_fails_before_it_fills_our_memory(
+    monkeypatch: pytest.MonkeyPatch, provider: str, stream: bool, status: str
+) -> None:
+    for module, name in (
+        (exchange, "MOST_WHOLE_BYTES"),
+        (sse, "LARGEST_EVENT_BYTES"),
+        (bare_json, "LARGEST_EVENT_BYTES"),
+    ):
+        monkeypatch.setattr(module, name, 1 << 20)
+    with serving(endless(b"HTTP/1.1 %s\r\n\r\n{" % status.encode(), b'"a": 1, ' * 8192)) as server:
+        call = Asker(provider, server.url, stream=stream).ask()
+        server.wait_for_end()
+    assert (call.outcome, call.status, call.error_reason) == ("failed", int(status[:3]), None)
+    assert (call.latency_s or WAIT_S) < 5
+
+
+@pytest.mark.parametrize("provider", [provider for provider in PROVIDERS if provider != "aws-bedrock"])
+@BOTH_WAYS
+@pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
+def test_an_answer_that_grows_as_it_is_decompressed_is_read_no_further_than_any_other(
+    monkeypatch: pytest.MonkeyPatch, provider: str, stream: bool, status: str
+) -> None:
+    for module, name in (
+        (exchange, "MOST_WHOLE_BYTES"),
+        (sse, "LARGEST_EVENT_BYTES"),
+        (bare_json, "LARGEST_EVENT_BYTES"),
+    ):
+        monkeypatch.setattr(module, name, 1 << 20)
+    body = gzip.compress(b"{" + b" " * (8 << 20))
+    with serving(answering(answer(body, "Content-Encoding: gzip", status=status))) as server:
+        call = Asker(provider, server.url, stream=stream).ask()
+    assert (call.outcome, call.status) == ("failed", int(status[:3]))
+    assert any(words in (call.error or "") for words in ("longer than 1 MB", "of over 1 MB", "no event stream")), (
+        call.error
+    )
 
 
 @pytest.mark.parametrize("nest", [b"[%s]", b'{"error": %s}', b'{"message": [%s]}'])

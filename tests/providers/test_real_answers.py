@@ -162,6 +162,21 @@ def test_a_finish_reason_that_says_that_the_provider_failed_is_a_failure(reason:
         assert call.error == f"ErrorInStream: finish reason {reason}"
 
 
+@pytest.mark.parametrize("provider", ["openai", "azure-openai", "deepseek"])
+@pytest.mark.parametrize(
+    ("extra_body", "outcome"),
+    [({}, "ok"), ({"n": 1}, "ok"), ({"n": None}, "ok"), ({"n": 2}, "failed"), ({"n": "two"}, "failed")],
+)
+def test_a_stream_has_as_many_ends_as_choices_were_asked_for(
+    provider: str, extra_body: dict[str, Any], outcome: str
+) -> None:
+    """One choice, whose thinking is numbered 0 and whose text 1, as LiteLLM did for Bedrock."""
+    thinking, text, end = chunk(reasoning_content="Hm"), chunk(content="Hi"), chunk("stop")
+    text["choices"][0]["index"] = 1
+    wire = Canned(sse_of(thinking, text, end, DONE))
+    assert answered(provider, "chat", wire, extra_body=extra_body).outcome == outcome
+
+
 def test_an_error_in_a_choice_is_told() -> None:
     error = {"code": 502, "message": WORDS}
     broken = {"choices": [{"delta": {"content": ""}, "finish_reason": "error", "error": error}]}

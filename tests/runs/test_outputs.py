@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gevent
 import numpy as np
 import pytest
 
 from tests.command_line import (
+    FILES,
     QUICK_MOCK,
     Command,
     Ended,
@@ -28,6 +30,8 @@ from tests.command_line import (
     summary_in,
 )
 from tests.mock_server import MockServer
+from tests.raw_server import WAIT_S, answer, answering, serving
+from tests.running import harnessed, start_and_wait
 
 COLUMNS = (
     "run_id,request,provider,model,api,mode,prompt_id,prompt,timestamp,start_s,latency_s,response_bytes,"
@@ -53,6 +57,13 @@ users = 10
 spawn-rate = 10
 iterations = 307
 """
+
+NO_TEXTS = [
+    ("Content-Encoding: gzip", b"no gzip"),
+    ("Content-Type: text/html; charset=hex", b"no hex"),
+    ("Content-Type: text/html; charset=utf-16", b"x"),
+]
+"""Headers that a body belies."""
 
 PLAIN_LOCUSTFILE = """
 from locust import User, constant, task
@@ -315,3 +326,19 @@ def test_a_report_of_any_locust_project_says_that_the_percentiles_are_locusts(tm
     assert summary["failure_count"] == int(stats["Failure Count"]) == summary["total_requests"] // 100
     assert summary["latency_s"]["p95"] == pytest.approx(float(stats["95%"]) / 1000)
     assert summary["entries"][0]["name"] == "thing"
+
+
+@pytest.mark.parametrize(("header", "body"), NO_TEXTS)
+def test_a_body_that_is_no_text_is_logged_as_far_as_it_is_one_and_its_call_ends(
+    header: str, body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    monkeypatch.chdir(tmp_path)
+    with serving(answering(answer(body, header))) as server:
+        openai = ["-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "-H", server.url]
+        environment, harness = harnessed([*FILES, *openai, "--headless", "-j", "-i", "2", "--csv", "run"])
+        with gevent.Timeout(WAIT_S):
+            start_and_wait(environment, users=1)
+        harness.end(environment)
+    assert [row["outcome"] for row in rows_in(tmp_path)] == ["failed", "failed"]

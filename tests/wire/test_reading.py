@@ -12,9 +12,11 @@ from gevent import socket
 
 from tests.certificates import make_certificate, trusting
 from tests.raw_server import Peer, chunked, serving
+from wire import polls
 from wire.connection import Connection, PlainSocket, connect
 from wire.exchange import DeadlineExceeded, Origin, exchange, now
 from wire.network import MOST_UNREAD_READS, NetworkWire
+from wire.polls import Polls
 from wire.turns import Turns
 
 block = gevent.monkey.get_original("time", "sleep")
@@ -250,3 +252,19 @@ def test_a_tls_peer_that_says_goodbye_with_its_answer_is_no_failure(tmp_path: Pa
                 assert [reply.read(), reply.read()] == [b"text", b""]
             assert (seen.complete, seen.connection) == (True, connection)
             gevent.sleep(0.05)
+
+
+def test_a_poll_that_overslept_says_since_when_bytes_may_have_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is stopped sleeps on, and its poll ends without what came meanwhile; the next one has that."""
+    stamped = Polls()
+    for began_at, ended_at, since in [
+        (10.0, 10.04, 10.04),
+        (10.05, 10.0501, 10.04),
+        (10.1, 11.6, 10.1),
+        (11.6, 11.6001, 10.1),
+        (11.61, 11.62, 11.62),
+    ]:
+        monkeypatch.setattr(polls, "now", iter([began_at, ended_at]).__next__)
+        stamped._poll()
+        stamped._return()
+        assert stamped.unread_since == since
