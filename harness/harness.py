@@ -140,6 +140,7 @@ class Harness:
         self.secrets.add_all(header.partition(":")[2] for header in secret_options["header"])
         self.secrets.add_all(keys.secrets_in_environment(self._providers))
         self.secrets.add_all(keys.credentials_in(address.host))
+        self.secrets.guard_logs()
         return secret_options
 
     def _await_the_form(self, environment: Environment, given: Namespace, secret_options: dict[str, Any]) -> None:
