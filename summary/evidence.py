@@ -4,12 +4,10 @@ import numpy as np
 import pandas as pd
 
 from summary import calls
-from summary.vocabulary import LATE_S, OTHER_REASONS, Summary
+from summary.vocabulary import LATE_S, OTHER_REASONS, READS, Summary
 
 MOST_REASONS = 20
 """How many finish reasons a summary names: a server may make up as many as it likes."""
-
-READS = ("stamped", "late", "streams", "joined_firsts", "content_reads", "joined_reads", "one_piece", "unpaced")
 
 
 def reads(rows: pd.DataFrame) -> Summary:

@@ -9,8 +9,9 @@ from summary import calls, evidence, failures
 from summary import punctuality as open_loop
 from summary.error_adjusted import error_adjusted
 from summary.gates.gate import Gate
-from summary.gates.slo import Slo, service_level
+from summary.gates.slo import Slo
 from summary.gates.verdict import judge
+from summary.goodput import service_level
 from summary.registry import TOKENS
 from summary.validity.verdict import verdict_on
 from summary.vocabulary import Summary

@@ -5,7 +5,8 @@ import math
 import pandas as pd
 
 from summary import calls
-from summary.gates.slo import Slo, service_level
+from summary.gates.slo import Slo
+from summary.goodput import service_level
 from summary.vocabulary import LATE_S, Summary
 
 

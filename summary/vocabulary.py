@@ -12,3 +12,6 @@ OTHER_REASONS = "…"
 
 OBSERVED = ("itl_s", "client", "lost", "ended")
 """What the running process saw and the rows can't tell: it is taken from PREFIX_summary.json when that is there."""
+
+READS = ("stamped", "late", "streams", "joined_firsts", "content_reads", "joined_reads", "one_piece", "unpaced")
+"""What `summary.evidence.reads` counts."""

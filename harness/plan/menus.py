@@ -4,8 +4,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import questionary
-
 from harness.errors import INTERRUPTED, UsageError
 from harness.plan import models
 from harness.plan.target import ProviderClasses, provider_of
@@ -31,6 +29,8 @@ def _is_provider_known(options: Any, classes: ProviderClasses) -> bool:
 
 
 def _choose(title: str, choices: list[str]) -> str:
+    import questionary  # Takes 0.1 s, and few runs need it.
+
     if not choices:
         raise UsageError(f"no {title.lower()} to choose from")
     chosen = questionary.select(title, choices=choices).ask()

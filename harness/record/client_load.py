@@ -6,7 +6,6 @@ from itertools import count, takewhile
 from typing import Any
 
 import gevent
-import numpy as np
 
 from wire.exchange import now
 
@@ -108,6 +107,8 @@ class ClientFigures:
 
         calls_s  from the first call's start to the last call's end; stalls outside it affected no call
         """
+        import numpy as np  # With pandas, at the run's end: see `Recorder`.
+
         lags_s = np.array(self._lags_s or [0.0])
         cpu_share = max((cpu_s / wall_s for cpu_s, wall_s in self._used.values() if wall_s), default=0.0)
         p50_s, p99_s = (float(np.percentile(lags_s, share)) for share in (50, 99))

@@ -4,9 +4,8 @@ import json
 from typing import Any
 
 from summary.cells import printable, quoted
-from summary.evidence import READS
 from summary.registry import FIGURES, NAMED, found
-from summary.vocabulary import Summary
+from summary.vocabulary import READS, Summary
 
 
 def _nested(name: str, fields: tuple[str, ...]) -> tuple[str, ...]:

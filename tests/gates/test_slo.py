@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from summary import goodput
 from summary.gates import slo
 from summary.gates.language import BadCondition
 from summary.rows.rows import frame
@@ -57,37 +58,37 @@ def test_what_is_no_level_is_refused_in_one_line(text: str, reason: str) -> None
 
 
 def test_a_call_meets_the_level_if_every_condition_holds_of_what_was_observed() -> None:
-    assert list(slo.parse("ttft<0.5 latency<3").met(ROWS)) == [True, False, False, False, False, False, False]
-    assert list(slo.parse("ttft<=0.5").met(ROWS)) == [True, True, True, False, False, False, False]
-    assert list(slo.parse("latency<3 latency<=1").met(ROWS)) == [True, True, False, True, False, False, False]
+    assert list(goodput.met(slo.parse("ttft<0.5 latency<3"), ROWS)) == [True, False, False, False, False, False, False]
+    assert list(goodput.met(slo.parse("ttft<=0.5"), ROWS)) == [True, True, True, False, False, False, False]
+    assert list(goodput.met(slo.parse("latency<3 latency<=1"), ROWS)) == [True, True, False, True, False, False, False]
 
 
 def test_a_live_call_is_judged_as_its_row_will_be() -> None:
     level = slo.parse("ttft<0.5 latency<3")
     records: list[dict[str, Any]] = ROWS.to_dict("records")  # type: ignore[assignment]
-    assert [level.met_by(record, record["outcome"]) for record in records] == list(level.met(ROWS))
+    assert [level.met_by(record, record["outcome"]) for record in records] == list(goodput.met(level, ROWS))
     assert not level.met_by({"latency_s": 1.0, "ttft_s": None}, "ok")
     assert level.met_by({"latency_s": 1.0, "ttft_s": 0.1}, "ok")
 
 
 def test_attainment_is_over_the_calls_that_ended_dropped_ones_too() -> None:
-    assert slo.attainment(slo.parse("ttft<=0.5 latency<3"), ROWS) == pytest.approx(2 / 6)
+    assert goodput.attainment(slo.parse("ttft<=0.5 latency<3"), ROWS) == pytest.approx(2 / 6)
 
 
 def test_no_attainment_is_known_when_no_call_ended() -> None:
-    assert slo.attainment(slo.parse("latency<3"), frame(COLUMNS, [])) is None
-    assert slo.attainment(slo.parse("latency<3"), frame(COLUMNS, [("aborted", "0", "", "", "")])) is None
+    assert goodput.attainment(slo.parse("latency<3"), frame(COLUMNS, [])) is None
+    assert goodput.attainment(slo.parse("latency<3"), frame(COLUMNS, [("aborted", "0", "", "", "")])) is None
 
 
 def test_goodput_is_what_met_the_level_a_second() -> None:
     level = slo.parse("ttft<=0.5 latency<3")
-    assert slo.goodput_rps(level, ROWS, 4.0) == pytest.approx(0.5)
-    assert slo.goodput_rps(level, ROWS, None) is None
-    assert slo.goodput_rps(level, ROWS, 0.0) is None
+    assert goodput.goodput_rps(level, ROWS, 4.0) == pytest.approx(0.5)
+    assert goodput.goodput_rps(level, ROWS, None) is None
+    assert goodput.goodput_rps(level, ROWS, 0.0) is None
 
 
 def test_a_column_that_the_rows_lack_is_met_by_none() -> None:
-    assert not slo.parse("ttfb<9").met(ROWS).any()
+    assert not goodput.met(slo.parse("ttfb<9"), ROWS).any()
 
 
 def test_a_level_tells_the_options_that_it_needs() -> None:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from providers.call import Call
-from summary.evidence import READS
 from summary.figures import summarise
 from summary.gates.gate import parse
 from summary.gates.junit import as_junit
 from summary.gates.verdict import judge
 from summary.render.render import as_table
 from summary.rows.rows import frame
+from summary.vocabulary import READS
 
 COLUMNS = (
     "request", "timestamp", "start_s", "latency_s", "response_bytes", "status", "outcome", "error", "prompt", "phase",
