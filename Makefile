@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 
 SHELL := /bin/bash -o pipefail
 
-.PHONY: run venv test quick test-workers test-commands test-runs test-providers test-parts fix check bench bench-full bench-peers soak interop clean
+.PHONY: run venv test quick test-workers test-runs test-commands test-answers test-providers test-parts fix check bench bench-full bench-peers soak interop clean
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
@@ -25,12 +25,12 @@ SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs=$(words $(1)) $(addprefix tes
 PYTEST = group() { $(BIN)/python -m pytest "$${@:2}" 2>&1 | sed -u "s/^/$$1: /"; }; group
 
 test: $(READY)
-	$(call SIDE_BY_SIDE,workers commands runs providers parts)
+	$(call SIDE_BY_SIDE,workers runs commands answers providers parts)
 
 quick: $(READY)
-	$(call SIDE_BY_SIDE,providers parts)
+	$(call SIDE_BY_SIDE,answers providers parts)
 
-test-workers test-commands test-runs test-providers: test-%: $(READY)
+test-workers test-runs test-commands test-answers test-providers: test-%: $(READY)
 	$(PYTEST) $* tests/$*
 
 test-parts: $(READY)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.certificates import make_certificate
 from tests.mock_server import MockServer, serving
 
 SCRUBBED = (
@@ -26,6 +27,14 @@ SCRUBBED = (
 
 settings.register_profile("on any machine", deadline=None)
 settings.load_profile("on any machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust one certificate alone: google-genai loads all of the system's three times for each client."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(make_certificate(tmp_path_factory.mktemp("authority")).path))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from harness.load.closed_loop import Budget
 from providers.permit import Permit
 from tests.running import MOCK, harnessed, run
 
-SLOW_RUNS = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW_RUNS = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def rows_of(prefix: Path) -> list[dict[str, Any]]:

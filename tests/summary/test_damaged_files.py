@@ -212,7 +212,7 @@ def test_a_refusal_moves_no_cursor(tmp_path: Path, capsys: pytest.CaptureFixture
     assert is_one_line(tmp_path / "\x1b[2Jgone\r\n", capsys)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(FILES), data=st.data(), output=st.sampled_from(["table", "json", "csv"]))
 def test_no_cut_and_no_byte_makes_a_traceback(
     name: str, data: st.DataObject, output: str, whole: Path, tmp_path: Path
@@ -237,7 +237,7 @@ STATS = (
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, len(STATS) - 1), byte=st.none() | st.integers(0, 255))
 def test_nor_does_one_in_locusts_statistics(place: int, byte: int | None, tmp_path: Path) -> None:
     rest = b"" if byte is None else bytes([byte]) + STATS[place + 1 :]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.providers.test_answers import cuts_of
+from tests.answers.test_readers import cuts_of
 from tests.raw_server import answer, chunked
 from wire.exchange import ConnectionBroken, NotHTTP
 from wire.http1 import AnswerParser
@@ -134,7 +134,7 @@ FRAGMENTS = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=750)
 @given(st.lists(FRAGMENTS | st.binary(min_size=1, max_size=6), max_size=20))
 @example([b"HTTP/1.1 101 Switching Protocols\r\n\r\n", b"more"])
 @example([b"HTTP/1.1 200 OK\n\n", b"hello", b"more"])
@@ -183,7 +183,7 @@ def answers(draw: st.DrawFn) -> bytes:
     return draw(ENDS).join(lines) + body
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(st.data(), answers())
 def test_what_the_sdks_own_parser_reads_is_read_alike(data: st.DataObject, whole: bytes) -> None:
     pieces = data.draw(cuts_of(whole))

@@ -25,10 +25,10 @@ from providers.call import (
     MalformedAnswer,
 )
 from providers.user import ERROR_CHARACTERS, REASON_CHARACTERS
+from tests.answers.test_streams import FAMILIES, UNKNOWN_MODEL
 from tests.asking import APIS, Asker
 from tests.canned import STEP_S, Canned, answered, mocked
 from tests.cases import CASES, case_of
-from tests.providers.test_streams import FAMILIES, UNKNOWN_MODEL
 from wire.exchange import Exchange
 
 QUICKLY = settings(deadline=None, max_examples=15)
