@@ -159,11 +159,11 @@ def test_most_gates_need_no_option(text: str) -> None:
 
 
 def test_an_unknown_figure_is_refused_with_a_hint() -> None:
-    with pytest.raises(BadCondition, match=r"there is no figure ttft_p90; did you mean ttft_p9?9? or "):
+    with pytest.raises(BadCondition, match=r"unknown figure ttft_p90; did you mean ttft_p9?9? or "):
         parse("ttft_p90>1")
     with pytest.raises(BadCondition) as refusal:
         parse("x>1")
-    assert "known are min, avg, median, p50, p95, p99, max (of latency); the same after latency_" in str(refusal.value)
+    assert "known figures are min, avg, median, p50, p95, p99, max (of latency); the same" in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 

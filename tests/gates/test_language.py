@@ -52,16 +52,16 @@ def test_what_is_no_condition_is_refused_with_an_example(text: str) -> None:
 def test_what_is_no_time_is_refused(number: str) -> None:
     with pytest.raises(BadCondition) as refusal:
         parse(f"p95>{number}", LANGUAGE)
-    expected = f"--fail-if p95>{number}: expected a time from 0, such as 0.8, 0.8s or 800ms, not {number}"
+    expected = f"--fail-if p95>{number}: expected a time of 0 or more, such as 0.8, 0.8s or 800ms, not {number}"
     assert str(refusal.value) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("failure_count>2s", "a number from 0, without a unit, not 2s"),
-        ("failure_count>2%", "a number from 0, without a unit, not 2%"),
-        ("goodput_rps<5ms", "a number a second from 0, without a unit, not 5ms"),
+        ("failure_count>2s", "a number of 0 or more, without a unit, not 2s"),
+        ("failure_count>2%", "a number of 0 or more, without a unit, not 2%"),
+        ("goodput_rps<5ms", "a rate per second of 0 or more, without a unit, not 5ms"),
         ("error_rate>2s", "a share from 0 to 1, such as 0.01 or 1%, not 2s"),
         ("error_rate>5", "a share from 0 to 1, such as 0.01 or 1%, not 5"),
         ("error_rate>101%", "a share from 0 to 1, such as 0.01 or 1%, not 101%"),
@@ -82,11 +82,11 @@ def test_a_condition_that_can_never_be_true_is_refused(text: str) -> None:
 def test_an_unknown_figure_is_answered_with_those_like_it() -> None:
     with pytest.raises(BadCondition) as refusal:
         parse("eror_rate > 1%", LANGUAGE)
-    assert str(refusal.value) == "--fail-if eror_rate>1%: there is no figure eror_rate; did you mean error_rate?"
+    assert str(refusal.value) == "--fail-if eror_rate>1%: unknown figure eror_rate; did you mean error_rate?"
 
 
 def test_an_unknown_figure_like_no_other_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(BadCondition, match=r"there is no figure speed; known are p95, error_rate and others$"):
+    with pytest.raises(BadCondition, match=r"unknown figure speed; known figures are p95, error_rate and others$"):
         parse("speed>1", LANGUAGE)
 
 

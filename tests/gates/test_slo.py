@@ -42,11 +42,11 @@ def test_a_level_is_told_as_it_was_written_without_needless_spaces() -> None:
         ("", "--slo : expected a figure, an operator and a number, such as ttft<0.5"),
         ("ttft", "--slo ttft: expected a figure, an operator and a number, such as ttft<0.5"),
         ("ttft>0.5", "--slo ttft>0.5: expected < or <=, not >"),
-        ("latency<3 ttft<1%", "--slo ttft<1%: expected a time from 0, such as 0.8, 0.8s or 800ms, not 1%"),
-        ("ttft_p95<1", "--slo ttft_p95<1: there is no figure ttft_p95; did you mean ttft?"),
+        ("latency<3 ttft<1%", "--slo ttft<1%: expected a time of 0 or more, such as 0.8, 0.8s or 800ms, not 1%"),
+        ("ttft_p95<1", "--slo ttft_p95<1: unknown figure ttft_p95; did you mean ttft?"),
         (
             "p99<1",
-            "--slo p99<1: there is no figure p99; known are latency, latency_from_schedule, ttft, ttfv, tpot, "
+            "--slo p99<1: unknown figure p99; known figures are latency, latency_from_schedule, ttft, ttfv, tpot, "
             "itl_mean, itl_max, ttfb",
         ),
     ],

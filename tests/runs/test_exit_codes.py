@@ -160,7 +160,7 @@ def test_failed_calls_change_the_code_only_when_asked_to(case: str, ended: dict[
 @pytest.mark.parametrize("case", ["failed calls"])
 @pytest.mark.timeout(300)
 def test_a_run_without_a_success_says_so_in_words(case: str, ended: dict[str, Ended]) -> None:
-    assert "no call succeeded: there is no latency to give" in ended[case].stdout
+    assert "no call succeeded: there is no latency to report" in ended[case].stdout
     assert "3 × InternalServerError (HTTP 500)" in ended[case].stdout
 
 

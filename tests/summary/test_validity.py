@@ -97,7 +97,7 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ),
         (
             "samples", "samples", False, {"success_count": 0, "too_few_samples": ["p95", "p99"]},
-            "no call succeeded: there is no latency to give",
+            "no call succeeded: there is no latency to report",
         ),
         (
             "samples", "run", False, {"total_requests": 0, "success_count": 0},
@@ -110,7 +110,7 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ),
         (
             "client", "client", True, {"client": {**BUSY, "cpu_share": 0.5, "observed_s": 8.0}},
-            "kept up, but for a hiccup: loop lag p99 61 ms, CPU 50 % of a core",
+            "kept up, except for a hiccup: loop lag p99 61 ms, CPU 50 % of a core",
         ),
         (
             "client", "client", False, {"client": {**BUSY, "cpu_share": 0.5, "observed_s": 8.3}},
@@ -133,29 +133,29 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ),
         ("stalls", "client", True, stalls(4, 0.12, 0.48, observed_s=2.0),
          "the client stood still 4 times, for 0.48 s in all, 0.12 s at most"),
-        ("packets", "client", True, packets(2), "1 % of the calls had packets taken up over 10 ms late"),
+        ("packets", "client", True, packets(2), "1 % of the calls had packets read over 10 ms late"),
         (
             "packets", "client", False, packets(3),
-            "p99 of TTFT, TTFV, TPOT and ITL: 2 % of the calls had packets taken up over 10 ms late; "
+            "p99 of TTFT, TTFV, TPOT and ITL: 2 % of the calls had packets read over 10 ms late; "
             "use --processes or fewer users",
         ),
         (
             "packets", "client", False, packets(62),
-            "p95 and p99 of TTFT, TTFV, TPOT and ITL: 31 % of the calls had packets taken up over 10 ms late; "
+            "p95 and p99 of TTFT, TTFV, TPOT and ITL: 31 % of the calls had packets read over 10 ms late; "
             "use --processes or fewer users",
         ),
         ("packets", "client", True, {"reads": {"stamped": 200, "late": 10}},
-         "5 % of the calls had packets taken up over 10 ms late"),
+         "5 % of the calls had packets read over 10 ms late"),
         (
             "packets", "client", False, {"reads": {"stamped": 200, "late": 11}},
-            "throughput: 6 % of the calls had packets taken up over 10 ms late; use --processes or fewer users",
+            "throughput: 6 % of the calls had packets read over 10 ms late; use --processes or fewer users",
         ),
         (
             "packets", "client", False, {**client(loop_lag_s={"p99": 0.012}), **STREAMED, "ttft_s": {"p99": 0.13}},
             "p99 of latency, TTFV, TPOT and ITL: arrivals are not stamped here, and the loop was late by 12 ms at p99; "
             "use --processes or fewer users",
         ),
-        ("packets", "client", True, streams(late=200), "100 % of the calls had packets taken up over 10 ms late"),
+        ("packets", "client", True, streams(late=200), "100 % of the calls had packets read over 10 ms late"),
         ("joined reads", "client", True, streams(joined=60, firsts=2),
          "late reads joined 1 % of the first tokens, and 0.5 % of all reads, with others"),
         (
@@ -214,12 +214,12 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
             "workers", "run", False, lost(refused_rows=3),
             "3 rows were refused: their numbers were not granted to the workers that sent them",
         ),
-        ("rows", "run", True, {"rows": SOUND}, "all are there"),
+        ("rows", "run", True, {"rows": SOUND}, "all present"),
         ("rows", "run", True, {"rows": {**SOUND, "is_cut": True}},
-         "all are there, but for the last, which was cut off"),
+         "all present, except the last, which was cut off"),
         (
             "rows", "run", False, {"rows": DAMAGED},
-            "2 can't be read; they are of 2 runs; success_count and total_bytes differ from _summary.json",
+            "2 can't be read; they come from 2 runs; success_count and total_bytes differ from _summary.json",
         ),
         ("aborted", "run", True, {"aborted_count": 2}, "2 of 200 calls were cut off by the end of the run"),
         ("aborted", "run", False, {"aborted_count": 3}, "3 of 200 calls were cut off: the slowest are missing"),
