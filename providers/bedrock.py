@@ -24,7 +24,7 @@ os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 
 
 class Bedrock(Provider):
-    """Asks through boto3: `converse`, which is alike for all models, or `invoke_model`, which is not."""
+    """Makes calls through boto3: `converse`, the same for all models, or `invoke_model`, which differs by family."""
 
     name = "aws-bedrock"
     key_variable = "AWS_BEARER_TOKEN_BEDROCK"
@@ -100,9 +100,9 @@ def said_by_user(payload: str) -> list[dict[str, Any]]:
 
 
 def streamed(read: Callable[[Iterable[Event]], Answer]) -> Answer:
-    """Yield the parts that `read` makes of the call's event stream, as they come.
+    """Yield the parts that `read` makes of the call's event stream, as they arrive.
 
-    botocore leaves it unread until its own reader is asked, which costs twice as much a frame as this.
+    botocore leaves the stream unread until its own reader is used, which costs twice as much per frame as this one.
     """
     with closing(current().unread.raw) as raw:
         yield from read(eventstream.events(raw.pieces()))
@@ -110,14 +110,14 @@ def streamed(read: Callable[[Iterable[Event]], Answer]) -> Answer:
 
 @cache
 def aws_session() -> Any:
-    """Return the process's one session: a new one costs 160 ms and 8 MB."""
+    """Return the process's only session: each one costs 160 ms and 8 MB."""
     from boto3 import Session
 
     return Session()
 
 
 def _client(settings: Settings, user_agent: str | None = None) -> Any:
-    """Return a client; one that is told its user agent does not build it anew for every request, a sixth of a call."""
+    """Return a client. Given a user agent, it doesn't rebuild one for every request: a sixth of a call's cost."""
     return aws_session().client(
         SERVICE,
         endpoint_url=settings.host + (f"?{settings.host_query}" if settings.host_query else ""),
@@ -127,7 +127,7 @@ def _client(settings: Settings, user_agent: str | None = None) -> Any:
 
 
 def _merging(extra: dict[str, Any]) -> Callable[..., None]:
-    """Return a handler that merges fields into a request's body, after botocore wrote it and before it is signed."""
+    """Return a handler that merges fields into a request's body after botocore has built it and before it is signed."""
 
     def before_call(params: dict[str, Any], **_: Any) -> None:
         params["body"] = patched_body(params["body"], extra)
@@ -136,7 +136,7 @@ def _merging(extra: dict[str, Any]) -> Callable[..., None]:
 
 
 def _config(settings: Settings, user_agent: str | None) -> Any:
-    """One attempt, and no signature where a bearer key speaks instead."""
+    """Return a configuration with a single attempt, and no signature if a bearer key replaces it."""
     from botocore import UNSIGNED
     from botocore.config import Config
 
