@@ -1,4 +1,4 @@
-"""Imports run one way: each part of the project knows only what stands before it."""
+"""Imports run one way: each part of the project imports only parts listed before it."""
 
 import ast
 import subprocess
@@ -25,7 +25,7 @@ HARNESS = "errors messages encodings secrets exit_code process load plan record 
 SUMMARY = """vocabulary registry cells confidence calls error_adjusted failures refused_fields evidence validity gates
              goodput punctuality figures rows render"""
 FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}
-"""The rooms of a part, each of which knows only those before it."""
+"""The rooms of a part, each of which imports only those before it."""
 
 MOST_FILES = 12
 RELATED_PROVIDERS = {

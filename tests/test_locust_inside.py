@@ -1,4 +1,4 @@
-"""Canaries: what `locust_inside` relies on is still there. One that dies names what a new Locust has changed."""
+"""Canaries: what `locust_inside` relies on still exists. A failing one names what a new Locust has changed."""
 
 import inspect
 import re
@@ -115,7 +115,7 @@ def test_intervals_are_what_they_were_set_to() -> None:
 
 
 class Master:
-    """What of a master the functions use."""
+    """The parts of a master that the functions use."""
 
     def __init__(self) -> None:
         self.clients = WorkerNodes()

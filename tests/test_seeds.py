@@ -1,4 +1,4 @@
-"""Seed files: what is read, what is refused and where, and which prompts come of them."""
+"""Seed files: what is read, what is refused and where, and which prompts they produce."""
 
 from itertools import islice
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Events that are alike but for their text give what they give when they are opened."""
+"""A stream read by a shortcut, events alike except for their text, gives the same parts as one read in full."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -50,7 +50,7 @@ READERS: dict[str, tuple[Callable[[str, str | None, int], Event], Reader]] = {
 
 
 def parts_of(read: Callable[[Iterable[Event], Reader], Answer], events: list[Event], reader: Reader) -> list[object]:
-    """What is read of a stream, and the error that ended it."""
+    """What is read from a stream, and the error that ended it."""
     parts: list[object] = []
     try:
         parts.extend(read(iter(events), reader))

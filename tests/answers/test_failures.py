@@ -30,7 +30,7 @@ BOTH_PLUGS = pytest.mark.parametrize("provider", ["openai", "aws-bedrock"])
 BOTH_WAYS = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 BOTH_SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
 SOON_S = 0.5
-"""A deadline that a busy machine still reaches the server in."""
+"""Long enough for a busy machine to reach the server before the deadline."""
 LARGE = "word " * 1_200_000
 TOO_LARGE = answer(b'{"error": {"message": "request entity too large"}}', status="413 Payload Too Large")
 
@@ -44,7 +44,7 @@ def with_head(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
 
 
 def with_length(data: bytes) -> bytes:
-    """Give a stream, whose length the mock doesn't tell, its length."""
+    """Give a stream a content length, which the mock doesn't send."""
     head, _, body = data.partition(b"\r\n\r\n")
     length = b"" if b"content-length" in head.lower() else b"\r\nContent-Length: %d" % len(body)
     return head + length + b"\r\n\r\n" + body
@@ -104,7 +104,7 @@ def test_a_compression_that_the_sdk_announces_is_read(provider: str, stream: boo
 
 
 def endless(start: bytes, more: bytes) -> Script:
-    """Answer with a start, and then with more and more, until the client closes the connection."""
+    """Answer with a start and then keep adding to it until the client closes the connection."""
 
     def script(peer: Peer) -> None:
         peer.request()

@@ -1,4 +1,4 @@
-"""The readers of answers: SSE and AWS frames however they are cut, and each API's bodies as they are documented."""
+"""The readers of answers: SSE and AWS frames however they are split, and each API's bodies as documented."""
 
 import json
 from base64 import b64encode
@@ -32,7 +32,7 @@ OTHER_LINES = st.sampled_from([b": a comment", b":", b"id: 7", b"id", b"retry: 1
 
 
 def cuts_of(data: bytes) -> st.SearchStrategy[list[bytes]]:
-    """Any way of cutting bytes into pieces."""
+    """All ways of cutting bytes into pieces."""
     return st.lists(st.integers(0, len(data)), max_size=12).map(lambda at: pieces_of(data, sorted(at)))
 
 
@@ -42,7 +42,7 @@ def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def in_two(data: bytes) -> Iterator[list[bytes]]:
-    """Every way of cutting bytes in two, and the bytes one by one."""
+    """All ways of cutting bytes in two, and the bytes one by one."""
     yield from (pieces_of(data, [at]) for at in range(1, len(data)))
     yield [data[at : at + 1] for at in range(len(data))]
 
@@ -76,7 +76,7 @@ def test_however_a_stream_is_cut_its_events_are_the_same(
 
 
 def events_of(pieces: Iterable[bytes]) -> list[Event]:
-    """The events of a stream, also of one that holds nothing but what is none."""
+    """The events of a stream, including one that contains only non-events."""
     events: list[Event] = []
     try:
         events += sse.events(pieces)
@@ -153,7 +153,7 @@ def test_what_is_no_event_stream_is_quoted() -> None:
 
 
 def left_open(*pieces: bytes) -> Iterator[bytes]:
-    """A stream that says no more, and stays open."""
+    """A stream that sends nothing more and stays open."""
     yield from pieces
     pytest.fail("the reader waited for more")
 
@@ -228,7 +228,7 @@ def test_an_object_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch, m
 
 
 def test_a_line_of_strings_that_never_end_is_read_once() -> None:
-    """To look for the end of each would take a minute."""
+    """Looking for the end of each one would take a minute."""
     started_at = now()
     assert list(sse.events(framed([b'{"a": "' + b'\\"' * (1 << 17) + b"\n"]))) == []
     assert now() - started_at < 5
@@ -373,12 +373,12 @@ def data_of(*events: Any) -> list[bytes]:
 
 
 def visible(parts: Iterable[Part]) -> list[Part]:
-    """The parts without the deltas that carry no text."""
+    """The parts without the deltas that have no text."""
     return [part for part in parts if not isinstance(part, Delta) or part.text]
 
 
 def streamed(read: Reader, *events: Any) -> list[Part]:
-    """What a reader makes of events without names: the parts but for the deltas that carry no text."""
+    """What a reader makes of events without names: the parts without the deltas that have no text."""
     return visible(reading.stream((("", data) for data in data_of(*events)), read))
 
 
@@ -483,7 +483,7 @@ def finish_of(*chunks: Body, asked: int) -> Part | None:
 
 
 def test_a_choice_that_has_ended_may_be_seen_again() -> None:
-    """As Azure's asynchronous filter does."""
+    """As Azure's asynchronous filter sends."""
     late: dict[str, Any] = {"choices": [{"index": 0, "finish_reason": None, "content_filter_results": {}}]}
     first, second = ({"choices": [{"index": n, "delta": {}, "finish_reason": "stop"}]} for n in range(2))
     assert streamed(openai.chat_stream, first, late, second, late, b"[DONE]") == [Finish("stop")]

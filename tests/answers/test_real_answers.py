@@ -1,4 +1,5 @@
-"""What real servers and gateways answer, through each SDK: read if the SDK reads it, else failed with its words."""
+"""What real servers and gateways answer, through each SDK: read if the SDK can read it, otherwise a failure with the
+server's own words."""
 
 import json
 from base64 import b64decode, b64encode
@@ -47,7 +48,7 @@ Event = dict[str, Any] | bytes
 
 
 def sse_of(*events: Event) -> list[bytes]:
-    """Events as pieces, each with the name that its type is."""
+    """Events as pieces, each named after its type."""
     pieces = []
     for event in events:
         data = event if isinstance(event, bytes) else json.dumps(event).encode()
@@ -70,7 +71,7 @@ DONE = b"[DONE]"
 
 
 def chat(*events: Event, **wire: Any) -> Call:
-    """A call of OpenAI's chat whose every event is a read of its own."""
+    """A call of OpenAI's chat API in which every event is a separate read."""
     return answered("openai", "chat", Canned(sse_of(*events), kind="text/event-stream", **wire))
 
 
@@ -145,7 +146,7 @@ def test_an_error_within_a_stream_is_told_in_its_own_words(provider: str, api: s
 @WHOLE_OR_STREAMED
 def test_an_error_that_is_nothing_is_no_error(provider: str, api: str, stream: bool, nothing: Any) -> None:
     if CASES[provider].has_frames and stream:
-        return  # Its frames are events by their headers.
+        return  # In its frames, headers mark the events.
     body = mocked(provider, api, stream)
     extended = body.replace(b"{", b'{"error": ' + json.dumps(nothing).encode() + b", ", 1)
     if stream:
@@ -170,7 +171,7 @@ def test_a_finish_reason_that_says_that_the_provider_failed_is_a_failure(reason:
 def test_a_stream_has_as_many_ends_as_choices_were_asked_for(
     provider: str, extra_body: dict[str, Any], outcome: str
 ) -> None:
-    """One choice, whose thinking is numbered 0 and whose text 1, as LiteLLM did for Bedrock."""
+    """One choice, whose thinking has index 0 and whose text has index 1, as LiteLLM sent for Bedrock."""
     thinking, text, end = chunk(reasoning_content="Hm"), chunk(content="Hi"), chunk("stop")
     text["choices"][0]["index"] = 1
     wire = Canned(sse_of(thinking, text, end, DONE))
@@ -303,7 +304,7 @@ Named = tuple[str, Any]
 
 
 def unpacked(provider: str, api: str, model: str | None) -> tuple[list[Named], Callable[[str, Any], bytes]]:
-    """The mock's stream as events, and how to write them again."""
+    """The mock's stream as events, and a function that writes events back as bytes."""
     raw = mocked(provider, api, True, **({"model": model} if model else {}))
     if not CASES[provider].has_frames:
         return [(name, data if data == DONE else json.loads(data)) for name, data in sse.events([raw])], written_sse
@@ -331,7 +332,7 @@ def test_a_malformed_answer_is_quoted() -> None:
     assert lacking.error == 'MalformedAnswer: the answer can\'t be read (it lacks \'choices\'): “{"id": "c"}”'
 
 
-# However it is cut, and whatever the bytes
+# However it is split, and whatever the bytes
 
 Read = Callable[[list[bytes]], Answer]
 
@@ -474,7 +475,7 @@ def test_a_filtered_answer_without_content_is_finished(message: dict[str, Any]) 
     assert (call.outcome, call.finish_reason, call.content_events) == ("ok", "content_filter", 0)
 
 
-# Content, and the figures of it
+# Content, and its figures
 
 REASONING_DELTAS: dict[str, dict[str, Any]] = {
     "DeepSeek": {"reasoning_content": "Hm"},
@@ -611,7 +612,7 @@ def test_a_read_that_was_taken_up_late_with_several_events_may_have_joined_them(
     assert call.joined_reads == joined
 
 
-# Bedrock's families that speak as OpenAI's chat does
+# Bedrock's families that use OpenAI's chat format
 
 
 @WHOLE_OR_STREAMED

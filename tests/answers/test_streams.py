@@ -35,7 +35,7 @@ from wire.network import NetworkWire
 
 TTFT_S, ITL_S, TOKENS = 0.05, 0.002, 12
 CLOCK_S = 1e-4
-"""The kernel stamps arrivals on the wall clock, which is read a moment apart from ours."""
+"""The kernel stamps arrivals on the wall clock, which is read a moment apart from the monotonic one."""
 PATIENT_S = 60.0
 DEADLINE_S = 2.0
 IN_PROCESS = "http://mock.invalid"
@@ -73,13 +73,13 @@ FAMILIES = {
     "amazon.titan-text-express-v1": ("FINISH", "LENGTH"),
     "amazon.nova-lite-v1:0": ("end_turn", "max_tokens"),
 }
-"""A model of each family, and its finish reasons: of a whole answer, and of one that the token limit cut."""
+"""A model of each family, and its finish reasons: normally, and when the token limit cut the answer."""
 UNKNOWN_MODEL = "acme.novel-v1:0"
 EVERY_FAMILY = pytest.mark.parametrize("model", FAMILIES)
 
 
 class Spoiling:
-    """A wire that counts what is sent, shows its latest exchange, and may spoil the answers of the mock behind it."""
+    """A wire that counts what is sent, keeps its latest exchange, and can corrupt the answers of the mock behind it."""
 
     def __init__(self, wire: Wire | None = None) -> None:
         self._wire = wire or NetworkWire()
@@ -98,7 +98,7 @@ class Spoiling:
 
 @pytest.fixture(scope="module")
 def scheduled_mock() -> Iterator[MockServer]:
-    """`python -m mock` on an exact schedule."""
+    """`python -m mock` with an exact schedule."""
     with serving_mock("--ttft", str(TTFT_S), "--itl", str(ITL_S), "--tokens", str(TOKENS)) as server:
         yield server
 
@@ -111,7 +111,7 @@ def scheduled(scheduled_mock: MockServer) -> MockServer:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start raw servers that end with the test."""
+    """Start raw servers that stop with the test."""
     with ExitStack() as servers:
         yield lambda script: servers.enter_context(serving(script))
 
@@ -129,7 +129,7 @@ def in_process(provider: str, service: Service, **options: object) -> Asker:
 
 
 def at(value: float | None) -> float:
-    """A figure that must be there."""
+    """Return a figure that must be present."""
     assert value is not None
     return value
 
@@ -168,13 +168,13 @@ def assert_tokens(call: Call, case: Case, input_tokens: int, output_tokens: int)
 
 
 def assert_consistent(call: Call) -> None:
-    """Every figure is there, none comes before its time, and each follows from the others."""
+    """Check that every figure is present, none is earlier than its time, and each follows from the others."""
     latency_s, ttfb_s, ttft_s, ttfv_s = map(at, (call.latency_s, call.ttfb_s, call.ttft_s, call.ttfv_s))
     assert 0 < ttfb_s <= ttft_s <= ttfv_s <= latency_s
     assert ttft_s >= TTFT_S - CLOCK_S
     assert latency_s >= TTFT_S + (TOKENS - 1) * ITL_S - CLOCK_S
     assert len(call.gaps_s) < TOKENS
-    if not call.gaps_s:  # A machine so busy that too many tokens left in one write.
+    if not call.gaps_s:  # The machine was so busy that too many tokens were sent in one write.
         assert (call.tpot_s, call.itl_mean_s, call.itl_max_s, call.output_tokens_per_s) == (None,) * 4
         return
     assert ttft_s + sum(call.gaps_s) <= latency_s + 1e-9
@@ -195,7 +195,7 @@ def assert_tpot(call: Call) -> None:
 
 @pytest.mark.parametrize("provider", ["openai", "azure-openai"])
 def test_the_first_byte_of_a_response_comes_before_its_first_text(provider: str) -> None:
-    """The Responses API answers at once that it has begun."""
+    """The Responses API says at once that it has begun."""
     call = ask_one(in_process(provider, on_schedule(), api="responses"))
     assert at(call.ttfb_s) < at(call.ttft_s)
 
@@ -305,7 +305,7 @@ def test_a_stream_that_arrives_byte_by_byte_is_the_same_stream(serve: Serve, pro
 
 
 def dripping(service: Service) -> Script:
-    """Answer as the mock would, one byte at a time, chunk framing and all."""
+    """Answer as the mock would, but one byte at a time, chunk framing included."""
 
     def script(peer: Peer) -> None:
         while received := peer.request():
@@ -336,7 +336,7 @@ def test_an_error_status_to_a_stream_is_the_sdks_own_exception(
 
 
 def failure_of(provider: str, fault: str) -> tuple[str, int | None]:
-    """The exception's class, and the status where a head arrived."""
+    """The exception's class, and the status if a head arrived."""
     if fault in ("reset", "close"):
         return CASES[provider].trouble.broken, None
     if fault == "hang":
@@ -349,7 +349,7 @@ def failure_of(provider: str, fault: str) -> tuple[str, int | None]:
 
 
 def assert_spoilt(asker: Asker, call: Call, fault: str) -> None:
-    """The call failed as it should, and what had arrived before is kept."""
+    """Check that the call failed as it should, and that what had arrived before was kept."""
     assert_failed(asker, call, *failure_of(call.provider, fault))
     assert call.finish_reason is None
     if fault in ("reset", "close", "hang", "garbage"):
@@ -410,7 +410,7 @@ def test_a_frame_with_a_bad_checksum_fails_the_stream(mock_server: MockServer, p
 
 
 def test_late_streams_fail_at_their_deadline_and_keep_what_had_arrived(mock_server: MockServer) -> None:
-    """All of them at once, for each takes as long as its deadline."""
+    """Run all at once, as each takes as long as its deadline."""
     late = [spoilt_user(mock_server, *case, fault) for case in APIS for fault in ("hang", "stall")]
     mock_server.reset()
     Pool(len(late)).map(lambda user: user[0].ask(), late)
@@ -428,7 +428,7 @@ def test_late_streams_fail_at_their_deadline_and_keep_what_had_arrived(mock_serv
 
 
 def spoilt_user(server: MockServer, provider: str, api: str, fault: str) -> tuple[Asker, Spoiling, str]:
-    """A user with a session of its own, that has made one good call and will meet a fault in the next."""
+    """A user with a separate session, which has made one good call and will meet a fault in the next."""
     wire = Spoiling()
     asker = streaming(provider, server.url, wire, api=api)
     vars(asker.user)["session"] = asker.session
@@ -484,14 +484,14 @@ def test_gemini_streams_objects_without_data_too(serve: Serve) -> None:
 
 
 def at_all(text: str | None) -> str:
-    """A text that must be there."""
+    """Return a text that must be present."""
     assert text is not None
     return text
 
 
 @EVERY_API
 def test_a_whole_answer_in_place_of_a_stream_is_what_the_sdk_makes_of_it(serve: Serve, provider: str, api: str) -> None:
-    """A proxy that does not stream answers what it would have answered without `stream`."""
+    """A proxy that does not stream answers as if `stream` had not been set."""
     whole = Spoiling(InProcessWire(Service(Pace(0), exact_tokens=True, tokens=4)))
     plain = Asker(provider, IN_PROCESS, whole, api=api)
     plain.session.keep_bodies = True
@@ -499,7 +499,7 @@ def test_a_whole_answer_in_place_of_a_stream_is_what_the_sdk_makes_of_it(serve: 
     server = serve(answering(answer(bytes(whole.exchange.body), "Content-Type: application/json")))
     asker = streaming(provider, server.url, api=api)
     call = ask_one(asker)
-    if provider == "vertex-ai":  # Its SDK takes an object for the only event of a stream.
+    if provider == "vertex-ai":  # Its SDK takes an object as the only event of a stream.
         assert (call.outcome, call.content_reads) == ("ok", 1)
     else:
         assert_failed(asker, call, "MalformedAnswer", 200)
@@ -548,7 +548,7 @@ def wait_until(happened: Callable[[], bool]) -> None:
             gevent.sleep(0.02)
 
 
-# The families of models on Bedrock
+# Bedrock's model families
 
 
 def invoking(model: str, service: Service, **options: object) -> Asker:

@@ -1,4 +1,4 @@
-"""The line that tells how a headless run is doing: on a terminal, and nowhere else."""
+"""The line that shows a headless run's progress: on a terminal, and nowhere else."""
 
 import re
 import signal
@@ -24,7 +24,7 @@ def test_a_terminal_shows_how_far_how_fast_and_how_well_the_run_is(tmp_path: Pat
         assert screen.end() == 0
     line = r"\d+/30 calls · \d+\.\d/s · [0-4] in flight · p50 \d[\d.]* s · TTFT p50 \d[\d.]* s · 0 failed"
     assert re.search(line, screen.shown)
-    # The log stands above the line, and the summary below where it was.
+    # The log is printed above the line, and the summary below where it was.
     assert "All users spawned" in screen.shown
     assert screen.shown.rindex("in flight") < screen.shown.index("Can these figures be believed?")
     assert len(rows_in(tmp_path)) == 30

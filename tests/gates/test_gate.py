@@ -1,4 +1,4 @@
-"""Gates: what they say, what they need, and how they judge a run's summary."""
+"""Gates: their syntax, what they need, and how they judge a run's summary."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Conditions as people write them, and what is said about those that are none."""
+"""Conditions as people write them, and the errors for texts that are not conditions."""
 
 import math
 

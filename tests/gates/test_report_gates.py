@@ -1,4 +1,4 @@
-"""report.py judges a finished run anew: by another level, by other gates."""
+"""report.py judges a finished run again: by another level and by other gates."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from tests.running import run
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 30 calls, three of them failed, judged by nothing."""
+    """A run of 30 calls, three of them failed, without gates."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         options = ("-i", "30", "--mock-error-rate", "0.1", "--seed", "2")
         _, prefix = run(tmp_path_factory.mktemp("finished"), *options, users=4, monkeypatch=monkeypatch)
@@ -42,7 +42,7 @@ def test_a_level_of_its_own_gives_attainment_and_goodput(finished: Path, capsys:
 
 
 def test_a_condition_is_parsed_once_and_a_gate_is_judged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stderr, the exit code, JUnit and the summary all report the one verdict."""
+    """Stderr, the exit code, JUnit and the summary all report the same verdict."""
     parse, judge = Mock(wraps=language.parse), Mock(wraps=verdict.judge)
     monkeypatch.setattr(language, "parse", parse)
     monkeypatch.setattr("summary.figures.judge", judge)

@@ -1,4 +1,4 @@
-"""The service level of single calls, attainment and goodput, held against values worked out by hand."""
+"""The service level of single calls, attainment and goodput, compared with values worked out by hand."""
 
 from typing import Any
 

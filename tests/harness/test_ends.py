@@ -1,4 +1,4 @@
-"""How a run ends that something has happened to: what it knows is kept, and what is missing is told."""
+"""How a run ends after something has happened to it: what is known is kept, and what is missing is reported."""
 
 import io
 import json
@@ -68,7 +68,7 @@ def test_a_run_is_whole_if_it_reached_what_was_asked_or_was_asked_to_end(
     assert (why or "") in (found or "")
 
 
-# What would never end is refused
+# Runs that would never end are refused
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_what_is_spelt_right_is_not_touched() -> None:
 
 
 def in_the_middle(tmp_path: Path, act: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
-    """Run 20 calls, and let something happen to the files after the tenth; return the summary and the environment."""
+    """Run 20 calls, and do something to the files after the tenth; return the summary and the environment."""
     prefix = tmp_path / "out" / "run"
     given = ["--headless", "--mock", "--mock-latency", "0", "--models-file", "models.json", "--csv", str(prefix)]
     stdout = io.StringIO()
@@ -289,7 +289,7 @@ def test_a_row_has_every_column_and_in_each_what_it_can_have() -> None:
 
 
 class ARun:
-    """As much of a run as a master asks for."""
+    """The parts of a run that a master needs."""
 
     run_id, is_counted_out = "r", True
 

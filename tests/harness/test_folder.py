@@ -1,4 +1,4 @@
-"""Where a run's files stand: under a number of its own, and to be found again."""
+"""Where a run's files are: under a run number, and easy to find again."""
 
 import json
 import os

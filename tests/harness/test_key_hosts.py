@@ -1,4 +1,4 @@
-"""From the page, a key goes only to the host that it was given for; no address shows what is secret in it."""
+"""A key given on the page goes only to the host it was given for; no address shows the secrets in it."""
 
 import sys
 from typing import Any

@@ -1,5 +1,5 @@
-"""What can't mean anything is refused at the start, in one line that names where it stands: values that no header can
-carry, names that no host has, numbers that are none, and files that can't be written."""
+"""Nonsense is refused at the start, in one line that names its place: values that no header can contain, impossible
+hosts, invalid numbers, and files that can't be written."""
 
 import sys
 from pathlib import Path
@@ -57,21 +57,21 @@ UNSENDABLE_VARIABLES = [
     for variable, providers in OF_PROVIDERS.items()
     for provider in providers
     for case in (BAD_LINES if variable.endswith("_HEADERS") else UNSENDABLE)
-    if not (variable.endswith(("_KEY", "_BEDROCK")) and case == "a line break at its end")  # A key is stripped.
+    if not (variable.endswith(("_KEY", "_BEDROCK")) and case == "a line break at its end")  # Keys are stripped.
 ]
 
 
 @pytest.fixture(autouse=True)
 def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give back the streams that a run takes, and let boto3 read the environment anew."""
+    """Restore the streams that a run replaces, and let boto3 read the environment again."""
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
     aws_session.cache_clear()
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str, prefix: str = "locust: error: ") -> str:
-    """Start with these options, and return the one line that says why nothing can begin. Where the parser itself says
-    it, its name stands before, which here is pytest's."""
+    """Start with these options, and return the one line that says why nothing can begin. If the parser itself refuses
+    them, the line starts with the program's name, which is pytest's here."""
     with pytest.raises(SystemExit) as ended:
         harnessed([*FILES, *arguments])
     assert ended.value.code == 2
@@ -118,7 +118,7 @@ def test_another_providers_variables_are_no_concern(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_the_sdk_can_send_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The raw server answers nothing that an SDK could read; what has arrived there is what counts."""
+    """The raw server never sends a readable answer: only what arrived there matters."""
     monkeypatch.chdir(tmp_path)
     for name, value in SENDABLE.items():
         monkeypatch.setenv(name, value)

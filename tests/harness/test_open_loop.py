@@ -1,4 +1,4 @@
-"""An open loop: each call at its time or dropped, none twice and none forgotten; alone, and in whole runs."""
+"""An open loop: each call is made on time or dropped, none twice and none forgotten; alone, and in whole runs."""
 
 import csv
 import sys
@@ -28,7 +28,7 @@ FOREVER_S = 1e6
 
 
 class Clock:
-    """Time as the open loop and its permit queue see it, which goes on when it is told to."""
+    """The open loop's and its permit queue's time, which moves on when told to."""
 
     def __init__(self) -> None:
         self.at_s = 0.0
@@ -47,7 +47,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Kept:
-    """An open loop, and what it has told."""
+    """An open loop and its callbacks' arguments."""
 
     def __init__(self, times: list[float], warmup: int = 0, patience_s: float = FOREVER_S, started_at: float = 0.0):
         self.dropped: list[int] = []
@@ -56,7 +56,7 @@ class Kept:
         self.loop = OpenLoop(dues, warmup, patience_s, started_at, self._drop, self._spend)
 
     def pass_(self, clock: Clock, at_s: float) -> None:
-        """Let the schedule's clock show a time of its own, and its pacer look at it."""
+        """Set the schedule's clock to a time, and let its pacer look at it."""
         clock.at_s = LEAD_S + at_s
         gevent.sleep(0)
         gevent.sleep(0)
@@ -69,7 +69,7 @@ class Kept:
 
 
 def users(queue: PermitQueue, number: int, taken: list[Permit]) -> list[Any]:
-    """So many users, each of which ends a call as soon as it has taken it."""
+    """Start `number` users, each of which ends a call as soon as it has taken it."""
 
     def use() -> None:
         while permit := queue.take():
@@ -209,7 +209,7 @@ def test_a_run_that_ended_before_all_users_were_there_begins_no_schedule(clock: 
 
 @pytest.fixture
 def granted(clock: Clock) -> Iterator[tuple[Kept, PermitQueue, Any]]:
-    """A user that has been given the only call and waits for its time."""
+    """A user that has been given the only call and waits for its due time."""
     kept = Kept([LEAD_S / 2], patience_s=5)
     queue = queue_here(kept.loop, 0.0)
     user = gevent.spawn(queue.take)
@@ -346,7 +346,7 @@ def seconds(rows: list[dict[str, Any]], column: str) -> list[float]:
 
 
 def scheduled_s(rows: list[dict[str, Any]]) -> list[float]:
-    """When the calls were due, from the first one's time."""
+    """When the calls were due, from the first one's due time."""
     dues = [
         start_s - lag_s for start_s, lag_s in zip(seconds(rows, "start_s"), seconds(rows, "start_lag_s"), strict=True)
     ]
@@ -406,7 +406,7 @@ def test_what_no_user_is_free_for_is_a_failure_everywhere(tmp_path: Path, monkey
     rows, summary, total = measured(tmp_path), summary_in(tmp_path), environment.stats.total
     assert [int(row["request"]) for row in rows] == list(range(1, 31))
     dropped = [row for row in rows if row["outcome"] == "dropped"]
-    # 30 calls in 0.3 s and 0.1 s of patience after them: two users make no more than 10 calls of 0.1 s in that time.
+    # 30 calls in 0.3 s and 0.1 s of patience after them: in that time two users make at most 10 calls of 0.1 s.
     assert len(dropped) >= 20
     assert summary["dropped_count"] == len(dropped)
     assert (summary["total_requests"], summary["failure_count"], summary["error_rate"]) == (30, 30, 1.0)
@@ -429,7 +429,7 @@ def test_a_dropped_calls_row_holds_its_time_and_no_prompt(tmp_path: Path, monkey
 
 
 def test_a_saturated_runs_end_leaves_no_due_call_without_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every call waits for the one user's first: when the run ends, all that were due by then are dropped."""
+    """Every call waits for the only user's first one: when the run ends, all that were due by then are dropped."""
     with_end = ("--rate-stages", "100:200ms", "--mock-latency", "60", "--timeout", "1")
     loop_run(tmp_path, monkeypatch, *with_end, users=1)
     outcomes = [row["outcome"] for row in measured(tmp_path)]

@@ -1,4 +1,4 @@
-"""One definition of a percentile, in the summary and in all that is shown beside it."""
+"""One definition of a percentile, in the summary and in everything shown beside it."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Permits between a ledger and its permit queues: none is used twice or lost on the way, and nobody waits for ever."""
+"""Permits between a ledger and its permit queues: none is used twice or lost on the way, and no user waits forever."""
 
 from itertools import islice
 
@@ -18,7 +18,7 @@ FAST = Schedule((Stage(1000, 1000, float("inf")),), "constant")
 
 
 class Network:
-    """A ledger and its workers' permit queues, with every message on the way until it is delivered."""
+    """A ledger and its workers' permit queues, with every message in transit until it is delivered."""
 
     def __init__(self, budget: Budget, workers: int) -> None:
         self.ledger = PermitLedger(budget, self._send_grant)

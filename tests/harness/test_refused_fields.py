@@ -1,4 +1,4 @@
-"""A field that a server refuses: the run says once how to leave it out, and so does its summary."""
+"""If a server refuses a field, the run says once how to leave it out, and so does its summary."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The file of rows, as it is written and as it is read back."""
+"""The file of rows, written and read back."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""The web UI answers its own page and clients without a page; what another site's page sends is refused, on every path.
+"""The web UI answers its own page and clients without a page; requests from other sites' pages are always refused.
 
 The requests are those that Chromium 156 was seen to send from a page of another origin.
 """
@@ -67,7 +67,7 @@ FROM_ITSELF = {
 
 
 def page(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
-    """Return a client of a web UI that was begun with these arguments."""
+    """Return a client of a web UI that was started with these arguments."""
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     monkeypatch.setattr(sys, "argv", ["locust"])
     environment, _ = harnessed([*FILES, *arguments])

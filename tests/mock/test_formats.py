@@ -32,7 +32,7 @@ PROMPT_TOKENS = len(PROMPT) // 4 + 1
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """The base URL of a mock without delay, whose answers all have TOKENS tokens."""
+    """The base URL of a mock without delays, whose answers all have TOKENS tokens."""
     options = ["--port", "0", "--latency", "0", "--tokens", str(TOKENS), "--exact-tokens", "--seed", "1"]
     with subprocess.Popen(
         [sys.executable, "-m", "mock", *options], cwd=PROJECT, stderr=subprocess.PIPE, text=True
@@ -397,7 +397,7 @@ PIECES = {
 
 @pytest.fixture
 def bedrock_client(address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client that reaches nothing but the mock; its event `before-sign` takes more headers."""
+    """A client that reaches only the mock; its event `before-sign` can add headers."""
     monkeypatch.setitem(os.environ, "AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
     return boto3.client(

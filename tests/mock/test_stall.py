@@ -1,4 +1,4 @@
-"""The mock's stalls: when they are, and that nothing but the server's own paths speaks in them."""
+"""The mock's stalls: when they happen, and that only the server's own paths answer during one."""
 
 import http.client
 import re
@@ -19,7 +19,7 @@ from tests.mock_server import MockServer, serving
 
 CHAT = "/v1/chat/completions"
 OPEN_S = 0.1
-"""How long a server of these tests speaks before it stalls."""
+"""How long a server in these tests sends before it stalls."""
 EVERY_S = 1.5
 
 
@@ -68,7 +68,7 @@ def test_a_stall_keeps_the_order(share: float, every_s: float, due_s: list[float
 
 
 class Stalling:
-    """A server that speaks for `OPEN_S` after its start, and then not before `silent_until_s`."""
+    """A server that sends for `OPEN_S` after its start, and then not before `silent_until_s`."""
 
     def __init__(self, server: MockServer, silent_until_s: float) -> None:
         self.server, self.silent_until_s = server, silent_until_s
@@ -83,7 +83,7 @@ class Stalling:
 
 @contextmanager
 def stalling(every_s: float, *options: str) -> Iterator[Stalling]:
-    """The server's start is known to within its start-up: the stall ends no earlier than `silent_until_s`."""
+    """The server's start is known only to within its start-up time: the stall ends no earlier than `silent_until_s`."""
     spawned_s = time.monotonic()
     with serving("--stall", f"{every_s - OPEN_S}", "--stall-every", f"{every_s}", *options) as server:
         yield Stalling(server, spawned_s + every_s)

@@ -34,7 +34,7 @@ NAME = "chat m"
 
 
 def a_call(*parts: tuple[Part, float | None], **changes: Any) -> Call:
-    """A call that took these parts, each at its time."""
+    """A call with these parts, each at its time."""
     usual: dict[str, Any] = {
         "run_id": "r", "request": 1, "provider": "openai", "model": "m", "api": "chat", "mode": "mock",
         "prompt_id": "f#1", "prompt": "p", "timestamp": datetime(2026, 1, 2, tzinfo=UTC), "start_s": 0.0,
@@ -123,7 +123,7 @@ def test_the_last_usage_counts() -> None:
 
 
 GAPS_S = st.integers(0, 10**9).map(lambda ns: ns / 1e9)
-"""A clock's nanoseconds: half of the smallest float is none."""
+"""Multiples of a clock's nanosecond: half of the smallest float would be 0."""
 
 
 @QUICKLY
@@ -158,7 +158,7 @@ def streamed(*reads_s: float, **changes: Any) -> Call:
 
 
 def drawn(seed: int, calls: int = 400) -> list[Call]:
-    """Calls of a log-normal pace."""
+    """Calls with a log-normal pace."""
     draw = random.Random(seed)
     made = []
     for number in range(calls):
@@ -223,7 +223,7 @@ def test_merged_histograms_are_those_of_one_process(parts: int) -> None:
 
 
 def flat(pace: RunHistograms) -> dict[str, float]:
-    """The run's inter-token latency with its histogram's buckets as figures of their own."""
+    """The run's inter-token latency, with its histogram's buckets as separate figures."""
     itl_s = pace.itl_s() or {}
     return {**itl_s.pop("histogram_ms"), **itl_s}
 
@@ -317,7 +317,7 @@ def test_a_run_too_short_for_a_sample_blames_nobody() -> None:
 
 
 def test_a_loop_that_stood_still_counts_by_its_share_of_the_time_and_not_as_one_tick() -> None:
-    """1.5 s of 10 s: 425 ticks on time, and the 75 that should have come meanwhile."""
+    """1.5 s of 10 s: 425 ticks on time, and the 75 that should have come in between."""
     client = ClientFigures()
     client.add("here", a_sample([0.0] * 425 + lags_of(1.5)))
     assert client.conclude(ALL_ALONG)["loop_lag_s"]["p99"] == pytest.approx(1.4, abs=0.02)

@@ -1,4 +1,5 @@
-"""What a user adds to every request: fields of its body, a query in its target, and the right name of the limit."""
+"""What a user adds to every request: fields of its body, a query in its target, and the right name of the token
+limit."""
 
 import json
 from collections.abc import Iterator

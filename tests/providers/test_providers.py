@@ -52,7 +52,7 @@ EVERY_FAULT = pytest.mark.parametrize(
 
 
 class Watched:
-    """A wire that tells when a request is on its way and when the head of its answer has arrived."""
+    """A wire that signals when a request is on its way and when the head of its answer has arrived."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -66,7 +66,7 @@ class Watched:
 
 
 class Meddling:
-    """A wire whose extra headers may change from call to call."""
+    """A wire whose extra headers can change from call to call."""
 
     def __init__(self) -> None:
         self.network = NetworkWire()
@@ -78,7 +78,7 @@ class Meddling:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine shall not make an idle connection too old."""
+    """Keep a busy machine from making an idle connection too old."""
     monkeypatch.setattr(network, "IDLE_S", NEVER_S)
 
 
@@ -93,7 +93,7 @@ def https_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockServer]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start raw servers that end with the test."""
+    """Start raw servers that stop with the test."""
     with ExitStack() as servers:
         yield lambda script: servers.enter_context(serving(script))
 
@@ -114,7 +114,8 @@ def ask_one(asker: Asker) -> Call:
 
 
 def assert_failed(asker: Asker, call: Call, error: str, status: int | None) -> None:
-    """The call failed with the SDK's own exception; Locust was told its class, the status, and what the wire says."""
+    """Check that the call failed with the SDK's own exception, and that Locust got its class, the status and the wire's
+    reason."""
     assert (call.outcome, call.status) == ("failed", status)
     assert call.error is not None
     assert call.error.partition(":")[0] == error
@@ -305,7 +306,7 @@ def assert_the_next_call_is_good(asker: Asker, wire: Meddling, connection: str) 
 
 
 def dripping(peer: Peer) -> None:
-    """Answer with a byte now and then, so that no single read ever waits for long."""
+    """Answer with a byte now and then, so that no single read ever waits long."""
     peer.request()
     peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n")
     while True:

@@ -1,4 +1,4 @@
-"""What each provider's server receives, exactly: method, path, body and the proof of who asks."""
+"""What each provider's server receives, exactly: method, path, body and authentication."""
 
 import json
 from collections.abc import Iterator
@@ -121,7 +121,7 @@ FAMILIES: dict[str, tuple[str, Body, Body, Body]] = {
         {"prompt": "Say something.", "temperature": 0.0},
     ),
 }
-"""Each family's model, and its bodies: by default, without a temperature, limited to five tokens."""
+"""Each family's model and its bodies: by default, without a temperature, limited to five tokens."""
 
 EVERY_API = pytest.mark.parametrize(("provider", "api"), APIS)
 EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES)
@@ -141,7 +141,7 @@ def body_of(received: Received) -> Any:
 
 
 def keys_in(received: Received) -> dict[str, str]:
-    """Every header that could prove who asks."""
+    """Return every header that could authenticate the request."""
     return {name.lower(): value for name, value in received.headers if name.lower() in KEY_HEADERS}
 
 
@@ -329,7 +329,7 @@ def test_converse_is_alike_for_every_family(model: str) -> None:
 
 @pytest.fixture
 def aws_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """AWS's own key pair in the environment. boto3's session keeps what it found, so it is begun anew."""
+    """AWS's key pair in the environment. boto3's session caches what it found, so it is recreated."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", AWS_KEY_ID)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", AWS_SECRET)
     aws_session.cache_clear()

@@ -165,7 +165,7 @@ def test_a_run_without_a_success_says_so_in_words(case: str, ended: dict[str, En
 
 
 def test_a_full_disk_ends_with_70_and_a_whole_summary(tmp_path: Path) -> None:
-    """A limit of 16 blocks of 512 bytes stands in for the disk: about ten rows fit into such a file."""
+    """A limit of 16 blocks of 512 bytes simulates a full disk: the file has room for about ten rows."""
     full = ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh"]
     arguments = [*QUICK_MOCK, "-i", "40", "-o", "json", "--csv", "run"]
     with started(tmp_path, arguments, wrapper=full, PYTHONDONTWRITEBYTECODE="1") as running:

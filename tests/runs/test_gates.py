@@ -85,7 +85,7 @@ UNREACHABLE = "an unreachable host"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where each run of this module has a folder of its own."""
+    """Where each run of this module has a separate folder."""
     return tmp_path_factory.mktemp("gates")
 
 
@@ -183,7 +183,7 @@ def test_a_saturated_runs_rows_are_all_there(folder: Path, ended: dict[str, Ende
 
 @pytest.mark.timeout(300)
 def test_a_gate_on_a_frozen_client_is_not_blamed_on_the_server(tmp_path: Path) -> None:
-    """Stopped for 1.5 s of an open loop: the calls of that time start late, though each is answered at once."""
+    """An open loop that is stopped for 1.5 s: the calls of that time start late, though each is answered at once."""
     gate = ["--fail-if", "latency_from_schedule_p99>1s"]
     with started(tmp_path, [*QUICK_MOCK, "--rate", "20", "-i", "80", "--csv", "run", *gate]) as running:
         rows = tmp_path / "run_requests.csv"

@@ -1,4 +1,4 @@
-"""The net: what whole runs write for fixed seeds is what is held in `tests/net/held`, but for times and chance."""
+"""The safety net: whole runs with fixed seeds write what is held in `tests/net/held`, except for times and chance."""
 
 import pytest
 

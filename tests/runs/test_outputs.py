@@ -1,4 +1,4 @@
-"""What a run writes: stdout, the log, its files; and what report.py makes of them."""
+"""What a run writes: stdout, the log and its files; and what report.py makes of them."""
 
 import csv
 import io
@@ -63,7 +63,7 @@ NO_TEXTS = [
     ("Content-Type: text/html; charset=hex", b"no hex"),
     ("Content-Type: text/html; charset=utf-16", b"x"),
 ]
-"""Headers that a body belies."""
+"""Headers that don't match the body."""
 
 PLAIN_LOCUSTFILE = """
 from locust import User, constant, task
@@ -83,7 +83,7 @@ class Plain(User):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where each run of this module has a folder of its own."""
+    """Where each run of this module has a separate folder."""
     return tmp_path_factory.mktemp("outputs")
 
 

@@ -57,7 +57,7 @@ def _rows(folder: Path) -> int:
 
 
 def _is_whole(folder: Path, done: Ended) -> dict[str, Any]:
-    """Check that what a run wrote agrees with itself: no call lost, none twice, each one counted everywhere."""
+    """Check that a run's files are consistent: no call lost, none twice, each one counted everywhere."""
     rows = rows_in(folder)
     summary = summary_in(folder)
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Whole runs that stream: what stands in their files, in the report, in the web UI and over several processes."""
+"""Whole runs that stream: their files, their report, the web UI, and runs over several processes."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ def total(rows: Rows, column: str) -> int:
 
 
 def assert_gaps_are_all_there(summary: Summary, rows: Rows) -> None:
-    """In-process each token is a read of its own, so a call of n tokens has n - 1 gaps."""
+    """In-process each token is a separate read, so a call of n tokens has n - 1 gaps."""
     gaps = total(rows, "output_tokens") - len(rows)
     itl_s = summary["itl_s"]
     assert itl_s["gaps"] == sum(itl_s["histogram_ms"].values()) == gaps > 0
@@ -244,7 +244,7 @@ def test_a_run_that_does_not_stream_empties_the_llm_tab(page: Page, mock_server:
 @pytest.fixture(scope="module")
 def two_workers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended, Running]:
     folder = tmp_path_factory.mktemp("two_workers")
-    port = str(free_port())  # of Locust's usual one, another run's workers would join this run
+    port = str(free_port())  # on Locust's default port, another run's workers would join this run
     with started(folder, [*TWO_WORKERS, "--master-bind-port", port, "--master-port", port]) as running:
         return folder, running.wait(), running
 
@@ -280,7 +280,8 @@ def test_a_distributed_runs_calls_lie_within_it(two_workers: Distributed) -> Non
 
 
 def test_a_worker_that_is_ready_has_paid_for_its_sdk(two_workers: Distributed) -> None:
-    """Else the import takes seconds of the run's time: Locust waits a second for its workers' users, and says so."""
+    """Otherwise the import takes seconds of the run's time: Locust waits a second for its workers' users, and logs
+    it."""
     _, ended, _ = two_workers
     assert "not all reports received from workers" not in ended.stderr
 

@@ -1,4 +1,4 @@
-"""The web UI as a browser drives it: one process, one run after the other, and nothing sent that was not asked for."""
+"""The web UI as a browser drives it: one process, one run after another, and nothing sent that was not asked for."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Texts of servers and users: shown as they are, and neither a formula, a mark-up nor a terminal's command."""
+"""Text from servers and users: shown as it is, and never a formula, mark-up or a terminal's command."""
 
 import csv
 import io
@@ -76,7 +76,7 @@ def test_locusts_own_files_hold_no_formula(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A plain run, a stream, an open loop, and one of stages that are judged: each has other figures."""
+    """A plain run, a stream, an open loop, and one of stages with gates: each has different figures."""
     folder = tmp_path_factory.mktemp("runs")
     options: dict[str, tuple[str, ...]] = {
         "plain": ("-i", "3"),

@@ -29,7 +29,7 @@ Rows = list[dict[str, str]]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a run whose prompts have lines, quotes and letters of several bytes."""
+    """The files of a run whose prompts contain line breaks, quotes and multi-byte characters."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "seeds").mkdir()
     (folder / "seeds" / "a.txt").write_text(SEED, encoding="utf-8")
@@ -58,12 +58,12 @@ def reported(folder: Path) -> dict[str, Any]:
 
 
 def lost(folder: Path) -> dict[str, Any]:
-    """What is wrong with the rows, without what is not."""
+    """Return only what is wrong with the rows."""
     return {name: value for name, value in reported(folder)["rows"].items() if value != UNHARMED[name]}
 
 
 def edited(folder: Path, edit: Callable[[Rows], Rows]) -> None:
-    """Write the rows as a program would that reads them, edits them and writes them."""
+    """Write the rows as a program would that reads, edits and writes them."""
     rows = list(csv.DictReader(io.StringIO(requests(folder).read_text(encoding="utf-8"), newline="")))
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -127,12 +127,12 @@ def test_calls_of_dead_workers_and_of_a_killed_run_have_numbers_and_need_no_rows
     (folder / "run_summary.json").unlink()
     facts = json.loads((folder / "run_run.json").read_text(encoding="utf-8"))
     (folder / "run_run.json").write_text(json.dumps(facts | {"options": {"num_users": 3}}))
-    # Three users had a call each in flight when it was killed; a fourth is missing.
+    # Three users each had a call in flight when it was killed; a fourth call is missing.
     assert lost(folder) == {"missing_numbers": 1}
 
 
 def test_a_damaged_row_costs_no_other_row(folder: Path) -> None:
-    """Whatever byte stands in its place: a quote more or less does not swallow the rest of the file."""
+    """Whatever byte replaces another: an odd number of quotes does not swallow the rest of the file."""
     data = requests(folder).read_bytes()
     row = data.index(b"\n20", 2000) + 1
     for place in (*range(row, row + 32, 5), *range(row + 32, data.index(b"\n20", row), 29)):

@@ -32,7 +32,8 @@ QUIET = {
 
 
 def a_row(number: int, **cells: Any) -> list[str]:
-    """The row of a stream of 61 tokens, 100 ms and then one in 10 ms, on its schedule of ten calls a second."""
+    """The row of a stream of 61 tokens, the first after 100 ms and then one every 10 ms, scheduled at ten calls per
+    second."""
     usual = {
         "request": number, "timestamp": f"2026-01-01T00:{number // 600:02}:{number % 600 / 10:06.3f}Z",
         "start_s": number / 10, "latency_s": 0.702, "response_bytes": 10, "status": 200, "outcome": "ok", "error": "",
@@ -62,12 +63,12 @@ def summary_of(rows: list[list[str]], client: dict[str, Any] | None = None, **ob
 
 
 def shown(summary: dict[str, Any]) -> str:
-    """The tables as one line, without what draws them."""
+    """The tables as one line, without box-drawing characters."""
     return " ".join(as_table(summary).replace("│", " ").split())
 
 
 def doubts(summary: dict[str, Any], *kinds: str) -> list[str]:
-    """What speaks against a run, of these kinds."""
+    """Return the findings of these kinds that count against a run."""
     findings = summary["verdict"]["findings"]
     return [finding["about"] for finding in findings if not finding["ok"] and finding["kind"] in kinds]
 
@@ -94,7 +95,7 @@ def test_a_client_frozen_in_an_open_loop_is_doubted() -> None:
     stalls = {"count": 1, "longest_s": 1.5, "total_s": 1.5}
     summary = summary_of(quick + frozen, {"stalls": stalls}, itl_s=None)
     assert_doubted(summary, ["stalls", "starts"], {"latency_from_schedule_s"})
-    # The rows alone tell, too: a file of an older version, or one whose summary is lost.
+    # The rows alone show it, too: a file of an older version, or one whose summary is lost.
     assert_doubted(summary_of(quick + frozen, itl_s=None), ["starts"], {"latency_from_schedule_s"})
 
 
@@ -111,14 +112,14 @@ def test_many_streams_on_a_busy_process_are_doubted() -> None:
 
 
 def test_late_packets_of_an_older_run_are_doubted() -> None:
-    """Nobody looked then for tokens that a late read had joined."""
+    """That version did not look for tokens joined by a late read."""
     unknown = {"joined_reads": "", "first_read_joined": ""}
     rows = [closed(number, lag_s=0.03 if number % 3 == 0 else 0.004, **unknown) for number in range(600)]
     assert_doubted(summary_of(rows), ["packets"], {"ttft_s", "ttfv_s", "tpot_s", "itl_s"})
 
 
 def test_joined_reads_alone_are_doubted() -> None:
-    """A read can join ten tokens and be hardly late: gaps are gone all the same."""
+    """A read can join ten tokens and hardly be late: the gaps are gone all the same."""
     rows = [closed(number, lag_s=0.004, joined_reads=number % 2 * 3) for number in range(600)]
     assert_doubted(summary_of(rows), ["joined reads"], {"itl_s"})
 
@@ -130,13 +131,13 @@ def test_late_packets_that_joined_nothing_are_no_doubt() -> None:
 
 
 def test_a_busy_open_loop_is_doubted() -> None:
-    """As --rate 250 was: 9 % of the calls late, while latency and rate were right."""
+    """As with --rate 250: 9 % of the calls late, while latency and rate were right."""
     rows = [a_row(number, lag_s=0.0135 if number % 11 == 0 else 0.006, joined_reads=2) for number in range(1500)]
     assert_doubted(summary_of(rows, {"cpu_share": 0.81}), ["joined reads"], {"itl_s"})
 
 
 def test_a_worker_that_was_stopped_is_doubted() -> None:
-    """8 s of one of two workers, in 30 s: its heartbeat shows it, whatever became of its calls."""
+    """8 s of one of two workers, in 30 s: its heartbeat shows it, whatever happened to its calls."""
     stalls = {"count": 1, "longest_s": 8.0, "total_s": 8.0}
     summary = summary_of([closed(number) for number in range(300)], {"processes": 2, "stalls": stalls})
     assert_doubted(summary, ["stalls"], {"ttft_s", "throughput_rps"})

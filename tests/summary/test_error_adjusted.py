@@ -1,4 +1,4 @@
-"""Percentiles that count failures as infinitely slow, held against values worked out by hand."""
+"""Percentiles that count failures as infinitely slow, compared with values worked out by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The summary's figures, held against values worked out by hand."""
+"""The summary's figures, compared with values worked out by hand."""
 
 from typing import Any
 

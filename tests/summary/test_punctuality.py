@@ -1,4 +1,4 @@
-"""How an open loop's schedule was kept, over the whole run and stage by stage; values worked out by hand."""
+"""How well an open loop's schedule was kept, over the whole run and stage by stage; values worked out by hand."""
 
 import csv
 import io
@@ -33,7 +33,7 @@ PLANNED = [
 
 
 def made(due_s: float, lag_s: float = 0.0, latency_s: float = 0.5, stage: int = 1, **cells: Any) -> list[str]:
-    """The row of a call that was due at a time and started later; `cells` stand in for those of a success."""
+    """The row of a call that was due at a time and started later; `cells` replace those of a success."""
     usual = {
         "timestamp": f"2026-01-01T00:00:{int(due_s + lag_s):02}.000Z", "start_s": due_s + lag_s, "latency_s": latency_s,
         "response_bytes": 10, "status": 200, "outcome": "ok", "error": "", "prompt": "p", "phase": "measured",
@@ -49,7 +49,7 @@ def dropped(due_s: float, stage: int = 1) -> list[str]:
 
 
 def closed(start_s: float, **cells: Any) -> list[str]:
-    """The row of a call without a schedule, as warm-up calls are."""
+    """The row of a call without a schedule, such as a warm-up call."""
     row = dict(zip(COLUMNS, made(start_s, **cells), strict=True))
     return list({**row, "start_lag_s": "", "latency_from_schedule_s": "", "stage": ""}.values())
 
@@ -68,7 +68,7 @@ def summary(*rows: list[str], **run: Any) -> dict[str, Any]:
 
 
 def strictly(text: str) -> Any:
-    """Read JSON as its standard has it: without NaN and Infinity."""
+    """Read strict JSON: without NaN and Infinity."""
     return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
@@ -82,7 +82,7 @@ def test_a_schedule_that_was_kept_is_delivered_as_asked() -> None:
 
 
 def test_what_started_after_the_schedules_end_was_not_delivered_in_time() -> None:
-    # Due 0, 1, 2, 3 (1/s asked), so its time ends at 4; the third started at 3.9, the fourth at 4.5.
+    # Due 0, 1, 2, 3 (1/s asked), so the schedule's time ends at 4; the third started at 3.9, the fourth at 4.5.
     found = summary(made(0), made(1, lag_s=0.02), made(2, lag_s=1.9), made(3, lag_s=1.5))
     assert (found["asked_rps"], found["delivered_rps"]) == (1.0, 0.75)
     assert (found["late_count"], found["dropped_count"], found["failure_count"]) == (3, 0, 0)
@@ -100,7 +100,7 @@ def test_a_dropped_call_is_a_failure_that_was_not_delivered() -> None:
     # Due from 0 s to 4 s: 4 gaps in 4 s; 3 of 5 calls started.
     assert (found["asked_rps"], found["delivered_rps"]) == (1.0, pytest.approx(0.6))
     assert found["start_lag_s"]["samples"] == 3
-    # First send to last end: 0 s to 3.5 s; the drops' times are no part of it.
+    # First send to last end: 0 s to 3.5 s; the times of dropped calls are not part of it.
     assert (found["total_execution_time_s"], found["throughput_rps"]) == (3.5, pytest.approx(2 / 3.5))
     failures = [(failure["error"], failure["status"], failure["count"]) for failure in found["failures"]]
     assert failures == [("Dropped", None, 2), ("E", 500, 1)]
@@ -165,8 +165,8 @@ def test_each_stage_has_figures_of_its_own() -> None:
     assert {name: ramp[name] for name in PLANNED[2]} == PLANNED[2]
     assert (first["total_requests"], first["asked_rps"], first["delivered_rps"]) == (2, 1.0, 1.0)
     assert (first["latency_s"]["median"], first["error_rate"]) == (2.0, 0.0)
-    # Due at 7, 7.25 and 7.5: 4 a second drawn; one of them dropped, one started at 7.5, in time for the last. From 2
-    # to 4 a second in 1 s: 2.0625 calls were asked in the 0.75 s of these three.
+    # Due at 7, 7.25 and 7.5: 4/s drawn; one of them dropped, one started at 7.5, in time for the last. From 2
+    # to 4/s in 1 s: 2.0625 calls were asked for in the 0.75 s of these three.
     assert (ramp["total_requests"], ramp["dropped_count"], ramp["late_count"]) == (3, 1, 1)
     assert (ramp["asked_rps"], ramp["drawn_rps"], ramp["delivered_rps"]) == (2.75, 4.0, pytest.approx(8 / 3))
     assert ramp["error_rate"] == pytest.approx(1 / 3)
@@ -188,7 +188,7 @@ def test_the_table_of_stages_has_a_line_a_stage() -> None:
 
 
 def cells_of(text: str, columns: int) -> list[list[str]]:
-    """The lines of the table that has so many columns."""
+    """Return the cells of the table that has `columns` columns."""
     lines = [line for line in text.splitlines() if line.startswith("│") and line.count("│") == columns + 1]
     return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
 
@@ -224,7 +224,7 @@ def test_stages_show_ttft_and_goodput_where_there_is_any() -> None:
 
 
 def test_what_was_asked_is_what_the_options_say_and_what_was_drawn_what_came_of_it() -> None:
-    """Poisson at 20 a second drew 11 calls in a second: nobody's fault, and not short of anything."""
+    """Poisson arrivals at 20 per second drew 11 calls in a second: chance, and not a shortfall."""
     at_20 = [{"from_rps": 20.0, "to_rps": 20.0, "duration_s": None}]
     found = summary(*(made(n / 10) for n in range(11)), options={"rate_stages": at_20, "arrival": "poisson"})
     assert (found["asked_rps"], found["drawn_rps"], found["delivered_rps"]) == pytest.approx((20, 10, 10))

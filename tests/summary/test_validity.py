@@ -342,7 +342,7 @@ CALLS, SECONDS = integers(0, 200), floats(0, 10)
 def test_what_speaks_against_a_run_never_makes_it_more_believable(
     late: int, joined: int, late_starts: int, lag_s: float, stalled_s: float, aborted: int, more: int
 ) -> None:
-    """Each doubt alone grown to any size: a run that was not believed stays so."""
+    """Each doubt alone, grown to any size: a run that was not believed stays that way."""
 
     def believed(**grown: float) -> bool:
         seen = {

@@ -1,4 +1,4 @@
-"""Answers as bytes: strict ones and those that bend the rules, however they are cut into reads."""
+"""Answers as bytes: strict ones and those that bend the rules, however they are split into reads."""
 
 from contextlib import suppress
 from time import process_time
@@ -61,7 +61,7 @@ REFUSED = {
 
 
 def seen_of(pieces: list[bytes]) -> tuple[int, list[tuple[str, str]], bytes, bool]:
-    """Read an answer as it comes, up to the peer's close."""
+    """Read an answer as it arrives, up to the peer's close."""
     parser, body = AnswerParser(), bytearray()
     for piece in pieces:
         parser.parse(piece)
@@ -144,7 +144,7 @@ def test_no_bytes_make_the_parser_raise_anything_but_its_own_errors(pieces: list
 
 
 def peer_of(pieces: list[bytes]) -> tuple[int, bytes]:
-    """Read an answer as h11 alone, the SDKs' own parser, reads it."""
+    """Read an answer with h11, the SDKs' own parser."""
     peer, status, body = h11.Connection(h11.CLIENT), 0, b""
     peer.send(h11.Request(method="POST", target="/", headers=[("Host", "")]))
     peer.send(h11.EndOfMessage())

@@ -1,4 +1,4 @@
-"""HTTPS_PROXY, HTTP_PROXY and NO_PROXY: the wire goes the way that the environment names."""
+"""HTTPS_PROXY, HTTP_PROXY and NO_PROXY: the wire takes the route that the environment names."""
 
 import errno
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def no_proxies_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class ForwardingProxy:
-    """A proxy that notes the heads it is sent, and passes everything on."""
+    """A proxy that records the heads it is sent, and passes everything on."""
 
     def __init__(self, refusal: bytes = b"") -> None:
         self.heads: list[str] = []
@@ -135,7 +135,7 @@ def test_what_fails_before_the_tunnel_stands_is_the_proxys_failure(
 
 
 def asked_through(said: bytes, end: Script, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Make a call through a proxy that answers so, and ends so."""
+    """Make a call through a proxy that answers and then closes like this."""
 
     def script(peer: Peer) -> None:
         peer.head()

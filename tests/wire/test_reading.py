@@ -1,4 +1,4 @@
-"""How the event loop reads: when each read arrived, how long it may have lain there, and who goes on when."""
+"""How the event loop reads: when each read arrived, how long it may have waited, and which greenlet goes on when."""
 
 import time
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ from wire.polls import Polls
 from wire.turns import Turns
 
 block = gevent.monkey.get_original("time", "sleep")
-"""Sleeps as a busy process would: the event loop can't run meanwhile."""
+"""Sleep like a busy process: the event loop can't run meanwhile."""
 
 LONG_S = 0.1
 NEVER_S = 600.0
 
 
 class Reads:
-    """What a connection's reads brought."""
+    """What a connection's reads returned."""
 
     def __init__(self, connection: Connection) -> None:
         self.data: list[bytes] = []
@@ -255,7 +255,7 @@ def test_a_tls_peer_that_says_goodbye_with_its_answer_is_no_failure(tmp_path: Pa
 
 
 def test_a_poll_that_overslept_says_since_when_bytes_may_have_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that is stopped sleeps on, and its poll ends without what came meanwhile; the next one has that."""
+    """A stopped process sleeps on, and its poll ends without what arrived meanwhile; the next poll returns it."""
     stamped = Polls()
     for began_at, ended_at, since in [
         (10.0, 10.04, 10.04),

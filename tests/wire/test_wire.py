@@ -1,4 +1,4 @@
-"""The wire over true sockets: whatever a peer does, one call is one request, timed and counted as it arrived."""
+"""The wire over real sockets: whatever a peer does, one call is one request, timed and counted as it arrived."""
 
 import os
 import resource
@@ -52,7 +52,7 @@ Serve = Callable[..., RawServer]
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine shall not make an idle connection too old, nor the rest of an answer too late."""
+    """Keep a busy machine from making an idle connection too old, or the rest of an answer too late."""
     monkeypatch.setattr(network, "IDLE_S", NEVER_S)
     monkeypatch.setattr(network, "LINGER_S", WAIT_S)
 
@@ -66,7 +66,7 @@ def wire() -> Iterator[NetworkWire]:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start servers that end with the test."""
+    """Start servers that stop with the test."""
     with ExitStack() as servers:
         yield lambda script, **options: servers.enter_context(serving(script, **options))
 
@@ -107,7 +107,7 @@ def deadline(after_s: float) -> Iterator[None]:
         timeout.close()
 
 
-# Connections, kept and given up
+# Connections, kept and closed
 
 
 def test_two_requests_share_one_connection(wire: NetworkWire, serve: Serve) -> None:
@@ -593,7 +593,7 @@ def test_a_deadline_within_the_tls_handshake_is_a_connect_timeout_and_closes(
         wire.send(server.request(scheme="https"))
     assert seen.sent_at is None
     server.wait_for_end(0)
-    assert kept.value.__cause__ is not None  # the error, which knows the frames, outlives the call; a socket shall not
+    assert kept.value.__cause__ is not None  # the error, which keeps frames alive, outlives the call; a socket must not
 
 
 def test_a_deadline_before_the_head_closes_the_connection(wire: NetworkWire, serve: Serve) -> None:
@@ -859,7 +859,7 @@ def test_https_to_a_server_without_tls_is_a_failed_connect(
 
 @pytest.fixture
 def many_open_files() -> Iterator[None]:
-    """Every file descriptor below 1100 is taken."""
+    """Use up every file descriptor below 1100."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 2048:
         pytest.skip("this machine allows too few open files")
