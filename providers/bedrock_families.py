@@ -100,13 +100,13 @@ def _uncounted(chunks: Iterable[Json], counts: Counts) -> Iterator[Json]:
 
 def _counted(parts: Answer, counts: Counts) -> Answer:
     """Yield the parts, then one usage: the counts in the family's body, completed with Bedrock's."""
-    told = Usage()
+    reported = Usage()
     for part in parts:
         if isinstance(part, Usage):
-            told = part
+            reported = part
         else:
             yield part
-    pairs = zip(astuple(told), astuple(_usage(counts)), strict=True)
+    pairs = zip(astuple(reported), astuple(_usage(counts)), strict=True)
     usage = Usage(*(own if own is not None else bedrocks for own, bedrocks in pairs))
     if usage != Usage():
         yield usage

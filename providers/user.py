@@ -111,7 +111,7 @@ class LLMUser(User):
                 finally:  # The run would wait forever for a call that is never recorded.
                     self.session.record(call, wired)
         if call.phase == "measured":
-            self._tell_locust(call, error)
+            self._report_to_locust(call, error)
 
     def _begin(self, permit: Permit, prompt: Prompt) -> tuple[Call, float]:
         session, settings = self.session, self.settings
@@ -172,7 +172,7 @@ class LLMUser(User):
         redact = self.session.redact
         return _in_one_line(redact(_in_one_line(redact(text), 4 * characters)), characters)
 
-    def _tell_locust(self, call: Call, error: Exception | None) -> None:
+    def _report_to_locust(self, call: Call, error: Exception | None) -> None:
         failure = None
         if error is not None:
             kind = (type(error).__name__, call.status, call.error_reason)

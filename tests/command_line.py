@@ -121,7 +121,7 @@ def locusts(folder: Path, commands: Mapping[str, Command]) -> dict[str, Ended]:
 FORKING = """
 import json, os, sys
 import harness.harness, locust.main  # takes two seconds, once
-import openai, summary.figures  # as do these
+import openai, summary.figures  # and these one more second
 
 for folder, arguments in json.load(sys.stdin):
     child = os.fork()

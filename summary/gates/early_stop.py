@@ -46,7 +46,7 @@ def _rule(gate: Gate, calls: int | None, slo: Slo | None) -> Rule | None:
     """Return how the gate is sealed; `None` if later calls could always undo its breach."""
     if gate.condition.operator in ("<", "<="):
         return _of_attainment(gate, calls, slo) if calls and slo else None
-    return _of_any_run(gate) or (_of_so_many(gate, calls) if calls else None)
+    return _of_any_run(gate) or (_of_at_most(gate, calls) if calls else None)
 
 
 def _of_any_run(gate: Gate) -> Rule | None:
@@ -58,7 +58,7 @@ def _of_any_run(gate: Gate) -> Rule | None:
     return None
 
 
-def _of_so_many(gate: Gate, calls: int) -> Rule | None:
+def _of_at_most(gate: Gate, calls: int) -> Rule | None:
     if gate.condition.name == "error_rate":
         return Rule(_failed, lambda failures: gate.condition.holds(failures / calls))
     if gate.figure.over in ("successes", "failures"):
@@ -101,7 +101,7 @@ def _slow(gate: Gate) -> Callable[[Values], bool]:
 
 
 def _observed_s(values: Values, column: str) -> float | None:
-    """Return a success's value in a column; `None` if it has none, or the call is no success."""
+    """Return a success's value in a column; `None` if it has none, or the call is not a success."""
     value: float | None = values.get(column) if values["outcome"] == "ok" else None
     return None if value is None or math.isnan(value) else value
 

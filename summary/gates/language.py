@@ -81,7 +81,7 @@ def check(condition: Condition, language: Language, given: Collection[Need]) -> 
     figure = language.subjects[condition.name].figure
     if figure.needs is not None and figure.needs not in given:
         place = f"{language.option} {condition.text}"
-        raise BadCondition(f"{place}: there is no {figure.noun} without {figure.needs}")
+        raise BadCondition(f"{place}: {figure.noun} needs {figure.needs}")
 
 
 def _subject(name: str, place: str, language: Language) -> Subject:

@@ -65,8 +65,8 @@ def _finish_reasons(summary: Summary) -> Iterator[Summary]:
 
 def _outages(summary: Summary) -> Iterator[Summary]:
     outages = summary.get("outages") or []
-    told = [f"{each['count']} failures in a row, {each['start']} to {each['end']}" for each in outages[:MOST_NAMED]]
+    reported = [f"{each['count']} failures in a row, {each['start']} to {each['end']}" for each in outages[:MOST_NAMED]]
     if len(outages) > MOST_NAMED:
-        told.append(f"and {len(outages) - MOST_NAMED} more")
-    if told:
-        yield finding("outage" if len(outages) == 1 else "outages", "server", False, "; ".join(told))
+        reported.append(f"and {len(outages) - MOST_NAMED} more")
+    if reported:
+        yield finding("outage" if len(outages) == 1 else "outages", "server", False, "; ".join(reported))

@@ -55,7 +55,7 @@ def test_locusts_tables_appear_when_asked_for(ended: dict[str, Ended]) -> None:
     assert "in flight" not in ended["printing"].stderr
 
 
-def test_print_stats_takes_the_lines_place_on_a_terminal(tmp_path: Path) -> None:
+def test_print_stats_replaces_the_line_on_a_terminal(tmp_path: Path) -> None:
     with terminal(tmp_path, "--mock", "--mock-latency", "0", "--print-stats") as screen:
         assert screen.end() == 0
     assert "Aggregated" in screen.shown
@@ -63,7 +63,7 @@ def test_print_stats_takes_the_lines_place_on_a_terminal(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("number", [None, signal.SIGHUP])
-def test_a_terminal_that_hangs_up_ends_no_run_and_with_its_signal_one_that_is_whole(
+def test_a_terminal_hang_up_does_not_end_a_run_and_its_signal_ends_it_completely(
     number: signal.Signals | None, tmp_path: Path
 ) -> None:
     with terminal(tmp_path, *SLOW, "--fail-if", "max>0", "--junit", "gates.xml") as screen:

@@ -76,7 +76,7 @@ FAILED, DROPPED, SLOW = a_call("failed"), a_call("dropped", latency_s=None), a_c
         ("slo_attainment<99%", None, SLOW, None),
     ],
 )
-def test_a_gate_is_sealed_by_so_many_bad_calls(
+def test_a_gate_is_sealed_by_this_many_bad_calls(
     text: str, calls: int | None, call: Values, expected: int | None
 ) -> None:
     assert calls_until_sealed(text, calls, call) == expected
@@ -164,7 +164,7 @@ def after_the_seal(seal: Seal, run: list[Values]) -> int | None:
 
 @given(st.sampled_from(GATES), st.lists(A_CALL | A_SUCCESS, min_size=1, max_size=45), st.integers(0, 5))
 @settings(max_examples=400, deadline=None)
-def test_however_a_run_goes_on_a_sealed_gate_stays_breached(text: str, run: list[Values], unsent: int) -> None:
+def test_a_sealed_gate_stays_breached_however_the_run_continues(text: str, run: list[Values], unsent: int) -> None:
     gate, calls = parse(text), len(run) + unsent
     sealed_after = after_the_seal(Seal(gate, calls, LEVEL), run)
     if sealed_after is not None:
@@ -176,7 +176,7 @@ def test_however_a_run_goes_on_a_sealed_gate_stays_breached(text: str, run: list
 
 @given(st.sampled_from(COUNTS_AND_SHARES), st.lists(A_CALL | A_SUCCESS, min_size=1, max_size=45))
 @settings(max_examples=200, deadline=None)
-def test_of_a_whole_run_all_breached_counts_and_shares_are_sealed(text: str, run: list[Values]) -> None:
+def test_after_a_whole_run_all_breached_counts_and_shares_are_sealed(text: str, run: list[Values]) -> None:
     gate, ended = parse(text), [call for call in run if call["outcome"] != "aborted"]
     sealed_after = after_the_seal(Seal(gate, len(ended), LEVEL), ended)
     assert (sealed_after is not None) == gate.condition.holds(figure(gate.condition.name, ended))

@@ -79,7 +79,7 @@ def test_a_stage_begins_exactly_where_the_one_before_it_ends() -> None:
     assert found == [(0.0, 1), (0.5, 1), (1.0, 1), (1.5, 2), (1.75, 2), (2.0, 2), (2.25, 2)]
 
 
-def test_a_part_of_a_call_is_carried_over_into_the_next_stage() -> None:
+def test_a_fraction_of_a_call_is_carried_over_into_the_next_stage() -> None:
     # 1.5 calls, then the rest of the second one: half a call at 1 per second.
     assert list(scheduled((1, 1, 1.5), (1, 1, 1)).times(1)) == [(0.0, 1), (1.0, 1), (2.0, 2)]
 
@@ -89,7 +89,7 @@ def test_a_stage_of_rate_0_is_a_pause() -> None:
 
 
 @pytest.mark.parametrize(("rate", "span", "calls"), [(1.1, 50, 55), (1.1, 90, 99), (2.2, 50, 110), (0.3, 10, 3)])
-def test_a_stage_has_no_call_more_for_what_floats_make_of_its_rate(rate: float, span: float, calls: int) -> None:
+def test_rounding_errors_add_no_call_to_a_stage(rate: float, span: float, calls: int) -> None:
     assert len(times_s(scheduled((rate, rate, span)))) == calls
     assert [due.stage for due in scheduled((rate, rate, span), (0, 5, 1)).times(1)].count(1) == calls
 
@@ -117,7 +117,7 @@ def test_the_gaps_of_poisson_arrivals_are_exponential(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_gaps_of_a_poisson_ramp_are_exponential_by_its_own_clock(seed: int) -> None:
+def test_the_gaps_of_a_poisson_ramp_are_exponential_in_rescaled_time(seed: int) -> None:
     """By time rescaling: on average 20 t + 3 t² calls are due until t."""
     times = np.array(times_s(scheduled((20, 320, 50), arrival="poisson"), seed))
     assert distance(np.diff(20 * times + 3 * times**2, prepend=0.0)) < CRITICAL / math.sqrt(len(times))
@@ -210,7 +210,7 @@ def test_without_a_rate_the_loop_is_closed() -> None:
     ],
     ids=str,
 )
-def test_what_is_no_schedule_is_refused_in_one_line(options: dict[str, str], says: str) -> None:
+def test_an_invalid_schedule_is_refused_in_one_line(options: dict[str, str], says: str) -> None:
     with pytest.raises(UsageError) as refusal:
         asked(**options)
     assert str(refusal.value) == says

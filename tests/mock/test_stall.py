@@ -52,9 +52,7 @@ times_s = st.floats(0, 1e7)
 
 
 @given(lengths_s, cycles_s, times_s)
-def test_what_is_held_back_waits_no_longer_than_a_stall_and_not_twice(
-    share: float, every_s: float, at_s: float
-) -> None:
+def test_held_back_bytes_wait_at_most_one_stall_and_only_once(share: float, every_s: float, at_s: float) -> None:
     stall = Stall(share * every_s, every_s)
     until_s = stall.until(at_s)
     assert at_s <= until_s <= at_s + stall.length_s + 1e-6
@@ -105,7 +103,7 @@ def test_answers_and_refusals_wait_for_the_end_of_the_stall_in_their_order() -> 
     assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200", b"404", b"429", b"400"]
 
 
-def test_a_stream_falls_silent_in_its_middle_and_goes_on_afterwards() -> None:
+def test_a_stream_pauses_in_the_middle_and_then_continues() -> None:
     options = ("--ttft", "0", "--itl", f"{OPEN_S}", "--tokens", "4")
     with stalling(EVERY_S, *options) as stalled, stalled.connect() as client:
         client.sendall(post(CHAT, stream=True))

@@ -37,7 +37,7 @@ class Left:
             "exit code": [str(self._ended.code)],
             "files": sorted({path.name for path in self._folder.iterdir()} - {"stdout", "stderr"}),
             "stdout": self._printed(self._ended.stdout),
-            "stderr, but for Locust's lines": self._told(),
+            "stderr, but for Locust's lines": self._stderr(),
             "run.json": _tree(self._without_draws(kinds.json(self._run))),
             "summary.json": _tree(self._held_summary()),
             "requests.csv": self._rows(),
@@ -75,7 +75,7 @@ class Left:
         else:
             yield from tables(printed, self._believable, self._by_draw)
 
-    def _told(self) -> Iterator[str]:
+    def _stderr(self) -> Iterator[str]:
         """Yield our own lines on stderr; those that differ only in a call's number as one."""
         lines = (re.sub(r" \[\d+\] ", " [#] ", line) for line in self._our_lines())
         for line, same in groupby(lines):

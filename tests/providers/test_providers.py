@@ -104,8 +104,8 @@ def ask_one(asker: Asker) -> Call:
     call = asker.ask()
     assert (len(asker.session.calls) - calls, len(asker.events) - events) == (1, 1)
     event = asker.events[-1]
-    told: Call = event["call"]
-    assert told is call
+    reported: Call = event["call"]
+    assert reported is call
     assert call.latency_s is not None
     assert event["response_time"] == call.latency_s * 1000
     assert event["response_length"] == (call.response_bytes or 0)
@@ -119,10 +119,10 @@ def assert_failed(asker: Asker, call: Call, error: str, status: int | None) -> N
     assert (call.outcome, call.status) == ("failed", status)
     assert call.error is not None
     assert call.error.partition(":")[0] == error
-    told = asker.events[-1]["exception"]
-    assert isinstance(told, CallFailed)
-    assert str(told) == " ".join(str(part) for part in (error, status, call.error_reason) if part)
-    assert type(told.__cause__).__name__ == error
+    reported = asker.events[-1]["exception"]
+    assert isinstance(reported, CallFailed)
+    assert str(reported) == " ".join(str(part) for part in (error, status, call.error_reason) if part)
+    assert type(reported.__cause__).__name__ == error
 
 
 def set_deadline(asker: Asker, timeout_s: float) -> None:
@@ -260,7 +260,7 @@ def test_a_refused_connection_fails_with_the_sdks_own_exception(provider: str, a
 
 @EVERY_API
 @EVERY_FAULT
-def test_a_spoilt_answer_fails_once_and_spoils_no_other_call(
+def test_a_corrupt_answer_fails_once_and_affects_no_other_call(
     mock_server: MockServer, provider: str, api: str, fault: str, kind: str, status: int | None
 ) -> None:
     wire = Meddling()
@@ -292,7 +292,7 @@ def test_an_answer_that_makes_no_sense_fails_once(mock_server: MockServer, provi
 
 
 @EVERY_API
-def test_an_error_that_calls_itself_a_200_is_a_failure(serve: Serve, provider: str, api: str) -> None:
+def test_an_error_sent_as_a_200_is_a_failure(serve: Serve, provider: str, api: str) -> None:
     refusal = answer(b'{"error": {"message": "quota exceeded"}}', "Content-Type: application/json")
     call = ask_one(Asker(provider, serve(answering(refusal)).url, api=api))
     assert (call.outcome, call.status, call.error) == ("failed", 200, "ErrorInStream: quota exceeded")
@@ -378,7 +378,7 @@ def test_cookies_are_not_sent_back(serve: Serve, provider: str) -> None:
 
 
 @EVERY_API
-def test_headers_of_the_users_own_arrive(serve: Serve, provider: str, api: str) -> None:
+def test_the_users_headers_arrive(serve: Serve, provider: str, api: str) -> None:
     server = serve(mocking(Service(Pace(0))))
     headers = (("X-Team", "blue"), ("X-Tag", "one"), ("X-Tag", "two"))
     assert ask_one(Asker(provider, server.url, api=api, headers=headers)).outcome == "ok"
@@ -389,7 +389,7 @@ def test_headers_of_the_users_own_arrive(serve: Serve, provider: str, api: str) 
 
 @EVERY_API
 @pytest.mark.parametrize("name", ["User-Agent", "content-type", "AUTHORIZATION", "api-key", "X-Goog-Api-Key"])
-def test_a_header_of_the_users_own_replaces_the_sdks(serve: Serve, provider: str, api: str, name: str) -> None:
+def test_a_users_header_replaces_the_sdks(serve: Serve, provider: str, api: str, name: str) -> None:
     server = serve(mocking(Service(Pace(0))))
     assert ask_one(Asker(provider, server.url, api=api, headers=((name, "my own"),))).outcome == "ok"
     [received] = server.requests
@@ -429,7 +429,7 @@ def test_in_process_an_error_status_is_one_request_and_the_sdks_own_exception(
 
 @EVERY_API
 @EVERY_FAULT
-def test_in_process_a_spoilt_answer_fails_as_on_a_socket(
+def test_in_process_a_corrupt_answer_fails_as_on_a_socket(
     provider: str, api: str, fault: str, kind: str, status: int | None
 ) -> None:
     service = Service(Pace(0))

@@ -77,8 +77,8 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
 }  # fmt: skip
 
 UNREACHABLE = {
-    "a port nobody listens on": [*OPENAI, "-H", f"http://127.0.0.1:{free_port()}"],
-    "a name nobody has": [*OPENAI, "-H", "https://llm.example.invalid"],
+    "a port without a server": [*OPENAI, "-H", f"http://127.0.0.1:{free_port()}"],
+    "an unknown name": [*OPENAI, "-H", "https://llm.example.invalid"],
 }
 
 COUNTED: dict[str, tuple[list[str], int]] = {
@@ -159,7 +159,7 @@ def test_failed_calls_change_the_code_only_when_asked_to(case: str, ended: dict[
 
 @pytest.mark.parametrize("case", ["failed calls"])
 @pytest.mark.timeout(300)
-def test_a_run_without_a_success_says_so_in_words(case: str, ended: dict[str, Ended]) -> None:
+def test_a_run_without_successes_says_so(case: str, ended: dict[str, Ended]) -> None:
     assert "no call succeeded: there is no latency to report" in ended[case].stdout
     assert "3 × InternalServerError (HTTP 500)" in ended[case].stdout
 

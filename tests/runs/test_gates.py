@@ -156,15 +156,15 @@ def test_an_unreachable_host_ends_with_1_and_without_a_report(folder: Path, ende
     [("slow", "new/junit.xml", 2, 1), ("well", "junit.xml", 2, 0), ("given up", "junit.xml", 2, 2)],
 )
 @pytest.mark.timeout(300)
-def test_the_report_has_a_test_a_gate(
+def test_the_report_has_one_test_per_gate(
     case: str, file: str, tests: int, failures: int, folder: Path, ended: dict[str, Ended]
 ) -> None:
     found = suite(folder / case / file)
     assert (found.attrib["tests"], found.attrib["failures"], found.attrib["errors"]) == (str(tests), str(failures), "0")
     assert (len(found.findall("testcase")), len(found.findall("testcase/failure"))) == (tests, failures)
     judged = [(gate["gate"], gate["reason"]) for gate in summary_in(folder / case)["gates"] if gate["breached"]]
-    told = [(test.attrib["name"], test[0].attrib["message"]) for test in found if test[0].tag == "failure"]
-    assert told == judged
+    reported = [(test.attrib["name"], test[0].attrib["message"]) for test in found if test[0].tag == "failure"]
+    assert reported == judged
 
 
 @pytest.mark.timeout(300)

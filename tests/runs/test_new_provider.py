@@ -93,7 +93,7 @@ def test_a_provider_is_four_files_and_three_lines(tree: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_tests_that_every_provider_passes_are_passed(tree: Path) -> None:
+def test_it_passes_the_tests_of_every_provider(tree: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-k", "toy", "-p", "no:cacheprovider"]
     command += CONTRACT
     done = subprocess.run(command, cwd=tree, env=scrubbed(), capture_output=True, text=True, check=False)

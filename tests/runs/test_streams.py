@@ -108,7 +108,7 @@ def test_the_report_of_a_streamed_run_is_its_summary(tmp_path: Path, monkeypatch
     assert json.loads((tmp_path / "report.json").read_text()) == summary
 
 
-def test_a_report_without_the_summary_lacks_only_what_no_row_tells(
+def test_a_report_without_the_summary_lacks_only_what_rows_do_not_contain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, _, summary = run_in(tmp_path, *STREAMED, "-i", "3", monkeypatch=monkeypatch)
@@ -144,7 +144,9 @@ def test_a_run_that_does_not_stream_has_no_pace(
 
 
 @pytest.mark.parametrize("users", [1, 4])
-def test_warm_up_calls_are_rows_but_in_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, users: int) -> None:
+def test_warm_up_calls_have_rows_but_are_not_in_any_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, users: int
+) -> None:
     arguments = (*STREAMED, "--warmup", "3", "-i", "5")
     environment, rows, summary = run_in(tmp_path, *arguments, users=users, monkeypatch=monkeypatch)
     measured = [row for row in rows if row["phase"] == "measured"]
@@ -158,7 +160,7 @@ def test_warm_up_calls_are_rows_but_in_no_figure(tmp_path: Path, monkeypatch: py
     assert_gaps_are_all_there(summary, measured)
 
 
-def test_a_warm_up_call_that_fails_is_in_no_error_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_warm_up_call_is_not_in_the_error_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("--stream", "--warmup", "30", "-i", "5", "--mock-error-rate", "1")
     environment, rows, summary = run_in(tmp_path, *arguments, monkeypatch=monkeypatch)
     assert (len(rows), summary["failure_count"], summary["warmup_count"]) == (35, 5, 30)
@@ -279,7 +281,7 @@ def test_a_distributed_runs_calls_lie_within_it(two_workers: Distributed) -> Non
     assert all(row["ttft_s"] and float(row["ttft_s"]) <= float(row["latency_s"]) for row in rows)
 
 
-def test_a_worker_that_is_ready_has_paid_for_its_sdk(two_workers: Distributed) -> None:
+def test_a_ready_worker_has_imported_its_sdk(two_workers: Distributed) -> None:
     """Otherwise the import takes seconds of the run's time: Locust waits a second for its workers' users, and logs
     it."""
     _, ended, _ = two_workers

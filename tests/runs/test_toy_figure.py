@@ -132,5 +132,5 @@ def test_it_is_in_the_rows_and_offline_in_csv(house: Path) -> None:
 
 
 def test_it_is_in_the_web_uis_tab(house: Path) -> None:
-    told = python(house, "-c", "from harness.watch.llm_tab import TITLES; print(TITLES['ttlt_p95_ms'])")
-    assert told.stdout == "TTLT p95 (ms)\n", told.stderr
+    reported = python(house, "-c", "from harness.watch.llm_tab import TITLES; print(TITLES['ttlt_p95_ms'])")
+    assert reported.stdout == "TTLT p95 (ms)\n", reported.stderr

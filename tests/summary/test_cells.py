@@ -27,13 +27,13 @@ COMMANDS = "\x1b[2J\x9b31m\x00\x7f\u202e\ud83d"
 
 
 @given(st.text() | st.sampled_from(HOSTILE))
-def test_a_quoted_text_is_no_formula_and_comes_back_as_it_was(text: str) -> None:
+def test_a_quoted_text_is_not_a_formula_and_comes_back_as_it_was(text: str) -> None:
     assert not quoted(text).startswith(tuple(FORMULA_STARTS))
     assert unquoted(quoted(text)) == text
 
 
 @pytest.mark.parametrize("value", [-1.5, 0, None, True])
-def test_what_is_no_text_stays_as_it_is(value: Any) -> None:
+def test_what_is_not_text_stays_as_it_is(value: Any) -> None:
     assert quoted(value) is value
 
 
@@ -106,7 +106,7 @@ def test_every_run_has_the_same_columns_as_csv(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_all_that_a_summary_says_but_its_histograms_is_in_the_columns(name: str, folder: Path) -> None:
+def test_the_columns_have_everything_in_a_summary_except_histograms(name: str, folder: Path) -> None:
     def missing(value: Any, path: str) -> list[str]:
         if path in COLUMNS or value in (None, {}) or path.endswith("histogram_ms"):
             return []
@@ -148,7 +148,7 @@ def test_no_text_reaches_a_terminal_as_a_command(render: Any, folder: Path) -> N
     assert not [character for character in text if character != "\n" and not character.isprintable()]
 
 
-def test_json_gives_every_text_back(folder: Path) -> None:
+def test_json_restores_every_text(folder: Path) -> None:
     assert json.loads(as_json(hostile(folder, COMMANDS)))["model"] == COMMANDS
 
 

@@ -29,7 +29,7 @@ def test_the_ranks_are_those_of_the_binomial_distribution(
 
 
 @pytest.mark.parametrize(("share", "needed"), [(0.95, 72), (0.99, 368)])
-def test_a_percentile_has_an_upper_end_from_so_many_values_on(share: float, needed: int) -> None:
+def test_a_percentile_needs_this_many_values_for_an_upper_end(share: float, needed: int) -> None:
     """The largest of n values lies below the true percentile with probability share ** n, which must be 0.025."""
     assert share**needed <= 0.025 < share ** (needed - 1)
     assert ranks(needed - 1, share) is None

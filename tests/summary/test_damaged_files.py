@@ -76,12 +76,12 @@ def replaced(number: int, **cells: str) -> Callable[[Rows], Rows]:
     return lambda rows: [row | cells if row["request"] == str(number) else row for row in rows]
 
 
-def test_an_unharmed_file_lacks_nothing_and_its_run_said_the_same(folder: Path) -> None:
+def test_an_intact_file_lacks_nothing_and_agrees_with_its_run(folder: Path) -> None:
     assert reported(folder)["rows"] == UNHARMED
     assert json.loads((folder / "run_summary.json").read_text(encoding="utf-8"))["rows"] == UNHARMED
 
 
-def test_a_file_that_ends_within_its_last_row_has_lost_that_row_alone(folder: Path) -> None:
+def test_a_file_that_ends_within_its_last_row_has_lost_only_that_row(folder: Path) -> None:
     (folder / "run_summary.json").unlink()
     data = requests(folder).read_bytes()
     start = data.rindex(b"\n2") + 1
@@ -111,7 +111,7 @@ DAMAGE: dict[str, tuple[Callable[[Rows], Rows], dict[str, int]]] = {
 
 
 @pytest.mark.parametrize("case", DAMAGE)
-def test_what_is_wrong_with_the_rows_is_counted_and_the_runs_own_totals_differ(case: str, folder: Path) -> None:
+def test_damage_to_the_rows_is_counted_and_the_runs_totals_differ(case: str, folder: Path) -> None:
     edit, expected = DAMAGE[case]
     edited(folder, edit)
     found = lost(folder)
@@ -184,7 +184,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", ["summary.json", "run.json"])
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_json_file_that_is_none_of_a_run_is_refused_in_one_line(
+def test_a_json_file_that_is_not_of_a_run_is_refused_in_one_line(
     case: str, name: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / f"run_{name}").write_bytes(REFUSED[case])
@@ -192,7 +192,7 @@ def test_a_json_file_that_is_none_of_a_run_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_folder_in_a_files_place_is_refused_in_one_line(
+def test_a_folder_instead_of_a_file_is_refused_in_one_line(
     name: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / f"run_{name}").unlink()
@@ -214,7 +214,7 @@ def test_a_refusal_moves_no_cursor(tmp_path: Path, capsys: pytest.CaptureFixture
 
 @settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(FILES), data=st.data(), output=st.sampled_from(["table", "json", "csv"]))
-def test_no_cut_and_no_byte_makes_a_traceback(
+def test_no_cut_and_no_byte_causes_a_traceback(
     name: str, data: st.DataObject, output: str, whole: Path, tmp_path: Path
 ) -> None:
     for other in FILES:

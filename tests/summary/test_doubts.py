@@ -124,7 +124,7 @@ def test_joined_reads_alone_are_doubted() -> None:
     assert_doubted(summary_of(rows), ["joined reads"], {"itl_s"})
 
 
-def test_late_packets_that_joined_nothing_are_no_doubt() -> None:
+def test_late_packets_that_joined_nothing_raise_no_doubt() -> None:
     """The kernel stamped them as they came."""
     rows = [closed(number, lag_s=0.02 if number % 25 == 0 else 0.004) for number in range(600)]
     assert summary_of(rows)["verdict"]["believable"]
@@ -158,7 +158,7 @@ def test_a_run_that_ended_early_and_one_with_refused_rows_are_doubted() -> None:
     ],
     ids=["named by the wire", "named in the text", "a bug"],
 )
-def test_failures_of_our_own_are_doubted(failed: dict[str, str]) -> None:
+def test_the_clients_own_failures_are_doubted(failed: dict[str, str]) -> None:
     rows = [closed(number) for number in range(199)] + [closed(199, outcome="failed", status="", **failed)]
     summary = summary_of(rows)
     assert_doubted(summary, ["failures"], {"error_rate", "failure_count"})
@@ -231,7 +231,7 @@ def test_one_ordinary_finish_reason_is_not_worth_a_line(reason: str, is_said: bo
     assert ("finish reasons" in shown(summary_of([plain(0, finish_reason=reason)]))) is is_said
 
 
-def test_of_very_many_finish_reasons_the_rarest_are_one() -> None:
+def test_the_rarest_of_many_finish_reasons_are_counted_together() -> None:
     reasons = summary_of([plain(number, finish_reason=f"r{number}" if number > 9 else "stop") for number in range(99)])
     assert (len(reasons["finish_reasons"]), sum(reasons["finish_reasons"].values())) == (21, 99)
     assert reasons["finish_reasons"]["stop"] == 10
@@ -266,7 +266,7 @@ LATE = "(the client itself was late: 31 % of the first tokens)"
         ("error_rate>1%", False, "error_rate is 0 % (600 samples)"),
     ],
 )  # fmt: skip
-def test_a_gate_whose_figure_the_client_touched_says_so(gate: str, breached: bool, reason: str) -> None:
+def test_a_gate_whose_figure_the_client_affected_says_so(gate: str, breached: bool, reason: str) -> None:
     rows = [
         closed(number, joined_reads=int(number < 186), first_read_joined=int(number < 186)) for number in range(600)
     ]
@@ -276,7 +276,7 @@ def test_a_gate_whose_figure_the_client_touched_says_so(gate: str, breached: boo
     assert reason in as_junit(judged)
 
 
-def test_several_doubts_stand_in_one_reservation() -> None:
+def test_several_doubts_are_in_one_reservation() -> None:
     rows = [closed(number, joined_reads=3) for number in range(100)]
     stalls = {"count": 1, "longest_s": 1.5, "total_s": 1.5}
     reason = judge(parse("itl_p99>1"), summary_of(rows, {"stalls": stalls})).reason

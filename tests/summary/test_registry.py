@@ -49,7 +49,7 @@ def test_a_figure_of_summaries_is_in_them_with_all_its_fields(figure: Figure, su
     assert set(figure.columns) <= set(COLUMNS)
 
 
-def test_only_what_is_better_one_way_is_judged_so() -> None:
+def test_only_mere_sizes_have_no_better_direction() -> None:
     """Every figure of a gate has a better direction, except mere sizes."""
     assert {figure.name for figure in used("gate") if figure.better is None} == {"total_requests", "total_bytes"}
     assert all(figure.better == "less" for figure in used("slo"))

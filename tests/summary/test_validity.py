@@ -326,7 +326,7 @@ def test_one_doubt_is_enough() -> None:
     assert not verdict["believable"]
 
 
-def test_a_slow_machines_hiccup_is_no_reason_for_doubt() -> None:
+def test_a_slow_machines_hiccup_raises_no_doubt() -> None:
     """60 ms without a tick are three late ones of 100, and two calls of 40 have a late packet."""
     hiccup = client(verdict="the bottleneck (…)", loop_lag_s={"p50": 0.001, "p99": 0.06, "max": 0.06}, observed_s=2.0)
     few = {"total_requests": 40, "success_count": 40, "too_few_samples": ["p99"]}
@@ -339,7 +339,7 @@ CALLS, SECONDS = integers(0, 200), floats(0, 10)
 
 
 @given(CALLS, CALLS, CALLS, SECONDS, SECONDS, integers(0, 3), CALLS)
-def test_what_speaks_against_a_run_never_makes_it_more_believable(
+def test_a_doubt_never_makes_a_run_more_believable(
     late: int, joined: int, late_starts: int, lag_s: float, stalled_s: float, aborted: int, more: int
 ) -> None:
     """Each doubt alone, grown to any size: a run that was not believed stays that way."""
@@ -362,7 +362,7 @@ def test_what_speaks_against_a_run_never_makes_it_more_believable(
         assert believed(**{name: more}) <= believed()
 
 
-def test_an_older_runs_greatest_lag_is_its_longest_stall() -> None:
+def test_an_older_runs_maximum_lag_is_its_longest_stall() -> None:
     older = {name: value for name, value in CLIENT.items() if name != "stalls"}
     found = verdict_on(a_summary(client={**older, "loop_lag_s": {"p50": 0.0, "p99": 0.001, "max": 1.5}}))
     assert "the client stood still for 1.5 s" in [finding["says"] for finding in found["findings"]]
@@ -384,6 +384,6 @@ def test_the_table_asks_and_answers(changes: dict[str, Any], answer: str, marks:
     assert sum(line.startswith("│ !") for line in lines) == marks
 
 
-def test_a_texts_brackets_are_shown_as_they_are() -> None:
+def test_brackets_in_text_are_shown_as_they_are() -> None:
     summary = a_summary(total_bytes=0, error_rate=0.0, ended={"early": True, "why": "[/bold] [red]"})
     assert "[/bold] [red]" in as_table({**summary, "verdict": verdict_on(summary)})

@@ -139,7 +139,7 @@ def test_a_second_interrupt_cuts_the_workers_calls_off_and_they_are_recorded(to_
     assert "Bad response code" not in ended.stderr
 
 
-def test_a_worker_that_is_stopped_for_good_holds_nobody_up(tmp_path: Path, slow_mock: MockServer) -> None:
+def test_a_worker_that_is_stopped_for_good_delays_nothing(tmp_path: Path, slow_mock: MockServer) -> None:
     options = against(slow_mock, "--processes", "2", "-u", "4", "-r", "4", "-i", "1000")
     with started(tmp_path, options) as running:
         running.until(lambda: len(workers_so_far(tmp_path)) == 2)
@@ -154,7 +154,7 @@ def test_a_worker_that_is_stopped_for_good_holds_nobody_up(tmp_path: Path, slow_
     assert "Traceback" not in ended.stderr
 
 
-def test_a_killed_master_leaves_its_rows_and_no_worker_that_goes_on(tmp_path: Path, slow_mock: MockServer) -> None:
+def test_a_killed_master_leaves_its_rows_and_no_running_worker(tmp_path: Path, slow_mock: MockServer) -> None:
     options = against(slow_mock, "--processes", "2", "--rate", "20", "-u", "20", "-i", "2000")
     with started(tmp_path, options) as running:
         running.until(lambda: len(rows_so_far(tmp_path)) >= 10)
@@ -201,7 +201,7 @@ def test_a_worker_that_is_told_to_quit_while_it_connects_reports_and_ends() -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_master_ends_all_with_every_call_accounted_for(
+def test_a_signal_to_the_master_ends_everything_with_every_call_accounted_for(
     number: signal.Signals, tmp_path: Path, slow_mock: MockServer
 ) -> None:
     slow_mock.reset()
