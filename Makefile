@@ -1,7 +1,8 @@
 # make run          a load test of the built-in mock; PROVIDER=anthropic picks another of the six providers
-# make test         the tests
+# make test         all tests, in groups side by side (make test-runs, test-parts, ... is one of them)
+# make quick        the tests that start no locust process, within a minute or so
 # make venv         only the environment, which the other targets need too
-# make check        ruff and mypy
+# make check        ruff and mypy; make fix mends what ruff can
 # make bench        the cost of a call against the SDKs' own clients and Locust's; bench-full repeats it more often
 # make bench-peers  streams per second compared with another load tester, which it installs
 # make soak         checks that -i 1000 makes 1000 calls, with 0 to 3 workers and 1 to 64 users; takes a few minutes

@@ -127,7 +127,8 @@ class Harness:
         def cut() -> None:
             self.runs.cut() if self.runs else ending.cut(runner)
 
-        return Signals(runner, self.exit_code.note, cut, orphan.is_forked(environment.parsed_options))
+        given: Any = environment.parsed_options
+        return Signals(runner, self.exit_code.note, cut, orphan.is_forked(given))
 
     def _take_secrets(self, given: Namespace) -> dict[str, Any]:
         """Take the secrets out of Locust's options, all of which it shows and sends."""

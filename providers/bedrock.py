@@ -13,7 +13,7 @@ from providers.answers import converse, eventstream, reading
 from providers.answers.document import Event
 from providers.base import Provider
 from providers.call import Answer
-from providers.settings import Settings
+from providers.settings import DEFAULT_REGION, MOCK_HOST, Settings
 from wire.exchange import Wire, current
 from wire.extra_body import patched_body
 from wire.extra_headers import WithHeaders
@@ -39,7 +39,7 @@ class Bedrock(Provider):
 
         if settings.api_key:
             wire = WithHeaders(wire, (("Authorization", f"Bearer {settings.api_key}"),))
-        client = _client(settings, user_agent=_client(settings).meta.config.user_agent)
+        client = _client(settings)
         plug(client, wire, SERVICE)
         if settings.extra_body:
             client.meta.events.register(f"before-call.{SERVICE}", _merging(settings.extra_body))
@@ -116,13 +116,21 @@ def aws_session() -> Any:
     return Session()
 
 
-def _client(settings: Settings, user_agent: str | None = None) -> Any:
-    """Return a client. Given a user agent, it doesn't rebuild one for every request: a sixth of a call's cost."""
+@cache
+def _user_agent() -> str:
+    """Return botocore's user agent for clients with a given address. A client that is told its user agent doesn't
+    rebuild it for every request: a sixth of a call's cost."""
+    config = _config(is_signed=True, user_agent=None)
+    client = aws_session().client(SERVICE, endpoint_url=MOCK_HOST, region_name=DEFAULT_REGION, config=config)
+    return str(client.meta.config.user_agent)
+
+
+def _client(settings: Settings) -> Any:
     return aws_session().client(
         SERVICE,
         endpoint_url=settings.host + (f"?{settings.host_query}" if settings.host_query else ""),
         region_name=settings.region,
-        config=_config(settings, user_agent),
+        config=_config(is_signed=not settings.api_key, user_agent=_user_agent()),
     )
 
 
@@ -135,14 +143,14 @@ def _merging(extra: dict[str, Any]) -> Callable[..., None]:
     return before_call
 
 
-def _config(settings: Settings, user_agent: str | None) -> Any:
+def _config(is_signed: bool, user_agent: str | None) -> Any:
     """Return a configuration with a single attempt, and no signature if a bearer key replaces it."""
     from botocore import UNSIGNED
     from botocore.config import Config
 
     return Config(
         retries={"total_max_attempts": 1},
-        signature_version=UNSIGNED if settings.api_key else None,
+        signature_version=None if is_signed else UNSIGNED,
         parameter_validation=False,
         user_agent=user_agent,
     )

@@ -1,5 +1,6 @@
 """A connection to an origin: TCP, a proxy's tunnel, TLS, bytes in and out. Every failure is raised as a `WireError`."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -62,6 +63,7 @@ class Connection:
         self._take: Take = _ignore
         self._fail: Fail = _ignore
         self.idle_since = 0.0
+        self._paused_at = math.inf
         self.send_error: ConnectionBroken | None = None
 
     @property
@@ -78,6 +80,15 @@ class Connection:
         """Stop reading."""
         self._readable.stop()
         self._take = self._fail = _ignore
+
+    def pause(self) -> None:
+        """Leave what arrives to the kernel until `resume`."""
+        self._readable.stop()
+        self._paused_at = now()
+
+    def resume(self) -> None:
+        """Read on. What is read first can have arrived at any time since the pause."""
+        self._readable.start(self._read)
 
     def send(self, data: bytes) -> None:
         """Hand the bytes to the socket. Never waits and never raises.
@@ -163,7 +174,9 @@ class Connection:
             if kind == SO_TIMESTAMPNS:
                 seconds, nanoseconds = unpack("qq", stamp)
                 at = min(read_at, read_at - (wall_s - seconds - nanoseconds * 1e-9))
-                return at, max(0.0, at - self._polls.unread_since)
+                unread_since = min(self._polls.unread_since, self._paused_at)
+                self._paused_at = math.inf
+                return at, max(0.0, at - unread_since)
         return read_at, None
 
 

@@ -24,6 +24,9 @@ MOST_UNREAD_READS = 128
 MOST_UNREAD_BYTES = 1 << 18
 """A longer answer is replayed in parts, which bounds both memory and the length of a turn."""
 
+MOST_HELD_BYTES = 1 << 20
+"""With this much unread, reading pauses: a call that waits for its turn behind hundreds must not fill our memory."""
+
 SILENT_S, LOOK_EVERY_S = 0.1, LONGEST_SLEEP_S
 """After `SILENT_S` of silence, what has arrived of an answer is replayed: it may have failed and yet stay open."""
 
@@ -111,7 +114,7 @@ class NetworkReply:
         self._head_at = self._latest_at = 0.0
         self._failure: WireError | None = None
         self._waiter: Waiter[None] | None = None
-        self._is_closed = False
+        self._is_closed = self._is_paused = False
 
     def ask(self, data: bytes) -> None:
         """Send the request and wait for the answer's head, which can arrive before the request is sent in full."""
@@ -160,6 +163,9 @@ class NetworkReply:
         for part in (self._bodies, self._arrivals, self._spreads_s):
             part.clear()
         self._replayed = self._unread_bytes = 0
+        if self._is_paused and self._connection is not None:
+            self._is_paused = False
+            self._connection.resume()
 
     def _wait(self) -> None:
         """Sleep until woken in this greenlet's turn. Raises the failure that ended the answer, if there was one.
@@ -200,9 +206,13 @@ class NetworkReply:
             self._arrivals.append(at)
             self._spreads_s.append(spread_s)
             self._unread_bytes += len(body)
+            self._is_paused = self._unread_bytes >= MOST_HELD_BYTES
         if parser.complete:
             self._settle()
-        elif len(self._bodies) >= MOST_UNREAD_READS or self._unread_bytes >= MOST_UNREAD_BYTES:
+            return
+        if self._is_paused and self._connection is not None:
+            self._connection.pause()
+        if len(self._bodies) >= MOST_UNREAD_READS or self._unread_bytes >= MOST_UNREAD_BYTES:
             self._wake()
 
     def look(self, at: float) -> None:

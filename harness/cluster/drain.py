@@ -7,7 +7,8 @@ import math
 from typing import Any
 
 import gevent
-from locust.runners import STATE_MISSING
+from locust.rpc.protocol import Message
+from locust.runners import STATE_MISSING, MasterRunner
 
 from harness.messages import CUT, DRAIN, DRAINED
 from wire.exchange import now
@@ -19,7 +20,7 @@ PATIENCE_S = 10.0
 class Drain:
     """The master's side of the protocol; the worker's is in `harness.cluster.worker`."""
 
-    def __init__(self, runner: Any) -> None:
+    def __init__(self, runner: MasterRunner) -> None:
         self._runner = runner
         self._drained: set[str] = set()
         self._give_up_at = math.inf
@@ -46,5 +47,5 @@ class Drain:
         workers = self._runner.clients.all
         return all(worker.id in self._drained or worker.state == STATE_MISSING for worker in workers)
 
-    def _note(self, msg: Any, **_: Any) -> None:
+    def _note(self, msg: Message, **_: Any) -> None:
         self._drained.add(msg.node_id)

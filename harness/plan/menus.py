@@ -1,15 +1,15 @@
 """Interactive menus for a missing provider or model."""
 
 import sys
+from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
 from harness.errors import INTERRUPTED, UsageError
 from harness.plan import models
 from harness.plan.target import ProviderClasses, provider_of
 
 
-def ask_for_missing(options: Any, classes: ProviderClasses) -> None:
+def ask_for_missing(options: Namespace, classes: ProviderClasses) -> None:
     """Ask for a missing provider and model in menus, by default only on a terminal."""
     asks = options.interactive
     if not (_on_a_terminal() if asks is None else asks):
@@ -21,7 +21,7 @@ def ask_for_missing(options: Any, classes: ProviderClasses) -> None:
         options.model = _choose("Model", known)
 
 
-def _is_provider_known(options: Any, classes: ProviderClasses) -> bool:
+def _is_provider_known(options: Namespace, classes: ProviderClasses) -> bool:
     try:
         return bool(provider_of(vars(options), classes))
     except UsageError:

@@ -2,11 +2,12 @@
 
 import atexit
 import os
+from argparse import Namespace
 from functools import cache
-from typing import Any
 
 import gevent
 import psutil
+from locust.runners import Runner
 
 import locust_inside
 from harness.errors import INTERNAL
@@ -34,12 +35,12 @@ def _leave_with_parent() -> None:
     os._exit(INTERNAL)
 
 
-def is_forked(given: Any) -> bool:
+def is_forked(given: Namespace) -> bool:
     """Return whether this process is a worker forked by `--processes`."""
     return bool(given.worker and given.processes)
 
 
-def watch(runner: Any, is_forked: bool) -> None:
+def watch(runner: Runner, is_forked: bool) -> None:
     """Exit soon after the worker's master is gone, detected by its silence and, in a forked worker, by its pid."""
     locust_inside.give_up_on_the_master_after(MASTER_SILENCE_S)
     if is_forked:
@@ -59,7 +60,7 @@ def _kill_stopped_children() -> None:
             child.kill()
 
 
-def _watch_parent(runner: Any) -> None:
+def _watch_parent(runner: Runner) -> None:
     _wait_for_parents_end()
     gevent.spawn(runner.quit)
 

@@ -3,8 +3,8 @@
 import errno
 import os
 import socket
+from argparse import Namespace
 from collections.abc import Iterator
-from typing import Any
 
 LARGEST = 65_535
 NOT_OURS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
@@ -13,7 +13,7 @@ _found_free: set[tuple[str | None, int]] = set()
 """Not probed again: this process listens there by the time the web UI's form makes Locust parse the options anew."""
 
 
-def refusal(options: Any) -> str | None:
+def refusal(options: Namespace) -> str | None:
     """Return why the web UI or the master can't listen where the options say: Locust would exit with a traceback."""
     for option in ("web_port", "master_bind_port", "master_port"):
         if not 0 <= getattr(options, option) <= LARGEST:
@@ -29,7 +29,7 @@ def refusal(options: Any) -> str | None:
     return None
 
 
-def _listening(options: Any) -> Iterator[tuple[str, str | None, int]]:
+def _listening(options: Namespace) -> Iterator[tuple[str, str | None, int]]:
     if options.worker:
         return
     if options.master or options.processes:

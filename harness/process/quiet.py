@@ -1,8 +1,8 @@
 """Silences log lines and tables that a run doesn't need."""
 
 import logging
+from argparse import Namespace
 from collections.abc import Iterable
-from typing import Any
 
 from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
 
@@ -14,7 +14,7 @@ SIGNALLED = tuple(f"worker children: {code}" for code in (INTERRUPTED, TERMINATE
 """Locust reports these exit codes of its workers as bad; they are the run's own."""
 
 
-def calm(options: Any, loggers: Iterable[str]) -> None:
+def calm(options: Namespace, loggers: Iterable[str]) -> None:
     """Silence the SDKs and Locust's tables, which say less than the summary; `--print-stats` brings the tables back."""
     for name in (*CHATTY, *loggers):
         logging.getLogger(name).setLevel(logging.WARNING)

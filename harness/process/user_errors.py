@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from locust.env import Environment
+
 import locust_inside
 from harness.secrets import Secrets
 
 
-def redact(environment: Any, secrets: Secrets) -> None:
+def redact(environment: Environment, secrets: Secrets) -> None:
     """Remove the secrets from each exception before Locust's own listener, which was registered first, sees it."""
 
     def redact_text(exception: Exception, **_: Any) -> None:

@@ -1,7 +1,9 @@
 """Dropped calls: those of an open loop that no user was free for."""
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
+
+from locust.env import Environment
 
 from providers.call import Call
 from providers.permit import Permit
@@ -26,7 +28,7 @@ def dropped_call(run_id: str, settings: Settings, permit: Permit, run_began: dat
     )  # fmt: skip
 
 
-def tell_locust(environment: Any, call: Call) -> None:
+def tell_locust(environment: Environment, call: Call) -> None:
     """Count the call among Locust's failures, without a response time, so that it enters no percentile."""
     environment.events.request.fire(
         request_type=call.provider,

@@ -1,16 +1,16 @@
 """Output files named by options: each must be writable, and no two can be the same."""
 
 import os
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UsageError
 from harness.process.outlet import open_outlet
 from harness.record.folder import files_of
 
 
-def check(given: Any) -> None:
+def check(given: Namespace) -> None:
     """Raise `UsageError` for outputs that would fail after the run or overwrite each other."""
     for option, path in _locusts_outputs(given):
         _check_writable(option, path)
@@ -23,7 +23,7 @@ def check(given: Any) -> None:
             raise UsageError(f"{other} and {option} would write the same file: {path}")
 
 
-def _locusts_outputs(given: Any) -> Iterator[tuple[str, Path]]:
+def _locusts_outputs(given: Namespace) -> Iterator[tuple[str, Path]]:
     """Yield the files that Locust writes at its end, without checking first that it can."""
     if given.html_file:
         yield "--html", Path(given.html_file)
@@ -31,7 +31,7 @@ def _locusts_outputs(given: Any) -> Iterator[tuple[str, Path]]:
         yield "--json-file", Path(f"{given.json_file}.json")
 
 
-def _all(given: Any) -> Iterator[tuple[str, Path]]:
+def _all(given: Namespace) -> Iterator[tuple[str, Path]]:
     if given.results_prefix:
         yield from (("--csv", path) for path in files_of(given.results_prefix))
     yield from (("--logfile", Path(path)) for path in [given.logfile] if path)

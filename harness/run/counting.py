@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from itertools import islice
-from typing import Any
+
+from locust.env import Environment
 
 from harness.load.closed_loop import Budget
 from harness.load.open_loop import OpenLoop
@@ -15,7 +16,9 @@ from providers.permit import Permit
 HERE = "here"
 
 
-def budget_of(plan: Plan, recorder: Recorder, environment: Any, on_spent: Callable[[], None]) -> Budget | OpenLoop:
+def budget_of(
+    plan: Plan, recorder: Recorder, environment: Environment, on_spent: Callable[[], None]
+) -> Budget | OpenLoop:
     """Return what hands out a plan's calls; `on_spent` is called when the last of them has ended."""
     if plan.schedule is None:
         return Budget(plan.warmup_calls + plan.calls if plan.calls else None, on_spent)

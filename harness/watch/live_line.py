@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from argparse import Namespace
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ RATE_OVER_S = 5.0
 LOGGERS = ("", "locust", "locust.stats_logger")
 
 
-def wanted(given: Any) -> bool:
+def wanted(given: Namespace) -> bool:
     """Return whether the line would be visible, and not mixed up with Locust's tables."""
     return bool(given.headless and sys.stderr.isatty() and not given.print_stats)
 

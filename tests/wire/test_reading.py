@@ -4,20 +4,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import gevent
 import gevent.monkey
 import pytest
 from gevent import socket
+from gevent.hub import Waiter
 
 from tests.certificates import make_certificate, trusting
-from tests.raw_server import Peer, chunked, serving
-from wire import polls
+from tests.raw_server import Peer, answer, chunked, serving
+from wire import network, polls
 from wire.connection import Connection, PlainSocket, connect
 from wire.exchange import DeadlineExceeded, Origin, exchange, now
-from wire.network import MOST_UNREAD_READS, NetworkWire
+from wire.network import MOST_HELD_BYTES, MOST_UNREAD_READS, NetworkWire
 from wire.polls import Polls
-from wire.turns import Turns
+from wire.turns import Turns, turns
 
 block = gevent.monkey.get_original("time", "sleep")
 """Sleep like a busy process: the event loop can't run meanwhile."""
@@ -196,6 +198,30 @@ def test_a_long_answer_is_replayed_in_parts() -> None:
             most = max(most, len(reply._bodies))
     assert (size, seen.body_bytes) == (pieces, pieces)
     assert most <= 2 * MOST_UNREAD_READS
+
+
+def test_an_answer_whose_call_waits_for_its_turn_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading pauses, and goes on with the call; what is read after it says since when it can have lain there."""
+    whole = bytes(16 << 20)
+    waiting: list[Waiter[None]] = []
+    real = turns()
+
+    def flood(peer: Peer) -> None:
+        peer.request()
+        peer.send(answer(whole))
+
+    with serving(flood) as server, exchange() as exchanged:
+        reply = NetworkWire().send(server.request())
+        monkeypatch.setattr(network, "turns", lambda: SimpleNamespace(queue=waiting.append))
+        reading = gevent.spawn(lambda: b"".join(iter(reply.read, b"")))
+        gevent.sleep(LONG_S)
+        held_bytes = sum(map(len, reply._bodies))
+        monkeypatch.setattr(network, "turns", lambda: real)
+        for waiter in waiting:
+            real.queue(waiter)
+        assert reading.get(timeout=15) == whole
+    assert MOST_HELD_BYTES <= held_bytes < 2 * MOST_HELD_BYTES
+    assert (exchanged.lag_s or 0.0) > LONG_S / 2
 
 
 def test_a_deadline_comes_after_what_has_arrived() -> None:
