@@ -68,12 +68,12 @@ KEPT: dict[str, tuple[list[str], int]] = {
 }
 
 REFUSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
-    "an unknown figure": (["--fail-if", "p90>1"], ("--fail-if p90>1", "no figure p90", "did you mean p")),
+    "an unknown figure": (["--fail-if", "p90>1"], ("--fail-if p90>1", "unknown figure p90", "did you mean p")),
     "no condition": (["--fail-if", "p95=1"], ("--fail-if p95=1", "such as p95>2")),
-    "a gate on TTFT without a stream": (["--fail-if", "ttft_p95>1"], ("ttft_p95>1", "without --stream")),
-    "a gate on goodput without a level": (["--fail-if", "goodput_rps<1"], ("goodput_rps<1", "without --slo")),
-    "a gate on drops in a closed loop": (["--fail-if", "dropped_count>1"], ("dropped_count>1", "without --rate")),
-    "a level on TTFT without a stream": (["--slo", "ttft<1"], ("--slo ttft<1", "without --stream")),
+    "a gate on TTFT without a stream": (["--fail-if", "ttft_p95>1"], ("ttft_p95>1", "needs --stream")),
+    "a gate on goodput without a level": (["--fail-if", "goodput_rps<1"], ("goodput_rps<1", "needs --slo")),
+    "a gate on drops in a closed loop": (["--fail-if", "dropped_count>1"], ("dropped_count>1", "needs --rate")),
+    "a level on TTFT without a stream": (["--slo", "ttft<1"], ("--slo ttft<1", "needs --stream")),
     "a report without a gate": (["--junit", "junit.xml"], ("--junit", "needs --fail-if")),
     "a report below a file": (["--fail-if", "p95>1", "--junit", UNWRITABLE], (UNWRITABLE, "can't write")),
     "a rate without an end": (["--rate", "5"], ("--rate", "-i", "-t", "--rate-stages")),
