@@ -17,7 +17,7 @@ DEMANDED_MAX_TOKENS = 1024
 
 
 class Anthropic(Provider):
-    """Asks through anthropic's own client; the answers are read raw, the payload goes as `extra_body`."""
+    """Makes calls through anthropic's client; answers are read raw, and the payload is sent as `extra_body`."""
 
     name = "anthropic"
     key_variable = "ANTHROPIC_API_KEY"
@@ -70,7 +70,7 @@ class Anthropic(Provider):
         )
 
     def _completion(self, payload: str, stream: bool = False) -> Any:
-        """Ask the Text Completions API, which the SDK has no method for any more: through its public `post`."""
+        """Call the Text Completions API through the SDK's public `post`: the SDK no longer has a method for it."""
         body = {
             "model": self.settings.model,
             "prompt": f"\n\nHuman: {payload}\n\nAssistant:",

@@ -1,4 +1,4 @@
-"""Azure OpenAI: openai's API behind deployments. https://learn.microsoft.com/azure/ai-services/openai/reference"""
+"""Azure OpenAI: OpenAI's API behind deployments. https://learn.microsoft.com/azure/ai-services/openai/reference"""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ DEFAULT_API_VERSION = "2024-10-21"
 
 
 class AzureOpenAI(OpenAI):
-    """Asks through openai's Azure client: the model's name is that of the deployment."""
+    """Makes calls through openai's Azure client; the model is the deployment's name."""
 
     name = "azure-openai"
     key_variable = "AZURE_OPENAI_API_KEY"

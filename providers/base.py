@@ -1,4 +1,4 @@
-"""What a provider is: how its SDK is asked, and all that the rest of the project needs to know of it."""
+"""What a provider is: how to call its SDK, and everything that the rest of the project needs to know about it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
@@ -9,18 +9,19 @@ from wire.exchange import Wire
 
 
 class Provider:
-    """Asks one provider's APIs through its official SDK. It works without Locust, and measures nothing.
+    """Calls one provider's APIs through its official SDK. It works without Locust, and measures nothing.
 
-    An instance makes one user's calls. It has a generator for each of its `apis`, plain and streaming (`chat` and
-    `chat_stream`), of the parts of an answer; `answer` is the one that the settings choose.
+    An instance makes one user's calls. For each of its `apis` it has two generators of an answer's parts, plain and
+    streaming (`chat` and `chat_stream`); `answer` is the one that the settings choose.
 
-    name              as `--provider` and models.json have it
-    key_variable      holds its key where neither -k nor LLM_API_KEY does
-    secret_variables  further variables whose values the SDK sends, or signs with
-    header_variables  variables with a header `NAME: VALUE` on each line, which the SDK adds to every request
+    name              as in `--provider` and models.json
+    key_variable      the environment variable with its key, used if neither -k nor LLM_API_KEY is set
+    secret_variables  further variables whose values the SDK sends or signs with
+    header_variables  variables with one header `NAME: VALUE` per line, which the SDK adds to every request
     packages          the SDK's distributions, for run.json
     loggers           those that log a line per call at INFO, and whole requests, keys included, at DEBUG
-    signs             the SDK signs target and body, so `connect` puts the settings' query and extra body in before
+    signs             whether the SDK signs target and body, so that `connect` must add the settings' query and extra
+                      body before signing
     """
 
     name: ClassVar[str]
@@ -39,23 +40,23 @@ class Provider:
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:
-        """Return the SDK's client for a run: on the wire, without retries, without timeouts of its own.
+        """Return the SDK's client for a run: on the given wire, without retries or timeouts.
 
-        It imports the SDK, so that a run pays for no other: all of them take three seconds.
+        The SDK is imported here, so that a run pays only for the one it uses: importing all takes three seconds.
         """
         raise NotImplementedError
 
     @classmethod
     def missing_key(cls) -> str | None:
-        """Return why no run is possible without a key; `None` if the SDK finds credentials itself."""
+        """Return why a run needs a key; `None` if the SDK finds credentials by itself."""
         return f"no API key for {cls.name}: set {cls.key_variable}, LLM_API_KEY or -k"
 
     @classmethod
     def header_values(cls) -> Mapping[str, str | None]:
-        """Return what the SDK takes from the environment and sends as a header's value, by its variable."""
+        """Return, by variable, the values that the SDK takes from the environment and sends in headers."""
         return {}
 
     @staticmethod
     def credentials() -> Iterable[str | None]:
-        """Return the secrets that the SDK finds itself and signs with."""
+        """Return the secrets that the SDK finds by itself and signs with."""
         return ()

@@ -24,7 +24,7 @@ os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 
 
 class Bedrock(Provider):
-    """Asks through boto3: `converse`, which is alike for all models, or `invoke_model`, which is not."""
+    """Makes calls through boto3: `converse`, the same for all models, or `invoke_model`, which differs by family."""
 
     name = "aws-bedrock"
     key_variable = "AWS_BEARER_TOKEN_BEDROCK"
@@ -100,9 +100,9 @@ def said_by_user(payload: str) -> list[dict[str, Any]]:
 
 
 def streamed(read: Callable[[Iterable[Event]], Answer]) -> Answer:
-    """Yield the parts that `read` makes of the call's event stream, as they come.
+    """Yield the parts that `read` makes of the call's event stream, as they arrive.
 
-    botocore leaves it unread until its own reader is asked, which costs twice as much a frame as this.
+    botocore leaves the stream unread until its own reader is used, which costs twice as much per frame as this one.
     """
     with closing(current().unread.raw) as raw:
         yield from read(eventstream.events(raw.pieces()))
@@ -110,7 +110,7 @@ def streamed(read: Callable[[Iterable[Event]], Answer]) -> Answer:
 
 @cache
 def aws_session() -> Any:
-    """Return the process's one session: a new one costs 160 ms and 8 MB."""
+    """Return the process's only session: each one costs 160 ms and 8 MB."""
     from boto3 import Session
 
     return Session()
@@ -118,8 +118,8 @@ def aws_session() -> Any:
 
 @cache
 def _user_agent() -> str:
-    """Return what botocore calls itself, where it is given an address. A client that is told so does not build it anew
-    for every request, which is a sixth of a call."""
+    """Return botocore's user agent for clients with a given address. A client that is told its user agent doesn't
+    rebuild it for every request: a sixth of a call's cost."""
     config = _config(is_signed=True, user_agent=None)
     client = aws_session().client(SERVICE, endpoint_url=MOCK_HOST, region_name=DEFAULT_REGION, config=config)
     return str(client.meta.config.user_agent)
@@ -135,7 +135,7 @@ def _client(settings: Settings) -> Any:
 
 
 def _merging(extra: dict[str, Any]) -> Callable[..., None]:
-    """Return a handler that merges fields into a request's body, after botocore wrote it and before it is signed."""
+    """Return a handler that merges fields into a request's body after botocore has built it and before it is signed."""
 
     def before_call(params: dict[str, Any], **_: Any) -> None:
         params["body"] = patched_body(params["body"], extra)
@@ -144,7 +144,7 @@ def _merging(extra: dict[str, Any]) -> Callable[..., None]:
 
 
 def _config(is_signed: bool, user_agent: str | None) -> Any:
-    """One attempt, and no signature where a bearer key speaks instead."""
+    """Return a configuration with a single attempt, and no signature if a bearer key replaces it."""
     from botocore import UNSIGNED
     from botocore.config import Config
 

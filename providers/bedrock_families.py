@@ -1,7 +1,7 @@
-"""What each model family speaks in `invoke_model`. https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
+"""The dialects of model families in `invoke_model`. https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
 
-A stream is finished by what its family's `finish` names; of an unknown family, which says nothing that we know, by a
-complete body with valid checksums. Many families speak as OpenAI's chat does, but for the `[DONE]`.
+A stream finishes with its family's finish reason, or, in an unknown family, with a complete body with valid checksums.
+Many families use OpenAI's chat format without the `[DONE]`.
 """
 
 from base64 import b64decode
@@ -23,17 +23,18 @@ Reader = Callable[[Iterable[Json]], Answer]
 DEMANDED_MAX_TOKENS = 1024
 METRICS = "amazon-bedrock-invocationMetrics"
 MOST_DIGITS = 20
-"""A count of more is none, and one of thousands is none that Python converts."""
+"""A count with more digits is invalid; Python refuses to convert one with thousands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A family's dialect: which part of a model id gives it away, its request's shape, how its answers are read.
+    """A family's dialect: its requests, and how to read its answers.
 
-    shape           of the request's body: PROMPT, CLAUDE_PROMPT, TEMPERATURE and MAX_TOKENS stand for the values
+    mark            the part of a model id that identifies the family
+    shape           of the request's body, with PROMPT, CLAUDE_PROMPT, TEMPERATURE and MAX_TOKENS as placeholders
     whole           reads the body of a whole answer
     chunks          reads the chunks of a stream
-    limit_demanded  a request without a token limit would be refused
+    limit_demanded  whether a request without a token limit would be refused
     """
 
     mark: str
@@ -43,7 +44,7 @@ class Family:
     limit_demanded: bool = False
 
     def request(self, payload: str, temperature: float | None, max_tokens: int | None) -> Json:
-        """Return the body for one prompt. Options that the run leaves out are left out."""
+        """Return the body for one prompt, without the options that are `None`."""
         limit = max_tokens or (DEMANDED_MAX_TOKENS if self.limit_demanded else None)
         values = {
             PROMPT: payload,
@@ -55,12 +56,12 @@ class Family:
         return filled
 
     def answer(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Read a whole answer. Bedrock itself counts the tokens, in headers alike for all families."""
+        """Read a whole answer. Bedrock's own token counts are in headers, the same for all families."""
         counts = {name: _number(headers.get(f"x-amzn-bedrock-{_HEADERS[name]}-token-count")) for name in _HEADERS}
         return _counted(reading.whole(body, self.whole), counts)
 
     def answer_stream(self, events: Iterable[Event]) -> Answer:
-        """Read a stream of `chunk` events. Bedrock's own counts come with the last."""
+        """Read a stream of `chunk` events. Bedrock's own token counts come with the last one."""
         counts: Counts = {}
         parts = reading.stream(_unwrapped(events), lambda chunks: self.chunks(_uncounted(chunks, counts)))
         return _counted(parts, counts)
@@ -75,21 +76,21 @@ _HEADERS = {
 
 
 def of(model: str) -> Family:
-    """Return the family of a model id, also of one behind a region prefix or an ARN."""
+    """Return the family of a model id, which can have a region prefix or be an ARN."""
     return next((family for family in _FAMILIES if family.mark in model), UNKNOWN)
 
 
 def _unwrapped(events: Iterable[Event]) -> Iterator[Event]:
-    """Yield what each frame wraps: a family's own JSON in base64."""
+    """Yield each frame's content: the family's JSON, encoded in base64."""
     for _, payload in events:
         try:
             yield "", b64decode(parsed(payload)["bytes"])
         except SURPRISES as error:
-            raise MalformedAnswer(f"a frame that is no chunk: {quoted(payload)}") from error
+            raise MalformedAnswer(f"a frame is not a chunk: {quoted(payload)}") from error
 
 
 def _uncounted(chunks: Iterable[Json], counts: Counts) -> Iterator[Json]:
-    """Yield the chunks without Bedrock's own counts, which are kept."""
+    """Yield the chunks without Bedrock's own counts, which are moved to `counts`."""
     for chunk in chunks:
         if METRICS in chunk:
             metrics = counts_of(chunk.pop(METRICS))
@@ -98,21 +99,21 @@ def _uncounted(chunks: Iterable[Json], counts: Counts) -> Iterator[Json]:
 
 
 def _counted(parts: Answer, counts: Counts) -> Answer:
-    """Yield the parts, and one usage: what the family's own body tells, where it is silent Bedrock's counts."""
-    told = Usage()
+    """Yield the parts, then one usage: the counts in the family's body, completed with Bedrock's."""
+    reported = Usage()
     for part in parts:
         if isinstance(part, Usage):
-            told = part
+            reported = part
         else:
             yield part
-    pairs = zip(astuple(told), astuple(_usage(counts)), strict=True)
+    pairs = zip(astuple(reported), astuple(_usage(counts)), strict=True)
     usage = Usage(*(own if own is not None else bedrocks for own, bedrocks in pairs))
     if usage != Usage():
         yield usage
 
 
 def _read_whole(body: Json, text: Path, finish: Path) -> Answer:
-    """Read an answer by paths. One with neither of them is none."""
+    """Read an answer by paths. A body with neither of them is not an answer: raises `KeyError`."""
     found, reason = _at(body, text), reason_of(_at(body, finish))
     if found is None and reason is None:
         raise KeyError(text[-1])
@@ -143,7 +144,7 @@ def _completion_chunks(chunks: Iterable[Json]) -> Answer:
 
 
 def _with_choices(body: Json) -> Json:
-    """Return a body of Mistral's with its `outputs` under OpenAI's name."""
+    """Return Mistral's body with its `outputs` under OpenAI's name."""
     return {**body, "choices": body["outputs"]} if "outputs" in body else body
 
 
@@ -156,7 +157,7 @@ def _unknown_whole(body: Json) -> Answer:
 
 
 def _unknown_chunks(chunks: Iterable[Json]) -> Answer:
-    """Read text under the names that models use; the body's end is the only finish that is sure."""
+    """Read text under the names that models commonly use; only the body's end reliably marks the finish."""
     is_empty, reason = True, None
     for chunk in chunks:
         is_empty = False
@@ -170,7 +171,7 @@ def _unknown_chunks(chunks: Iterable[Json]) -> Answer:
 
 
 def _usage(counts: Counts) -> Usage:
-    """Bedrock's input count leaves out what was read from or written to the cache; it is added here."""
+    """Return Bedrock's counts; its input count excludes tokens read from or written to the cache, so they are added."""
     cached = counts.get("cacheReadInput")
     return Usage(total(counts.get("input"), cached, counts.get("cacheWriteInput")), counts.get("output"), cached)
 
@@ -218,8 +219,8 @@ _PROMPTED_MISTRALS = (
 _COMMON_TEXT_NAMES = ("text", "generation", "completion", "outputText", "output")
 
 
-def _told_by_paths(mark: str, shape: Json, whole: Paths, chunk: Paths) -> Family:
-    """Return a family whose answers need no more to be read than where their text and their finish stand."""
+def _read_by_paths(mark: str, shape: Json, whole: Paths, chunk: Paths) -> Family:
+    """Return a family whose answers can be read by the paths of their text and their finish reason."""
     return Family(
         mark,
         shape,
@@ -233,12 +234,12 @@ def _legacy_claude(mark: str) -> Family:
 
 
 def _completing(mark: str) -> Family:
-    """A family that takes a prompt, and answers in choices of text or in Mistral's `outputs`."""
+    """Return a family that takes a prompt, and answers in OpenAI's text choices or in Mistral's `outputs`."""
     return Family(mark, _PROMPTED, _completion_whole, _completion_chunks)
 
 
 def _chatting(mark: str, limit: str = "max_tokens") -> Family:
-    """A family that speaks as OpenAI's chat does."""
+    """Return a family that uses OpenAI's chat format."""
     shape = {"messages": _USER_MESSAGE, "temperature": TEMPERATURE, limit: MAX_TOKENS}
     return Family(mark, shape, openai.chat, _chat_chunks)
 
@@ -249,7 +250,7 @@ _FAMILIES = (
     _legacy_claude("anthropic.claude-v2"),
     _legacy_claude("anthropic.claude-instant"),
     Family("anthropic.claude", _CLAUDE_MESSAGES, anthropic.message, anthropic.message_stream, limit_demanded=True),
-    _told_by_paths(
+    _read_by_paths(
         "meta.llama",
         {"prompt": PROMPT, "temperature": TEMPERATURE, "max_gen_len": MAX_TOKENS},
         whole=(("generation",), ("stop_reason",)),
@@ -259,19 +260,19 @@ _FAMILIES = (
     _chatting("mistral."),
     _completing("deepseek.r1"),
     _chatting("deepseek."),
-    _told_by_paths(
+    _read_by_paths(
         "cohere.command-r",
         {"message": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
         whole=(("text",), ("finish_reason",)),
         chunk=(("text",), ("finish_reason",)),
     ),
-    _told_by_paths(
+    _read_by_paths(
         "cohere.command",
         _PROMPTED,
         whole=(("generations", 0, "text"), ("generations", 0, "finish_reason")),
         chunk=(("text",), ("finish_reason",)),
     ),
-    _told_by_paths(
+    _read_by_paths(
         "ai21.j2",
         {"prompt": PROMPT, "temperature": TEMPERATURE, "maxTokens": MAX_TOKENS},
         whole=(("completions", 0, "data", "text"), ("completions", 0, "finishReason", "reason")),
@@ -279,7 +280,7 @@ _FAMILIES = (
     ),
     *map(_chatting, ("ai21.", "qwen.", "moonshot", "minimax.", "zai.", "google.gemma", "nvidia.", "writer.palmyra")),
     _chatting("openai.", limit="max_completion_tokens"),
-    _told_by_paths(
+    _read_by_paths(
         "amazon.titan",
         {"inputText": PROMPT, "textGenerationConfig": {"temperature": TEMPERATURE, "maxTokenCount": MAX_TOKENS}},
         whole=(("results", 0, "outputText"), ("results", 0, "completionReason")),
@@ -292,4 +293,4 @@ _FAMILIES = (
         _nova_chunks,
     ),
 )
-"""The first family whose mark stands in the model's id counts, so the narrower mark comes first."""
+"""The first family whose mark is in the model id wins, so narrower marks come first."""

@@ -1,4 +1,4 @@
-"""What a call is made of and what it leaves behind; every figure of a call is defined here. Stdlib only."""
+"""The parts of an answer and the record of a call; every figure of a call is defined here. Stdlib only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ Outcome = Literal["ok", "failed", "aborted", "dropped"]
 
 
 class Delta(NamedTuple):
-    """A piece of the answer's content, as it arrived: text, reasoning, a tool call's name or arguments, a refusal.
+    """A piece of the answer's content, as it arrived: text, reasoning, a tool call's name or arguments, or a refusal.
 
-    reasoning  it is not shown to an end user
-    partial    the provider streams less of this reasoning than it counts: a summary, or nothing of it (an empty text)
+    reasoning  it is not shown to the end user
+    partial    the provider streams less of this reasoning than it counts: only a summary, or nothing (an empty text)
     """
 
     text: str
@@ -23,10 +23,8 @@ class Delta(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts as the provider reports them, made comparable; `None` where it reports none. Never counted
-    from text: chunks are not tokens.
-
-    input_tokens includes cached_tokens, output_tokens includes reasoning_tokens.
+    """Token counts as the provider reports them, made comparable: input_tokens includes cached_tokens, output_tokens
+    includes reasoning_tokens. `None` where it reports none; never counted from text, as chunks are not tokens.
     """
 
     input_tokens: int | None = None
@@ -37,17 +35,17 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The provider said that its answer is complete; `reason` in its own words, `None` if it gave none."""
+    """The provider's statement that its answer is complete; `reason` is in its words, `None` if it gave none."""
 
     reason: str | None
 
 
 MOST_TOKENS = 10**12
-"""A greater count is none: sums of such would outgrow a float, and with it every figure of the run."""
+"""A larger count is invalid: sums of such counts would overflow a float, and ruin every figure of the run."""
 
 
 def counted(value: Any) -> int | None:
-    """Return a provider's token count; `None` for what is no count, however it was reported."""
+    """Return a provider's token count; `None` if it is not a valid count."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
@@ -55,7 +53,7 @@ def counted(value: Any) -> int | None:
 
 
 def total(*counts: Any) -> int | None:
-    """Return the sum of those that are counts; `None` if none is."""
+    """Return the sum of the valid counts; `None` if there are none."""
     known = [count for count in map(counted, counts) if count is not None]
     return sum(known) if known else None
 
@@ -65,34 +63,35 @@ Answer = Iterator[Part]
 
 
 class IncompleteStream(Exception):
-    """The answer ended, and the SDK was content, but the provider never said that it was finished."""
+    """The answer ended without an error from the SDK, but the provider never said that it was finished."""
 
 
 class ErrorInStream(Exception):
-    """The provider reported an error within an answer that had begun with a 200; the text is the provider's own."""
+    """The provider reported an error within an answer that began with a 200; the message is the provider's."""
 
 
 class MalformedAnswer(Exception):
-    """The answer, or an event of it, is not what the API answers; the text quotes its beginning."""
+    """The answer, or one of its events, is not in the API's format; the message quotes its beginning."""
 
 
 SPREAD_LIMIT_S = 0.001
-"""Pieces of one read that may have come over a longer time than this have no times of their own."""
+"""Pieces of one read that may have arrived over a longer time than this have no individual times."""
 
 FIRST_SPREAD_LIMIT = 0.05
-"""The first of them is held against TTFT only if it may have come that share of TTFT earlier."""
+"""The first of them makes TTFT doubtful only if it may have arrived earlier by this share of TTFT."""
 
 
 @dataclass(slots=True)
 class Call:
-    """One call, from just before the SDK was called to the last byte of the answer. `None`: not observed.
+    """One call, from just before the SDK was called to the last byte of the answer. `None` means not observed.
 
-    All times but `timestamp` are seconds on the monotonic clock; those from `latency_s` on count from the call's start.
+    All times except `timestamp` and `scheduled_at` are seconds on the monotonic clock; those from `latency_s` on count
+    from the call's start.
 
     timestamp            wall clock at the start, UTC
     start_s              the start, counted from the run's start
-    latency_s            start -> last byte of the answer, of a stream the read that completed its last event: pings
-                         after it are no part of it; of a failure without one, start -> the exception;
+    latency_s            start -> last byte of the answer; for a stream, the read that completed its last event, so
+                         without later pings; for a failure without either, start -> the exception;
                          `None` for an aborted call, which never ended
     response_bytes       the answer's body as received: chunk framing removed, compression not
     status               the HTTP status, if an answer's head arrived
@@ -100,36 +99,36 @@ class Call:
                          aborted: the end of the run cut it off. dropped: no user was free for it (open loop)
     error                `Class: message` of the SDK's exception, secrets removed
     connection           new or reused; `None` without a socket (the in-process mock)
-    phase                warmup calls are out of every figure
-    connect_s            of a new connection: start of name resolution -> end of TLS
+    phase                warmup calls are excluded from every figure
+    connect_s            for a new connection: start of name resolution -> end of TLS
     ttfb_s               start -> first byte of the body
     ttft_s               start -> the read that completed the first text, reasoning included (streams only)
     ttfv_s               start -> the read that completed the first visible text, not reasoning (streams only)
     tpot_s               (last content - ttft) / (output_tokens - 1): time per output token after the first;
-                         `None` without usage, below 2 tokens, or where no pace was observed. Where reasoning was
-                         counted but not streamed in full, the visible part alone:
+                         `None` without usage, below 2 tokens, or if no pace was observed. If reasoning was counted
+                         but not streamed in full, only the visible part:
                          (last content - ttfv) / (output_tokens - reasoning_tokens - 1)
-    itl_mean_s, _max_s   over the gaps between two reads that carried content (reads, not tokens); `None` where no
-                         pace was observed
+    itl_mean_s, _max_s   over the gaps between two reads that carried content (reads, not tokens); `None` if no pace
+                         was observed
     output_tokens_per_s  1 / tpot_s
-    lag_s                how long, at worst, the first byte of a read may have waited for us. The other figures are
-                         free of it, but for what was joined; `None` where the kernel gives no arrival times (not Linux,
-                         the mock)
+    lag_s                the longest time that the first byte of a read may have waited for the client. The other
+                         figures exclude it, except for joined reads; `None` if the kernel gives no arrival times (not
+                         Linux, the mock)
     worker               which worker made the call, in a distributed run
-    scheduled_at         when it should have started, UTC (open loop only, as the next three)
-    start_lag_s          how long after that it started; `None` for a dropped call, which never did: its start_s and
-                         timestamp are those of its schedule
-    latency_from_schedule_s  start_lag_s + latency_s: what a client that sent on time would have waited
+    scheduled_at         when it should have started, UTC (open loop only, like the next three)
+    start_lag_s          how long after that it started; `None` for a dropped call, which never started: its start_s and
+                         timestamp are the scheduled ones
+    latency_from_schedule_s  start_lag_s + latency_s: how long a client that sent on time would have waited
     stage                of the schedule, from 1
     content_events       pieces of the answer that carried content: text, reasoning, a tool call or a refusal; 0 for an
-                         answer that was finished without any
+                         answer that finished without any
     content_reads        the reads that completed them (streams only): 1 for a stream that arrived in one piece
-    joined_reads         reads of more than one piece that were taken up late and may have come over more than
-                         `SPREAD_LIMIT_S`: all have the time of the last. `None` where the kernel gives no arrival times
-    first_read_joined    1 if the first content came with such a read, so that TTFT may be too long by over 5 %; else 0
+    joined_reads         late reads of more than one piece, which may have arrived over more than `SPREAD_LIMIT_S`: all
+                         pieces have the time of the last. `None` if the kernel gives no arrival times
+    first_read_joined    1 if the first content came in such a read, so that TTFT may be too long by over 5 %; else 0
     error_reason         what failed on the wire, in fixed words such as `refused` or `timed out within the body`;
-                         `None` for an answer that says itself what is wrong
-    gaps_s               the gaps themselves: for the run's histogram, no column
+                         `None` for an answer that itself says what is wrong
+    gaps_s               the gaps themselves, for the run's histogram; not a column
     """
 
     run_id: str
@@ -181,11 +180,11 @@ class Call:
     _read_is_joined: bool = False
 
     def take(self, part: Part, at_s: float | None, read_spread_s: float | None = None) -> None:
-        """Keep what a part of the answer tells.
+        """Record a part of the answer.
 
-        at_s        when the read arrived that completed it, counted from the call's start; `None` for an answer that
-                    comes whole, whose pace is not observed
-        read_spread_s  over how long, at most, that read's bytes may have come; `None` where that is unknown
+        at_s           when the read that completed it arrived, counted from the call's start; `None` for a whole
+                       answer, whose pace is not observed
+        read_spread_s  the longest time over which that read's bytes may have arrived; `None` if unknown
         """
         if isinstance(part, Delta):
             self._take_content(part, at_s, read_spread_s)
@@ -213,7 +212,7 @@ class Call:
             self.ttfv_s = at_s
 
     def _take_read(self, at_s: float, read_spread_s: float | None) -> None:
-        """The first content of a read."""
+        """Record the first content of a read."""
         if self._last_content_s is None:
             self.ttft_s = at_s
             self._first_read_events = 1
@@ -226,7 +225,7 @@ class Call:
             self.joined_reads = self.first_read_joined = 0
 
     def _take_joined(self, read_spread_s: float | None) -> None:
-        """More content of the same read."""
+        """Record more content of the same read."""
         if self.content_reads == 1:
             self._first_read_events += 1
         if not self._read_is_joined and read_spread_s is not None and read_spread_s > SPREAD_LIMIT_S:
@@ -236,14 +235,14 @@ class Call:
             self._read_is_joined = True
 
     def _take_usage(self, usage: Usage) -> None:
-        """Later counts replace earlier ones; what reports no count does not."""
+        """Record token counts. Later counts replace earlier ones; missing counts do not."""
         for name in ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"):
             count = counted(getattr(usage, name))
             if count is not None:
                 setattr(self, name, count)
 
     def conclude_pace(self) -> None:
-        """Work out the figures that need the whole answer."""
+        """Compute the figures that need the whole answer."""
         if not self._has_pace():
             self.gaps_s.clear()
             return
@@ -254,12 +253,12 @@ class Call:
             self.output_tokens_per_s = 1 / self.tpot_s
 
     def _has_pace(self) -> bool:
-        """Tell whether the reads show the pace at which the content came.
+        """Return whether the reads show the pace at which the content was produced.
 
-        A proxy that buffers joins what came apart. All that it holds back until the first read counts in no gap, but
-        its tokens do: a first read with a tenth of the events makes TPOT a tenth too small, and that is the limit. A
-        first read of one event is the usual case, and nothing nearer exists. Two reads of many events show one flush,
-        not a pace; of a short answer they are all there is.
+        A buffering proxy joins content that was produced separately. What it holds back until the first read adds
+        tokens but no gap: a first read with a tenth of the events makes TPOT a tenth too small, which is the limit. A
+        first read of one event is the normal case, and always accepted. Two reads of many events show one flush, not a
+        pace; a short answer has no more than two.
         """
         events, reads = self.content_events or 0, self.content_reads or 0
         if reads < 2 or reads < min(events, 3):
@@ -267,7 +266,7 @@ class Call:
         return self._first_read_events == 1 or self._first_read_events * 10 <= events
 
     def _time_per_token(self) -> float | None:
-        """Divide the time of the streamed tokens by their number, neither by more nor by fewer tokens than that."""
+        """Return the time over which tokens were streamed divided by the number of just these tokens."""
         first_s, tokens, hidden = self.ttft_s, self.output_tokens, self.reasoning_tokens
         if self._is_partial or (hidden and self._last_reasoning_s is None):
             if hidden is None or self.ttfv_s is None or (self._last_reasoning_s or 0.0) > self.ttfv_s:

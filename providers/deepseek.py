@@ -1,10 +1,10 @@
-"""DeepSeek: openai's API at another address. https://api-docs.deepseek.com"""
+"""DeepSeek: OpenAI's API at another address. https://api-docs.deepseek.com"""
 
 from providers.openai import OpenAI
 
 
 class DeepSeek(OpenAI):
-    """Asks through openai's client, as DeepSeek's documentation says; it has no Responses API."""
+    """Makes calls through openai's client, as DeepSeek documents; it has no Responses API."""
 
     name = "deepseek"
     apis = ("chat", "completions")

@@ -14,17 +14,17 @@ from wire.exchange import Wire
 from wire.httpx2_plug import client
 
 _REASONING_MODEL = re.compile(r"(?:^|[/:])(?:o[1-9]\d*|gpt-(?:[5-9]|[12]\d))(?!\w)", re.IGNORECASE)
-"""o1, o3-mini, GPT-5 and later, also behind a gateway's prefix (`openai/gpt-5`) or fine-tuned (`ft:o3-mini:…`)."""
+"""o1, o3-mini, GPT-5 and later, also with a gateway's prefix (`openai/gpt-5`) or fine-tuned (`ft:o3-mini:…`)."""
 
 WITH_USAGE = {"stream_options": {"include_usage": True}}
 
 
 class OpenAI(Provider):
-    """Asks through openai's own client; the answers are read raw, at a tenth of what its model objects cost.
+    """Makes calls through openai's client; answers are read raw, at a tenth of the cost of its model objects.
 
-    All fields go as `extra_body`, which the SDK sends as it is, and the typed arguments that it demands are `omit`: it
-    walks through those in search of files to upload and aliases to replace, at a quarter of a call's cost. The bytes
-    sent are the same.
+    All fields are sent as `extra_body`, which the SDK passes through, and its required typed arguments are `omit`: it
+    walks them in search of files to upload and aliases to replace, a quarter of a call's cost. The bytes sent are the
+    same.
     """
 
     name = "openai"
@@ -37,9 +37,9 @@ class OpenAI(Provider):
     packages = ("openai",)
     loggers = ("openai",)
     model_is_typed = False
-    """Whether the SDK must know the model, and not the server alone."""
+    """Whether the SDK itself needs the model, and not only the server."""
     has_reasoning_models = True
-    """Whether models of these names are OpenAI's, which refuse `max_tokens` in a chat."""
+    """Whether models with such names are OpenAI's reasoning models, which refuse `max_tokens` in a chat."""
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:
@@ -65,7 +65,7 @@ class OpenAI(Provider):
 
     @classmethod
     def limit_name(cls, api: API, model: str) -> str:
-        """Return what `--max-tokens` is called in a request: OpenAI's reasoning models refuse the old name.
+        """Return the name of `--max-tokens` in a request: OpenAI's reasoning models refuse the old one.
 
         https://platform.openai.com/docs/api-reference/chat/create#chat-create-max_tokens
         """
@@ -112,13 +112,13 @@ class OpenAI(Provider):
 
 
 def choices_asked(settings: Settings) -> int | None:
-    """Return how many choices a request asks for; `None` for a number that is none."""
+    """Return how many choices a request asks for; `None` if the number is invalid."""
     number = settings.extra_body.get("n")
     number = 1 if number is None else number
     return number if isinstance(number, int) and number > 0 else None
 
 
 def sampling(settings: Settings, max_tokens: str) -> dict[str, Any]:
-    """Return the sampling options that the run asks for, `max_tokens` under the name the API gives it."""
+    """Return the run's sampling options, with the token limit under the API's name for it, `max_tokens`."""
     asked = {"temperature": settings.temperature, max_tokens: settings.max_tokens}
     return {name: value for name, value in asked.items() if value is not None}

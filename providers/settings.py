@@ -1,4 +1,4 @@
-"""What a run asks of a provider: one frozen record, already checked by whoever made it."""
+"""What a run asks of a provider: one frozen record of validated options."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -6,20 +6,20 @@ from typing import Any, Literal
 API = Literal["chat", "completions", "responses"]
 
 MOCK_HOST = "http://mock"
-"""What the SDKs take for their base address where no network is asked: the mock serves no proxy's own paths."""
+"""The SDKs' base address when no network is used: the mock serves no proxy-specific paths."""
 
 DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The checked options of one run, as far as the calls depend on them.
+    """The validated options of a run that its calls depend on.
 
-    `temperature` and `max_tokens` are `None` when the request shall not carry them; `host` is handed to the SDK
-    as its base address. `api_key`, `headers` and `host_query` are secret: they stay out of `repr`, logs and files.
+    `temperature` and `max_tokens` are `None` if requests should not contain them; `host` is the SDK's base address.
+    `api_key`, `headers` and `host_query` are secret: they stay out of `repr`, logs and files.
 
-    extra_body  is merged into each request's body, as RFC 7396 says
-    host_query  is sent with each request, in its target: what stood behind the `?` of the base address
+    extra_body  merged into each request's body (RFC 7396)
+    host_query  the query of the base address, sent in each request's target
     """
 
     provider: str

@@ -1,4 +1,4 @@
-"""The user that asks: the only task, the only clock, the only `except` and the only event of the project."""
+"""The user that makes calls: the project's only task, only clock, only `except` and only event."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -20,14 +20,14 @@ from wire.exchange import DeadlineExceeded, Exchange, WireError, exchange, now
 from wire.turns import turns
 
 ERROR_CHARACTERS, REASON_CHARACTERS = 500, 100
-"""How much of a server's text a row keeps."""
+"""How much of a server's text is kept in a row."""
 
 
 class CallFailed(Exception):
-    """What Locust is told of a failed call, the same for all of its kind: the SDK's exception class, the HTTP status,
-    and what failed on the wire.
+    """A failed call as reported to Locust: the SDK's exception class, the HTTP status, and what failed on the wire, so
+    that failures of one kind are equal.
 
-    The SDK's own exception is its `__cause__`.
+    The SDK's exception is its `__cause__`.
     """
 
     def __repr__(self) -> str:
@@ -35,7 +35,7 @@ class CallFailed(Exception):
 
 
 class Prompt(Protocol):
-    """One text to ask with, and where it came from."""
+    """The text to send, and where it came from."""
 
     @property
     def prompt_id(self) -> str: ...
@@ -44,9 +44,9 @@ class Prompt(Protocol):
 
 
 class Session(Protocol):
-    """One run, as its users see it.
+    """A run as its users see it.
 
-    began_at, started_at  when it began: the time of day, and on the monotonic clock
+    began_at, started_at  when it began, on the wall clock and on the monotonic clock
     """
 
     run_id: str
@@ -58,10 +58,10 @@ class Session(Protocol):
     warmup_calls: int
 
     def take_permit(self) -> Permit | None:
-        """Return the next call's permit when its time has come; `None` when the run has had all its calls."""
+        """Wait until the next call is due and return its permit; `None` when there are no more calls."""
 
     def withdraw(self, user: Any) -> None:
-        """End a user's wait for a permit, if it waits: it gets none."""
+        """End a user's wait for a permit, if it is waiting; it gets none."""
 
     def next_prompt(self) -> Prompt: ...
 
@@ -69,11 +69,11 @@ class Session(Protocol):
         """Return the text without any secret of the run."""
 
     def record(self, call: Call, exchange: Exchange) -> None:
-        """Keep an ended call. Never raises."""
+        """Record a call that has ended. Never raises."""
 
 
 class LLMUser(User):
-    """Asks its provider one prompt after the other, and measures each call."""
+    """Sends its provider one prompt after another, and measures each call."""
 
     abstract = True
     provider: ClassVar[type[Provider]]
@@ -84,8 +84,8 @@ class LLMUser(User):
         self.answer = self.provider(self.settings, self.session.client).answer
 
     def stop(self, force: bool = False) -> bool:
-        """Ask a user between two calls, or waiting for its next, to stop, as one within a call is asked. Locust would
-        kill it, and it may have begun its next call by the time the kill arrives."""
+        """Ask the user to stop after its current call, even if it is between calls or waiting for one. Locust would
+        kill it then, and it may have begun its next call by the time the kill arrives."""
         if force or locust_inside.is_unstarted(self):
             return bool(super().stop(force))
         locust_inside.stop_after_this_call(self)
@@ -94,7 +94,7 @@ class LLMUser(User):
 
     @task
     def ask(self) -> None:
-        """Make one call, from its permit to its record; a user without a permit is done."""
+        """Make one call, from permit to record; stop if there is no permit."""
         turns().take()
         permit = self.session.take_permit()
         if permit is None:
@@ -108,10 +108,10 @@ class LLMUser(User):
             finally:
                 try:
                     _conclude(call, wired, started_at)
-                finally:  # A call that is never recorded is one that the run waits for.
+                finally:  # The run would wait forever for a call that is never recorded.
                     self.session.record(call, wired)
         if call.phase == "measured":
-            self._tell_locust(call, error)
+            self._report_to_locust(call, error)
 
     def _begin(self, permit: Permit, prompt: Prompt) -> tuple[Call, float]:
         session, settings = self.session, self.settings
@@ -128,9 +128,9 @@ class LLMUser(User):
         return call, started_at
 
     def _measure(self, call: Call, wired: Exchange, payload: str, started_at: float) -> Exception | None:
-        """Take the answer to its end, or to the deadline, and return the exception that spoilt it.
+        """Read the answer to its end, or until the deadline, and return the exception that ended it, if any.
 
-        A killed greenlet leaves through here with `GreenletExit`: the call stays as it began, aborted.
+        A killed greenlet leaves through here with `GreenletExit`; its call keeps the initial outcome, aborted.
         """
         timeout_s = self.settings.timeout_s
         deadline = gevent.Timeout.start_new(timeout_s, DeadlineExceeded(f"no complete answer within {timeout_s:g} s"))
@@ -138,7 +138,7 @@ class LLMUser(User):
             self._take_all(call, wired, payload, started_at)
         except Exception as error:
             call.outcome = "failed"
-            call.error = self._shown(_told_by(error, wired), ERROR_CHARACTERS)
+            call.error = self._shown(_error_text(error, wired), ERROR_CHARACTERS)
             return error
         finally:
             deadline.close()
@@ -147,9 +147,9 @@ class LLMUser(User):
         return None
 
     def _take_all(self, call: Call, wired: Exchange, payload: str, started_at: float) -> None:
-        """Take each part as it comes. It arrived with the read that completed it: the wire's latest.
+        """Record each part as it arrives, with the time of the read that completed it: the wire's latest.
 
-        Raises `IncompleteStream`, and `MalformedAnswer` where the SDK itself stumbles over an answer.
+        Raises `IncompleteStream`, and `MalformedAnswer` if the SDK itself fails on an answer.
         """
         finished, said = False, ""
         try:
@@ -168,11 +168,11 @@ class LLMUser(User):
             raise IncompleteStream(f"the answer ({kind}) ended without the provider's finish marker{said}")
 
     def _shown(self, text: str, characters: int) -> str:
-        """Return a text of a server as it may be shown: without secrets, in one line, and cut."""
+        """Return a server's text as it can be shown: without secrets, on one line, and shortened."""
         redact = self.session.redact
         return _in_one_line(redact(_in_one_line(redact(text), 4 * characters)), characters)
 
-    def _tell_locust(self, call: Call, error: Exception | None) -> None:
+    def _report_to_locust(self, call: Call, error: Exception | None) -> None:
         failure = None
         if error is not None:
             kind = (type(error).__name__, call.status, call.error_reason)
@@ -190,20 +190,20 @@ class LLMUser(User):
 
 
 def user_of(provider: type[Provider]) -> type[LLMUser]:
-    """Return the User class that asks a provider, named after it: `OpenAIUser` for `OpenAI`."""
+    """Return a User class for a provider, named after it: `OpenAIUser` for `OpenAI`."""
     body = {"provider": provider, "__module__": provider.__module__}
     return cast(type[LLMUser], UserMeta(f"{provider.__name__}User", (LLMUser,), body))
 
 
 def users_in(names: Mapping[str, object]) -> list[type[LLMUser]]:
-    """Return the User classes among a module's names, in the file's order: as Locust looks for them."""
+    """Return the User classes among a module's names, in the file's order, as Locust finds them."""
     classes = [value for value in names.values() if isinstance(value, type) and issubclass(value, LLMUser)]
     return [user_class for user_class in classes if not user_class.abstract]
 
 
-def _told_by(error: Exception, wired: Exchange) -> str:
-    """Return `Class: message`, its cause where the SDK's message hides it ("Connection error."), and the words of an
-    error's body that the SDK leaves out."""
+def _error_text(error: Exception, wired: Exchange) -> str:
+    """Return `Class: message`, with the cause if the SDK's message hides it ("Connection error."), and with the words
+    of an error's body that the SDK leaves out."""
     cause: BaseException = error
     while cause.__cause__ is not None and not isinstance(cause, WireError):
         cause = cause.__cause__
@@ -215,7 +215,7 @@ def _told_by(error: Exception, wired: Exchange) -> str:
 
 
 def _in_one_line(text: str, characters: int) -> str:
-    """Return the text without line breaks and commands for a terminal, and not longer than this."""
+    """Return the text without line breaks and terminal control characters, shortened to `characters`."""
     line = " ".join(text.split())
     if len(line) > characters:
         line = line[: characters - 1] + "…"
@@ -223,8 +223,8 @@ def _in_one_line(text: str, characters: int) -> str:
 
 
 def _conclude(call: Call, wired: Exchange, started_at: float) -> None:
-    """Add what the wire saw. The latency ends at the answer's last byte, of a stream at the last one of its last event;
-    without one, at the failure."""
+    """Add what the wire observed. Latency ends at the answer's last byte, for a stream at that of its last event, and
+    for a failure without either when it failed."""
     call.status, call.response_bytes, call.connection = wired.status, wired.body_bytes, wired.connection
     call.connect_s, call.lag_s, call.error_reason = wired.connect_s, wired.lag_s, wired.failure
     if wired.first_byte_at is not None:

@@ -18,7 +18,7 @@ DEFAULT_VERTEX_API_VERSION = "v1beta1"
 
 
 class VertexAI(Provider):
-    """Asks through google-genai: the Gemini API with a key, or Vertex AI where the SDK's own variables say so."""
+    """Makes calls through google-genai: the Gemini API with a key, or Vertex AI if the SDK's variables say so."""
 
     name = "vertex-ai"
     key_variable = "GOOGLE_API_KEY"
@@ -54,8 +54,8 @@ class VertexAI(Provider):
         return whole(answer.sdk_http_response.body, answers.content)
 
     def chat_stream(self, payload: str) -> Answer:
-        """Let the SDK send the request and check the answer's head. It has no way to read a stream but through its
-        models, at 0.2 ms a chunk, so the stream itself is read here."""
+        """Send the request and check the answer's head through the SDK, but read the stream here: the SDK reads streams
+        only through its models, at 0.2 ms per chunk."""
         for _ in self.client.models.generate_content_stream(
             model=self.settings.model, contents=payload, config=self.config
         ):
@@ -67,8 +67,8 @@ class VertexAI(Provider):
 
 @cache
 def _config_class() -> Any:
-    """Return the SDK's configuration, quicker. For every field of every request the SDK asks `name in config`; a
-    pydantic model walks all its fields to answer, and the answer is always no: a fifth of a call."""
+    """Return a faster version of the SDK's configuration class. For every field of every request the SDK evaluates
+    `name in config`, for which a pydantic model walks all its fields, always to say no: a fifth of a call's cost."""
     from google.genai import types
 
     class Config(types.GenerateContentConfig):
@@ -79,13 +79,13 @@ def _config_class() -> Any:
 
 
 def on_vertex() -> bool:
-    """Tell whether the SDK's own variable asks for Vertex AI."""
+    """Return whether the SDK's environment variable asks for Vertex AI."""
     return os.environ.get("GOOGLE_GENAI_USE_VERTEXAI", "").lower() in ("true", "1")
 
 
 def _vertex_access(settings: Settings) -> dict[str, Any]:
     """Return the client's arguments for Vertex AI. The run's key is an OAuth access token; without one, Google's
-    default credentials sign."""
+    default credentials are used."""
     from google.oauth2.credentials import Credentials
 
     return {

@@ -13,7 +13,7 @@ FAILED = ("failed", "dropped")
 
 
 def counts(rows: pd.DataFrame) -> Summary:
-    """Return how the calls ended; a dropped call is a failure too."""
+    """Count the calls by how they ended; a dropped call is also a failure."""
     outcomes = rows["outcome"]
     return {
         "total_requests": len(rows),
@@ -24,7 +24,7 @@ def counts(rows: pd.DataFrame) -> Summary:
 
 
 def rates(rows: pd.DataFrame) -> Summary:
-    """Return what is counted over the calls that ended, and over their time: first send -> last end."""
+    """Return the error rate of the calls that ended, and the rates over their time: first send -> last end."""
     ended = rows.loc[rows["outcome"] != "aborted", ["outcome", "start_s", "latency_s"]]
     successes = of_successes(rows)
     span_s = _span_s(ended)
@@ -37,7 +37,7 @@ def rates(rows: pd.DataFrame) -> Summary:
 
 
 def times(rows: pd.DataFrame) -> Summary:
-    """Return the distributions of latency, and of what else was observed, over successes."""
+    """Return the distributions, over successes, of latency and of every other time that was observed."""
     successes = of_successes(rows)
     names = [name for name in over("successes") if name == "latency_s" or is_reported(successes, name)]
     return {name: distribution_of(successes, name) for name in names}
@@ -48,8 +48,8 @@ def distribution_of(rows: pd.DataFrame, column: str) -> Summary:
 
 
 def distribution(values: np.ndarray) -> Summary:
-    """Return the statistics, all `None` without a value; the 95 % confidence intervals of p95 and p99, `None` where
-    there are too few samples; and the number of samples."""
+    """Return the statistics (all `None` if there are no values), the 95 % confidence intervals of p95 and p99 (`None`
+    if there are too few samples), and the number of samples."""
     return {**_statistics(values), **_intervals(values), "samples": len(values)}
 
 
@@ -76,14 +76,14 @@ def is_reported(rows: pd.DataFrame, column: str) -> bool:
 
 
 def numbers(rows: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """Return a column as numbers, missing ones as NaN; also of rows that lack it."""
+    """Return a column as numbers, NaN where they are missing; rows without the column are all NaN."""
     if column not in rows:
         return pd.Series(float("nan"), index=rows.index)
     return pd.to_numeric(rows[column], errors="coerce")
 
 
 def total(rows: pd.DataFrame, column: str) -> int | None:
-    """Add up what was reported; `None` if no call reported any."""
+    """Return the sum of the values reported; `None` if no call reported one."""
     return int(rows[column].sum()) if is_reported(rows, column) else None
 
 

@@ -1,31 +1,31 @@
-"""Texts of servers and users, made fit for a cell of a CSV file, a table or a terminal. Stdlib only."""
+"""Make text from servers and users safe for CSV cells, tables and terminals. Stdlib only."""
 
 import re
 from typing import Any
 
 FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
-"""A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV Injection)."""
+"""A spreadsheet treats a cell that begins with one of these as a formula (OWASP, CSV Injection)."""
 
 _QUOTED = re.compile(f"'['{re.escape(FORMULA_STARTS)}]")
 _UNPRINTABLE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def quoted(value: Any) -> Any:
-    """Return the value as a CSV cell: a text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """Return the value as a CSV cell, with an apostrophe before text that a spreadsheet would treat as a formula.
 
-    A text that begins with an apostrophe gets another one, so that `unquoted` gives back each text as it was. Numbers
-    and `None` stay what they are.
+    Text that begins with an apostrophe gets a second one, so that `unquoted` restores every text. Numbers and `None`
+    are returned unchanged.
     """
     return f"'{value}" if isinstance(value, str) and value and value[0] in f"'{FORMULA_STARTS}" else value
 
 
 def unquoted(text: str) -> str:
-    """Return the text that `quoted` made a cell of. A text of a file that quotes nothing mostly stays as it is."""
+    """Undo `quoted`. Text from a file without such quoting is rarely changed."""
     return text[1:] if _QUOTED.match(text) else text
 
 
 def printable(value: Any) -> Any:
-    """Return a text, or all texts in lists and dicts, without what moves a terminal's cursor or colours it."""
+    """Return text, also within lists and dicts, without characters that move a terminal's cursor or change colours."""
     if isinstance(value, str):
         return value if value.isprintable() else "".join(map(_printable, value))
     if isinstance(value, dict):
@@ -34,7 +34,7 @@ def printable(value: Any) -> Any:
 
 
 def escaped(json: str) -> str:
-    """Return a JSON text with its unprintable characters escaped, those too that JSON lets stand."""
+    """Return JSON with all unprintable characters escaped, including those that JSON allows unescaped."""
     return _UNPRINTABLE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json)
 
 

@@ -1,20 +1,20 @@
-"""How far a percentile could be from the true one: a confidence interval that supposes no distribution."""
+"""Distribution-free confidence intervals of percentiles."""
 
 import numpy as np
 
 TAIL = 0.025
-"""The share of intervals that may miss on either side: 95 % confidence."""
+"""The share of intervals that can miss on each side: 95 % confidence."""
 
 
 def interval(values: np.ndarray, share: float) -> tuple[float, float] | None:
-    """Return the interval of a percentile, in the values' unit, for which 95 of 100 such samples hold the true one.
+    """Return the 95 % confidence interval of a percentile, in the values' unit.
 
     values  in any order, observed independently; calls that slow each other down make the true interval wider
     share   0.95 for p95
 
-    `None` if there are too few values for an upper end: p95 needs 72, p99 368. The ends are observed values: order
-    statistics whose ranks the binomial distribution gives (Conover, Practical Nonparametric Statistics, 3rd ed., 3.2;
-    Hahn & Meeker, Statistical Intervals, 5.2).
+    `None` if there are too few values for an upper end: p95 needs 72, p99 368. The ends are order statistics, with
+    ranks from the binomial distribution (Conover, Practical Nonparametric Statistics, 3rd ed., 3.2; Hahn & Meeker,
+    Statistical Intervals, 5.2).
     """
     if (found := ranks(len(values), share)) is None:
         return None
@@ -24,7 +24,7 @@ def interval(values: np.ndarray, share: float) -> tuple[float, float] | None:
 
 
 def ranks(count: int, share: float) -> tuple[int, int] | None:
-    """Return the ranks of both ends, counted from 1 upwards: the innermost ones that keep to `TAIL` on each side."""
+    """Return the ranks of both ends, counted from 1: the innermost ones that leave at most `TAIL` on each side."""
     cumulated = _binomial_cdf(count, share)
     lower = int(np.searchsorted(cumulated, TAIL, side="right"))
     upper = int(np.searchsorted(cumulated, 1 - TAIL, side="left")) + 1
@@ -32,9 +32,9 @@ def ranks(count: int, share: float) -> tuple[int, int] | None:
 
 
 def _binomial_cdf(count: int, share: float) -> np.ndarray:
-    """Return P(X <= k) for k = 0 … count, X the number of values below the true percentile.
+    """Return P(X <= k) for k = 0 … count, where X is the number of values below the true percentile.
 
-    Each probability is its neighbour's times (n - k) / (k + 1) * p / (1 - p); logarithms keep it in range.
+    Each probability is the one before it times (n - k) / (k + 1) * p / (1 - p); logarithms keep it in range.
     """
     k = np.arange(count)
     steps = np.log((count - k) / (k + 1)) + np.log(share / (1 - share))

@@ -1,4 +1,4 @@
-"""Latency with failures counted in, as what they are to a user who waits for an answer: infinitely slow."""
+"""Latency with failures included as what they are to a user waiting for an answer: infinitely slow."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from summary.registry import PERCENTILES
 
 
 def error_adjusted(successes: np.ndarray, failures: int) -> dict[str, Any]:
-    """Return median, p95 and p99, in the values' unit, over the successes and so many infinite values.
+    """Return median, p95 and p99, in the values' unit, with each failure as an infinite value.
 
-    Linear interpolation (Hyndman-Fan type 7). A percentile that an infinite value has a part in is `None`, and named
-    in the list `infinite`; without any value all are `None`, and none is infinite.
+    Linear interpolation (Hyndman-Fan type 7). A percentile that depends on an infinite value is `None` and is listed
+    in `infinite`. If there are no values at all, every percentile is `None` and `infinite` is empty.
     """
     infinite = [name for name, share in PERCENTILES.items() if _is_infinite(share, len(successes), failures)]
-    # What stands in for the infinite values has no part in the percentiles that are kept.
+    # The finite stand-ins for the infinite values never affect the percentiles that are kept.
     values = np.concatenate([successes, np.full(failures, np.inf if not len(successes) else successes.max())])
     known = [name for name in PERCENTILES if len(values) and name not in infinite]
     percentiles = {name: float(np.percentile(values, PERCENTILES[name])) for name in known}
@@ -22,6 +22,6 @@ def error_adjusted(successes: np.ndarray, failures: int) -> dict[str, Any]:
 
 
 def _is_infinite(share: int, successes: int, failures: int) -> bool:
-    """Tell whether rank `share` % * (n - 1), counted from 0, lies beyond the last success. In whole numbers: exact."""
+    """Return whether rank `share` % * (n - 1), counted from 0, lies beyond the last success, in exact integers."""
     total = successes + failures
     return total > 0 and share * (total - 1) > 100 * (successes - 1)

@@ -1,4 +1,4 @@
-"""What the rows reveal of how they were measured, and of answers that only look like successes."""
+"""What the rows reveal about how they were measured, and about answers that only look like successes."""
 
 import numpy as np
 import pandas as pd
@@ -7,20 +7,21 @@ from summary import calls
 from summary.vocabulary import LATE_S, OTHER_REASONS, READS, Summary
 
 MOST_REASONS = 20
-"""How many finish reasons a summary names: a server may make up as many as it likes."""
+"""How many finish reasons a summary names: a server can make up any number of them."""
 
 
 def reads(rows: pd.DataFrame) -> Summary:
-    """Return how the successes' packets were taken up, and in how many pieces their streams came.
+    """Count the successes whose packets were read late, and how their streams were split into reads.
 
-    stamped    successes whose packets' arrival times are known
-    late       of these, those with a packet that was taken up over 10 ms late
-    streams    streamed successes; `None` for rows of a version that did not count reads, as all that follow
-    joined_firsts   of these, those whose first token came in a read that joined several; `None` where that is unknown
-    content_reads   the reads that carried content, of the streams whose packets' arrival times are known
-    joined_reads    of these, those that joined several tokens because they were taken up late
-    one_piece  streams whose content came in a single read, though it was more than one token
-    unpaced    streams of several pieces that show no pace: too few reads, those in one piece included
+    stamped        successes whose packets' arrival times are known
+    late           of these, those with a packet that was read over 10 ms late
+    streams        streamed successes; this and all that follow are `None` for rows of a version that did not count
+                   reads
+    joined_firsts  of these, those whose first token came in a read that joined several; `None` where that is unknown
+    content_reads  the reads that carried content, of the streams whose packets' arrival times are known
+    joined_reads   of these, those that joined several tokens because they were late
+    one_piece      streams of more than one token whose content came in a single read
+    unpaced        streams of several pieces that came in too few reads to show a pace, `one_piece` included
     """
     successes = calls.of_successes(rows)
     found: Summary = dict.fromkeys(READS)
@@ -54,14 +55,14 @@ def _streamed_tokens(rows: pd.DataFrame) -> "pd.Series[float]":
 
 
 def no_content_count(rows: pd.DataFrame) -> int | None:
-    """Return how many successes had neither text nor a tool call nor a refusal; `None` if the rows don't tell."""
+    """Count the successes without text, tool call or refusal; `None` if the rows don't say."""
     if "content_events" not in rows:
         return None
     return int((calls.numbers(calls.of_successes(rows), "content_events") == 0).sum())
 
 
 def finish_reasons(rows: pd.DataFrame) -> dict[str, int] | None:
-    """Count the finish reasons of the successes, the most frequent first; the rarest of very many as one."""
+    """Count the finish reasons of the successes, most frequent first; beyond `MOST_REASONS` the rest count as one."""
     if "finish_reason" not in rows:
         return None
     counts = calls.of_successes(rows)["finish_reason"].dropna().astype(str).value_counts()
@@ -71,7 +72,7 @@ def finish_reasons(rows: pd.DataFrame) -> dict[str, int] | None:
 
 
 def peak_in_flight(rows: pd.DataFrame) -> int:
-    """Return how many calls were in flight at once, at most. A call that ends as another starts makes room for it."""
+    """Return the most calls that were in flight at once. A call that ends just as another starts doesn't overlap it."""
     sent = rows["outcome"] != "dropped"
     starts_s = rows.loc[sent, "start_s"].to_numpy(dtype=float)
     if not len(starts_s):

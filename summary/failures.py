@@ -1,4 +1,4 @@
-"""The failures of a run: alike ones counted together, those of our own, and outages."""
+"""The failures of a run: grouped by kind, the client's own, and outages."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from summary.vocabulary import Summary
 OUTAGE_CALLS = 10
 OUTAGE_S = 1.0
 OUTAGE_CHANCE = 0.01
-"""As many failures in a row, over as long, are an outage, unless a run with its share of other failures would have
-such a row by chance, more often than one in a hundred."""
+"""An outage is at least `OUTAGE_CALLS` failures in a row over at least `OUTAGE_S`, unless the share of other failures
+makes such a row likelier than `OUTAGE_CHANCE`."""
 
 EXAMPLE_CHARACTERS = 200
 OWN_REASONS = ("too many open files", "no local port left")
@@ -24,10 +24,9 @@ OWN_ERRORS = (
 
 
 def grouped(rows: pd.DataFrame) -> list[Summary]:
-    """Count the failures by the exception's class, the HTTP status, and what failed on the wire.
+    """Count the failures by exception class, HTTP status, and what failed on the wire, most frequent first.
 
-    Each group has the times of its first and last failure, and the shortened text of the first. The most frequent
-    group comes first.
+    Each group has the times of its first and last failure, and the shortened text of the first.
     """
     failed = _failed(rows)
     if failed.empty:
@@ -39,7 +38,7 @@ def grouped(rows: pd.DataFrame) -> list[Summary]:
 
 
 def own(rows: pd.DataFrame) -> list[Summary]:
-    """Return what failed in the client itself, and how often."""
+    """Count the client's own failures by their cause."""
     failed = _failed(rows)
     ours = failed[_is_own(failed)]
     reasons = ours["reason"].where(ours["reason"].isin(OWN_REASONS), OWN_REASONS[0])
@@ -48,8 +47,8 @@ def own(rows: pd.DataFrame) -> list[Summary]:
 
 
 def outages(rows: pd.DataFrame) -> list[Summary]:
-    """Return each outage: failures of the server's in a row, as the calls ended. `start` and `end` are the times of
-    the first and the last of them."""
+    """Return the outages: rows of server failures, in the order in which calls ended. `start` and `end` are the times
+    of the first and last failure."""
     failed = _failed(rows[rows["outcome"] == "failed"])
     if len(failed) < OUTAGE_CALLS:
         return []
@@ -66,7 +65,7 @@ def outages(rows: pd.DataFrame) -> list[Summary]:
 
 
 def _rows_of(is_failed: np.ndarray) -> list[tuple[int, int]]:
-    """Return the first and last index of each row of failures that is long enough."""
+    """Return the first and last index of each row of at least `OUTAGE_CALLS` failures."""
     edges = np.diff(np.concatenate(([0], is_failed.astype(int), [0])))
     firsts, lasts = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
     long_enough = lasts - firsts + 1 >= OUTAGE_CALLS
@@ -74,7 +73,7 @@ def _rows_of(is_failed: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _is_no_chance(length: int, failures: int, ended: int) -> bool:
-    """Tell whether a run this long is too unlikely among calls that fail as often as those outside of it."""
+    """Return whether so long a row is too unlikely, given how often the calls outside it failed."""
     others = ended - length
     share = (failures - length) / others if others else 0.0
     return bool(ended * share**length <= OUTAGE_CHANCE)
@@ -101,7 +100,7 @@ def _is_own(failed: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _ended_at(rows: pd.DataFrame) -> "pd.Series[pd.Timestamp]":
-    """Return when calls ended; of a dropped one, when it should have started."""
+    """Return when calls ended; for a dropped call, when it should have started."""
     starts = pd.to_datetime(rows["timestamp"], format="ISO8601", utc=True, errors="coerce")
     return starts + pd.to_timedelta(pd.to_numeric(rows["latency_s"]).fillna(0.0), unit="s")
 
@@ -119,7 +118,7 @@ def _group(values: dict[Any, Any]) -> Summary:
 
 
 def _shortened(text: str) -> str:
-    """Return the text in one line, without control characters; it comes from a server, by way of a file."""
+    """Return the text on one line, without control characters: it originates from a server."""
     plain = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return plain if len(plain) <= EXAMPLE_CHARACTERS else plain[: EXAMPLE_CHARACTERS - 1] + "…"
 

@@ -22,14 +22,14 @@ def summarise(
 ) -> Summary:
     """Return the summary of a run. `summary.registry` defines its figures.
 
-    rows      a row per call (see `providers.call`); warm-up calls are in no figure but `warmup_count`
-    run       what PREFIX_run.json holds: the run's id, host, options, versions, seed; {} if it is lost
+    rows      a row per call (see `providers.call`); warm-up calls count only in `warmup_count`
+    run       the content of PREFIX_run.json: the run's id, host, options, versions, seed; {} if it is lost
     observed  see `summary.vocabulary.OBSERVED`; {} if it is lost
-    level     what each call should meet
-    gates     what the run should not meet; they are judged here and nowhere else
+    level     the service level that each call should meet
+    gates     judged here and nowhere else
 
-    Its other entries: `reads` and `finish_reasons` (see `summary.evidence`), `failures`, `own_failures` and `outages`
-    (see `summary.failures`), `verdict` (whether the figures can be believed) and `gates` (what became of each).
+    Other entries: `reads` and `finish_reasons` (see `summary.evidence`), `failures`, `own_failures` and `outages` (see
+    `summary.failures`), `verdict` (whether the figures can be believed) and `gates` (the outcome of each).
     """
     rows, warmup_count = measured(_on_one_clock(rows))
     summary = {
@@ -47,7 +47,7 @@ def summarise(
 
 
 def _facts(rows: pd.DataFrame, run: Summary) -> Summary:
-    """Return which run it was, and when."""
+    """Return what identifies the run, and when it took place."""
     return {
         **{name: run.get(name) or _only(rows, name) for name in ("run_id", "provider", "model", "api", "mode")},
         **{name: run.get(name) for name in ("stream", "host", "files")},
@@ -71,7 +71,7 @@ def _of_calls(rows: pd.DataFrame, planned: list[Summary] | None, level: Slo | No
 
 
 def _evidence(rows: pd.DataFrame, observed: Summary) -> Summary:
-    """Return how it was measured, and what the server did."""
+    """Return how the run was measured, and what the server did."""
     return {
         "lag_s": calls.distribution_of(rows, "lag_s") if calls.is_reported(rows, "lag_s") else None,
         "client": _client(rows, observed.get("client")),
@@ -111,8 +111,8 @@ def measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 
 def _on_one_clock(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with every time of day told from the first call's by `start_s`, which is monotonic: a clock can
-    be set during a run, and those of several machines differ."""
+    """Return the rows with each timestamp recomputed from the first call's by `start_s`, which is monotonic: wall
+    clocks can be set during a run, and differ between machines."""
     if rows.empty:
         return rows
     since_first_s = rows["start_s"] - rows["start_s"].min()

@@ -1,4 +1,4 @@
-"""How many calls met the service level (`--slo`), and how fast they came (goodput)."""
+"""The share of calls that met the service level (`--slo`), and their rate (goodput)."""
 
 import pandas as pd
 
@@ -8,7 +8,7 @@ from summary.vocabulary import Summary
 
 
 def service_level(rows: pd.DataFrame, level: Slo | None) -> Summary:
-    """Return how well calls met a level; {} without one."""
+    """Return the share of calls that met the level, and the goodput; {} without a level."""
     if level is None:
         return {}
     span_s = calls.rates(rows)["total_execution_time_s"]
@@ -16,7 +16,8 @@ def service_level(rows: pd.DataFrame, level: Slo | None) -> Summary:
 
 
 def met(level: Slo, rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Return for each row whether it met the level: `ok`, and every condition true of an observed value."""
+    """Return for each row whether it met the level: its outcome is `ok`, and every condition is true of an observed
+    value."""
     met = rows["outcome"] == "ok"
     for column, condition in level.by_column():
         met &= condition.compare(calls.numbers(rows, column))
@@ -24,12 +25,11 @@ def met(level: Slo, rows: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def attainment(level: Slo, rows: pd.DataFrame) -> float | None:
-    """Return the calls that met the level over those that ended, failed and dropped ones included; `None` if none
-    ended."""
+    """Return the share of ended calls, failed and dropped ones included, that met the level; `None` if none ended."""
     ended = int((rows["outcome"] != "aborted").sum())
     return int(met(level, rows).sum()) / ended if ended else None
 
 
 def goodput_rps(level: Slo, rows: pd.DataFrame, span_s: float | None) -> float | None:
-    """Return the calls per second that met the level, over the run's time; `None` without any time."""
+    """Return the calls per second that met the level; `None` if the time is unknown or 0."""
     return int(met(level, rows).sum()) / span_s if span_s else None

@@ -1,4 +1,4 @@
-"""The figures of an open loop: whether the calls started when they should have, as a whole and stage by stage."""
+"""The figures of an open loop: whether calls started on time, over the whole run and in each stage."""
 
 import math
 
@@ -11,17 +11,17 @@ from summary.vocabulary import LATE_S, Summary
 
 
 def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None) -> Summary:
-    """Return how a schedule was kept; {} for rows without one.
+    """Return how well a schedule was kept; {} for rows without one.
 
-    stages  of the schedule, as run.json has them; without them what was asked is taken to be what was drawn
+    stages  the schedule's stages, as in run.json; without them, asked_rps is drawn_rps
 
-    asked_rps      the rate that the options ask for, on average over the schedule's time
-    drawn_rps      calls scheduled, lost ones too, over the time from the first one's to the last one's: with
-                   `--arrival poisson`, what the draw made of the rate
-    delivered_rps  those of them that had started by the end of that time and of the gap that follows
-    late_count     started more than 10 ms after their time
-    dropped_count  never started, as no user was free: failures too
-    start_lag_s    how long after its time a call started
+    asked_rps      the mean rate over the schedule's time that the options ask for
+    drawn_rps      the rate of the scheduled calls, lost ones included, from the first due time to the last: with
+                   `--arrival poisson`, a random draw
+    delivered_rps  how much of it had started by the end of that time and of the gap that follows
+    late_count     calls that started more than 10 ms after their due time
+    dropped_count  calls that never started because no user was free; they are also failures
+    start_lag_s    how long after its due time a call started
     """
     if not calls.is_reported(rows, "stage"):
         return {}
@@ -43,14 +43,15 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None) -> Summ
 
 
 def _scheduled(planned: pd.DataFrame) -> int:
-    """Return how many calls were scheduled: they are numbered in a row, and a worker that dies leaves a gap."""
+    """Return the number of calls scheduled. They are numbered consecutively, so the calls of a worker that died, which
+    have no rows, count too."""
     if not calls.is_reported(planned, "request"):
         return len(planned)
     return int(planned["request"].max() - planned["request"].min()) + 1
 
 
 def _asked_rps(stages: list[Summary], lasted_s: float, otherwise_rps: float) -> float:
-    """Return the mean rate of the stages over a time from their start: the area under the rate, over that time."""
+    """Return the mean rate of the stages over the first `lasted_s`: the area under the rate, divided by that time."""
     asked = covered_s = 0.0
     for stage in stages:
         duration_s = stage["duration_s"] or math.inf
@@ -62,7 +63,7 @@ def _asked_rps(stages: list[Summary], lasted_s: float, otherwise_rps: float) -> 
 
 
 def stages(rows: pd.DataFrame, planned: list[Summary] | None, level: Slo | None = None) -> list[Summary] | None:
-    """Return a row of figures for each stage of a schedule with several; what is asked for, then what came of it."""
+    """Return a row of figures for each stage of a schedule with several: the planned rate, then what was measured."""
     if not planned or len(planned) < 2 or "stage" not in rows:
         return None
     return [

@@ -1,4 +1,4 @@
-"""Fields that the tool adds to a request, by itself or for an option, and that some servers refuse."""
+"""Fields that the tool adds to requests, by default or for an option, and that some servers refuse."""
 
 import re
 
@@ -21,7 +21,7 @@ _WITHOUT = {
 }
 
 _NAME = re.compile(rf"""(?<!\w)(?:{"|".join(name for name in _WITHOUT if name != "stream")}|(?<=['"`])stream)(?!\w)""")
-"""`stream` is a word of its own, too: there it must begin behind a quote."""
+"""`stream` is also an ordinary word, so it must follow a quote."""
 
 _REFUSAL = re.compile(
     r"(?:not|n't) support|unsupported|unrecogni[sz]ed|not recogni[sz]ed|unknown|unexpected|extra_|extra inputs|"
@@ -29,11 +29,11 @@ _REFUSAL = re.compile(
     r"invalid (?:argument|field|parameter|property)",
     re.IGNORECASE,
 )
-"""What servers say of a field that they don't take. Of one whose value is wrong, they speak otherwise."""
+"""What servers say about a field that they don't accept, as opposed to one with a wrong value."""
 
 
 def hint(status: object, error: str) -> str | None:
-    """Return which field an error says the server refuses, and how to leave it out; `None` if it says nothing alike."""
+    """Return which field the server refuses according to an error, and how to leave it out; `None` if it names none."""
     if str(status) not in STATUSES:
         return None
     found = next((name for name in _NAME.finditer(error) if _REFUSAL.search(_around(error, name))), None)
@@ -41,7 +41,7 @@ def hint(status: object, error: str) -> str | None:
 
 
 def _around(error: str, name: re.Match[str]) -> str:
-    """Return what stands near a name, in the same JSON object: another may be an echo of the request."""
+    """Return the text near a name, within the same JSON object: another object can be an echo of the request."""
     before = error[max(0, name.start() - NEAR_CHARACTERS) : name.start()]
     after = error[name.end() : name.end() + NEAR_CHARACTERS]
     return re.split("[{}]", before)[-1] + name[0] + re.split("[{}]", after)[0]

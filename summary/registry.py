@@ -1,8 +1,8 @@
 """Every figure in one row: its name, its unit, and where it is used. Stdlib only.
 
-Tables, CSV, gates, service levels, findings and live views are made from these rows. To add a figure, add a row here
-and the line that computes it: for single calls a field of `providers.call.Call`, whose distribution then follows; for a
-run a key of the summary, as in `summary.calls.rates`.
+Tables, CSV, gates, service levels, findings and live views are built from these rows. To add a figure, add a row here
+and the line that computes it: for single calls a field of `providers.call.Call`, whose distribution follows by itself;
+for a run a key of the summary, as in `summary.calls.rates`.
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ Group = Literal["latency", "pace", "rate", "service", "failure", "with failures"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """How the numbers of a kind are written and read.
+    """How numbers of one kind are printed and parsed.
 
     heading   of a table of such numbers
-    text      how the table of facts writes one
-    factor    for people, a number is multiplied by this, and followed by `sign`
-    powers    the suffixes that a limit can have, and the power of ten that each stands for
-    expected  what a limit must be
+    text      their format in the table of facts
+    factor    in text for people, a number is multiplied by this, and followed by `sign`
+    powers    the suffixes that a limit can have, and the power of ten that each means
+    expected  what a limit must be, for error messages
     """
 
     heading: str
@@ -35,13 +35,13 @@ class Unit:
     expected: str
 
 
-_COUNTED = (1, "", {"": 0}, "a number from 0, without a unit")
+_COUNTED = (1, "", {"": 0}, "a number of 0 or more, without a unit")
 UNITS: dict[Kind, Unit] = {
     "time": Unit(
-        "seconds", "{:.3f} s", 1, " s", {"": 0, "s": 0, "ms": -3}, "a time from 0, such as 0.8, 0.8s or 800ms"
+        "seconds", "{:.3f} s", 1, " s", {"": 0, "s": 0, "ms": -3}, "a time of 0 or more, such as 0.8, 0.8s or 800ms"
     ),
     "share": Unit("share", "{:.4g} %", 100, " %", {"": 0, "%": -2}, "a share from 0 to 1, such as 0.01 or 1%"),
-    "rate": Unit("per second", "{:.4g}/s", 1, "/s", {"": 0}, "a number a second from 0, without a unit"),
+    "rate": Unit("per second", "{:.4g}/s", 1, "/s", {"": 0}, "a rate per second of 0 or more, without a unit"),
     "count": Unit("count", "{}", *_COUNTED),
     "bytes": Unit("bytes", "{:,}", *_COUNTED),
     "tokens": Unit("tokens", "{:,}", *_COUNTED),
@@ -53,8 +53,8 @@ class Statistic:
     """One statistic of a distribution.
 
     percent         of a percentile
-    samples_needed  with fewer, a percentile is no more than the largest one or two values
-    ci_needs        with fewer, an interval that holds the true percentile with 95 % confidence has no upper end
+    samples_needed  with fewer, a percentile is just the largest one or two values
+    ci_needs        with fewer, the percentile's 95 % confidence interval has no upper end
     """
 
     name: str
@@ -64,7 +64,7 @@ class Statistic:
 
     @property
     def written(self) -> tuple[str, ...]:
-        """Its names in conditions: p50 is the median."""
+        """Its names in conditions: the median is also p50."""
         return tuple(dict.fromkeys((self.name, f"p{self.percent}"))) if self.percent else (self.name,)
 
 
@@ -89,7 +89,7 @@ FIELDS: dict[Over, tuple[str, ...]] = {
     "gaps": (*STATISTICS, "gaps"),
     "failures": (*PERCENTILES, "infinite"),
 }
-"""What the summary has of a distribution, but for its histogram."""
+"""The keys of a distribution in the summary, besides its histogram."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +97,21 @@ class Figure:
     """One figure.
 
     name        its key in the summary, dotted if nested; for a figure of single calls, also its column in the rows
-    kind        what its numbers are
-    title       what people read
-    definition  in short; README.md has it in full, and `providers.call` for single calls
+    kind        what its numbers measure
+    title       its name for people
+    definition  in short; in full in README.md, and in `providers.call` for single calls
     better      the better direction; `None` if neither is
     needs       the option without which a run doesn't have it
     uses        gate, slo: conditions can name it (slo: figures of single calls only). table: it has a line in the
                 summary's tables. stage: it has a column in the table of stages. line: its median is in the live line.
                 tab: its percentiles are in the web UI's tab
-    over        the values of a distribution: those of successes, of all calls, the gaps between reads, or those of
-                successes with each failure as an infinite one
-    groups      the figures that a finding doubts together: one in no group is never doubted. size: a section of the
-                table of facts
-    word        its name in conditions, unless that is `name` (without `_s` for a time)
-    text        how the table of facts writes it, unless as its unit says
-    quiet       leave it out of the table of facts while it is 0
+    over        for a distribution, its values: those of successes, those of all calls, the gaps between reads, or those
+                of successes with each failure as an infinite one
+    groups      figures that a finding casts doubt on together; a figure in no group is never doubted. size: a section
+                of the table of facts
+    word        its name in conditions, if that is not `name` (without `_s` for a time)
+    text        its format in the table of facts, if that is not its unit's
+    quiet       whether to leave it out of the table of facts while it is 0
     """
 
     name: str
@@ -142,23 +142,23 @@ class Figure:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Its columns in a row of summaries; none of a figure that only single calls have."""
+        """Its columns in the CSV form of a summary; none for a figure that only single calls have."""
         if self.over:
             return tuple(f"{self.name}.{field}" for field in self.fields)
         return () if "slo" in self.uses else (self.name,)
 
 
 FIGURES = (
-    Figure("latency_s", "time", "latency", "just before the SDK is called -> last byte of the answer's body",
+    Figure("latency_s", "time", "latency", "just before the SDK call -> last byte of the answer's body",
            better="less", uses=("gate", "slo", "table", "line"), over="successes", groups=("latency",)),
     Figure("latency_from_schedule_s", "time", "latency from schedule", "when the call should have started -> last byte",
            better="less", needs="--rate", uses=("gate", "slo", "table"), over="successes", groups=("latency",)),
-    Figure("latency_error_adjusted_s", "time", "failures as ∞", "latency, with a failure as an infinitely slow call",
+    Figure("latency_error_adjusted_s", "time", "failures as ∞", "latency, with each failure as an infinitely slow call",
            better="less", uses=("gate",), over="failures", groups=("latency", "with failures"), word="error_adjusted"),
     Figure("ttft_s", "time", "TTFT", "start -> the read that completed the first content", better="less",
            needs="--stream", uses=("gate", "slo", "table", "stage", "line", "tab"), over="successes", groups=("pace",)),
     Figure("ttfv_s", "time", "TTFV",
-           "start -> the read that completed the first visible content, which reasoning is not", better="less",
+           "start -> the read that completed the first visible content, reasoning excluded", better="less",
            needs="--stream", uses=("gate", "slo", "table"), over="successes", groups=("pace",)),
     Figure("tpot_s", "time", "TPOT", "(last content - first content) / (output tokens - 1)", better="less",
            needs="--stream", uses=("gate", "slo", "table", "tab"), over="successes", groups=("pace",)),
@@ -169,32 +169,32 @@ FIGURES = (
     Figure("itl_max_s", "time", "longest ITL", "the longest of a call's gaps", better="less", needs="--stream",
            uses=("slo",)),
     Figure("ttfb_s", "time", "TTFB", "start -> first byte of the answer's body", better="less", uses=("slo",)),
-    Figure("start_lag_s", "time", "start lag", "how long after its time a call started", better="less", needs="--rate",
-           over="calls"),
-    Figure("lag_s", "time", "lag", "how late arrived packets were taken up, at worst in each call", better="less",
+    Figure("start_lag_s", "time", "start lag", "how long after its due time a call started", better="less",
+           needs="--rate", over="calls"),
+    Figure("lag_s", "time", "lag", "how long arrived packets waited to be read, at worst per call", better="less",
            over="calls"),
     Figure("error_rate", "share", "error rate",
-           "failed and dropped calls over all but the aborted ones, which never ended", better="less", uses=("gate",),
+           "failed and dropped calls over all but aborted ones, which never ended", better="less", uses=("gate",),
            groups=("failure",)),
     Figure("total_requests", "count", "calls", "all calls but the warm-up", uses=("gate", "table"), groups=("total",)),
-    Figure("success_count", "count", "succeeded", "calls whose answers their providers finished", better="more",
+    Figure("success_count", "count", "succeeded", "calls whose answer the provider finished", better="more",
            uses=("gate", "table"), groups=("total",)),
     Figure("failure_count", "count", "failed", "failed and dropped calls", better="less", uses=("gate", "table"),
            groups=("failure",)),
-    Figure("dropped_count", "count", "dropped", "calls that never started, as no user was free", better="less",
+    Figure("dropped_count", "count", "dropped", "calls that never started because no user was free", better="less",
            needs="--rate", uses=("gate", "table"), text="{} of the failed: no user was free for them", quiet=True),
     Figure("aborted_count", "count", "aborted", "calls that the end of the run cut off", better="less",
            uses=("gate", "table"), text="{} (cut off by the end of the run)", quiet=True),
-    Figure("lost.calls", "count", "lost", "calls that -i had counted out to workers that died, sent or not",
+    Figure("lost.calls", "count", "lost", "calls assigned to workers that died, sent or not",
            better="less", uses=("gate", "table"), word="lost_calls",
-           text="{} (counted out to workers that died: perhaps sent)", quiet=True),
-    Figure("warmup_count", "count", "warm-up calls", "calls that are in no other figure", uses=("table",),
-           text="{} (in no figure)", quiet=True),
+           text="{} (assigned to workers that died: perhaps sent)", quiet=True),
+    Figure("warmup_count", "count", "warm-up calls", "calls that are not in any other figure", uses=("table",),
+           text="{} (not in any figure)", quiet=True),
     Figure("total_execution_time_s", "time", "time", "first send -> last end", uses=("table",),
            text="{:.3f} s, first send to last end"),
     Figure("throughput_rps", "rate", "throughput", "successes over the run's time", better="more",
            uses=("gate", "table"), groups=("rate",), text="{:.3g} successes/s", quiet=True),
-    Figure("slo_attainment", "share", "met SLO", "the share of the ended calls that met the --slo", better="more",
+    Figure("slo_attainment", "share", "met SLO", "the share of ended calls that met the --slo", better="more",
            needs="--slo", uses=("gate", "stage"), groups=("service", "with failures")),
     Figure("goodput_rps", "rate", "goodput", "calls that met the --slo, over the run's time", better="more",
            needs="--slo", uses=("gate", "table", "stage"), groups=("service", "with failures"), text="{:.3g} calls/s"),
@@ -202,9 +202,9 @@ FIGURES = (
            uses=("gate", "table"), groups=("rate",), text="{:.4g} tokens/s", quiet=True),
     Figure("asked_rps", "rate", "asked", "the rate that the options ask for", needs="--rate"),
     Figure("drawn_rps", "rate", "drawn", "the rate of the calls that were scheduled", needs="--rate"),
-    Figure("delivered_rps", "rate", "delivered", "how much of the drawn rate had started by the schedule's end",
+    Figure("delivered_rps", "rate", "delivered", "the part of the drawn rate that had started by the schedule's end",
            better="more", needs="--rate", uses=("gate",)),
-    Figure("late_count", "count", "late", "calls that started over 10 ms after their time", better="less",
+    Figure("late_count", "count", "late", "calls that started over 10 ms after their due time", better="less",
            needs="--rate", uses=("gate",)),
     Figure("no_content_count", "count", "without content", "successes without text, tool call or refusal",
            better="less"),
@@ -213,10 +213,10 @@ FIGURES = (
            uses=("gate", "table"), groups=("total", "size")),
     Figure("input_tokens", "tokens", "input tokens", "as the providers report them, cached ones included",
            uses=("table",), groups=("size",)),
-    Figure("output_tokens", "tokens", "output tokens", "as the providers report them, those of reasoning included",
+    Figure("output_tokens", "tokens", "output tokens", "as the providers report them, reasoning included",
            uses=("table",), groups=("size",)),
     Figure("cached_tokens", "tokens", "cached tokens", "input tokens that the provider took from its cache"),
-    Figure("reasoning_tokens", "tokens", "reasoning tokens", "output tokens that an end user does not see"),
+    Figure("reasoning_tokens", "tokens", "reasoning tokens", "output tokens that the end user doesn't see"),
     Figure("repeated_payloads", "count", "repeated payloads", "different payloads that were sent more than once",
            better="less", uses=("table",), groups=("size",)),
 )  # fmt: skip
@@ -225,11 +225,11 @@ OF_CALLS = tuple(figure.name for figure in FIGURES if figure.over in ("successes
 """The columns of rows that are figures of single calls."""
 
 TOKENS = tuple(figure.name for figure in FIGURES if figure.kind == "tokens" and not figure.over)
-"""Each is the sum of the rows' column of this name."""
+"""Each is the sum of the rows' column of the same name."""
 
 
 def used(use: Use, *first: str) -> tuple[Figure, ...]:
-    """Return the figures of one use: those named `first` in that order, then the others in the registry's."""
+    """Return the figures of one use: those named in `first`, in that order, then the others in the registry's order."""
     names = [figure.name for figure in FIGURES if use in figure.uses]
     return tuple(NAMED[name] for name in dict.fromkeys((*first, *names)))
 
@@ -240,12 +240,12 @@ def group(name: Group) -> tuple[str, ...]:
 
 
 def over(values: Over) -> tuple[str, ...]:
-    """Return the names of the distributions of such values."""
+    """Return the names of the distributions over such values."""
     return tuple(figure.name for figure in FIGURES if figure.over == values)
 
 
 def found(summary: Mapping[str, Any], name: str) -> Any:
-    """Return the value at a dotted name; `None` if there is none."""
+    """Return the value at a dotted name, or `None`."""
     value: Any = summary
     for key in name.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None

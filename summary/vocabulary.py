@@ -5,13 +5,13 @@ from typing import Any
 Summary = dict[str, Any]
 
 LATE_S = 0.01
-"""A call that starts later than this after its time is late."""
+"""A call that starts later than this after its due time is late."""
 
 OTHER_REASONS = "…"
-"""Stands for the rarest of very many finish reasons."""
+"""The key under which the rarest finish reasons are counted together."""
 
 OBSERVED = ("itl_s", "client", "lost", "ended")
-"""What the running process saw and the rows can't tell: it is taken from PREFIX_summary.json when that is there."""
+"""What only the running process saw, and the rows don't contain: read from PREFIX_summary.json if that exists."""
 
 READS = ("stamped", "late", "streams", "joined_firsts", "content_reads", "joined_reads", "one_piece", "unpaced")
 """What `summary.evidence.reads` counts."""

@@ -1,4 +1,4 @@
-"""One call of one provider, through the real SDK and a real wire, without a run around it."""
+"""One call to one provider through the real SDK and a real wire, without a run around it."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ APIS = [(name, api) for name, user_class in harness.classes.items() for api in u
 
 @dataclass
 class OneSession:
-    """A session that grants any number of calls with the same prompt, and keeps what they left behind."""
+    """A session that grants any number of calls with the same prompt, and keeps their records."""
 
     settings: Settings
     client: Any
@@ -41,7 +41,7 @@ class OneSession:
         return Permit(len(self.calls) + 1)
 
     def withdraw(self, user: Any) -> None:
-        """Nobody waits here."""
+        """Do nothing: no user waits here."""
 
     def next_prompt(self) -> seeds.Prompt:
         return seeds.Prompt("test.txt#1", self.payload)
@@ -55,7 +55,7 @@ class OneSession:
 
 
 class Asker:
-    """A user of one provider that calls when it is told to."""
+    """A user of one provider that makes a call when told to."""
 
     def __init__(self, provider: str, host: str, wire: Wire | None = None, **options: Any) -> None:
         user_class = harness.classes[provider]
@@ -71,7 +71,7 @@ class Asker:
         self.user.on_start()
 
     def ask(self) -> Call:
-        """Make one call and return what it left behind."""
+        """Make one call and return its record."""
         self.user.ask()
         return self.session.calls[-1]
 

@@ -1,4 +1,4 @@
-"""A wire that answers with given bytes, each piece a read at its own time: no socket, and no clock to wait for."""
+"""A wire that answers with given bytes, each piece a separate read at its own time: no socket, and no waiting."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -11,13 +11,13 @@ from tests.asking import Asker
 from wire.exchange import Exchange, Request, current, now
 
 STEP_S = 10.0
-"""In stamps alone, so it may be longer than anything that the SDK does before."""
+"""Only in stamps, so it can be longer than anything the SDK does before."""
 
 JSON = "application/json"
 
 
 class Canned:
-    """Answers every request alike; piece n arrives n steps after the request."""
+    """Answers every request the same way; piece n arrives n steps after the request."""
 
     def __init__(
         self, pieces: Iterable[bytes], status: int = 200, kind: str = JSON, lag_s: float | None = None
@@ -33,7 +33,7 @@ class Canned:
 
 
 class CannedReply:
-    """The answer; a pause in it is an empty piece."""
+    """The answer's pieces; an empty piece is a pause."""
 
     def __init__(self, canned: Canned, exchange: Exchange) -> None:
         self.status, self.headers = canned.status, canned.headers
@@ -56,13 +56,13 @@ class CannedReply:
 
 
 def answered(provider: str, api: str, wire: Canned, **options: object) -> Call:
-    """Make one call that is answered so."""
+    """Make one call that gets this answer."""
     return Asker(provider, "http://mock.invalid", wire, **{"api": api, "stream": True, **options}).ask()
 
 
 @cache
 def mocked(provider: str, api: str, stream: bool, **options: object) -> bytes:
-    """What the mock answers, as bytes; the same whenever it is asked again."""
+    """What the mock answers, as bytes; the same every time."""
     wire = InProcessWire(Service(Pace(0), exact_tokens=True, tokens=3))
     asker = Asker(provider, "http://mock.invalid", wire, **{"api": api, "stream": stream, **options})
     asker.session.keep_bodies = True

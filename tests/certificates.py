@@ -1,4 +1,4 @@
-"""A certificate of the test's own, trusted by nobody unless SSL_CERT_FILE names it."""
+"""A self-signed certificate for tests, trusted only where SSL_CERT_FILE names it."""
 
 import ssl
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from wire.tls import tls_context
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Where a certificate and its key lie, in PEM."""
+    """The PEM files of a certificate and its key."""
 
     path: Path
     key_path: Path
@@ -32,7 +32,7 @@ class Certificate:
 
 
 def make_certificate(folder: Path, address: str = "127.0.0.1") -> Certificate:
-    """Write a self-signed certificate for an IP address that holds for a day."""
+    """Write a self-signed certificate for an IP address, valid for a day."""
     key = ec.generate_private_key(ec.SECP256R1())
     made = Certificate(folder / "certificate.pem", folder / "key.pem")
     made.path.write_bytes(_signed(key, address).public_bytes(Encoding.PEM))
@@ -42,7 +42,7 @@ def make_certificate(folder: Path, address: str = "127.0.0.1") -> Certificate:
 
 @contextmanager
 def trusting(certificate: Certificate) -> Iterator[None]:
-    """Make the wire trust a certificate. Its one TLS context is built anew before and after."""
+    """Make the wire trust a certificate. Its one TLS context is rebuilt before and after."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(certificate.path))
         tls_context.cache_clear()
@@ -62,12 +62,12 @@ def _signed(key: ec.EllipticCurvePrivateKey, address: str) -> x509.Certificate:
     builder = builder.add_extension(alternative, critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    builder = builder.add_extension(_usage(), critical=True)  # Python 3.13 wants both of an authority.
+    builder = builder.add_extension(_usage(), critical=True)  # Python 3.13 requires both of an authority.
     return builder.sign(key, hashes.SHA256())
 
 
 def _usage() -> x509.KeyUsage:
-    """To sign: answers as a server, certificates as its own authority."""
+    """Key usage: signing answers, as a server, and certificates, as its own authority."""
     signs = {"digital_signature": True, "key_cert_sign": True}
     others = (
         "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign", "encipher_only",

@@ -1,4 +1,4 @@
-"""The tool as a user runs it: a process of its own, in a folder of its own."""
+"""The tool as a user runs it: a separate process in a separate folder."""
 
 import csv
 import itertools
@@ -35,14 +35,14 @@ class Ended:
 
     @property
     def error_line(self) -> str:
-        """The one line that says why nothing was started."""
+        """The single line that says why nothing was started."""
         lines = [line for line in self.stderr.splitlines() if "error: " in line]
         assert len(lines) == 1, self.stderr
         return lines[0]
 
 
 class Running:
-    """A process that was started and may be watched, signalled and waited for."""
+    """A process that was started, and can be watched, signalled and waited for."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         self.process, self._folder = process, folder
@@ -67,7 +67,7 @@ class Running:
 
 
 def scrubbed() -> dict[str, str]:
-    """The environment without a setting of the developer's own: also for what is started outside of a test."""
+    """The environment without the developer's settings, also for processes started outside a test."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(SCRUBBED)}
     no_files = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_CONFIG_FILE": os.devnull}
     return {**kept, **no_files, "AWS_EC2_METADATA_DISABLED": "true", "NO_GCE_CHECK": "true"}
@@ -77,7 +77,8 @@ def scrubbed() -> dict[str, str]:
 def started(
     folder: Path, arguments: Sequence[str], wrapper: Sequence[str] = (), **environment: str
 ) -> Iterator[Running]:
-    """Start locust in `folder`, with the project's models and seeds; end it, and all it started, with the block."""
+    """Start locust in `folder` with the project's models and seeds; stop it, and all its children, when the block
+    ends."""
     with open(folder / "stdout", "wb") as stdout, open(folder / "stderr", "wb") as stderr:
         process = subprocess.Popen(
             [*wrapper, *LOCUST, *(FILES if "--models-file" not in arguments else []), *arguments],
@@ -100,14 +101,14 @@ def locust(folder: Path, *arguments: str, **environment: str) -> Ended:
 
 @dataclass(frozen=True)
 class Command:
-    """A command line, and the environment that it is given in."""
+    """A command line and its environment."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def locusts(folder: Path, commands: Mapping[str, Command]) -> dict[str, Ended]:
-    """Run several locusts to their ends, two at a time, each in the folder of its name."""
+    """Run several locusts to their ends, two at a time, each in the folder with its name."""
 
     def run(name: str) -> Ended:
         own = folder / name
@@ -119,8 +120,8 @@ def locusts(folder: Path, commands: Mapping[str, Command]) -> dict[str, Ended]:
 
 FORKING = """
 import json, os, sys
-import harness.harness, locust.main  # which takes two seconds, once
-import openai, summary.figures  # and these one more
+import harness.harness, locust.main  # takes two seconds, once
+import openai, summary.figures  # and these one more second
 
 for folder, arguments in json.load(sys.stdin):
     child = os.fork()
@@ -134,11 +135,11 @@ for folder, arguments in json.load(sys.stdin):
     locust.main.main()
     os._exit(99)
 """
-"""Runs locust once for each case, in a process of its own, forked off one that has the modules in its memory."""
+"""Runs locust once per case in a separate process, forked from one that already has the modules in memory."""
 
 
 def forked(cases: Mapping[str, tuple[Path, Sequence[str]]]) -> dict[str, Ended]:
-    """Run locust once for each (folder, arguments): faster than `locusts`, and without an environment of its own."""
+    """Run locust once for each (folder, arguments): faster than `locusts`, but without separate environments."""
     commands = [(str(folder), [*LOCUST[3:], *FILES, *arguments]) for folder, arguments in cases.values()]
     halves = Pool(2).map(_fork, [commands[::2], commands[1::2]])
     codes = [code for pair in itertools.zip_longest(*halves) for code in pair]
@@ -163,7 +164,7 @@ def report(folder: Path, *arguments: str) -> Ended:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """Return a free port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
@@ -174,7 +175,7 @@ def rows_in(folder: Path, prefix: str = "run") -> list[dict[str, Any]]:
 
 
 def stats_in(folder: Path, prefix: str = "run") -> dict[str, Any]:
-    """The row of PREFIX_stats.csv that is about all calls."""
+    """The aggregated row of PREFIX_stats.csv."""
     return _table(folder / f"{prefix}_stats.csv")[-1]
 
 

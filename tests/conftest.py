@@ -1,4 +1,4 @@
-"""What every test has: Locust imported before anything with sockets, a scrubbed environment, a mock to ask."""
+"""What every test has: Locust imported before anything with sockets, a scrubbed environment, a mock to call."""
 
 import locust  # noqa: F401, I001  # patches gevent in; an SDK imported before it recurses in ssl
 
@@ -31,7 +31,7 @@ settings.load_profile("on any machine")
 
 @pytest.fixture(scope="session", autouse=True)
 def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Trust one certificate alone: google-genai loads all of the system's three times for each client."""
+    """Trust a single certificate: google-genai loads all the system's certificates three times per client."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(make_certificate(tmp_path_factory.mktemp("authority")).path))
         yield
@@ -39,7 +39,8 @@ def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key, proxy or option of the developer's own reaches a test, and no test asks a cloud's metadata server."""
+    """Keep the developer's keys, proxies and options out of tests, and keep tests from calling a cloud's metadata
+    server."""
     for name in os.environ:
         if name.upper().startswith(SCRUBBED):
             monkeypatch.delenv(name)
@@ -64,6 +65,6 @@ def mock_server(shared_mock_server: MockServer) -> MockServer:
 
 @pytest.fixture
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of the test's own, which is the current one."""
+    """A folder for the test, which is the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,4 +1,4 @@
-"""`python -m mock` as a process of its own, for tests that want a true socket and counts from the other side."""
+"""`python -m mock` as a separate process, for tests that need a real socket and the server's own counts."""
 
 import json
 import subprocess
@@ -17,10 +17,10 @@ class MockServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._opener = build_opener()  # Not `urlopen`: from Python 3.12 on it keeps the trust of its first call.
+        self._opener = build_opener()  # Not `urlopen`: from Python 3.12 on it keeps the certificates of its first call.
 
     def stats(self) -> dict[str, Any]:
-        """What truly arrived there since the last `reset`."""
+        """Return what arrived there since the last `reset`."""
         with self._opener.open(f"{self.url}/stats", timeout=10) as answer:
             return dict(json.load(answer))
 
@@ -30,7 +30,7 @@ class MockServer:
 
 @contextmanager
 def serving(*options: str, wrapper: Sequence[str] = ()) -> Iterator[MockServer]:
-    """Run a mock on a free port for as long as the block lasts."""
+    """Run a mock on a free port for the duration of the block."""
     command = [*wrapper, sys.executable, "-m", "mock", "--port", "0", *options]
     with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as process:
         try:

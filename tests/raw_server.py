@@ -21,7 +21,7 @@ WAIT_S = 15.0
 """How long a test waits for what must happen; only a failing one waits that long."""
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER, on, for 0 s: closing is then resetting."""
+"""SO_LINGER on, for 0 s: closing resets the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +34,19 @@ class Received:
     body: bytes
 
     def all(self, name: str) -> list[str]:
-        """Every value of a header."""
+        """Return all values of a header."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
 class Peer:
-    """One connection of a client, as the server's script sees it."""
+    """A client's connection as the server's script sees it."""
 
     def __init__(self, sock: socket.socket, server: "RawServer") -> None:
         self._socket, self._server = sock, server
         self._unread = b""
 
     def request(self) -> Received | None:
-        """Wait for a request and read it whole; `None` when the client has closed the connection."""
+        """Wait for a request and read it whole; return `None` if the client has closed the connection."""
         head, found = self._read_until(b"\r\n\r\n")
         if not found:
             return None
@@ -77,7 +77,7 @@ class Peer:
             gevent.sleep(0)
 
     def close(self) -> None:
-        """Close the connection with a FIN; over TLS, after its own goodbye."""
+        """Close the connection with a FIN, over TLS after a close_notify."""
         if isinstance(self._socket, ssl.SSLSocket):
             self._socket = self._socket.unwrap()
         self._socket.close()
@@ -87,7 +87,7 @@ class Peer:
         self._socket.close()
 
     def wait_for_close(self) -> None:
-        """Wait until the client closes the connection, however it does."""
+        """Wait until the client closes the connection, in any way."""
         try:
             while self._socket.recv(65536):
                 pass
@@ -120,7 +120,7 @@ Script = Callable[[Peer], None]
 
 @dataclass
 class RawServer:
-    """What arrived at a listening script so far; `ended` holds an event for each connection, in their order."""
+    """What has arrived at a listening script so far; `ended` holds an event for each connection, in order."""
 
     scheme: str
     host: str
@@ -139,7 +139,7 @@ class RawServer:
         return len(self.ended)
 
     def request(self, **changes: str) -> Request:
-        """A small request to this server."""
+        """Return a small request to this server."""
         fields = {"method": "POST", "scheme": self.scheme, "host": self.host, "target": "/"} | changes
         headers = [("Host", "test"), ("Content-Length", "2")]
         return Request(**fields, port=self.port, headers=headers, body=b"{}")
@@ -158,7 +158,7 @@ class RawServer:
 
 @contextmanager
 def serving(script: Script, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
-    """Run a script for every connection, each in its own greenlet, for as long as the block lasts."""
+    """Run a script for every connection, each in its own greenlet, for the duration of the block."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     greenlets: list[gevent.Greenlet[..., None]] = []
     with socket.socket(family) as listening:
@@ -192,14 +192,14 @@ def _run(sock: socket.socket, server: RawServer, script: Script, tls: ssl.SSLCon
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         script(Peer(tls.wrap_socket(sock, server_side=True) if tls else sock, server))
     except OSError:
-        pass  # the client was faster in closing, or did not trust us
+        pass  # the client closed first, or did not trust us
     finally:
         sock.close()
         ended.set()
 
 
 def answering(*answers: bytes) -> Script:
-    """Answer each request of a connection with the next of these bytes, the last one again and again."""
+    """Answer each request of a connection with the next of these bytes, repeating the last one."""
 
     def script(peer: Peer) -> None:
         coming = chain(answers, repeat(answers[-1]))
@@ -221,25 +221,25 @@ def sending(data: bytes) -> Script:
 
 
 def silent(peer: Peer) -> None:
-    """Take one request and say nothing."""
+    """Take one request and send nothing."""
     peer.request()
     peer.wait_for_close()
 
 
 def answer(body: bytes = b"ok", *headers: str, status: str = "200 OK") -> bytes:
-    """A whole answer with its length."""
+    """Return a whole answer with its length."""
     lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def chunked(*chunks: bytes) -> bytes:
-    """A whole answer in chunks."""
+    """Return a whole answer in chunks."""
     framed = b"".join(b"%x\r\n%s\r\n" % (len(data), data) for data in [*chunks, b""])
     return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + framed
 
 
 def mocking(service: Service, *headers: tuple[str, str], bend: Callable[[bytes], bytes] = bytes) -> Script:
-    """Answer every request as the mock would, with more headers; `bend` has the last word on the bytes."""
+    """Answer every request as the mock would, with more headers; `bend` can change the final bytes."""
 
     def script(peer: Peer) -> None:
         while received := peer.request():

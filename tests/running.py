@@ -46,7 +46,7 @@ def harnessed(arguments: Sequence[str]) -> tuple[Any, Harness]:
 
 
 def _web_ui(environment: Any) -> Any:
-    """Return the web UI, which does not listen: its application is asked in this process."""
+    """Return the web UI, which does not listen: its application is called in this process."""
     given = environment.parsed_options
     return environment.create_web_ui(
         given.web_host, port=0, web_base_path=given.web_base_path, web_login=given.web_login, delayed_start=True

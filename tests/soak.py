@@ -1,4 +1,4 @@
-"""`python -m tests.soak`: `-i N` is exactly N calls, for any number of workers and users. Exits 0 if that holds."""
+"""`python -m tests.soak`: check that `-i N` is exactly N calls, for any number of workers and users. Exits 0 if so."""
 
 import argparse
 import sys
@@ -19,7 +19,7 @@ TARGET = ("--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "-
 
 
 class Cell(NamedTuple):
-    """One run: without workers it is a single process."""
+    """One run; without workers it is a single process."""
 
     workers: int
     users: int
@@ -54,7 +54,7 @@ def _given() -> argparse.Namespace:
 
 
 def _complaints(cell: Cell, calls: int, mock: MockServer) -> Iterator[str]:
-    """Run once, and yield what does not agree with the number of calls."""
+    """Run once, and yield everything that does not agree with the number of calls."""
     mock.reset()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

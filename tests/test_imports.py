@@ -1,4 +1,4 @@
-"""Imports run one way: each part of the project knows only what stands before it."""
+"""Imports run one way: each part of the project imports only parts listed before it."""
 
 import ast
 import subprocess
@@ -25,7 +25,7 @@ HARNESS = "errors messages encodings secrets exit_code process load plan record 
 SUMMARY = """vocabulary registry cells confidence calls error_adjusted failures refused_fields evidence validity gates
              goodput punctuality figures rows render"""
 FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}
-"""The rooms of a part, each of which knows only those before it."""
+"""The rooms of a part, each of which imports only those before it."""
 
 MOST_FILES = 12
 RELATED_PROVIDERS = {
@@ -55,7 +55,7 @@ def sources(part: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("part", MAY_IMPORT)
-def test_a_part_imports_only_what_stands_before_it(part: str) -> None:
+def test_a_part_imports_only_parts_listed_before_it(part: str) -> None:
     for path in sources(part):
         allowed = MAY_IMPORT[part] | ({"wire"} if path.name == "inprocess.py" else set())
         used = {module.split(".")[0] for module in imports_of(path)} & set(MAY_IMPORT)
@@ -63,7 +63,7 @@ def test_a_part_imports_only_what_stands_before_it(part: str) -> None:
 
 
 @pytest.mark.parametrize("part", FLOORS)
-def test_a_room_imports_only_what_stands_below_it(part: str) -> None:
+def test_a_room_imports_only_rooms_below_it(part: str) -> None:
     floors = FLOORS[part]
     for path in sources(part):
         name = path.relative_to(PROJECT / part).parts[0].removesuffix(".py")
@@ -75,7 +75,7 @@ def test_a_room_imports_only_what_stands_below_it(part: str) -> None:
 
 
 @pytest.mark.parametrize("part", FLOORS)
-def test_no_room_has_more_files_than_one_can_remember(part: str) -> None:
+def test_no_room_has_too_many_files(part: str) -> None:
     for room in (PROJECT / part, *(folder for folder in (PROJECT / part).iterdir() if folder.is_dir())):
         assert len([path for path in room.glob("*.py") if path.name != "__init__.py"]) <= MOST_FILES, room
 
@@ -92,7 +92,7 @@ def test_a_provider_works_without_locust(path: Path) -> None:
         assert not {module.split(".")[0] for module in imports_of(path)} & {"locust", "gevent", "harness"}
 
 
-def test_no_provider_brings_locust_along() -> None:
+def test_no_provider_imports_locust() -> None:
     names = {path.stem for path in (PROJECT / "providers").glob("*.py")} - {"__init__", "user"}
     imports = ", ".join(f"providers.{name}" for name in sorted(names))
     command = f"import sys, {imports}; sys.exit('locust' in sys.modules)"

@@ -1,4 +1,4 @@
-"""Canaries: what `locust_inside` relies on is still there. One that dies names what a new Locust has changed."""
+"""Canaries: what `locust_inside` relies on still exists. A failing one names what a new Locust has changed."""
 
 import inspect
 import re
@@ -74,14 +74,14 @@ def test_locust_still_reads_what_is_set_for_it(function: Callable[..., Any], rea
     assert reads in inspect.getsource(function), f"{function.__qualname__} does not use {reads} any more"
 
 
-def test_a_statistic_rounds_and_counts_as_it_is_told() -> None:
+def test_a_statistic_can_be_set_to_round_and_count_differently() -> None:
     locust_inside.refine_percentiles(lambda time_ms: time_ms + 0.5, lambda seen, share: share + max(seen))
     entry = StatsEntry(Environment().stats, "a call", "POST")
     entry.log(7, 0)
     assert entry.get_response_time_percentile(0.5) == 8.0
 
 
-def test_a_listener_hears_of_a_users_error_before_locust() -> None:
+def test_a_listener_gets_a_users_error_before_locust() -> None:
     environment, heard = Environment(), []
     environment.events.user_error.add_listener(lambda **_: heard.append("Locust"))
     locust_inside.hear_of_user_errors_first(environment, lambda **_: heard.append("first"))
@@ -89,7 +89,7 @@ def test_a_listener_hears_of_a_users_error_before_locust() -> None:
     assert heard == ["first", "Locust"]
 
 
-def test_an_exception_of_a_listener_is_noticed() -> None:
+def test_an_exception_in_a_listener_is_noticed() -> None:
     environment = Environment()
 
     def stumble(**_: object) -> None:
@@ -115,7 +115,7 @@ def test_intervals_are_what_they_were_set_to() -> None:
 
 
 class Master:
-    """What of a master the functions use."""
+    """The parts of a master that the functions use."""
 
     def __init__(self) -> None:
         self.clients = WorkerNodes()
@@ -124,7 +124,7 @@ class Master:
         self.spawning_completed = True
 
 
-def test_workers_can_come_while_the_list_is_gone_through() -> None:
+def test_workers_can_join_during_an_iteration() -> None:
     master: Any = Master()
     locust_inside.let_workers_come_and_go(master)
     for _ in master.clients.all:
@@ -132,7 +132,7 @@ def test_workers_can_come_while_the_list_is_gone_through() -> None:
     assert len(master.clients) == 2
 
 
-def test_workers_are_given_more_beats() -> None:
+def test_workers_are_allowed_more_missed_heartbeats() -> None:
     master: Any = Master()
     locust_inside.expect_beats(master, 30)
     assert [worker.heartbeat for worker in master.clients.all] == [30]

@@ -1,4 +1,4 @@
-"""Seed files: what is read, what is refused and where, and which prompts come of them."""
+"""Seed files: what is read, what is refused and where, and which prompts they produce."""
 
 from itertools import islice
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_a_prompt_is_the_files_prompt_an_empty_line_and_one_sentence(tmp_path: P
     ],
     ids=["CRLF", "BOM", "trailing blank lines", "no final line feed", "leading blank line", "blank after delimiter"],
 )
-def test_harmless_differences_are_read_alike(
+def test_harmless_differences_are_accepted(
     tmp_path: Path, content: str | bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     plain = seeds.read_file(written(tmp_path, GOOD)).prompts
@@ -89,7 +89,7 @@ def test_single_file_draws_one_file_for_the_run(tmp_path: Path) -> None:
     assert len(set(drawn)) == 2
 
 
-def test_all_files_draws_a_file_each_call(tmp_path: Path) -> None:
+def test_all_files_draws_a_file_for_each_call(tmp_path: Path) -> None:
     prompts = seeds.Prompts(two_files(tmp_path), "all-files", seed=1)
     assert {next(prompts).prompt_id.split("#")[0] for _ in range(50)} == {"a.txt", "b.txt"}
 
@@ -101,7 +101,7 @@ def test_the_same_seed_draws_the_same_prompts(tmp_path: Path, mode: seeds.Select
     assert [next(first) for _ in range(20)] == [next(again) for _ in range(20)]
 
 
-def test_cache_bust_makes_every_payload_its_own_and_keeps_the_prompt(tmp_path: Path) -> None:
+def test_cache_bust_makes_every_payload_unique_and_keeps_the_prompt(tmp_path: Path) -> None:
     prompts = seeds.Prompts(two_files(tmp_path), "single-file", seed=1, cache_bust=True)
     payloads = [next(prompts).payload for _ in range(100)]
     assert len(set(payloads)) == 100

@@ -1,1 +1,1 @@
-"""Conditions on figures: gates, service levels, and what became of them."""
+"""Conditions on figures: gates, service levels, and their verdicts."""

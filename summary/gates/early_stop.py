@@ -1,4 +1,4 @@
-"""When a gate's breach is sealed: no call still to come can undo it (--fail-fast)."""
+"""Decides when a gate's breach is sealed, so that no later call can undo it (--fail-fast)."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,29 +11,29 @@ from summary.registry import PERCENTILES
 from summary.vocabulary import LATE_S
 
 SURE = 1 - 1e-9
-"""What is left of sums of floats, and of times that were milliseconds in between, after any rounding."""
+"""Factor that allows for rounding in sums of floats, and in times that were converted to milliseconds and back."""
 
 Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What each call weighs against a gate, and which total weight seals it."""
+    """How much each call weighs against a gate, and which total weight seals it."""
 
     weigh: Callable[[Values], float]
     seals: Callable[[float], bool]
 
 
 class Seal:
-    """Watches one gate while calls end. Once it is sealed, the gate will be breached however the run goes on."""
+    """Watches one gate while calls end. Once it is sealed, the gate will be breached however the run continues."""
 
     def __init__(self, gate: Gate, calls: int | None, slo: Slo | None) -> None:
-        """`calls`: the most that the run can measure; `None` if unknown, which leaves most gates unsealed."""
+        """`calls` is the most that the run can measure; `None` (unknown) leaves most gates unsealed."""
         self._rule = _rule(gate, calls, slo)
         self._weight = 0.0
 
     def add(self, values: Values) -> None:
-        """Count a call, given by its row's columns, as numbers. Aborted and warm-up calls count for nothing."""
+        """Count a call, given as its row's columns, with numbers as numbers. Aborted and warm-up calls are ignored."""
         if self._rule is not None and values["outcome"] != "aborted" and values.get("phase") != "warmup":
             self._weight += self._rule.weigh(values)
 
@@ -43,14 +43,14 @@ class Seal:
 
 
 def _rule(gate: Gate, calls: int | None, slo: Slo | None) -> Rule | None:
-    """Return how the gate is sealed; `None` if calls to come could always undo its breach."""
+    """Return how the gate is sealed; `None` if later calls could always undo its breach."""
     if gate.condition.operator in ("<", "<="):
         return _of_attainment(gate, calls, slo) if calls and slo else None
-    return _of_any_run(gate) or (_of_so_many(gate, calls) if calls else None)
+    return _of_any_run(gate) or (_of_at_most(gate, calls) if calls else None)
 
 
 def _of_any_run(gate: Gate) -> Rule | None:
-    """Counts and maxima never fall."""
+    """Return a rule that needs no number of calls: counts and maxima never fall."""
     if gate.condition.name in _COUNTED:
         return Rule(_COUNTED[gate.condition.name], gate.condition.holds)
     if gate.statistic == "max":
@@ -58,7 +58,7 @@ def _of_any_run(gate: Gate) -> Rule | None:
     return None
 
 
-def _of_so_many(gate: Gate, calls: int) -> Rule | None:
+def _of_at_most(gate: Gate, calls: int) -> Rule | None:
     if gate.condition.name == "error_rate":
         return Rule(_failed, lambda failures: gate.condition.holds(failures / calls))
     if gate.figure.over in ("successes", "failures"):
@@ -67,7 +67,7 @@ def _of_so_many(gate: Gate, calls: int) -> Rule | None:
 
 
 def _of_distribution(gate: Gate, calls: int) -> Rule | None:
-    """At best all other calls succeed, and in no time: with fewer successes the slow ones would weigh more."""
+    """Assume that all other calls succeed in no time: with fewer successes the slow ones would weigh more."""
     if gate.statistic == "avg":
         return Rule(
             lambda values: _observed_s(values, gate.figure.name) or 0.0,
@@ -75,13 +75,13 @@ def _of_distribution(gate: Gate, calls: int) -> Rule | None:
         )
     if gate.statistic not in PERCENTILES:
         return None
-    # So many that the lower of the two values which the percentile lies between is a slow one.
+    # Enough to make the lower of the two values between which the percentile lies a slow one.
     needed = calls - (calls - 1) * PERCENTILES[gate.statistic] // 100
     return Rule(_slow(gate), lambda slow: slow >= needed)
 
 
 def _of_attainment(gate: Gate, calls: int, slo: Slo) -> Rule | None:
-    """At best all other calls meet the level."""
+    """Assume that all other calls meet the level."""
     if gate.condition.name != "slo_attainment":
         return None
     return Rule(
@@ -91,7 +91,7 @@ def _of_attainment(gate: Gate, calls: int, slo: Slo) -> Rule | None:
 
 
 def _slow(gate: Gate) -> Callable[[Values], bool]:
-    """Return what tells a call that is beyond a distribution's limit."""
+    """Return a predicate that is true of calls beyond a distribution's limit."""
     holds, figure = gate.condition.holds, gate.figure
     if figure.over == "failures":
         return lambda values: _failed(values) or holds(_observed_s(values, "latency_s"))
@@ -101,7 +101,7 @@ def _slow(gate: Gate) -> Callable[[Values], bool]:
 
 
 def _observed_s(values: Values, column: str) -> float | None:
-    """Return what a success has in a column; `None` for nothing, and of any other call."""
+    """Return a success's value in a column; `None` if it has none, or the call is not a success."""
     value: float | None = values.get(column) if values["outcome"] == "ok" else None
     return None if value is None or math.isnan(value) else value
 

@@ -1,4 +1,4 @@
-"""Gates (--fail-if): conditions on a run's figures that make it a failed run where they are true."""
+"""Gates (--fail-if): conditions on a run's figures that fail the run if they are true."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from summary.gates.language import COMPARE, Condition, Language, Subject
 from summary.registry import NAMED, WRITTEN, Figure, Need, used
 
 PLAIN = NAMED["latency_s"]
-"""The distribution whose statistics need no name before them."""
+"""The distribution whose statistics need no prefix."""
 
 
 def _subjects(figure: Figure) -> dict[str, Subject]:
-    """Return what a figure is called in conditions: a distribution by each of its statistics."""
+    """Return a figure's names in conditions: one, or for a distribution one per statistic."""
     if not figure.over:
         return {figure.noun: Subject(figure)}
     written = {name: name for name in figure.statistics} if figure.over == "failures" else WRITTEN
@@ -31,7 +31,7 @@ LANGUAGE = Language("--fail-if", SUBJECTS, tuple(COMPARE), KNOWN, "p95>2")
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A condition that no run should meet."""
+    """A condition that fails the run if it is true."""
 
     condition: Condition
 
@@ -53,5 +53,5 @@ class Gate:
 
 
 def parse(text: str) -> Gate:
-    """Return the gate that one condition is. Raises `BadCondition`."""
+    """Parse one condition as a gate. Raises `BadCondition`."""
     return Gate(conditions.parse(text, LANGUAGE))

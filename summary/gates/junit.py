@@ -1,4 +1,4 @@
-"""Verdicts as a JUnit report, which every CI system can show."""
+"""Gate verdicts as a JUnit report, which every CI system can show."""
 
 import re
 from xml.etree import ElementTree
@@ -8,7 +8,7 @@ from summary.vocabulary import Summary
 SUITE = "llm-load-tester"
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 OPENING = f'{_DECLARATION}<testsuite name="{SUITE}"'.encode()
-"""What every report of ours begins with."""
+"""The beginning of every report written here."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -37,5 +37,5 @@ def _suite_attributes(summary: Summary) -> dict[str, str]:
 
 
 def _legal(text: str) -> str:
-    """Return the text with a replacement character for each that XML 1.0 can't hold, escaped or not."""
+    """Return the text with a replacement character for each one that XML 1.0 can't contain, even escaped."""
     return _NOT_XML.sub("\ufffd", text)

@@ -21,12 +21,12 @@ _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(ms|s|%|)", re.ASCII)
 
 
 class BadCondition(ValueError):
-    """The text is no condition, or none on a figure that the run has; one line says why."""
+    """The text is not a condition, or its figure is unknown or not available in the run; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a condition can be about: a figure, or one statistic of a distribution."""
+    """The subject of a condition: a figure, or one statistic of a distribution."""
 
     figure: Figure
     statistic: str | None = None
@@ -34,7 +34,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What can be written for an option; `known` and `example` help those who wrote something else."""
+    """The conditions that an option accepts; `known` and `example` are for error messages."""
 
     option: str
     subjects: Mapping[str, Subject]
@@ -45,7 +45,8 @@ class Language:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A figure's name, an operator, and a limit in seconds, as a share, a second, or a count. `text` has no spaces."""
+    """A figure's name, an operator, and a limit (seconds, a share, a rate per second, or a count). `text` has no
+    spaces."""
 
     text: str
     name: str
@@ -53,16 +54,16 @@ class Condition:
     limit: float
 
     def holds(self, value: float | None) -> bool:
-        """Say whether the condition is true; it never is of a value that was not observed (`None`, NaN)."""
+        """Return whether the condition is true; it never is of an unobserved value (`None`, NaN)."""
         return value is not None and bool(self.compare(value))
 
     def compare(self, values: Any) -> Any:
-        """Compare a number, or each of an array or a Series, with the limit; NaN compares as false."""
+        """Compare a number, or each element of an array or Series, with the limit; NaN compares as false."""
         return COMPARE[self.operator](values, self.limit)
 
 
 def parse(text: str, language: Language) -> Condition:
-    """Return the one condition that a text is. Raises `BadCondition`."""
+    """Parse one condition. Raises `BadCondition`."""
     written = _CONDITION.fullmatch(text.strip())
     if written is None:
         expected = f"expected a figure, an operator and a number, such as {language.example}"
@@ -80,19 +81,19 @@ def check(condition: Condition, language: Language, given: Collection[Need]) -> 
     figure = language.subjects[condition.name].figure
     if figure.needs is not None and figure.needs not in given:
         place = f"{language.option} {condition.text}"
-        raise BadCondition(f"{place}: there is no {figure.noun} without {figure.needs}")
+        raise BadCondition(f"{place}: {figure.noun} needs {figure.needs}")
 
 
 def _subject(name: str, place: str, language: Language) -> Subject:
     if name in language.subjects:
         return language.subjects[name]
     close = difflib.get_close_matches(name, language.subjects, n=4)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"known are {language.known}"
-    raise BadCondition(f"{place}: there is no figure {name}; {hint}")
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known figures are {language.known}"
+    raise BadCondition(f"{place}: unknown figure {name}; {hint}")
 
 
 def _limit(number: str, kind: Kind, place: str) -> float:
-    """Return the limit in the figure's own unit, as precise as it was written: 7 % is 0.07."""
+    """Return the limit in the figure's unit, exactly as written: 7 % is 0.07."""
     written, unit = _NUMBER.fullmatch(number), UNITS[kind]
     if written is None or written[2] not in unit.powers:
         raise BadCondition(f"{place}: expected {unit.expected}, not {number}")
@@ -103,7 +104,7 @@ def _limit(number: str, kind: Kind, place: str) -> float:
 
 
 def _possible(condition: Condition, kind: Kind, place: str) -> Condition:
-    """Refuse what can never be true: `error_rate>1` was meant to be 1 %, and would let every run pass."""
+    """Refuse a condition that can never be true: `error_rate>1`, probably meant as 1 %, would pass every run."""
     below_all = condition.operator == "<" and condition.limit == 0
     above_all = condition.operator == ">" and condition.limit == 1 and kind == "share"
     if below_all or above_all:

@@ -16,7 +16,7 @@ LANGUAGE = Language("--slo", SUBJECTS, ("<", "<="), ", ".join(FIGURES), "ttft<0.
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """Conditions that all must hold of a call that succeeded."""
+    """Conditions that a successful call must all meet."""
 
     conditions: tuple[Condition, ...]
 
@@ -26,7 +26,7 @@ class Slo:
 
     @property
     def needs(self) -> set[Need]:
-        """The options without which no call could meet it."""
+        """The options without which no call can meet it."""
         figures = (FIGURES[condition.name] for condition in self.conditions)
         return {figure.needs for figure in figures if figure.needs is not None}
 
@@ -36,15 +36,15 @@ class Slo:
             conditions.check(condition, LANGUAGE, given)
 
     def by_column(self) -> Iterator[tuple[str, Condition]]:
-        """Yield each condition with the column of the rows that it is about."""
+        """Yield each condition with the rows' column that it applies to."""
         return ((FIGURES[condition.name].name, condition) for condition in self.conditions)
 
     def met_by(self, values: Mapping[str, Any], outcome: str) -> bool:
-        """Return whether a call met the level: `values` by a row's column, `None` where nothing was observed."""
+        """Return whether a call met the level; `values` are keyed by column, `None` where nothing was observed."""
         return outcome == "ok" and all(condition.holds(values.get(column)) for column, condition in self.by_column())
 
 
 def parse(text: str) -> Slo:
-    """Return the level that conditions say, spaces or commas between them. Raises `BadCondition`."""
+    """Parse conditions separated by spaces or commas as a service level. Raises `BadCondition`."""
     texts = re.sub(r"\s*([<>]=?)\s*", r"\1", text).replace(",", " ").split()
     return Slo(tuple(conditions.parse(each, LANGUAGE) for each in texts or [text]))

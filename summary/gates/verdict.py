@@ -1,4 +1,4 @@
-"""What became of each gate: kept, breached by its figure, or breached because the figure can't be judged."""
+"""The verdict on each gate: kept, breached by its figure, or breached because the figure can't be judged."""
 
 import math
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ from summary.vocabulary import Summary
 class Verdict:
     """A gate after the run.
 
-    value    the figure: seconds, a share, a number a second, a count; infinite if failures made it so; `None` if none
-    samples  the values behind it: of a distribution's figure those observed, of all others the calls that ended
-    reason   what it was, or why it can't be judged, and what the client did to it; one line
+    value    the figure (seconds, a share, a rate per second, or a count); infinite if failures made it so; `None` if
+             there was nothing to observe
+    samples  for a distribution the number of observed values, otherwise the number of calls that ended
+    reason   the value, or why it can't be judged, and how the client itself affected it; one line
     """
 
     gate: Gate
@@ -26,7 +27,7 @@ class Verdict:
     reason: str
 
     def facts(self) -> Summary:
-        """Return it as the summary has it; an infinite value, which JSON lacks, is `None` there."""
+        """Return the verdict as it is written to the summary; an infinite value, which JSON lacks, is `None`."""
         value = None if self.value is None or math.isinf(self.value) else self.value
         return {
             "gate": self.gate.text,
@@ -38,7 +39,7 @@ class Verdict:
 
 
 def judge(gate: Gate, summary: Summary) -> Verdict:
-    """Return the verdict: a breach if the condition is true of the run's figure, or can't be judged."""
+    """Return the verdict: breached if the condition is true of the run's figure, or the figure can't be judged."""
     value, samples = _value(gate, summary), _samples(gate, summary)
     doubt = _absence(gate, summary) if value is None else _scarcity(gate, samples)
     breached = doubt is not None or gate.condition.holds(value)
@@ -88,13 +89,13 @@ def _finding(gate: Gate, value: float, samples: int) -> str:
 
 
 def _reservation(gate: Gate, summary: Summary) -> str:
-    """Return, in parentheses, how the client itself touched the figure; "" if it did not."""
+    """Return, in parentheses, how the client itself affected the figure; "" if it did not."""
     notes = notes_on(gate.figure.name, summary.get("verdict"))
     return f" (the client itself {'; '.join(notes)})" if notes else ""
 
 
 def _printed(gate: Gate, value: float) -> str:
-    """Return four digits and the unit, or as many digits as show on which side of the limit the value lies."""
+    """Return four digits and the unit, or as many digits as show which side of the limit the value is on."""
     if math.isinf(value):
         return "infinite"
     factor, sign = UNITS[gate.figure.kind].factor, UNITS[gate.figure.kind].sign
@@ -113,5 +114,5 @@ def _is_of_successes(gate: Gate) -> bool:
 
 
 def _ended(summary: Summary) -> int:
-    """Dropped calls are among the failures."""
+    """Return the number of calls that ended; dropped calls are included in the failures."""
     return int(summary["success_count"]) + int(summary["failure_count"])

@@ -1,4 +1,4 @@
-"""The columns of `-o csv`: the same for every run, in this order; what a run has not is an empty cell."""
+"""The columns of `-o csv`: the same for every run, in the same order; a missing value is an empty cell."""
 
 import json
 from typing import Any
@@ -32,18 +32,18 @@ _PLACED = (
     *("verdict.findings", "gates", "failures", "own_failures", "outages", "stages", "entries"),
     *("options", "versions"),
 )
-"""Columns keep their places; those of a figure that has none here come after them."""
+"""The fixed order of columns; those of figures not listed here come after them."""
 
 COLUMNS = tuple(
     column
     for name in dict.fromkeys((*_PLACED, *(figure.name for figure in FIGURES)))
     for column in (NAMED[name].columns if name in NAMED else (name,))
 )
-"""Names of nested fields are joined by dots. Histograms are in JSON alone."""
+"""Names of nested fields are joined by dots. Histograms are only in JSON."""
 
 
 def cells(summary: Summary) -> list[Any]:
-    """Return a cell a column; lists and dicts as JSON, texts so that none is a formula or moves a cursor."""
+    """Return one cell per column: lists and dicts as JSON, text made safe for spreadsheets and terminals."""
     return [_cell(found(summary, column)) for column in COLUMNS]
 
 

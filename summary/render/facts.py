@@ -44,7 +44,7 @@ def _size_lines(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def _lines(summary: Summary, is_wanted: Callable[[Figure], bool]) -> Iterator[tuple[str, str]]:
-    """Return a line for each figure that the run has, distributions aside."""
+    """Yield a line for each of the run's figures except distributions."""
     for figure in used("table"):
         value = None if figure.over or not is_wanted(figure) else found(summary, figure.name)
         if value or (value is not None and not figure.quiet):
@@ -62,7 +62,7 @@ def _met(summary: Summary) -> str:
 
 
 def _part(name: str, word: str) -> Callable[[Summary], str]:
-    """Return a remark on how much of a figure another one is."""
+    """Return a remark that names a part of a figure."""
     return lambda summary: f" ({summary[name]:,} {word})" if summary.get(name) else ""
 
 
@@ -72,7 +72,7 @@ _REMARKS: dict[str, Callable[[Summary], str]] = {
     "input_tokens": _part("cached_tokens", "cached"),
     "output_tokens": _part("reasoning_tokens", "reasoning"),
 }
-"""What follows a figure's value."""
+"""Text that follows a figure's value."""
 
 
 def _failure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
@@ -83,7 +83,7 @@ def _failure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def _failure(failure: Summary) -> str:
-    """Return a group of failures as lines: how many of what, when; what one of them said; what to do about it."""
+    """Return a group of failures as lines: count, kind and time; an example's message; what to do about it."""
     status = f"HTTP {failure['status']}" if failure["status"] is not None else None
     why = ", ".join(filter(None, [status, failure.get("reason")]))
     text = f"{failure['count']} × {failure['error']}" + (f" ({why})" if why else "")
@@ -95,7 +95,7 @@ def _failure(failure: Summary) -> str:
 
 
 def _span(first: str, last: str) -> str:
-    """Return the times of day of a first and a last event."""
+    """Return the times of day of the first and the last event."""
     return _time_of_day(first) if first == last else f"{_time_of_day(first)} to {_time_of_day(last)}"
 
 
@@ -104,7 +104,7 @@ def _time_of_day(iso: str) -> str:
 
 
 def _finish_lines(summary: Summary) -> Iterator[tuple[str, str]]:
-    """Name the finish reasons, unless the model came to its own end in each answer."""
+    """Yield the finish reasons, unless the model ended every answer of its own accord."""
     reasons = summary.get("finish_reasons") or {}
     if len(reasons) > 1 or not {reason.lower() for reason in reasons} <= ORDINARY_ENDS:
         counted = ", ".join(f"{count} {_short(reason)}" for reason, count in reasons.items())

@@ -1,4 +1,4 @@
-"""A summary as text: tables for people, JSON or one CSV row for programs."""
+"""A summary as text: tables for people, JSON or a CSV row for programs."""
 
 import csv
 import io
@@ -23,15 +23,15 @@ def as_json(summary: Summary) -> str:
 
 
 def as_csv(summary: Summary) -> str:
-    """Return two lines, names and values: see `summary.render.csv_row`."""
+    """Return a header and a row: see `summary.render.csv_row`."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, cells(summary)])
     return text.getvalue()
 
 
 def as_table(summary: Summary, colour: bool = False) -> str:
-    """Return the tables that end a run. Every text is shown as it is: brackets colour nothing, and what would move a
-    terminal's cursor is left out."""
+    """Return the tables that end a run. Text is shown literally: brackets are not markup, and characters that would
+    move a terminal's cursor are replaced."""
     summary = printable(summary)
     console = Console(
         file=io.StringIO(), width=TABLE_WIDTH, force_terminal=colour, highlight=False, markup=False, emoji=False
@@ -62,6 +62,6 @@ def _parts(summary: Summary) -> Iterator[Table]:
 
 def _remarks(summary: Summary) -> Iterator[str]:
     if summary.get("cut_off"):
-        yield "This run was cut off before its summary: calls that were in flight are in no row."
+        yield "This run was cut off before its summary: calls that were in flight have no row."
     if summary.get("percentiles"):
         yield f"Percentiles are {summary['percentiles']}."

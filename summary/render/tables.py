@@ -1,4 +1,4 @@
-"""The tables of a summary that follow its facts: distributions, stages, gates, and whether it can be believed."""
+"""The tables that follow the facts of a summary: distributions, stages, gates, and whether it can be believed."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
@@ -10,7 +10,7 @@ from summary.vocabulary import Summary
 
 StageColumn = tuple[str, Callable[[Summary], str]]
 FURTHER_COLUMNS = 5
-"""No more fit beside each other."""
+"""More don't fit side by side."""
 
 TOO_FEW = "*"
 INFINITE = "∞"
@@ -18,14 +18,15 @@ GOOD, BAD = "ok", "!"
 
 
 def distributions(summary: Summary) -> Iterator[Table]:
-    """A table for each kind of distribution that the run has: first that of times, in seconds."""
+    """Yield a table for each kind of distribution that the run has, first the one of times, in seconds."""
     figures = [figure for figure in used("table") if figure.over and summary.get(figure.name)]
     for kind in dict.fromkeys(figure.kind for figure in figures):
         yield _distributions(summary, kind, [figure for figure in figures if figure.kind == kind])
 
 
 def _distributions(summary: Summary, kind: Kind, figures: Collection[Figure]) -> Table:
-    """One line a figure, below it how sure p95 and p99 are; an asterisk marks too few samples."""
+    """Return one line per figure, with the confidence intervals of p95 and p99 below it; an asterisk marks too few
+    samples."""
     table = Table(min_width=64)
     table.add_column(UNITS[kind].heading, style="bold")
     too_few = summary.get("too_few_samples", ())
@@ -47,7 +48,7 @@ def _lines(figure: Figure, summary: Summary, too_few: Collection[str]) -> Iterat
 
 
 def _starred(figure: Figure, values: Summary, name: str, marked: Collection[str] = ()) -> str:
-    """Return a cell, with an asterisk if the figure has too few samples for it, and its column is not `marked`."""
+    """Return a cell, with an asterisk if the figure has too few samples and its column is not already `marked`."""
     samples = values.get("samples", values.get("gaps"))
     is_few = samples is not None and samples < SAMPLES_NEEDED.get(name, 0)
     cell = _cell(figure.kind, values.get(name))
@@ -59,7 +60,7 @@ def _adjusted(figure: Figure, values: Summary) -> list[str]:
 
 
 def _intervals(figure: Figure, values: Summary) -> list[str]:
-    """Return the cells of a line with the intervals of p95 and p99, a dash where there is none."""
+    """Return a line's cells with the intervals of p95 and p99, or a dash where there is none."""
     return [_interval(figure, values.get(f"{name}_ci95")) if name in CI_NEEDS else "" for name in STATISTICS]
 
 
@@ -68,7 +69,7 @@ def _interval(figure: Figure, ends: list[float] | None) -> str:
 
 
 def stages(stages: list[Summary]) -> Table:
-    """One line a stage: what was asked for, what came of it; latencies in seconds, starred as above."""
+    """Return one line per stage: the planned rate, then what was measured; latencies in seconds, starred as above."""
     latency, scheduled = NAMED["latency_s"], NAMED["latency_from_schedule_s"]
     return _of_stages(
         stages,
@@ -84,7 +85,8 @@ def stages(stages: list[Summary]) -> Table:
 
 
 def further_of_stages(stages: list[Summary]) -> Iterator[Table]:
-    """One line per stage: TTFT, in seconds, goodput and other figures of stages, in as many tables as they need."""
+    """Yield one line per stage with TTFT, in seconds, goodput and other figures of stages, in as many tables as they
+    need."""
     known = {name for stage in stages for name in stage}
     figures = [figure for figure in used("stage", "ttft_s", "goodput_rps") if figure.name in known]
     columns = [column for figure in figures for column in _stage_columns(figure)]
@@ -112,7 +114,7 @@ def _starred_in(figure: Figure, name: str) -> Callable[[Summary], str]:
 
 
 def _rates(stage: Summary) -> str:
-    """Return a stage's rate as it is written in --rate-stages."""
+    """Return a stage's rate in the notation of --rate-stages."""
     first, last = stage["from_rps"], stage["to_rps"]
     return f"{first:g}" if first == last else f"{first:g}-{last:g}"
 
@@ -127,7 +129,7 @@ def gates(gates: list[Summary]) -> Table:
 
 
 def verdict(verdict: Summary) -> Table:
-    """Every finding, below the one question. Few samples are a finding, and no reason for another answer."""
+    """Return every finding under the one question. Too few samples are a finding but don't change the answer."""
     table = _checklist("Can these figures be believed? " + ("Yes." if verdict["believable"] else "Not all of them:"))
     for finding in verdict["findings"]:
         table.add_row(GOOD if finding["ok"] else BAD, finding["about"], Text(finding["says"]))
@@ -143,7 +145,7 @@ def _checklist(title: str) -> Table:
 
 
 def _cell(kind: Kind, value: float | None) -> str:
-    """Return a number as a table's cell: with the digits that count, and with no unit but a percent sign."""
+    """Return a number as a table cell: its significant digits, and no unit except a percent sign."""
     if value is None:
         return ""
     if kind == "time":

@@ -1,4 +1,4 @@
-"""PREFIX_requests.csv as blocks of whole rows, whatever has become of the file. Bytes alone: nothing is decoded."""
+"""PREFIX_requests.csv as blocks of whole rows, even if the file is damaged. Bytes only: nothing is decoded."""
 
 import re
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ class NoRowEnds(ValueError):
 
 
 class Blocks:
-    """A file's first line, then its rows, some ten thousand at a time.
+    """A file's first line, then its rows in blocks of about ten thousand.
 
-    A prompt may hold line feeds, and a damaged file an odd number of quotes: a row begins where a line begins with the
-    run's id and a number.
+    A prompt can contain line feeds, and a damaged file an odd number of quotes, so a row begins where a line begins
+    with the run's id and a number.
 
-    is_cut  the file ends within a row, which is in no block
+    is_cut  the file ends within a row; that row is not in any block
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -48,7 +48,7 @@ class Blocks:
         yield self._without_a_cut_row(rows)
 
     def rows_of(self, block: bytes) -> Iterator[bytes]:
-        """Return a block's rows one by one; where a row's beginning is damaged, together with the row before it."""
+        """Yield a block's rows one by one; a row whose beginning is damaged comes together with the row before it."""
         begin = 0
         for start in self._start_of_row.finditer(block):
             yield block[begin : start.end()]
@@ -56,12 +56,12 @@ class Blocks:
         yield block[begin:]
 
     def _last_start(self, rows: bytes) -> int:
-        """Return where the last row begins that follows whole rows; 0 if all may be one row."""
+        """Return where the last row that follows whole rows begins; 0 if it can all be one row."""
         starts = self._last_starts(rows)
         return next((end for end in reversed(starts[-9:]) if not rows.count(b'"', 0, end) % 2), starts[-1])
 
     def _last_starts(self, rows: bytes) -> list[int]:
-        """Return where the last rows begin; all of them if they are long."""
+        """Return where the last rows begin; where all rows begin if the last ones are long."""
         for begin in (max(0, len(rows) - TAIL_BYTES), 0):
             if starts := [start.end() for start in self._start_of_row.finditer(rows, begin)]:
                 return starts
@@ -77,7 +77,7 @@ class Blocks:
 
 
 def is_regular(block: bytes, columns: int) -> bool:
-    """Tell whether a block holds nothing but rows of so many cells, by its quotes, commas and line feeds."""
+    """Return whether all rows of a block have `columns` cells, judging by quotes, commas and line feeds."""
     if b"\0" in block:
         return False
     structure = np.frombuffer(block.translate(None, delete=_CONTENT), np.uint8)

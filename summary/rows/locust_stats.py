@@ -1,4 +1,4 @@
-"""The same figures from a plain Locust `_stats.csv`, of any Locust project: as precise as Locust made them."""
+"""The same figures from the `_stats.csv` of any Locust project, as precise as Locust wrote them."""
 
 import csv
 import math
@@ -23,10 +23,11 @@ Row = dict[str, Any]
 
 
 def read(path: Path) -> Summary:
-    """Return what the file's `Aggregated` row holds, milliseconds made seconds, and each entry's counts.
+    """Return the figures of the file's `Aggregated` row, with milliseconds converted to seconds, and each entry's
+    counts.
 
-    Locust's latencies are those of failures too, and its percentiles are rounded: `percentiles` says so. What the file
-    has no number for is `None`. Raises `UnreadableRows` for a file that is damaged or was not written to its end.
+    Locust's latencies include failures, and its percentiles are rounded, as `percentiles` says. A cell without a number
+    is `None`. Raises `UnreadableRows` if the file is damaged or incomplete.
     """
     *entries, total = _rows(path)
     requests, failed = _count(path, total, "Request Count"), _count(path, total, "Failure Count")
@@ -47,7 +48,7 @@ def read(path: Path) -> Summary:
 
 
 def _rows(path: Path) -> list[Row]:
-    """Return the rows of the entries, and last that of all together."""
+    """Return the rows of the entries, then the aggregated row."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             head, *lines = list(csv.reader(file, strict=True)) or [[]]
@@ -67,7 +68,7 @@ def _count(path: Path, row: Row, column: str) -> int:
     try:
         return int(row[column])
     except ValueError:
-        raise UnreadableRows(f"{path}: the {column} of {row['Name']!r} is no number: {row[column]!r}") from None
+        raise UnreadableRows(f"{path}: the {column} of {row['Name']!r} is not a number: {row[column]!r}") from None
 
 
 def _latency_s(row: Row, column: str, requests: int) -> float | None:

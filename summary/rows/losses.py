@@ -1,4 +1,4 @@
-"""What a file of rows lacks, by its own numbers and by the summary that the run wrote of itself."""
+"""What a file of rows lacks, according to its numbering and to the summary that the run wrote."""
 
 from typing import Any
 
@@ -18,17 +18,17 @@ TOTALS = (
 
 
 def losses(rows: pd.DataFrame, damage: Damage, run: dict[str, Any], observed: Summary, written: Summary) -> Summary:
-    """Return what is wrong with the rows of a run; all zero, one run, nothing that differs: nothing is.
+    """Return what is wrong with a run's rows. Sound rows have zero counts, one run, and no differences.
 
-    observed  see `summary.vocabulary.OBSERVED`; its lost calls have numbers and no rows
-    written   PREFIX_summary.json; {} if there is none (yet)
+    observed  see `summary.vocabulary.OBSERVED`; its lost calls have numbers but no rows
+    written   PREFIX_summary.json; {} if it doesn't exist (yet)
 
-    unreadable, unknown_outcomes  rows that are in no figure
-    double_numbers                rows with a number (`request`) that another has, too
-    missing_numbers               numbers that no row has, though there are higher ones, and which no lost call explains
-    runs                          how many runs the rows are of
-    differs                       the totals that are not those of `written`
-    is_cut                        the last row was cut off, as it is in a run that was killed
+    unreadable, unknown_outcomes  rows that are not in any figure
+    double_numbers                rows whose number (`request`) another row already has
+    missing_numbers               gaps in the numbers that lost calls don't explain
+    runs                          the number of runs that the rows come from
+    differs                       the totals that differ from those in `written`
+    is_cut                        the last row was cut off, as when a run is killed
     """
     numbers = rows["request"].to_numpy()
     return {
@@ -43,7 +43,7 @@ def losses(rows: pd.DataFrame, damage: Damage, run: dict[str, Any], observed: Su
 
 
 def _missing(numbers: np.ndarray, run: dict[str, Any], observed: Summary) -> int:
-    """Return how many numbers below the highest are missing without a reason."""
+    """Count the numbers below the highest that are missing without explanation."""
     if not len(numbers):
         return 0
     is_there = np.zeros(int(min(numbers.max(), 10 * len(numbers) + 1e6)) + 1, dtype=bool)
@@ -55,8 +55,8 @@ def _missing(numbers: np.ndarray, run: dict[str, Any], observed: Summary) -> int
 
 
 def _unused(absent: np.ndarray, highest: int, users: int, observed: Summary) -> int:
-    """Return how many of the missing numbers users may have taken with them, one each: for a call that was in flight
-    when the run was killed, or on its way to a worker when the run ended."""
+    """Count the missing numbers that users may account for, one each: of a call that was in flight when the run was
+    killed, or on its way to a worker when the run ended."""
     client = observed.get("client")
     if client is None:
         return len(absent)

@@ -1,4 +1,4 @@
-"""PREFIX_requests.csv as a pandas DataFrame: a million rows in little memory; also what is left of a damaged file."""
+"""PREFIX_requests.csv as a pandas DataFrame: a million rows in little memory, and the sound rows of a damaged file."""
 
 import csv
 import io
@@ -27,23 +27,24 @@ PHASES = ("warmup", "measured")
 LONGEST_S = 1e9
 LARGEST_COUNT = 1e15
 NO_PROMPT = -(2**63)
-"""Stands for a missing prompt among hashes."""
+"""Marks a missing prompt among hashes."""
 
 DISTINCT_TEXTS = 10_000
-"""Of more texts than this in a column, such as errors with an id in each, what follows the colon is left out."""
+"""Once a column has more distinct texts than this, such as errors with an id in each, further ones are cut at the
+colon."""
 
 
 class UnreadableRows(Exception):
-    """The file is no file of rows; the text says why in one line."""
+    """The file is not a file of rows; the message says why in one line."""
 
 
 @dataclass(slots=True)
 class Damage:
     """What was wrong with a file of rows.
 
-    unreadable        rows with too few or too many cells, with bytes that are not UTF-8, or a number that is none
-    unknown_outcomes  rows whose outcome is none
-    is_cut            the last row was cut off
+    unreadable        rows with too few or too many cells, bytes that are not UTF-8, or an invalid number
+    unknown_outcomes  rows with an unknown outcome
+    is_cut            whether the last row was cut off
     """
 
     unreadable: int = 0
@@ -52,12 +53,12 @@ class Damage:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Return the rows that are whole, numbers as numbers, empty cells as missing, and each prompt as its hash."""
+    """Return the sound rows: numbers as numbers, empty cells as missing values, and prompts as hashes."""
     return read_with_damage(path)[0]
 
 
 def read_with_damage(path: Path) -> tuple[pd.DataFrame, Damage]:
-    """Return the rows, as `read` does, and what was wrong with the others. Raises `UnreadableRows`."""
+    """Return the sound rows, as `read` does, and what was wrong with the others. Raises `UnreadableRows`."""
     try:
         with path.open("rb") as file:
             return _read(Blocks(file), path)
@@ -67,7 +68,7 @@ def read_with_damage(path: Path) -> tuple[pd.DataFrame, Damage]:
 
 
 def frame(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
-    """Return rows as the DataFrame that a file of them would be."""
+    """Return rows as the DataFrame that reading them from a file would give."""
     heap = _Heap()
     heap.add(_Table(columns).leniently(_as_csv(rows))[0])
     return heap.table()
@@ -91,7 +92,7 @@ def _read(blocks: Blocks, path: Path) -> tuple[pd.DataFrame, Damage]:
 
 
 def _columns_of(head: bytes) -> list[str]:
-    """Return the names in the first line; none if that is no line of a table."""
+    """Return the names in the first line; none if it is not CSV."""
     try:
         return next(csv.reader([head.decode("utf-8", "replace")]), [])
     except csv.Error:
@@ -99,7 +100,7 @@ def _columns_of(head: bytes) -> list[str]:
 
 
 class _Heap:
-    """Columns that grow in place: tables that are kept, to be joined at the end, would take twice the memory."""
+    """Columns that grow in place: keeping tables and joining them at the end would take twice the memory."""
 
     def __init__(self) -> None:
         self._columns: dict[str, array[Any] | list[Any]] = {}
@@ -114,7 +115,7 @@ class _Heap:
                 column.extend(values)
 
     def table(self) -> pd.DataFrame:
-        """Return everything as one table, and leave the heap empty."""
+        """Return everything as one table, emptying the heap."""
         return pd.DataFrame({name: self._taken(name) for name in list(self._columns)}, copy=False)
 
     def _taken(self, name: str) -> Any:
@@ -126,7 +127,7 @@ class _Heap:
 
 
 class _Table:
-    """Types the rows of one file. Equal texts are one object."""
+    """Converts the rows of one file to typed columns. Equal texts share one object."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._all = list(columns)
@@ -136,7 +137,7 @@ class _Table:
         self._known: dict[str, dict[str, str]] = {name: {} for name in self._texts}
 
     def take(self, block: bytes, blocks: Blocks, damage: Damage) -> pd.DataFrame:
-        """Return a block's sound rows; the others are counted as damage."""
+        """Return a block's sound rows, and count the others as damage."""
         try:
             if not is_regular(block, len(self._all)):
                 raise ValueError("rows of different lengths")
@@ -153,7 +154,7 @@ class _Table:
         return table if (is_sound & is_known).all() else table[is_sound & is_known]
 
     def leniently(self, block: bytes) -> tuple[pd.DataFrame, np.ndarray]:
-        """Return rows of the right length, and which of them have nothing but numbers where numbers belong."""
+        """Return rows of the right length, and for each whether all its number cells are numbers."""
         table = self._parsed(block, "object")
         is_sound = np.ones(len(table), dtype=bool)
         for name in self._numbers:
@@ -179,7 +180,7 @@ class _Table:
         return table
 
     def _shared(self, name: str, texts: "pd.Series[str]") -> "pd.Series[str]":
-        """Return a column with one object for all equal texts, `None` for those that are missing."""
+        """Return a column in which equal texts share one object and missing ones are `None`."""
         if name == "timestamp":
             return texts.where(texts.notna(), None)
         codes, different = pd.factorize(texts.to_numpy(dtype=object))
@@ -202,13 +203,13 @@ def _is_count(column: str) -> bool:
 
 
 def _hashed(prompts: "pd.Series[str]") -> np.ndarray:
-    """Return 64 bits for each prompt: a million prompts are not kept to see which of them were sent twice."""
+    """Return a 64-bit hash per prompt: enough to find repeated ones without keeping a million prompts."""
     hashes = pd.util.hash_array(prompts.to_numpy(dtype=object), categorize=False).view("int64")
     return np.where(prompts.isna(), NO_PROMPT, hashes)
 
 
 def _is_sound(table: pd.DataFrame) -> np.ndarray:
-    """Tell of each row whether its numbers, its time and its phase can be what a run writes."""
+    """Return for each row whether a run could have written its numbers, time and phase."""
     is_sound = table["request"].notna().to_numpy() & table["start_s"].notna().to_numpy()
     is_sound &= ((table["outcome"] != "ok") | table["latency_s"].notna()).to_numpy()
     is_sound &= pd.to_datetime(table["timestamp"], format="ISO8601", utc=True, errors="coerce").notna().to_numpy()
@@ -228,15 +229,15 @@ def _is_possible(numbers: np.ndarray, is_count: bool) -> np.ndarray:
 
 
 def _mended(block: bytes, blocks: Blocks, columns: int) -> tuple[bytes, int]:
-    """Return a block's rows that have the right number of cells, and how many have not."""
+    """Return a block's rows that have the right number of cells, and count the others."""
     found = [cells for row in blocks.rows_of(block) for cells in _cells(row)]
     whole = [cells for cells in found if cells is not None and len(cells) == columns]
     return _as_csv(whole), len(found) - len(whole)
 
 
 def _cells(row: bytes) -> Iterator[list[str] | None]:
-    """Return the cells of what should be one row, and is several where a row's beginning is damaged; `None` for what
-    can't be read at all."""
+    """Yield the cells of what should be one row, but is several if a row's beginning is damaged; `None` if it can't be
+    read."""
     try:
         yield from list(csv.reader(io.StringIO(row.decode("utf-8"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error):

@@ -21,26 +21,26 @@ from summary.validity.finding import (
 from summary.vocabulary import LATE_S, Summary
 
 ENOUGH_S = 0.5
-"""A shorter run shows mostly how long Locust's own start takes."""
+"""A shorter run mostly shows how long Locust takes to start."""
 
 STALL_S = 0.1
-"""A gap this long in the heartbeat is a stall; busy machines have shorter ones all the time."""
+"""A heartbeat gap this long is a stall; busy machines have shorter ones all the time."""
 
 STALL_LIMIT_S = 0.5
-"""No scheduler of a working machine takes the CPU away for so long; less than that in a whole run is a hiccup."""
+"""No scheduler on a healthy machine takes the CPU away for this long; less than that in a whole run is a hiccup."""
 
 EVIDENT_S = 10.0
-"""In a shorter time fewer than five late ticks, of 50 a second, move the loop's p99: one or two hiccups."""
+"""In a shorter time fewer than five late ticks, at 50 per second, move the loop's p99: one or two hiccups."""
 
 CPU_LIMIT = 0.9
 """The client's own limit, see `harness.record.client_load`."""
 
 MATERIAL = 0.1
-"""A lateness below a tenth of a figure is lost in it."""
+"""Lateness below this fraction of a figure is negligible."""
 
 GAPS = over("gaps")
 FIRSTS = tuple(name for name in PACE if name not in GAPS)
-"""What a joined first read touches, and what any joined read does."""
+"""The figures that a joined first read affects; any joined read affects `GAPS`."""
 
 ADVICE = "use --processes or fewer users"
 
@@ -61,14 +61,14 @@ def _loop(summary: Summary) -> Iterator[Summary]:
     if client["verdict"] == "ok":
         yield finding("client", "client", True, f"kept up: {seen}")
     elif _is_hiccup(client):
-        yield finding("client", "client", True, f"kept up, but for a hiccup: {seen}")
+        yield finding("client", "client", True, f"kept up, except for a hiccup: {seen}")
     else:
         says = f"was the bottleneck: {seen}; {ADVICE}"
         yield finding("client", "client", False, says, _touched_by_a_standstill(summary), f"was the bottleneck: {seen}")
 
 
 def _is_hiccup(client: Summary) -> bool:
-    """Tell whether it was nothing but a moment of a short run that moved the loop's p99."""
+    """Return whether a single moment of a short run was enough to move the loop's p99."""
     observed_s = client.get("observed_s", EVIDENT_S)
     too_little_s = client["loop_lag_s"]["p99"] * observed_s < STALL_LIMIT_S
     return bool(observed_s < EVIDENT_S and too_little_s and client["cpu_share"] <= CPU_LIMIT)
@@ -90,7 +90,7 @@ def _stalls(summary: Summary) -> Iterator[Summary]:
 
 
 def _stalls_of(client: Summary) -> Summary:
-    """Return the stalls; of an older run, the one that the loop's greatest lag shows."""
+    """Return the stalls; for a run of an older version, the one that the loop's maximum lag shows."""
     if "stalls" in client:
         return dict(client["stalls"])
     longest_s = (client.get("loop_lag_s") or {}).get("max") or 0.0
@@ -98,14 +98,15 @@ def _stalls_of(client: Summary) -> Summary:
 
 
 def _packets(summary: Summary) -> Iterator[Summary]:
-    """Late packets have the kernel's stamps. They speak against a run only where nobody looked for joined reads."""
+    """Report late packets. Their times are the kernel's, so they count against a run only if its rows don't record
+    joined reads."""
     reads = summary.get("reads") or {}
     if not reads.get("stamped"):
         yield from _packets_by_the_loop(summary)
         return
     stamped, late = reads["stamped"], reads["late"]
     share = percent(late, stamped)
-    says = f"{share} of the calls had packets taken up over 10 ms late"
+    says = f"{share} of the calls had packets read over 10 ms late"
     pace = present(summary, PACE)
     rates = present(summary, RATES) if is_many(late, stamped, P95_LIMIT) else []
     looked_at = reads.get("joined_reads") is not None
@@ -115,7 +116,7 @@ def _packets(summary: Summary) -> Iterator[Summary]:
 
 
 def _packets_by_the_loop(summary: Summary) -> Iterator[Summary]:
-    """Where nobody knows when packets arrived (TLS, the mock), each could have waited as long as the loop was late."""
+    """Without arrival times (the mock, not Linux) any packet could have waited as long as the loop was late."""
     client = summary["client"] or {}
     watched_s = client.get("observed_s", 0.0) * client.get("processes", 1)
     if client.get("verdict") != "ok" or watched_s < EVIDENT_S:
@@ -133,7 +134,7 @@ def _packets_by_the_loop(summary: Summary) -> Iterator[Summary]:
 
 
 def _joined_reads(summary: Summary) -> Iterator[Summary]:
-    """Tokens that one late read joined have all the time of the last: gaps are gone, and a first one seems late."""
+    """Tokens joined by one late read all have the time of the last one: gaps vanish, and a first token seems late."""
     reads = summary.get("reads") or {}
     if not reads.get("joined_reads"):
         return
@@ -148,7 +149,7 @@ def _joined_reads(summary: Summary) -> Iterator[Summary]:
 
 
 def _starts(summary: Summary) -> Iterator[Summary]:
-    """Calls of an open loop that started late; also for want of a free user, which is the plan's fault."""
+    """Report calls of an open loop that started late. If no user was free, the plan is at fault, not the client."""
     lag_s = summary.get("start_lag_s") or {}
     if not lag_s.get("samples"):
         return
@@ -164,7 +165,7 @@ def _starts(summary: Summary) -> Iterator[Summary]:
 
 
 def _lateness(about: str, says: str, doubts: str, touches: Sequence[str], note: str) -> Summary:
-    """Return a finding on how late the client was: where it touches figures, `doubts` says what of them."""
+    """Return a finding on how late the client was; if it affects figures, `doubts` names their doubtful parts."""
     if touches:
         says = f"{doubts}: {says}; {ADVICE}"
     return finding(about, "client", not touches, says, touches, note)
@@ -188,6 +189,6 @@ def _own_failures(summary: Summary) -> Iterator[Summary]:
 
 
 def _touched_by_a_standstill(summary: Summary) -> tuple[str, ...]:
-    """Return what is wrong when the loop is late. The latency is not, where packets have the kernel's stamps."""
+    """Return the figures that a late loop makes doubtful; latency is not among them if the kernel stamps packets."""
     is_stamped = (summary.get("reads") or {}).get("stamped")
     return (*(() if is_stamped else LATENCY), *PACE, "latency_from_schedule_s", *RATES)

@@ -1,4 +1,4 @@
-"""One finding: what it is about, whether it speaks against the figures, and which of them."""
+"""A finding: what it is about, whether it counts against the figures, and against which of them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -7,7 +7,7 @@ from summary.registry import NAMED, group
 from summary.vocabulary import Summary
 
 Kind = Literal["client", "run", "server", "samples"]
-"""Who or what it is about. Only the first two make figures unbelievable: what a server does is what was measured."""
+"""What a finding is about. Only the first two make figures unbelievable: a server's behaviour is what was measured."""
 
 PACE, LATENCY, TOTALS = group("pace"), group("latency"), group("total")
 RATES = (*group("rate"), *group("service"))
@@ -16,10 +16,10 @@ EVERYTHING = (*LATENCY, *PACE, *RATES, *FAILURES, *TOTALS)
 
 P99_LIMIT = 0.01
 P95_LIMIT = 0.05
-"""A percentile can't be believed once more calls were touched than lie beyond it."""
+"""A percentile can't be believed once more calls were affected than lie beyond it."""
 
 FEW_CALLS = 2
-"""So many touched calls are never held against a run: a short one would be condemned by a single hiccup."""
+"""Up to this many affected calls are never held against a run: a single hiccup would condemn a short one."""
 
 
 def finding(
@@ -27,7 +27,7 @@ def finding(
 ) -> Summary:
     """Return a finding.
 
-    touches  the figures that it makes doubtful, by their names in the summary; none if it is `ok`
+    touches  the figures that it makes doubtful, by their names in the summary; dropped if it is `ok`
     note     completes "the client itself …" beside a gate's result
     """
     return {
@@ -46,12 +46,12 @@ def present(summary: Summary, figures: Iterable[str]) -> list[str]:
 
 
 def is_many(count: int, of: int, limit: float = P99_LIMIT) -> bool:
-    """Tell whether so many calls were touched that p99, or what has that share beyond it, can't be believed."""
+    """Return whether too many calls were affected to believe p99, or the percentile with `limit` beyond it."""
     return count > max(FEW_CALLS, limit * of)
 
 
 def doubtful(count: int, of: int, figures: Iterable[str]) -> str:
-    """Name the percentiles and figures that so many touched calls make doubtful."""
+    """Name the percentiles and figures that `count` affected calls make doubtful."""
     return f"{'p95 and p99' if is_many(count, of, P95_LIMIT) else 'p99'} of {titles(figures)}"
 
 
@@ -65,6 +65,6 @@ def listed(words: Sequence[str]) -> str:
 
 
 def percent(count: float, of: float) -> str:
-    """Return a share in whole percent, or with one digit if it is below one."""
+    """Return a share in whole percent, or with one decimal if it is below 1 %."""
     share = 100 * count / of
     return f"{share:.1f} %" if 0 < share < 1 else f"{share:.0f} %"

@@ -1,4 +1,4 @@
-"""What became of the run: whether it did what it was asked to, and whether all of it is known."""
+"""Findings about the run: whether it did what was planned, and whether its record is complete."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ ABORTED_LIMIT = 0.01
 
 _ROW_FAULTS = {
     "unreadable": "{} can't be read",
-    "double_numbers": "{} have a number that another has",
+    "double_numbers": "{} have a duplicate number",
     "missing_numbers": "{} are missing",
     "unknown_outcomes": "{} have an unknown outcome",
 }
@@ -35,11 +35,11 @@ def _cut_off(summary: Summary) -> Iterator[Summary]:
 def _end(summary: Summary) -> Iterator[Summary]:
     ended = summary.get("ended") or {}
     if ended.get("early"):
-        yield finding("end", "run", False, f"the run ended early: {ended.get('why') or 'nobody knows why'}", TOTALS)
+        yield finding("end", "run", False, f"the run ended early: {ended.get('why') or 'reason unknown'}", TOTALS)
 
 
 def _rate(summary: Summary) -> Iterator[Summary]:
-    """Delivered is compared with what was drawn: a draw that differs from the rate is chance, and nobody's fault."""
+    """Compare the delivered rate with the drawn one: a draw that differs from the rate asked for is chance."""
     asked_rps, delivered_rps = summary.get("asked_rps"), summary.get("delivered_rps")
     if asked_rps is None or delivered_rps is None:
         return
@@ -73,10 +73,10 @@ def _rows(summary: Summary) -> Iterator[Summary]:
         return
     faults = [words.format(rows[name]) for name, words in _ROW_FAULTS.items() if rows.get(name)]
     if rows.get("runs", 1) > 1:
-        faults.append(f"they are of {rows['runs']} runs")
+        faults.append(f"they come from {rows['runs']} runs")
     if rows.get("differs"):
         faults.append(f"{listed(rows['differs'])} differ from _summary.json")
-    sound = "all are there, but for the last, which was cut off" if rows.get("is_cut") else "all are there"
+    sound = "all present, except the last, which was cut off" if rows.get("is_cut") else "all present"
     yield finding("rows", "run", not faults, "; ".join(faults) or sound, EVERYTHING)
 
 

@@ -1,4 +1,4 @@
-"""Whether there are enough samples; the only place that says so, besides asterisks."""
+"""Whether there are enough samples: the only place that says so, besides the asterisks."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from summary.vocabulary import Summary
 
 LATENCIES = tuple(name for name in over("successes") if name in LATENCY)
 PARTIAL = tuple(name for name in over("successes") if name not in LATENCY)
-"""What not every success has."""
+"""Distributions that some successes have no value for."""
 
 
 def findings(summary: Summary) -> Iterator[Summary]:
@@ -16,7 +16,7 @@ def findings(summary: Summary) -> Iterator[Summary]:
     if not summary["total_requests"]:
         return
     if not successes:
-        yield finding("samples", "samples", False, "no call succeeded: there is no latency to give", LATENCIES)
+        yield finding("samples", "samples", False, "no call succeeded: there is no latency to report", LATENCIES)
     elif summary["too_few_samples"]:
         needs = ", ".join(f"{name} needs {SAMPLES_NEEDED[name]}" for name in summary["too_few_samples"])
         yield finding("samples", "samples", False, f"{successes} successes are too few: {needs}", LATENCIES)
@@ -25,7 +25,7 @@ def findings(summary: Summary) -> Iterator[Summary]:
 
 
 def _enough(summary: Summary) -> Summary:
-    """Name what has fewer samples than the run has successes, or too few for a confidence interval."""
+    """Name the figures and stages with too few samples, and whether p99's confidence interval lacks some."""
     says = f"{summary['success_count']} successes, enough for p95 and p99"
     for name in PARTIAL:
         samples = (summary.get(name) or {}).get("samples", SAMPLES_NEEDED["p99"])

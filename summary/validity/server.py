@@ -1,4 +1,4 @@
-"""What the server, or a proxy before it, did: facts to know, and no reason to disbelieve what was measured."""
+"""What the server, or a proxy in front of it, did: worth knowing, but no reason to disbelieve the figures."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ def findings(summary: Summary) -> Iterator[Summary]:
 
 
 def _connections(summary: Summary) -> Iterator[Summary]:
-    """Each call in flight needs a connection: what counts is how many were opened beyond these."""
+    """Report new connections. Each call in flight needs one, so only those beyond the peak count."""
     new, calls = (summary["client"] or {}).get("new_connections"), summary["total_requests"]
     if new is None or not calls:
         return
@@ -51,7 +51,7 @@ def _no_content(summary: Summary) -> Iterator[Summary]:
 
 
 def _finish_reasons(summary: Summary) -> Iterator[Summary]:
-    """Name reasons that no API documents: their answers are taken for successes, which they may not be."""
+    """Name reasons that no API documents: their answers count as successes, which they may not be."""
     counts: dict[str, int] = summary.get("finish_reasons") or {}
     unknown = [reason for reason in counts if not is_known(reason) and reason != OTHER_REASONS]
     if unknown:
@@ -65,8 +65,8 @@ def _finish_reasons(summary: Summary) -> Iterator[Summary]:
 
 def _outages(summary: Summary) -> Iterator[Summary]:
     outages = summary.get("outages") or []
-    told = [f"{each['count']} failures in a row, {each['start']} to {each['end']}" for each in outages[:MOST_NAMED]]
+    reported = [f"{each['count']} failures in a row, {each['start']} to {each['end']}" for each in outages[:MOST_NAMED]]
     if len(outages) > MOST_NAMED:
-        told.append(f"and {len(outages) - MOST_NAMED} more")
-    if told:
-        yield finding("outage" if len(outages) == 1 else "outages", "server", False, "; ".join(told))
+        reported.append(f"and {len(outages) - MOST_NAMED} more")
+    if reported:
+        yield finding("outage" if len(outages) == 1 else "outages", "server", False, "; ".join(reported))

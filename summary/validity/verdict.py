@@ -1,4 +1,4 @@
-"""The verdict: every finding, and what they come to."""
+"""The verdict: every finding, and the conclusion."""
 
 from summary.validity import client, run, samples, server
 from summary.validity.finding import present
@@ -8,10 +8,10 @@ DECISIVE = ("client", "run")
 
 
 def verdict_on(summary: Summary) -> Summary:
-    """Return the findings (see `summary.validity.finding`) and what they come to.
+    """Return the findings (see `summary.validity.finding`) and the conclusion.
 
-    believable      nothing that the client did, or that became of the run, speaks against the figures
-    enough_samples  each percentile has the samples it needs
+    believable      no finding about the client or the run counts against the figures
+    enough_samples  every percentile has the samples it needs
     """
     findings = [each for look in (samples, client, run, server) for each in look.findings(summary)]
     for each in findings:
@@ -24,6 +24,6 @@ def verdict_on(summary: Summary) -> Summary:
 
 
 def notes_on(figure: str, verdict: Summary | None) -> list[str]:
-    """Return what the client did to a figure; each completes "the client itself …"."""
+    """Return how the client affected a figure; each note completes "the client itself …"."""
     findings = (verdict or {}).get("findings", ())
     return [each["note"] for each in findings if figure in each.get("touches", ()) and each.get("note")]

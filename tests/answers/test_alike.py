@@ -1,4 +1,4 @@
-"""Events that are alike but for their text give what they give when they are opened."""
+"""A stream read by a shortcut, events alike except for their text, gives the same parts as one read in full."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -50,7 +50,7 @@ READERS: dict[str, tuple[Callable[[str, str | None, int], Event], Reader]] = {
 
 
 def parts_of(read: Callable[[Iterable[Event], Reader], Answer], events: list[Event], reader: Reader) -> list[object]:
-    """What is read of a stream, and the error that ended it."""
+    """What is read from a stream, and the error that ended it."""
     parts: list[object] = []
     try:
         parts.extend(read(iter(events), reader))
@@ -75,7 +75,7 @@ def test_no_bytes_in_place_of_the_text_change_what_is_read(inner: bytes) -> None
     assert parts_of(reading.quick_stream, events, reader) == parts_of(reading.stream, events, reader)
 
 
-def test_the_second_of_two_alike_is_not_opened() -> None:
+def test_the_second_of_two_similar_events_is_not_parsed() -> None:
     alike = Alike()
     alike.learn("", b'{"content":"one"}', Delta("one", reasoning=True))
     assert alike.delta_of("", b'{"content":"other words"}') == Delta("other words", reasoning=True)
@@ -83,13 +83,13 @@ def test_the_second_of_two_alike_is_not_opened() -> None:
     assert alike.delta_of("", b'{"content":"a","b":"c"}') is None
 
 
-def test_a_text_that_stands_twice_in_its_event_is_no_shape() -> None:
+def test_an_event_that_repeats_its_text_gives_no_shortcut() -> None:
     alike = Alike()
     alike.learn("", b'{"id":"one","content":"one"}', Delta("one"))
     assert alike.delta_of("", b'{"id":"two","content":"one"}') is None
 
 
-def test_events_that_differ_in_more_are_soon_left_alone() -> None:
+def test_events_that_differ_in_more_than_text_soon_end_the_shortcut() -> None:
     alike = Alike()
     for number in range(2 * MOST_MISSES):
         alike.learn("", b'{"n":%d,"content":"text"}' % number, Delta("text"))

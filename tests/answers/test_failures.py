@@ -30,7 +30,7 @@ BOTH_PLUGS = pytest.mark.parametrize("provider", ["openai", "aws-bedrock"])
 BOTH_WAYS = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 BOTH_SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
 SOON_S = 0.5
-"""A deadline that a busy machine still reaches the server in."""
+"""Long enough for a busy machine to reach the server before the deadline."""
 LARGE = "word " * 1_200_000
 TOO_LARGE = answer(b'{"error": {"message": "request entity too large"}}', status="413 Payload Too Large")
 
@@ -44,7 +44,7 @@ def with_head(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
 
 
 def with_length(data: bytes) -> bytes:
-    """Give a stream, whose length the mock doesn't tell, its length."""
+    """Give a stream a content length, which the mock doesn't send."""
     head, _, body = data.partition(b"\r\n\r\n")
     length = b"" if b"content-length" in head.lower() else b"\r\nContent-Length: %d" % len(body)
     return head + length + b"\r\n\r\n" + body
@@ -104,7 +104,7 @@ def test_a_compression_that_the_sdk_announces_is_read(provider: str, stream: boo
 
 
 def endless(start: bytes, more: bytes) -> Script:
-    """Answer with a start, and then with more and more, until the client closes the connection."""
+    """Answer with a start and then keep adding to it until the client closes the connection."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -118,7 +118,7 @@ def endless(start: bytes, more: bytes) -> Script:
 @pytest.mark.parametrize("provider", PROVIDERS)
 @BOTH_WAYS
 @pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
-def test_an_answer_without_an_end_fails_before_it_fills_our_memory(
+def test_an_endless_answer_fails_before_it_fills_memory(
     monkeypatch: pytest.MonkeyPatch, provider: str, stream: bool, status: str
 ) -> None:
     for module, name in (
@@ -137,7 +137,7 @@ def test_an_answer_without_an_end_fails_before_it_fills_our_memory(
 @pytest.mark.parametrize("provider", [provider for provider in PROVIDERS if provider != "aws-bedrock"])
 @BOTH_WAYS
 @pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
-def test_an_answer_that_grows_as_it_is_decompressed_is_read_no_further_than_any_other(
+def test_a_decompressed_answer_has_the_same_size_limit_as_any_other(
     monkeypatch: pytest.MonkeyPatch, provider: str, stream: bool, status: str
 ) -> None:
     for module, name in (
@@ -166,7 +166,7 @@ def test_an_error_nested_deeper_than_can_be_read_is_a_failed_call(provider: str,
     assert (call.outcome, call.status, bool(call.error)) == ("failed", 500, True)
 
 
-def test_a_stream_that_fails_and_then_only_says_that_it_is_alive_fails_soon() -> None:
+def test_a_stream_that_fails_and_then_only_sends_keep_alives_fails_soon() -> None:
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {"error": "it died"}\n\n')
@@ -180,7 +180,7 @@ def test_a_stream_that_fails_and_then_only_says_that_it_is_alive_fails_soon() ->
     assert (call.latency_s or WAIT_S) < 3
 
 
-def test_a_call_whose_figures_cannot_be_worked_out_is_recorded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_whose_figures_cannot_be_computed_is_still_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     def stumble(_: Call) -> None:
         raise OverflowError
 
@@ -230,9 +230,7 @@ def test_an_answer_before_the_whole_request_is_kept(provider: str, scheme: str, 
 
 @BOTH_PLUGS
 @BOTH_SCHEMES
-def test_a_server_that_resets_at_once_leaves_its_answer_or_the_reason(
-    provider: str, scheme: str, tmp_path: Path
-) -> None:
+def test_an_immediate_reset_leaves_the_answer_or_the_reason(provider: str, scheme: str, tmp_path: Path) -> None:
     def script(peer: Peer) -> None:
         peer.head()
         peer.send(TOO_LARGE)
@@ -246,7 +244,7 @@ def test_a_server_that_resets_at_once_leaves_its_answer_or_the_reason(
 
 
 @BOTH_PLUGS
-def test_a_request_that_nobody_takes_has_failed_to_be_sent(provider: str) -> None:
+def test_a_request_that_nobody_reads_is_a_failed_send(provider: str) -> None:
     def script(peer: Peer) -> None:
         peer.head()
         peer.reset()
@@ -320,7 +318,7 @@ def test_a_broken_answer_has_a_reason(
     ("script", "reason"),
     [(silent, "timed out before the head"), (stops_within_the_body, "timed out within the body")],
 )
-def test_a_deadline_says_how_far_the_call_was(provider: str, script: Script, reason: str) -> None:
+def test_a_deadline_says_how_far_the_call_had_come(provider: str, script: Script, reason: str) -> None:
     with serving(script) as server:
         call = Asker(provider, server.url, timeout_s=SOON_S).ask()
     assert (call.outcome, call.error_reason) == ("failed", reason)
@@ -345,7 +343,7 @@ def unknown(_: Path) -> str:
 
 @BOTH_PLUGS
 @pytest.mark.parametrize(("where", "reason"), [(refused, "refused"), (unknown, "unknown host")])
-def test_a_call_without_a_connection_has_none(
+def test_a_call_without_a_connection_reports_no_connection(
     provider: str, where: Callable[[Path], str], reason: str, tmp_path: Path
 ) -> None:
     call = Asker(provider, where(tmp_path)).ask()
@@ -360,7 +358,7 @@ def test_an_untrusted_certificate_is_a_failure_of_tls(provider: str, tmp_path: P
 
 
 @BOTH_PLUGS
-def test_a_proxy_that_nobody_runs_is_the_proxys_failure(
+def test_an_unreachable_proxy_is_the_proxys_failure(
     provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", refused(tmp_path))
@@ -385,7 +383,7 @@ def no_file_left() -> Iterator[None]:
 
 
 @BOTH_PLUGS
-def test_too_many_open_files_are_said_to_be_our_own_failure(provider: str) -> None:
+def test_too_many_open_files_are_the_clients_own_failure(provider: str) -> None:
     with serving(silent) as server:
         asker = Asker(provider, server.url)
         calls: list[Call] = []
@@ -410,11 +408,11 @@ def test_too_many_open_files_are_said_to_be_our_own_failure(provider: str) -> No
         (OSError(errno.EIO, "input/output error"), "send failed"),
     ],
 )
-def test_an_error_of_the_system_has_one_word(error: Exception, reason: str) -> None:
+def test_an_operating_system_error_has_a_fixed_word(error: Exception, reason: str) -> None:
     assert failure_of(error, "send failed") == reason
 
 
-def test_a_failure_that_the_sdk_was_not_told_of_is_none() -> None:
+def test_a_failure_that_the_sdk_never_saw_is_not_reported() -> None:
     seen = Exchange()
     assert seen.failure is None
     seen.failed(ConnectionBroken("gone"))

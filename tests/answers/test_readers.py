@@ -1,4 +1,4 @@
-"""The readers of answers: SSE and AWS frames however they are cut, and each API's bodies as they are documented."""
+"""The readers of answers: SSE and AWS frames however they are split, and each API's bodies as documented."""
 
 import json
 from base64 import b64encode
@@ -32,7 +32,7 @@ OTHER_LINES = st.sampled_from([b": a comment", b":", b"id: 7", b"id", b"retry: 1
 
 
 def cuts_of(data: bytes) -> st.SearchStrategy[list[bytes]]:
-    """Any way of cutting bytes into pieces."""
+    """All ways of cutting bytes into pieces."""
     return st.lists(st.integers(0, len(data)), max_size=12).map(lambda at: pieces_of(data, sorted(at)))
 
 
@@ -42,7 +42,7 @@ def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def in_two(data: bytes) -> Iterator[list[bytes]]:
-    """Every way of cutting bytes in two, and the bytes one by one."""
+    """All ways of cutting bytes in two, and the bytes one by one."""
     yield from (pieces_of(data, [at]) for at in range(1, len(data)))
     yield [data[at : at + 1] for at in range(len(data))]
 
@@ -68,7 +68,7 @@ def streams(draw: st.DrawFn) -> tuple[bytes, list[Event]]:
 
 @QUICKLY
 @given(st.data(), streams())
-def test_however_a_stream_is_cut_its_events_are_the_same(
+def test_a_stream_gives_the_same_events_however_it_is_split(
     data: st.DataObject, stream: tuple[bytes, list[Event]]
 ) -> None:
     written, expected = stream
@@ -76,7 +76,7 @@ def test_however_a_stream_is_cut_its_events_are_the_same(
 
 
 def events_of(pieces: Iterable[bytes]) -> list[Event]:
-    """The events of a stream, also of one that holds nothing but what is none."""
+    """The events of a stream, including one that contains only non-events."""
     events: list[Event] = []
     try:
         events += sse.events(pieces)
@@ -105,7 +105,7 @@ def test_a_stream_cut_at_any_byte_gives_the_same_events(line_end: bytes) -> None
         assert list(sse.events(pieces)) == EXPECTED
 
 
-def test_several_events_of_one_piece_come_one_by_one() -> None:
+def test_several_events_in_one_piece_come_one_by_one() -> None:
     assert list(sse.events([b"".join(EVENTS)])) == EXPECTED
 
 
@@ -125,7 +125,7 @@ def test_an_event_is_given_as_soon_as_its_empty_line_has_begun() -> None:
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\r", b"\r\n\r"])
-def test_a_last_event_without_its_empty_line_counts_if_it_is_whole(end: bytes) -> None:
+def test_a_complete_last_event_counts_without_its_empty_line(end: bytes) -> None:
     first = b"data: whole\n\n"
     for data in (b'{"a": 1}', b"[DONE]", b"[DONE] "):
         assert list(sse.events([first + b"data: " + data + end])) == [("", b"whole"), ("", data)]
@@ -134,7 +134,7 @@ def test_a_last_event_without_its_empty_line_counts_if_it_is_whole(end: bytes) -
 
 
 @pytest.mark.parametrize("body", [b'{"error": {"message": "upstream reset"}}', b'{"detail": "upstream reset"}'])
-def test_an_error_outside_of_any_event_is_told(body: bytes) -> None:
+def test_an_error_outside_any_event_is_reported(body: bytes) -> None:
     for pieces in ([body], [b"data: 1\n\n" + body + b"\n"], [b"data: 1\n\n", body[:9], body[9:]]):
         with pytest.raises(ErrorInStream, match="upstream reset"):
             list(sse.events(pieces))
@@ -142,18 +142,18 @@ def test_an_error_outside_of_any_event_is_told(body: bytes) -> None:
 
 @pytest.mark.parametrize("start", [b"", b'data: {"choices": []}\n\n'])
 @pytest.mark.parametrize("error", [b'{"error": "it died"}', b'{"error":\n "it died"}\n', b'[{"error": "it died"}]\n\n'])
-def test_an_error_outside_of_any_event_is_told_though_the_stream_stays_open(start: bytes, error: bytes) -> None:
+def test_an_error_outside_any_event_is_reported_even_if_the_stream_stays_open(start: bytes, error: bytes) -> None:
     with pytest.raises(ErrorInStream, match="it died"):
         list(sse.events(left_open(start + error[:5], error[5:])))
 
 
-def test_what_is_no_event_stream_is_quoted() -> None:
+def test_what_is_not_an_event_stream_is_quoted() -> None:
     with pytest.raises(MalformedAnswer, match="not an event stream: “<!doctype html> <title>Sign in</title>”"):
         list(sse.events([b"<!doctype html>\n<title>Sign in</title>"]))
 
 
 def left_open(*pieces: bytes) -> Iterator[bytes]:
-    """A stream that says no more, and stays open."""
+    """A stream that sends nothing more and stays open."""
     yield from pieces
     pytest.fail("the reader waited for more")
 
@@ -173,7 +173,7 @@ def left_open(*pieces: bytes) -> Iterator[bytes]:
         ("text/event-stream", b"no event\n\n" * (1 << 14)),
     ],
 )
-def test_what_can_be_no_event_stream_is_refused_though_it_stays_open(content_type: str, body: bytes) -> None:
+def test_what_cannot_be_an_event_stream_is_refused_even_if_it_stays_open(content_type: str, body: bytes) -> None:
     for pieces in ([body], [body[:9], *pieces_of(body[9:], list(range(0, len(body), 1000)))]):
         with pytest.raises(MalformedAnswer, match="not an event stream") as refusal:
             list(sse.events(left_open(*pieces), content_type))
@@ -189,12 +189,12 @@ def test_an_event_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("content_type", ["text/html", "application/json", "image/png", "", "text/event-stream"])
 @pytest.mark.parametrize("start", [b"", b": a comment\n\n", b"\n\n", b"id\n", b"retry: 1\n\n"])
-def test_an_event_stream_is_read_whatever_it_calls_itself(content_type: str, start: bytes) -> None:
+def test_an_event_stream_is_read_whatever_its_content_type(content_type: str, start: bytes) -> None:
     for pieces in in_two(start + b"data: 1\n\n"):
         assert list(sse.events(pieces, content_type)) == [("", b"1")]
 
 
-def test_a_line_feed_within_json_is_an_escape_and_stays() -> None:
+def test_an_escaped_line_feed_within_json_is_kept() -> None:
     assert list(sse.events([b'data: {"text": "a\\n\\nb"}\n\n'])) == [("", b'{"text": "a\\n\\nb"}')]
 
 
@@ -205,7 +205,7 @@ BARE = [{"candidates": [{"content": {"parts": [{"text": text}]}}]} for text in (
 
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n", b"\n: ping\n\n"])
-def test_objects_without_data_are_events_however_they_are_cut(indent: int | None, end: bytes) -> None:
+def test_objects_without_data_are_events_however_they_are_split(indent: int | None, end: bytes) -> None:
     raw = b"".join(json.dumps(body, indent=indent, ensure_ascii=False).encode() + end for body in BARE)
     for pieces in in_two(b" \n" + raw):
         assert [orjson.loads(data) for _, data in sse.events(framed(pieces))] == BARE
@@ -216,7 +216,7 @@ def test_an_object_without_data_ends_with_its_piece_too() -> None:
     assert next(events) == ("", b'{"a": "{"}')
 
 
-def test_an_object_that_is_cut_off_is_no_event() -> None:
+def test_an_object_that_is_cut_off_is_not_an_event() -> None:
     assert list(sse.events(framed([b'{"a": 1}\n{"b": ']))) == [("", b'{"a": 1}')]
 
 
@@ -228,14 +228,14 @@ def test_an_object_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch, m
 
 
 def test_a_line_of_strings_that_never_end_is_read_once() -> None:
-    """To look for the end of each would take a minute."""
+    """Looking for the end of each one would take a minute."""
     started_at = now()
     assert list(sse.events(framed([b'{"a": "' + b'\\"' * (1 << 17) + b"\n"]))) == []
     assert now() - started_at < 5
 
 
 @pytest.mark.parametrize("data", [b'data: {"a": 1}\n\n', b"[1]", b"", b" \n", b" " * (1 << 17)])
-def test_what_begins_with_no_object_is_left_alone(data: bytes) -> None:
+def test_a_stream_that_does_not_begin_with_an_object_is_left_alone(data: bytes) -> None:
     for pieces in [[data], [data[:3], data[3:]]]:
         assert b"".join(framed(pieces)) == data
 
@@ -260,14 +260,16 @@ def test_the_frames_of_these_tests_are_frames_to_botocore() -> None:
     assert [(event.headers[":event-type"], event.payload) for event in buffer] == FRAMED
 
 
-def test_frames_cut_at_any_byte_are_the_same_events() -> None:
+def test_frames_split_at_any_byte_give_the_same_events() -> None:
     for pieces in in_two(b"".join(FRAMES)):
         assert list(eventstream.events(pieces)) == FRAMED
 
 
 @QUICKLY
 @given(st.data(), st.lists(st.fixed_dictionaries({"text": st.sampled_from(["", "Grüße", "a" * 300])}), max_size=4))
-def test_however_frames_are_cut_their_events_are_the_same(data: st.DataObject, payloads: list[dict[str, str]]) -> None:
+def test_frames_give_the_same_events_however_they_are_split(
+    data: st.DataObject, payloads: list[dict[str, str]]
+) -> None:
     written = b"".join(encoder.event("chunk", payload) for payload in payloads)
     events = list(eventstream.events(data.draw(cuts_of(written))))
     assert events == [("chunk", orjson.dumps(payload)) for payload in payloads]
@@ -293,24 +295,24 @@ def test_a_stream_that_ends_within_a_frame_is_incomplete() -> None:
             next(events)
 
 
-def test_a_stream_that_ends_between_two_frames_is_its_readers_business() -> None:
+def test_a_stream_that_ends_between_two_frames_is_left_to_its_reader() -> None:
     assert list(eventstream.events(FRAMES[:2])) == FRAMED[:2]
 
 
 @pytest.mark.parametrize("body", [b"<html><body>Welcome</body></html>", b'{"choices": []}', b"\0" * 64])
-def test_what_is_no_aws_event_stream_is_quoted(body: bytes) -> None:
+def test_what_is_not_an_aws_event_stream_is_quoted(body: bytes) -> None:
     with pytest.raises(MalformedAnswer, match="not an AWS event stream"):
         list(eventstream.events([body]))
 
 
 @pytest.mark.parametrize("body", [b'{"message": "no stream"}', b'{"error": "no stream"}', b'{"detail":"no stream"}'])
-def test_an_error_in_place_of_frames_is_told_in_its_own_words(body: bytes) -> None:
+def test_an_error_instead_of_frames_is_reported_in_its_own_words(body: bytes) -> None:
     for pieces in in_two(body):
         with pytest.raises(ErrorInStream, match="no stream"):
             list(eventstream.events(pieces))
 
 
-def test_an_error_in_place_of_frames_is_told_though_the_stream_stays_open() -> None:
+def test_an_error_instead_of_frames_is_reported_even_if_the_stream_stays_open() -> None:
     with pytest.raises(ErrorInStream, match="it died"):
         list(eventstream.events(left_open(b'{"message": "it', b' died"}')))
 
@@ -324,7 +326,7 @@ IMPOSSIBLE_SIZES = [(25 << 20, 0), ((1 << 32) - 1, 0), (1 << 20, (128 << 10) + 1
 
 
 @pytest.mark.parametrize("sizes", IMPOSSIBLE_SIZES)
-def test_a_frame_of_an_impossible_size_is_refused_though_the_stream_stays_open(sizes: tuple[int, int]) -> None:
+def test_a_frame_of_an_impossible_size_is_refused_even_if_the_stream_stays_open(sizes: tuple[int, int]) -> None:
     for before in (b"", FRAMES[0]):
         with pytest.raises(MalformedAnswer, match="not a possible frame size"):
             list(eventstream.events(left_open(before + prelude(*sizes))))
@@ -342,7 +344,7 @@ def test_a_frame_as_large_as_botocore_takes_is_waited_for(sizes: tuple[int, int]
 @pytest.mark.parametrize(
     "body", [b"<html>Welcome</html>", b'{"output": {"message": {}}}', FRAMES[0][:8] + bytes(4), b"data: 1\n\ndata: 2"]
 )
-def test_what_is_no_aws_event_stream_is_refused_though_it_stays_open(body: bytes) -> None:
+def test_what_is_not_an_aws_event_stream_is_refused_even_if_it_stays_open(body: bytes) -> None:
     with pytest.raises(MalformedAnswer, match="not an AWS event stream"):
         list(eventstream.events(left_open(body[:9], body[9:])))
 
@@ -373,12 +375,12 @@ def data_of(*events: Any) -> list[bytes]:
 
 
 def visible(parts: Iterable[Part]) -> list[Part]:
-    """The parts without the deltas that carry no text."""
+    """The parts without the deltas that have no text."""
     return [part for part in parts if not isinstance(part, Delta) or part.text]
 
 
 def streamed(read: Reader, *events: Any) -> list[Part]:
-    """What a reader makes of events without names: the parts but for the deltas that carry no text."""
+    """What a reader makes of events without names: the parts without the deltas that have no text."""
     return visible(reading.stream((("", data) for data in data_of(*events)), read))
 
 
@@ -466,7 +468,7 @@ def test_an_answer_of_several_choices_is_cut_if_one_of_them_has_no_end(
 
 
 @pytest.mark.parametrize("pieces", [(0, 1, 0), (1, 2, 3)], ids=["LiteLLM: of a block", "TGI: of a token"])
-def test_one_choice_is_finished_whatever_numbers_a_gateway_gives_its_pieces(pieces: tuple[int, ...]) -> None:
+def test_one_choice_finishes_whatever_indices_a_gateway_gives_its_pieces(pieces: tuple[int, ...]) -> None:
     """https://github.com/BerriAI/litellm/issues/23178, https://github.com/huggingface/text-generation-inference/pull/1648"""
     chunks = [{"choices": [{"index": index, "delta": {"content": "x"}}]} for index in pieces[:-1]]
     last = {"choices": [{"index": pieces[-1], "delta": {}, "finish_reason": "stop"}]}
@@ -482,8 +484,8 @@ def finish_of(*chunks: Body, asked: int) -> Part | None:
     return next((part for part in parts if isinstance(part, Finish)), None)
 
 
-def test_a_choice_that_has_ended_may_be_seen_again() -> None:
-    """As Azure's asynchronous filter does."""
+def test_a_choice_that_has_ended_can_appear_again() -> None:
+    """As Azure's asynchronous filter sends."""
     late: dict[str, Any] = {"choices": [{"index": 0, "finish_reason": None, "content_filter_results": {}}]}
     first, second = ({"choices": [{"index": n, "delta": {}, "finish_reason": "stop"}]} for n in range(2))
     assert streamed(openai.chat_stream, first, late, second, late, b"[DONE]") == [Finish("stop")]
@@ -495,7 +497,7 @@ def test_all_of_several_choices_is_content() -> None:
 
 
 @pytest.mark.parametrize("word", ["null", "None"])
-def test_null_as_a_text_is_no_finish_reason(word: str) -> None:
+def test_the_text_null_is_not_a_finish_reason(word: str) -> None:
     chunk = {"choices": [{"delta": {"content": "x"}, "finish_reason": word}]}
     assert streamed(openai.chat_stream, chunk, b"[DONE]") == [Delta("x")]
 
@@ -504,21 +506,21 @@ def test_what_comes_after_done_is_not_read() -> None:
     assert streamed(openai.chat_stream, *CHAT, b"[DONE]", b"not JSON")[-1] == Finish("stop")
 
 
-def test_deepseek_tells_reasoning_as_text_of_its_own_and_the_cache_under_its_own_name() -> None:
+def test_deepseek_has_separate_reasoning_text_and_its_own_name_for_the_cache() -> None:
     events = [chat_chunk(role="assistant", content=None, reasoning_content="Hm"), chat_chunk(content="Hi")]
     parts = streamed(openai.chat_stream, *events, {**chat_chunk("stop"), "usage": DEEPSEEK_USAGE}, b"[DONE]")
     assert parts == [Delta("Hm", reasoning=True), Delta("Hi"), Usage(20, 30, 16, None), Finish("stop")]
 
 
 @pytest.mark.parametrize("details", [None, {}, {"cached_tokens": None}], ids=str)
-def test_an_endpoint_that_leaves_the_details_out_may_still_tell_the_cache(details: Body | None) -> None:
+def test_an_endpoint_without_usage_details_can_still_report_the_cache(details: Body | None) -> None:
     usage = {**DEEPSEEK_USAGE, "prompt_tokens_details": details, "completion_tokens_details": None}
     message = {"role": "assistant", "content": "Hi"}
     body = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
     assert Usage(20, 30, 16, None) in list(openai.chat(body))
 
 
-def test_a_cache_that_was_not_hit_is_nothing_not_missing() -> None:
+def test_a_cache_miss_is_0_tokens_not_none() -> None:
     usage = {**OPENAI_USAGE, "prompt_tokens_details": {"cached_tokens": 0}}
     assert Usage(2006, 300, 0, 128) in streamed(openai.chat_stream, {**LAST, "usage": usage})
 
@@ -558,7 +560,7 @@ RESPONSE_PARTS = [Delta("Hm", reasoning=True, partial=True), Delta("Hi")]
     ("kind", "details", "reason"),
     [("completed", None, "completed"), ("incomplete", {"reason": "max_output_tokens"}, "max_output_tokens")],
 )
-def test_a_response_stream_is_finished_by_a_response(kind: str, details: Body | None, reason: str) -> None:
+def test_a_response_stream_finishes_with_a_response(kind: str, details: Body | None, reason: str) -> None:
     end = {"status": kind, "incomplete_details": details, "usage": RESPONSES_USAGE}
     parts = streamed(openai.response_stream, *RESPONSE, {"type": f"response.{kind}", "response": end})
     assert parts == [*RESPONSE_PARTS, Usage(37, 25, 11, 8), Finish(reason)]
@@ -631,7 +633,7 @@ def test_a_later_count_of_a_message_stream_replaces_an_earlier_one_but_null_does
     assert Usage(1130, 15, 1000, None) in streamed(anthropic.message_stream, *events)
 
 
-def test_kinds_of_events_that_are_not_known_are_passed_over() -> None:
+def test_unknown_events_are_ignored() -> None:
     parts = streamed(anthropic.message_stream, *NEW_KINDS, *MESSAGE, *NEW_KINDS, MESSAGE_STOP)
     assert parts[-1] == Finish("end_turn")
     assert streamed(openai.response_stream, *NEW_KINDS, *RESPONSE) == RESPONSE_PARTS
@@ -641,7 +643,7 @@ def test_a_message_stream_without_its_stop_is_unfinished() -> None:
     assert streamed(anthropic.message_stream, *MESSAGE) == [*MESSAGE_TEXT, TOOL_INPUT]
 
 
-def test_a_legacy_completion_stream_is_finished_by_its_stop_reason() -> None:
+def test_a_legacy_completion_stream_finishes_with_its_stop_reason() -> None:
     pieces: list[Body] = [{"type": "completion", "completion": text, "stop_reason": None} for text in (" Hel", "lo")]
     end = {"type": "completion", "completion": "", "stop_reason": "stop_sequence", "stop": "\n\nHuman:"}
     text = [Delta(" Hel"), Delta("lo")]
@@ -686,7 +688,7 @@ def test_a_gemini_streams_last_usage_counts_and_thoughts_are_output() -> None:
         ({"promptTokenCount": 5}, Usage(5, None, None, None)),
     ],
 )
-def test_gemini_leaves_out_the_counts_that_are_zero(usage: Body, expected: Usage) -> None:
+def test_counts_that_gemini_leaves_out_are_zero(usage: Body, expected: Usage) -> None:
     body = {**gemini_body("Hi", "MAX_TOKENS"), "usageMetadata": usage}
     assert visible(gemini.content(body)) == [Delta("Hi"), expected, Finish("MAX_TOKENS")]
 
@@ -804,7 +806,7 @@ def test_bedrocks_own_counts_include_the_cache() -> None:
     assert parts == [Delta("Hi"), Finish("stop"), Usage(130, 15, 60, None)]
 
 
-def test_a_stream_without_bedrocks_counts_has_no_usage_but_its_own() -> None:
+def test_a_stream_without_bedrocks_counts_has_only_its_own_usage() -> None:
     assert invoked("meta.llama3-70b", [{"generation": "Hi", "stop_reason": "stop"}], None) == [
         Delta("Hi"),
         Finish("stop"),
@@ -813,7 +815,7 @@ def test_a_stream_without_bedrocks_counts_has_no_usage_but_its_own() -> None:
     assert usages == [Usage(1125, 15, 1000, None)]
 
 
-def test_what_a_claude_tells_of_its_cache_survives_counts_that_are_silent_about_it() -> None:
+def test_a_claudes_cache_counts_survive_bedrock_counts_without_them() -> None:
     silent = {"inputTokenCount": 25, "outputTokenCount": 15}
     usages = [
         part for part in invoked("anthropic.claude-3", [*MESSAGE, MESSAGE_STOP], silent) if isinstance(part, Usage)
@@ -821,12 +823,12 @@ def test_what_a_claude_tells_of_its_cache_survives_counts_that_are_silent_about_
     assert usages[-1] == Usage(1125, 15, 1000, None)
 
 
-def test_a_nova_speaks_converse_in_chunks() -> None:
+def test_a_nova_sends_converse_events_in_chunks() -> None:
     parts = invoked("amazon.nova-lite-v1:0", [{kind: event} for kind, event in [*CONVERSE, *CONVERSE_END]], None)
     assert parts == [*MESSAGE_TEXT, TOOL_INPUT, Finish("end_turn"), Usage(130, 628, 60, None)]
 
 
-def test_an_unknown_family_is_finished_by_its_end() -> None:
+def test_an_unknown_family_finishes_when_its_body_ends() -> None:
     assert invoked("acme.novel-v1", [{"outputText": "Hel"}, {"completion": "lo"}, {"done": True}], METRICS) == [
         Delta("Hel"), Delta("lo"), Finish(None), Usage(30, 15, None, None)
     ]  # fmt: skip

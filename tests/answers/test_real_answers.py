@@ -1,4 +1,5 @@
-"""What real servers and gateways answer, through each SDK: read if the SDK reads it, else failed with its words."""
+"""What real servers and gateways answer, through each SDK: read if the SDK can read it, otherwise a failure with the
+server's own words."""
 
 import json
 from base64 import b64decode, b64encode
@@ -47,7 +48,7 @@ Event = dict[str, Any] | bytes
 
 
 def sse_of(*events: Event) -> list[bytes]:
-    """Events as pieces, each with the name that its type is."""
+    """Events as pieces, each named after its type."""
     pieces = []
     for event in events:
         data = event if isinstance(event, bytes) else json.dumps(event).encode()
@@ -70,7 +71,7 @@ DONE = b"[DONE]"
 
 
 def chat(*events: Event, **wire: Any) -> Call:
-    """A call of OpenAI's chat whose every event is a read of its own."""
+    """A call of OpenAI's chat API in which every event is a separate read."""
     return answered("openai", "chat", Canned(sse_of(*events), kind="text/event-stream", **wire))
 
 
@@ -101,9 +102,7 @@ EVERY_ERROR = pytest.mark.parametrize("body", ERRORS.values(), ids=ERRORS.keys()
 @EVERY_API
 @WHOLE_OR_STREAMED
 @EVERY_ERROR
-def test_an_error_that_calls_itself_a_200_is_told_in_its_own_words(
-    provider: str, api: str, stream: bool, body: Any
-) -> None:
+def test_an_error_sent_as_a_200_is_reported_in_its_own_words(provider: str, api: str, stream: bool, body: Any) -> None:
     call = answered(provider, api, Canned([json.dumps(body).encode()]), stream=stream)
     assert (call.outcome, call.status) == ("failed", 200)
     assert WORDS in str(call.error)
@@ -133,7 +132,7 @@ def test_the_words_of_an_error_status_reach_the_user(provider: str, api: str, st
         json.dumps({"error": {"message": WORDS}}, indent=1).encode(),
     ],
 )
-def test_an_error_within_a_stream_is_told_in_its_own_words(provider: str, api: str, event: bytes) -> None:
+def test_an_error_within_a_stream_is_reported_in_its_own_words(provider: str, api: str, event: bytes) -> None:
     first, *_ = mocked(provider, api, stream=True).partition(b"\n\n")
     call = answered(provider, api, Canned([first + b"\n\n", event], kind="text/event-stream"))
     assert (call.outcome, str(call.error).partition(":")[0]) == ("failed", "ErrorInStream")
@@ -143,9 +142,9 @@ def test_an_error_within_a_stream_is_told_in_its_own_words(provider: str, api: s
 @pytest.mark.parametrize("nothing", [None, {}, "", False, []])
 @EVERY_API
 @WHOLE_OR_STREAMED
-def test_an_error_that_is_nothing_is_no_error(provider: str, api: str, stream: bool, nothing: Any) -> None:
+def test_an_empty_error_is_not_an_error(provider: str, api: str, stream: bool, nothing: Any) -> None:
     if CASES[provider].has_frames and stream:
-        return  # Its frames are events by their headers.
+        return  # In its frames, headers mark the events.
     body = mocked(provider, api, stream)
     extended = body.replace(b"{", b'{"error": ' + json.dumps(nothing).encode() + b", ", 1)
     if stream:
@@ -154,7 +153,7 @@ def test_an_error_that_is_nothing_is_no_error(provider: str, api: str, stream: b
 
 
 @pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource", "network_error", "ERROR_TOXIC"])
-def test_a_finish_reason_that_says_that_the_provider_failed_is_a_failure(reason: str) -> None:
+def test_a_finish_reason_of_provider_failure_is_a_failure(reason: str) -> None:
     streams = [chat(chunk(content="Hi"), chunk(reason), DONE), chat(chunk(content="Hi"), chunk(reason))]
     body = {"choices": [{"message": {"content": "Hi"}, "finish_reason": reason}]}
     for call in [*streams, answered("openai", "chat", Canned([json.dumps(body).encode()]), stream=False)]:
@@ -167,17 +166,15 @@ def test_a_finish_reason_that_says_that_the_provider_failed_is_a_failure(reason:
     ("extra_body", "outcome"),
     [({}, "ok"), ({"n": 1}, "ok"), ({"n": None}, "ok"), ({"n": 2}, "failed"), ({"n": "two"}, "failed")],
 )
-def test_a_stream_has_as_many_ends_as_choices_were_asked_for(
-    provider: str, extra_body: dict[str, Any], outcome: str
-) -> None:
-    """One choice, whose thinking is numbered 0 and whose text 1, as LiteLLM did for Bedrock."""
+def test_a_stream_needs_one_end_per_choice_asked_for(provider: str, extra_body: dict[str, Any], outcome: str) -> None:
+    """One choice, whose thinking has index 0 and whose text has index 1, as LiteLLM sent for Bedrock."""
     thinking, text, end = chunk(reasoning_content="Hm"), chunk(content="Hi"), chunk("stop")
     text["choices"][0]["index"] = 1
     wire = Canned(sse_of(thinking, text, end, DONE))
     assert answered(provider, "chat", wire, extra_body=extra_body).outcome == outcome
 
 
-def test_an_error_in_a_choice_is_told() -> None:
+def test_an_error_in_a_choice_is_reported() -> None:
     error = {"code": 502, "message": WORDS}
     broken = {"choices": [{"delta": {"content": ""}, "finish_reason": "error", "error": error}]}
     assert chat(chunk(content="Hi"), broken, DONE).error == f"ErrorInStream: 502: {WORDS}"
@@ -194,7 +191,7 @@ def test_an_error_in_a_choice_is_told() -> None:
         ("anthropic.claude-v2", [{"completion": "Hi", "stop_reason": "error"}]),
     ],
 )
-def test_a_failure_by_its_reason_is_one_in_every_family(model: str, chunks: list[dict[str, Any]]) -> None:
+def test_a_failing_finish_reason_is_a_failure_in_every_family(model: str, chunks: list[dict[str, Any]]) -> None:
     frames = [encoder.event("chunk", {"bytes": b64encode(json.dumps(body).encode()).decode()}) for body in chunks]
     call = answered("aws-bedrock", "completions", Canned(frames), model=model)
     assert (call.outcome, call.ttft_s is not None) == ("failed", True)
@@ -211,13 +208,13 @@ def test_the_table_knows_each_reason_once_and_an_unknown_one_is_a_success() -> N
     assert (call.outcome, call.finish_reason) == ("ok", "new_next_year")
 
 
-def test_a_protocols_word_for_no_reason_is_no_finish() -> None:
+def test_a_protocols_word_for_no_reason_is_not_a_finish() -> None:
     body = {"candidates": [{"content": {"parts": [{"text": "Hi"}]}, "finishReason": "FINISH_REASON_UNSPECIFIED"}]}
     call = answered("vertex-ai", "chat", Canned([json.dumps(body).encode()]), stream=False)
     assert str(call.error).startswith("IncompleteStream")
 
 
-def test_what_a_server_says_goes_into_rows_redacted_in_one_line_and_cut() -> None:
+def test_a_servers_text_is_redacted_shortened_and_on_one_line_in_rows() -> None:
     hostile = "=1+1,\n\r\x00\ud83d\u202e sk-secret-1 " + "x" * 10_000
     wires = [Canned(sse_of(chunk(content="Hi"), chunk(hostile), DONE)), Canned(sse_of({"error": hostile}))]
     for wire, characters in zip(wires, (REASON_CHARACTERS, ERROR_CHARACTERS), strict=True):
@@ -230,9 +227,7 @@ def test_what_a_server_says_goes_into_rows_redacted_in_one_line_and_cut() -> Non
 
 
 @pytest.mark.parametrize(("provider", "api", "model"), WAYS)
-def test_what_follows_the_last_event_of_a_stream_is_no_part_of_its_latency(
-    provider: str, api: str, model: str | None
-) -> None:
+def test_latency_ends_with_the_last_event_of_a_stream(provider: str, api: str, model: str | None) -> None:
     options = {"model": model} if model else {}
     raw = mocked(provider, api, True, **options)
     pings = [] if provider == "aws-bedrock" else [b": ping\n\n", b"event: ping\ndata: {}\n\n", b"\n"]
@@ -268,7 +263,7 @@ def assert_read_or_refused(call: Call) -> None:
 
 
 @pytest.mark.parametrize(("provider", "api", "model"), WAYS)
-def test_no_surprise_in_a_whole_answer_raises_anything_but_our_own_errors(
+def test_no_surprise_in_a_whole_answer_raises_anything_but_our_errors(
     provider: str, api: str, model: str | None
 ) -> None:
     options = {"model": model} if model else {}
@@ -284,7 +279,7 @@ def test_no_surprise_in_a_whole_answer_raises_anything_but_our_own_errors(
 @pytest.mark.parametrize(("provider", "api", "model"), WAYS)
 @QUICKLY
 @given(data=st.data())
-def test_no_surprise_in_a_stream_raises_anything_but_our_own_errors(
+def test_no_surprise_in_a_stream_raises_anything_but_our_errors(
     provider: str, api: str, model: str | None, data: st.DataObject
 ) -> None:
     events, write = unpacked(provider, api, model)
@@ -303,7 +298,7 @@ Named = tuple[str, Any]
 
 
 def unpacked(provider: str, api: str, model: str | None) -> tuple[list[Named], Callable[[str, Any], bytes]]:
-    """The mock's stream as events, and how to write them again."""
+    """The mock's stream as events, and a function that writes events back as bytes."""
     raw = mocked(provider, api, True, **({"model": model} if model else {}))
     if not CASES[provider].has_frames:
         return [(name, data if data == DONE else json.loads(data)) for name, data in sse.events([raw])], written_sse
@@ -331,7 +326,7 @@ def test_a_malformed_answer_is_quoted() -> None:
     assert lacking.error == 'MalformedAnswer: the answer can\'t be read (it lacks \'choices\'): “{"id": "c"}”'
 
 
-# However it is cut, and whatever the bytes
+# However it is split, and whatever the bytes
 
 Read = Callable[[list[bytes]], Answer]
 
@@ -364,7 +359,7 @@ EVERY_READER = pytest.mark.parametrize("name", READERS)
 @EVERY_READER
 @QUICKLY
 @given(data=st.data())
-def test_any_cutting_of_a_stream_gives_the_same_parts(name: str, data: st.DataObject) -> None:
+def test_a_stream_gives_the_same_parts_however_it_is_split(name: str, data: st.DataObject) -> None:
     provider, api, model, read = READERS[name]
     raw = mocked(provider, api, True, **({"model": model} if model else {}))
     if not CASES[provider].has_frames:
@@ -379,18 +374,22 @@ def test_any_cutting_of_a_stream_gives_the_same_parts(name: str, data: st.DataOb
 @EVERY_READER
 @QUICKLY
 @given(data=st.data())
-def test_no_bytes_make_a_reader_raise_anything_but_our_own_errors(name: str, data: st.DataObject) -> None:
+def test_no_bytes_make_a_reader_raise_anything_but_our_errors(name: str, data: st.DataObject) -> None:
     provider, api, model, read = READERS[name]
     raw = mocked(provider, api, True, **({"model": model} if model else {}))
     at = data.draw(st.integers(0, len(raw)))
-    spoilt = raw[:at] + data.draw(st.binary(max_size=30)) + raw[data.draw(st.integers(at, len(raw))) :]
-    for pieces in ([spoilt], [spoilt[:at], spoilt[at:]], data.draw(st.lists(st.binary(max_size=40), max_size=5))):
+    corrupted = raw[:at] + data.draw(st.binary(max_size=30)) + raw[data.draw(st.integers(at, len(raw))) :]
+    for pieces in (
+        [corrupted],
+        [corrupted[:at], corrupted[at:]],
+        data.draw(st.lists(st.binary(max_size=40), max_size=5)),
+    ):
         with suppress(*OUR_ERRORS):
             list(read(pieces))
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"9" * 10_000, b'{"choices":' + b"[" * 5000])
-def test_what_nests_too_deep_is_refused(body: bytes) -> None:
+def test_too_deep_nesting_is_refused(body: bytes) -> None:
     assert str(answered("openai", "chat", Canned([body]), stream=False).error).startswith("MalformedAnswer")
     assert str(chat(body).error).startswith(("MalformedAnswer", "IncompleteStream"))
 
@@ -398,7 +397,7 @@ def test_what_nests_too_deep_is_refused(body: bytes) -> None:
 # As tolerant as the SDK
 
 PINGS = b": comment\n\nevent: ping\ndata: {}\n\nevent: ping\ndata: not JSON\n\nid: 7\nretry: 5\n\n"
-SPOILT: dict[str, Callable[[bytes], bytes]] = {
+VARIATIONS: dict[str, Callable[[bytes], bytes]] = {
     "CRLF": lambda raw: raw.replace(b"\n", b"\r\n"),
     "CR": lambda raw: raw.replace(b"\n", b"\r"),
     "BOM": lambda raw: b"\xef\xbb\xbf" + raw,
@@ -411,20 +410,20 @@ SPOILT: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize(("provider", "api"), SSE_APIS)
-@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
-def test_what_an_sdk_reads_in_a_stream_is_read(provider: str, api: str, spoil: Callable[[bytes], bytes]) -> None:
+@pytest.mark.parametrize("vary", VARIATIONS.values(), ids=VARIATIONS.keys())
+def test_what_an_sdk_reads_in_a_stream_is_read(provider: str, api: str, vary: Callable[[bytes], bytes]) -> None:
     raw = mocked(provider, api, stream=True)
-    assert answered(provider, api, Canned([spoil(raw)])).error is None
+    assert answered(provider, api, Canned([vary(raw)])).error is None
 
 
 @EVERY_API
 def test_what_an_sdk_reads_in_a_whole_answer_is_read(provider: str, api: str) -> None:
     raw = mocked(provider, api, stream=False)
-    for spoilt in (b"\xef\xbb\xbf" + raw, raw.replace(b"{", b'{"half": "\\ud83d", "no number": NaN, ', 1)):
-        assert answered(provider, api, Canned([spoilt]), stream=False).error is None
+    for varied in (b"\xef\xbb\xbf" + raw, raw.replace(b"{", b'{"half": "\\ud83d", "no number": NaN, ', 1)):
+        assert answered(provider, api, Canned([varied]), stream=False).error is None
 
 
-def test_types_that_stand_only_in_event_lines_are_read() -> None:
+def test_types_given_only_in_event_lines_are_read() -> None:
     raw = mocked("anthropic", "chat", stream=True)
     events = [(name, json.loads(data)) for name, data in sse.events([raw])]
     pieces = [written_sse(name, {key: value for key, value in body.items() if key != "type"}) for name, body in events]
@@ -444,7 +443,7 @@ def test_half_an_emoji_does_not_keep_a_body_out_of_a_log() -> None:
 
 
 @pytest.mark.parametrize("later", [None, {}, {"prompt_tokens": None, "completion_tokens": None}, [], "x"])
-def test_a_later_usage_that_counts_nothing_erases_nothing(later: Any) -> None:
+def test_a_later_usage_without_counts_erases_nothing(later: Any) -> None:
     call = chat(chunk(content="Hi"), chunk("stop"), usage(5), {"choices": [], "usage": later}, DONE)
     assert (call.error, call.input_tokens, call.output_tokens) == (None, 10, 5)
 
@@ -459,7 +458,7 @@ def test_usage_in_floats_is_counted_and_a_later_stop_reason_may_be_missing() -> 
     assert (call.finish_reason, call.output_tokens) == ("max_tokens", 9)
 
 
-def test_reasoning_that_a_total_adds_is_output() -> None:
+def test_reasoning_included_only_in_the_total_is_output() -> None:
     counts = {"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 20}}
     for total_tokens, output_tokens in ((35, 25), (15, 5), (None, 5)):
         told = {"choices": [], "usage": {**counts, "total_tokens": total_tokens}}
@@ -474,7 +473,7 @@ def test_a_filtered_answer_without_content_is_finished(message: dict[str, Any]) 
     assert (call.outcome, call.finish_reason, call.content_events) == ("ok", "content_filter", 0)
 
 
-# Content, and the figures of it
+# Content, and its figures
 
 REASONING_DELTAS: dict[str, dict[str, Any]] = {
     "DeepSeek": {"reasoning_content": "Hm"},
@@ -524,7 +523,7 @@ def test_a_tool_call_and_a_refusal_are_visible_content(provider: str, api: str, 
     assert (call.error, call.content_events, steps(call.ttft_s), steps(call.ttfv_s)) == (None, 1, 1, 1)
 
 
-def test_a_tool_call_of_converse_is_content_too() -> None:
+def test_a_tool_call_in_converse_is_content() -> None:
     frames = [
         encoder.event("contentBlockStart", {"start": {"toolUse": {"toolUseId": "t", "name": "f"}}}),
         encoder.event("contentBlockDelta", {"delta": {"toolUse": {"input": "{}"}}}),
@@ -542,19 +541,19 @@ def test_the_content_of_every_answer_is_counted(provider: str, api: str, stream:
     assert call.content_reads == (1 if stream else None)
 
 
-def test_an_answer_without_content_has_none() -> None:
+def test_an_answer_without_content_counts_no_content() -> None:
     call = chat(chunk(role="assistant", content=""), chunk("stop"), DONE)
     assert (call.outcome, call.content_events, call.content_reads, call.ttft_s) == ("ok", 0, None, None)
 
 
-def test_reasoning_that_was_counted_but_not_streamed_is_no_part_of_tpot() -> None:
+def test_reasoning_that_was_counted_but_not_streamed_is_excluded_from_tpot() -> None:
     words = [chunk(content="w ") for _ in range(11)]
     call = chat(chunk(role="assistant", content=""), b"{}", *words, chunk("stop"), usage(211, 200), DONE)
     assert call.tpot_s == pytest.approx(STEP_S)
     assert call.output_tokens_per_s == pytest.approx(1 / STEP_S)
 
 
-def test_reasoning_that_was_streamed_as_a_summary_leaves_the_visible_part() -> None:
+def test_with_summarised_reasoning_tpot_covers_the_visible_part() -> None:
     counts = {"input_tokens": 1, "output_tokens": 205, "output_tokens_details": {"reasoning_tokens": 200}}
     summary = [{"type": "response.reasoning_summary_text.delta", "delta": "Hm"}] * 3
     text = [{"type": "response.output_text.delta", "delta": "w"}] * 5
@@ -564,7 +563,7 @@ def test_reasoning_that_was_streamed_as_a_summary_leaves_the_visible_part() -> N
     assert call.tpot_s == pytest.approx(STEP_S)
 
 
-def test_a_summary_of_thinking_whose_share_is_not_told_leaves_no_tpot() -> None:
+def test_a_thinking_summary_of_unknown_size_leaves_no_tpot() -> None:
     thinking = {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "Hm"}}
     text = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "w"}}
     for share, tpot_s in (({}, None), ({"output_tokens_details": {"thinking_tokens": 97}}, STEP_S)):
@@ -591,7 +590,7 @@ def test_a_summary_of_thinking_whose_share_is_not_told_leaves_no_tpot() -> None:
         ([1] * 12, True),
     ],
 )
-def test_a_pace_is_told_only_where_it_was_observed(reads: list[int], has_pace: bool) -> None:
+def test_a_pace_is_reported_only_if_it_was_observed(reads: list[int], has_pace: bool) -> None:
     pieces = [b"".join(sse_of(*[chunk(content="w")] * count)) for count in reads]
     end = b"".join(sse_of(chunk("stop"), usage(50), DONE))
     call = answered("openai", "chat", Canned([*pieces, end]))
@@ -603,21 +602,19 @@ def test_a_pace_is_told_only_where_it_was_observed(reads: list[int], has_pace: b
 
 
 @pytest.mark.parametrize(("lag_s", "joined"), [(None, None), (0.0, 0), (0.0009, 0), (0.0011, 2)])
-def test_a_read_that_was_taken_up_late_with_several_events_may_have_joined_them(
-    lag_s: float | None, joined: int | None
-) -> None:
+def test_a_late_read_of_several_events_may_have_joined_them(lag_s: float | None, joined: int | None) -> None:
     pieces = [b"".join(sse_of(*[chunk(content="w")] * count)) for count in (1, 3, 1, 2)]
     call = answered("openai", "chat", Canned([*pieces, *sse_of(chunk("stop"), DONE)], lag_s=lag_s))
     assert call.joined_reads == joined
 
 
-# Bedrock's families that speak as OpenAI's chat does
+# Bedrock's families that use OpenAI's chat format
 
 
 @WHOLE_OR_STREAMED
 @pytest.mark.parametrize("ending", ["stop_reason", "finish_reason"])
 @pytest.mark.parametrize("part", ["message", "delta"])
-def test_a_mistral_of_bedrock_speaks_chat(stream: bool, ending: str, part: str) -> None:
+def test_a_mistral_on_bedrock_uses_the_chat_format(stream: bool, ending: str, part: str) -> None:
     choice = {"index": 0, part: {"role": "assistant", "content": "Hello"}, ending: "stop"}
     raw = json.dumps({"id": "x", "object": "chat.completion", "choices": [choice]}).encode()
     body = encoder.event("chunk", {"bytes": b64encode(raw).decode()}) if stream else raw

@@ -35,7 +35,7 @@ from wire.network import NetworkWire
 
 TTFT_S, ITL_S, TOKENS = 0.05, 0.002, 12
 CLOCK_S = 1e-4
-"""The kernel stamps arrivals on the wall clock, which is read a moment apart from ours."""
+"""The kernel stamps arrivals on the wall clock, which is read a moment apart from the monotonic one."""
 PATIENT_S = 60.0
 DEADLINE_S = 2.0
 IN_PROCESS = "http://mock.invalid"
@@ -73,13 +73,13 @@ FAMILIES = {
     "amazon.titan-text-express-v1": ("FINISH", "LENGTH"),
     "amazon.nova-lite-v1:0": ("end_turn", "max_tokens"),
 }
-"""A model of each family, and its finish reasons: of a whole answer, and of one that the token limit cut."""
+"""A model of each family, and its finish reasons: normally, and when the token limit cut the answer."""
 UNKNOWN_MODEL = "acme.novel-v1:0"
 EVERY_FAMILY = pytest.mark.parametrize("model", FAMILIES)
 
 
-class Spoiling:
-    """A wire that counts what is sent, shows its latest exchange, and may spoil the answers of the mock behind it."""
+class Corrupting:
+    """A wire that counts what is sent, keeps its latest exchange, and can corrupt the answers of the mock behind it."""
 
     def __init__(self, wire: Wire | None = None) -> None:
         self._wire = wire or NetworkWire()
@@ -98,7 +98,7 @@ class Spoiling:
 
 @pytest.fixture(scope="module")
 def scheduled_mock() -> Iterator[MockServer]:
-    """`python -m mock` on an exact schedule."""
+    """`python -m mock` with an exact schedule."""
     with serving_mock("--ttft", str(TTFT_S), "--itl", str(ITL_S), "--tokens", str(TOKENS)) as server:
         yield server
 
@@ -111,7 +111,7 @@ def scheduled(scheduled_mock: MockServer) -> MockServer:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start raw servers that end with the test."""
+    """Start raw servers that stop with the test."""
     with ExitStack() as servers:
         yield lambda script: servers.enter_context(serving(script))
 
@@ -129,7 +129,7 @@ def in_process(provider: str, service: Service, **options: object) -> Asker:
 
 
 def at(value: float | None) -> float:
-    """A figure that must be there."""
+    """Return a figure that must be present."""
     assert value is not None
     return value
 
@@ -168,13 +168,13 @@ def assert_tokens(call: Call, case: Case, input_tokens: int, output_tokens: int)
 
 
 def assert_consistent(call: Call) -> None:
-    """Every figure is there, none comes before its time, and each follows from the others."""
+    """Check that every figure is present, none is earlier than its time, and each follows from the others."""
     latency_s, ttfb_s, ttft_s, ttfv_s = map(at, (call.latency_s, call.ttfb_s, call.ttft_s, call.ttfv_s))
     assert 0 < ttfb_s <= ttft_s <= ttfv_s <= latency_s
     assert ttft_s >= TTFT_S - CLOCK_S
     assert latency_s >= TTFT_S + (TOKENS - 1) * ITL_S - CLOCK_S
     assert len(call.gaps_s) < TOKENS
-    if not call.gaps_s:  # A machine so busy that too many tokens left in one write.
+    if not call.gaps_s:  # The machine was so busy that too many tokens were sent in one write.
         assert (call.tpot_s, call.itl_mean_s, call.itl_max_s, call.output_tokens_per_s) == (None,) * 4
         return
     assert ttft_s + sum(call.gaps_s) <= latency_s + 1e-9
@@ -195,7 +195,7 @@ def assert_tpot(call: Call) -> None:
 
 @pytest.mark.parametrize("provider", ["openai", "azure-openai"])
 def test_the_first_byte_of_a_response_comes_before_its_first_text(provider: str) -> None:
-    """The Responses API answers at once that it has begun."""
+    """The Responses API says at once that it has begun."""
     call = ask_one(in_process(provider, on_schedule(), api="responses"))
     assert at(call.ttfb_s) < at(call.ttft_s)
 
@@ -305,7 +305,7 @@ def test_a_stream_that_arrives_byte_by_byte_is_the_same_stream(serve: Serve, pro
 
 
 def dripping(service: Service) -> Script:
-    """Answer as the mock would, one byte at a time, chunk framing and all."""
+    """Answer as the mock would, but one byte at a time, chunk framing included."""
 
     def script(peer: Peer) -> None:
         while received := peer.request():
@@ -336,7 +336,7 @@ def test_an_error_status_to_a_stream_is_the_sdks_own_exception(
 
 
 def failure_of(provider: str, fault: str) -> tuple[str, int | None]:
-    """The exception's class, and the status where a head arrived."""
+    """The exception's class, and the status if a head arrived."""
     if fault in ("reset", "close"):
         return CASES[provider].trouble.broken, None
     if fault == "hang":
@@ -348,8 +348,8 @@ def failure_of(provider: str, fault: str) -> tuple[str, int | None]:
     return errors.get(fault, "IncompleteStream"), 200
 
 
-def assert_spoilt(asker: Asker, call: Call, fault: str) -> None:
-    """The call failed as it should, and what had arrived before is kept."""
+def assert_corrupted(asker: Asker, call: Call, fault: str) -> None:
+    """Check that the call failed as it should, and that what had arrived before was kept."""
     assert_failed(asker, call, *failure_of(call.provider, fault))
     assert call.finish_reason is None
     if fault in ("reset", "close", "hang", "garbage"):
@@ -360,7 +360,7 @@ def assert_spoilt(asker: Asker, call: Call, fault: str) -> None:
     assert (call.response_bytes is None) == (call.status is None)
 
 
-def assert_next_is_good(asker: Asker, wire: Spoiling) -> None:
+def assert_next_is_good(asker: Asker, wire: Corrupting) -> None:
     wire.headers = {}
     call = ask_one(asker)
     assert (call.outcome, call.status, call.error) == ("ok", 200, None)
@@ -372,14 +372,14 @@ PROMPT_FAULTS = ("early-end", "cut", "reset", "close", "garbage", "error-in-stre
 
 @EVERY_API
 @pytest.mark.parametrize("fault", PROMPT_FAULTS)
-def test_a_spoilt_stream_fails_once_and_spoils_no_other(
+def test_a_corrupt_stream_fails_once_and_affects_no_other(
     mock_server: MockServer, provider: str, api: str, fault: str
 ) -> None:
-    wire = Spoiling()
+    wire = Corrupting()
     asker = streaming(provider, mock_server.url, wire, api=api)
     wire.headers = {"x-mock-fault": fault}
     call = ask_one(asker)
-    assert_spoilt(asker, call, fault)
+    assert_corrupted(asker, call, fault)
     counted = mock_server.stats()
     assert counted["requests"] == wire.sent == 1
     assert (call.response_bytes or 0) == counted["response_bytes"]
@@ -388,30 +388,30 @@ def test_a_spoilt_stream_fails_once_and_spoils_no_other(
 
 @EVERY_API
 @pytest.mark.parametrize("fault", ["early-end", "cut", "reset", "error-in-stream"])
-def test_in_process_a_spoilt_stream_fails_as_on_a_socket(provider: str, api: str, fault: str) -> None:
+def test_in_process_a_corrupt_stream_fails_as_on_a_socket(provider: str, api: str, fault: str) -> None:
     service = Service(Pace(0))
-    wire = Spoiling(InProcessWire(service))
+    wire = Corrupting(InProcessWire(service))
     wire.headers = {"x-mock-fault": fault}
     asker = streaming(provider, IN_PROCESS, wire, api=api)
     call = ask_one(asker)
-    assert_spoilt(asker, call, fault)
+    assert_corrupted(asker, call, fault)
     assert service.stats.requests == wire.sent == 1
     assert_next_is_good(asker, wire)
 
 
 @pytest.mark.parametrize(("provider", "api"), BEDROCK_APIS)
 def test_a_frame_with_a_bad_checksum_fails_the_stream(mock_server: MockServer, provider: str, api: str) -> None:
-    wire = Spoiling()
+    wire = Corrupting()
     asker = streaming(provider, mock_server.url, wire, api=api)
     wire.headers = {"x-mock-fault": "bad-crc"}
-    assert_spoilt(asker, ask_one(asker), "bad-crc")
+    assert_corrupted(asker, ask_one(asker), "bad-crc")
     assert mock_server.stats()["requests"] == wire.sent == 1
     assert_next_is_good(asker, wire)
 
 
 def test_late_streams_fail_at_their_deadline_and_keep_what_had_arrived(mock_server: MockServer) -> None:
-    """All of them at once, for each takes as long as its deadline."""
-    late = [spoilt_user(mock_server, *case, fault) for case in APIS for fault in ("hang", "stall")]
+    """Run all at once, as each takes as long as its deadline."""
+    late = [corrupted_user(mock_server, *case, fault) for case in APIS for fault in ("hang", "stall")]
     mock_server.reset()
     Pool(len(late)).map(lambda user: user[0].ask(), late)
     counted = mock_server.stats()
@@ -419,7 +419,7 @@ def test_late_streams_fail_at_their_deadline_and_keep_what_had_arrived(mock_serv
     assert counted["requests"] == sum(wire.sent for _, wire, _ in late) - len(late) == len(late)
     assert sum(call.response_bytes or 0 for call in calls) == counted["response_bytes"]
     for (asker, _, fault), call in zip(late, calls, strict=True):
-        assert_spoilt(asker, call, fault)
+        assert_corrupted(asker, call, fault)
         assert at(call.latency_s) > DEADLINE_S / 2
         assert len(asker.events) == len(asker.session.calls) == 2
     mend(late)
@@ -427,9 +427,9 @@ def test_late_streams_fail_at_their_deadline_and_keep_what_had_arrived(mock_serv
     assert {asker.session.calls[-1].outcome for asker, _, _ in late} == {"ok"}
 
 
-def spoilt_user(server: MockServer, provider: str, api: str, fault: str) -> tuple[Asker, Spoiling, str]:
-    """A user with a session of its own, that has made one good call and will meet a fault in the next."""
-    wire = Spoiling()
+def corrupted_user(server: MockServer, provider: str, api: str, fault: str) -> tuple[Asker, Corrupting, str]:
+    """A user with a separate session, which has made one good call and will meet a fault in the next."""
+    wire = Corrupting()
     asker = streaming(provider, server.url, wire, api=api)
     vars(asker.user)["session"] = asker.session
     assert ask_one(asker).outcome == "ok"
@@ -438,7 +438,7 @@ def spoilt_user(server: MockServer, provider: str, api: str, fault: str) -> tupl
     return asker, wire, fault
 
 
-def mend(users: Iterable[tuple[Asker, Spoiling, str]]) -> None:
+def mend(users: Iterable[tuple[Asker, Corrupting, str]]) -> None:
     for asker, wire, _ in users:
         wire.headers = {}
         asker.user.settings = replace(asker.user.settings, timeout_s=PATIENT_S)
@@ -450,7 +450,7 @@ def mend(users: Iterable[tuple[Asker, Spoiling, str]]) -> None:
     [b'{"error": {"code": 429, "message": "quota exceeded", "status": "RESOURCE_EXHAUSTED"}}', b""],
     ids=["an error", "nothing"],
 )
-def test_a_200_that_is_no_event_stream_is_a_failure(serve: Serve, provider: str, api: str, body: bytes) -> None:
+def test_a_200_that_is_not_an_event_stream_is_a_failure(serve: Serve, provider: str, api: str, body: bytes) -> None:
     server = serve(answering(answer(body, "Content-Type: application/json")))
     asker = streaming(provider, server.url, api=api)
     call = ask_one(asker)
@@ -461,7 +461,7 @@ def test_a_200_that_is_no_event_stream_is_a_failure(serve: Serve, provider: str,
 
 @EVERY_API
 @pytest.mark.parametrize("kind", ["text/html", "text/event-stream"])
-def test_a_page_in_place_of_a_stream_is_a_failure_though_it_never_ends(
+def test_a_page_instead_of_a_stream_is_a_failure_even_if_it_never_ends(
     serve: Serve, provider: str, api: str, kind: str
 ) -> None:
     def script(peer: Peer) -> None:
@@ -484,22 +484,22 @@ def test_gemini_streams_objects_without_data_too(serve: Serve) -> None:
 
 
 def at_all(text: str | None) -> str:
-    """A text that must be there."""
+    """Return a text that must be present."""
     assert text is not None
     return text
 
 
 @EVERY_API
-def test_a_whole_answer_in_place_of_a_stream_is_what_the_sdk_makes_of_it(serve: Serve, provider: str, api: str) -> None:
-    """A proxy that does not stream answers what it would have answered without `stream`."""
-    whole = Spoiling(InProcessWire(Service(Pace(0), exact_tokens=True, tokens=4)))
+def test_a_whole_answer_instead_of_a_stream_is_read_as_the_sdk_reads_it(serve: Serve, provider: str, api: str) -> None:
+    """A proxy that does not stream answers as if `stream` had not been set."""
+    whole = Corrupting(InProcessWire(Service(Pace(0), exact_tokens=True, tokens=4)))
     plain = Asker(provider, IN_PROCESS, whole, api=api)
     plain.session.keep_bodies = True
     assert ask_one(plain).outcome == "ok"
     server = serve(answering(answer(bytes(whole.exchange.body), "Content-Type: application/json")))
     asker = streaming(provider, server.url, api=api)
     call = ask_one(asker)
-    if provider == "vertex-ai":  # Its SDK takes an object for the only event of a stream.
+    if provider == "vertex-ai":  # Its SDK takes an object as the only event of a stream.
         assert (call.outcome, call.content_reads) == ("ok", 1)
     else:
         assert_failed(asker, call, "MalformedAnswer", 200)
@@ -509,7 +509,7 @@ def test_a_whole_answer_in_place_of_a_stream_is_what_the_sdk_makes_of_it(serve: 
 def test_a_stream_killed_in_the_middle_is_aborted_and_keeps_its_first_token(
     mock_server: MockServer, provider: str, api: str
 ) -> None:
-    wire = Spoiling()
+    wire = Corrupting()
     asker = streaming(provider, mock_server.url, wire, api=api)
     wire.headers = {"x-mock-fault": "stall"}
     asking = gevent.spawn(asker.ask)
@@ -523,7 +523,7 @@ def test_a_stream_killed_in_the_middle_is_aborted_and_keeps_its_first_token(
 
 @EVERY_API
 def test_in_process_a_stream_killed_in_the_middle_is_aborted(provider: str, api: str) -> None:
-    wire = Spoiling(InProcessWire(Service(Pace(0))))
+    wire = Corrupting(InProcessWire(Service(Pace(0))))
     wire.headers = {"x-mock-fault": "stall"}
     asker = streaming(provider, IN_PROCESS, wire, api=api)
     asking = gevent.spawn(asker.ask)
@@ -548,14 +548,14 @@ def wait_until(happened: Callable[[], bool]) -> None:
             gevent.sleep(0.02)
 
 
-# The families of models on Bedrock
+# Bedrock's model families
 
 
 def invoking(model: str, service: Service, **options: object) -> Asker:
     return in_process("aws-bedrock", service, api="completions", model=model, **options)
 
 
-def test_a_model_of_every_family_is_tried() -> None:
+def test_every_family_has_a_model_here() -> None:
     tried = {bedrock_families.of(model).mark for model in FAMILIES}
     assert tried == {family.mark for family in bedrock_families._FAMILIES}
     assert bedrock_families.of(UNKNOWN_MODEL) is bedrock_families.UNKNOWN
@@ -573,7 +573,7 @@ def test_every_family_streams_on_schedule(model: str) -> None:
 
 
 @EVERY_FAMILY
-def test_every_family_says_that_the_token_limit_cut_it(model: str) -> None:
+def test_every_family_reports_that_the_token_limit_cut_it(model: str) -> None:
     call = ask_one(invoking(model, Service(Pace(0)), max_tokens=5))
     assert (call.outcome, call.finish_reason, call.output_tokens) == ("ok", FAMILIES[model][1], 5)
 
@@ -582,23 +582,23 @@ def test_every_family_says_that_the_token_limit_cut_it(model: str) -> None:
 def test_every_family_needs_its_finish_marker(model: str) -> None:
     asker = invoking(model, Service(Pace(0)), headers=(("x-mock-fault", "early-end"),))
     call = ask_one(asker)
-    assert_spoilt(asker, call, "early-end")
+    assert_corrupted(asker, call, "early-end")
 
 
 @pytest.mark.parametrize("model", [*FAMILIES, UNKNOWN_MODEL])
 @pytest.mark.parametrize("fault", ["cut", "error-in-stream", "bad-crc", "garbage"])
 def test_every_family_fails_like_any_stream(model: str, fault: str) -> None:
     asker = invoking(model, Service(Pace(0)), headers=(("x-mock-fault", fault),))
-    assert_spoilt(asker, ask_one(asker), fault)
+    assert_corrupted(asker, ask_one(asker), fault)
 
 
-def test_an_unknown_family_is_finished_by_a_complete_body() -> None:
+def test_an_unknown_family_finishes_with_a_complete_body() -> None:
     call = ask_one(invoking(UNKNOWN_MODEL, Service(Pace(0)), headers=(("x-mock-fault", "early-end"),)))
     assert (call.outcome, call.finish_reason) == ("ok", None)
     assert at(call.ttft_s) > 0
 
 
-def test_an_unknown_family_that_sends_no_frame_at_all_has_not_streamed(serve: Serve) -> None:
+def test_an_unknown_family_that_sends_no_frames_has_not_streamed(serve: Serve) -> None:
     server = serve(answering(answer(b"", "Content-Type: application/vnd.amazon.eventstream")))
     asker = streaming("aws-bedrock", server.url, api="completions", model=UNKNOWN_MODEL)
     assert_failed(asker, ask_one(asker), "IncompleteStream", 200)
@@ -607,13 +607,13 @@ def test_an_unknown_family_that_sends_no_frame_at_all_has_not_streamed(serve: Se
 @pytest.mark.parametrize(
     "model", [model for model in FAMILIES if "claude" in model and "v2:1" not in model and "instant" not in model]
 )
-def test_a_claude_in_invoke_tells_its_cached_tokens(model: str) -> None:
+def test_a_claude_in_invoke_reports_its_cached_tokens(model: str) -> None:
     service = on_schedule()
     call = ask_one(invoking(model, service, headers=(("x-mock-cached", str(CACHED_TOKENS)),)))
     assert (call.input_tokens, call.cached_tokens) == (service.stats.input_tokens, CACHED_TOKENS)
 
 
-def test_a_nova_in_invoke_tells_its_cached_tokens() -> None:
+def test_a_nova_in_invoke_reports_its_cached_tokens() -> None:
     service = on_schedule()
     call = ask_one(invoking("amazon.nova-lite-v1:0", service, headers=(("x-mock-cached", str(CACHED_TOKENS)),)))
     assert (call.input_tokens, call.cached_tokens) == (service.stats.input_tokens, CACHED_TOKENS)

@@ -1,4 +1,4 @@
-"""What the tests know of each provider: a file for each, which announces itself as `CASE`."""
+"""What the tests know about each provider: one file each, which defines `CASE`."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -12,5 +12,5 @@ CASES: dict[str, ProviderCase] = {
 
 
 def case_of(provider: str, api: str) -> APICase:
-    """What the tests know of one API."""
+    """Return what the tests know about one API."""
     return CASES[provider].apis[api]

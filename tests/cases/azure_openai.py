@@ -1,4 +1,4 @@
-"""Azure OpenAI: the API's version in each target, and the deployment where there is one."""
+"""Azure OpenAI: the API's version is in each target, as is the deployment if there is one."""
 
 from providers.azure_openai import AzureOpenAI
 from tests.cases.case import KEY, ProviderCase

@@ -1,4 +1,4 @@
-"""AWS Bedrock. Its completions are those of the legacy Claude, which counts no cached tokens."""
+"""AWS Bedrock. Its completions use the legacy Claude family, which counts no cached tokens."""
 
 from providers.bedrock import Bedrock
 from tests.cases.case import CLAUDE_PROMPT, KEY, PROMPT, APICase, ProviderCase, Trouble

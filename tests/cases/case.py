@@ -15,8 +15,8 @@ SAID_BY_USER = {"messages": [{"role": "user", "content": PROMPT}]}
 
 @dataclass(frozen=True)
 class Trouble:
-    """The SDK's exceptions when there is no answer: no connection, one that breaks, none in time. What breaks within
-    the body is told by who reads it: httpx2 or botocore, not the SDK above."""
+    """The SDK's exceptions without an answer: no connection, a broken one, a timeout. Errors within the body are raised
+    by whoever reads it: httpx2 or botocore, not the SDK above."""
 
     refused: str
     broken: str
@@ -29,11 +29,13 @@ class Trouble:
 class APICase:
     """One API.
 
-    body             of every request; beside it, or in its field `options_in`: the temperature, and a limit of five
-                     tokens, or what is sent without a limit
+    body             of every request, without its options
+    limit            the option that limits the answer to five tokens
+    unlimited        what is sent in place of `limit` without one
+    options_in       the field of the body that contains the options; `None` if they are in the body itself
     cut_reason       the finish reason of an answer that the limit cut
     reasoning_model  a model of the mock whose reasoning it streams, if it streams any
-    is_distinct      no other API is read by the same readers through the same SDK
+    is_distinct      no other API uses the same readers through the same SDK
     """
 
     target: str
@@ -59,7 +61,7 @@ class APICase:
 class ProviderCase:
     """One provider.
 
-    key_headers    the headers that prove who asks
+    key_headers    the headers that authenticate a request
     status_errors  the SDK's exception for each HTTP status
     has_frames     it streams AWS's binary frames, not server-sent events
     """

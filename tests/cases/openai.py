@@ -1,4 +1,4 @@
-"""OpenAI, and what others share that speak its API."""
+"""OpenAI, and what other providers with the same API share."""
 
 from providers.openai import OpenAI
 from tests.cases.case import KEY, PROMPT, SAID_BY_USER, APICase, ProviderCase, Trouble

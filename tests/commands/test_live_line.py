@@ -1,4 +1,4 @@
-"""The line that tells how a headless run is doing: on a terminal, and nowhere else."""
+"""The line that shows a headless run's progress: on a terminal, and nowhere else."""
 
 import re
 import signal
@@ -24,7 +24,7 @@ def test_a_terminal_shows_how_far_how_fast_and_how_well_the_run_is(tmp_path: Pat
         assert screen.end() == 0
     line = r"\d+/30 calls · \d+\.\d/s · [0-4] in flight · p50 \d[\d.]* s · TTFT p50 \d[\d.]* s · 0 failed"
     assert re.search(line, screen.shown)
-    # The log stands above the line, and the summary below where it was.
+    # The log is printed above the line, and the summary below where it was.
     assert "All users spawned" in screen.shown
     assert screen.shown.rindex("in flight") < screen.shown.index("Can these figures be believed?")
     assert len(rows_in(tmp_path)) == 30
@@ -55,7 +55,7 @@ def test_locusts_tables_appear_when_asked_for(ended: dict[str, Ended]) -> None:
     assert "in flight" not in ended["printing"].stderr
 
 
-def test_print_stats_takes_the_lines_place_on_a_terminal(tmp_path: Path) -> None:
+def test_print_stats_replaces_the_line_on_a_terminal(tmp_path: Path) -> None:
     with terminal(tmp_path, "--mock", "--mock-latency", "0", "--print-stats") as screen:
         assert screen.end() == 0
     assert "Aggregated" in screen.shown
@@ -63,7 +63,7 @@ def test_print_stats_takes_the_lines_place_on_a_terminal(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("number", [None, signal.SIGHUP])
-def test_a_terminal_that_hangs_up_ends_no_run_and_with_its_signal_one_that_is_whole(
+def test_a_terminal_hang_up_does_not_end_a_run_and_its_signal_ends_it_completely(
     number: signal.Signals | None, tmp_path: Path
 ) -> None:
     with terminal(tmp_path, *SLOW, "--fail-if", "max>0", "--junit", "gates.xml") as screen:

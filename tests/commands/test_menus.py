@@ -1,4 +1,4 @@
-"""The menus for a provider and a model that were not given, through a terminal of the test's own."""
+"""The menus for a missing provider or model, on a pseudo-terminal."""
 
 import fcntl
 import os
@@ -47,12 +47,12 @@ class Terminal:
         return self.process.wait(30)
 
     def _read(self) -> bool:
-        """Read a piece, if there is one; false at the end."""
+        """Read a piece, if there is one; return False at the end."""
         if not select.select([self.screen], [], [], 0.1)[0]:
             return True
         try:
             data = os.read(self.screen, 65_536)
-        except OSError:  # Linux's way to say that the other side is closed
+        except OSError:  # Linux's way of saying that the other side is closed
             return False
         self.shown += data.decode("utf-8", "replace")
         return bool(data)

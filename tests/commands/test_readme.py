@@ -1,4 +1,4 @@
-"""The README's commands work, as they stand, for whoever types them."""
+"""The README's commands work for anyone who types them as they are."""
 
 import os
 import re
@@ -28,7 +28,7 @@ PLAIN = [block for block in BLOCKS if block not in [*FOREIGN, *SET_UP, *WEB]]
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's tracked files in a folder of their own, with this environment as its `.venv`."""
+    """The project's tracked files in a separate folder, with this environment as its `.venv`."""
     folder = tmp_path_factory.mktemp("clone")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
@@ -40,7 +40,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def typed(block: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Type a block into a shell in which the environment is active."""
+    """Type a block into a shell with the environment activated."""
     port = str(free_port())
     environment = {
         **os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -84,7 +84,7 @@ def test_a_pipelines_commands_end_well_and_leave_what_its_page_shows(block: str,
 
 
 def commands_of(pipeline: str) -> list[str]:
-    """Return what a pipeline's steps run: the list items that are commands, folded ones (>-) in one line."""
+    """Return what a pipeline's steps run: the list items that are commands, with folded ones (>-) on one line."""
     items = re.findall(r"^ +- (?:run: )?(?:>-\n((?: {6,}[^ -].*\n| {6,}--.*\n)+)|(make .*)\n)", pipeline, re.MULTILINE)
     return [" ".join(folded.split()) or plain for folded, plain in items]
 

@@ -21,7 +21,8 @@ def a_call(outcome: str = "ok", **values: Any) -> Values:
 
 
 def calls_until_sealed(text: str, calls: int | None, call: Values) -> int | None:
-    """Return after how many such calls the gate is sealed; `None` if it is not after 1000, or all of the run's."""
+    """Return the number of such calls after which the gate is sealed; `None` if it isn't after 1000, or the whole
+    run."""
     seal = Seal(parse(text), calls, LEVEL)
     for number in range(1, (calls or 1000) + 1):
         seal.add(call)
@@ -51,13 +52,13 @@ FAILED, DROPPED, SLOW = a_call("failed"), a_call("dropped", latency_s=None), a_c
         ("tpot_max>2", None, SLOW, None),
         ("itl_max>2", None, a_call(itl_max_s=2.1), 1),
         ("max>2", None, a_call("failed", latency_s=30.0), None),
-        # Rank 0.95 * 99 = 94.05 lies between the 95th and 96th of 100: six slow ones, for the 95th is the sixth last.
+        # Rank 0.95 * 99 = 94.05 lies between the 95th and 96th of 100: six slow ones, the 95th being the sixth last.
         ("p95>2", 100, SLOW, 6),
-        # Rank 0.99 * 99 = 98.01: the 99th is the second last. Rank 0.5 * 99 = 49.5: the 50th is the 51st last.
+        # Rank 0.99 * 99 = 98.01: the 99th is second to last. Rank 0.5 * 99 = 49.5: the 50th is the 51st from the end.
         ("p99>2", 100, SLOW, 2),
         ("median>2", 100, SLOW, 51),
         ("ttft_p50>2", 100, SLOW, 51),
-        # Rank 0.95 * 20 = 19 is the 20th of 21 itself.
+        # Rank 0.95 * 20 = 19 is exactly the 20th of 21.
         ("p95>2", 21, SLOW, 2),
         ("p95>2", None, SLOW, None),
         ("p95>2", 100, FAILED, None),
@@ -68,14 +69,14 @@ FAILED, DROPPED, SLOW = a_call("failed"), a_call("dropped", latency_s=None), a_c
         ("avg>2", 101, SLOW, 68),
         ("avg>2", 100, FAILED, None),
         ("avg>2", None, SLOW, None),
-        # 99 % of 100 calls may not miss: the first miss leaves 99 %, the second one 98 %.
+        # 99 % of 100 calls allows one miss: the first leaves 99 %, the second 98 %.
         ("slo_attainment<99%", 100, SLOW, 2),
         ("slo_attainment<=99%", 100, FAILED, 1),
         ("slo_attainment<99%", 100, a_call(), None),
         ("slo_attainment<99%", None, SLOW, None),
     ],
 )
-def test_a_gate_is_sealed_by_so_many_bad_calls(
+def test_a_gate_is_sealed_by_this_many_bad_calls(
     text: str, calls: int | None, call: Values, expected: int | None
 ) -> None:
     assert calls_until_sealed(text, calls, call) == expected
@@ -103,7 +104,7 @@ def test_aborted_and_warm_up_calls_count_for_nothing(text: str, ignored: Values)
 
 
 def figure(name: str, calls: list[Values]) -> float | None:
-    """Work out a figure with plain numpy; `None` where there is none."""
+    """Compute a figure with plain numpy; `None` if there is nothing to compute it from."""
     ended = [call for call in calls if call["outcome"] != "aborted"]
     bad = [call for call in ended if call["outcome"] != "ok"]
     values = [call["latency_s"] for call in ended if call["outcome"] == "ok" and call["latency_s"] is not None]
@@ -153,7 +154,7 @@ A_CALL = A_SUCCESS | st.sampled_from(
 
 
 def after_the_seal(seal: Seal, run: list[Values]) -> int | None:
-    """Return how many calls of the run it takes to seal the gate; `None` if it never is."""
+    """Return how many calls of the run it takes to seal the gate; `None` if it is never sealed."""
     for number, call in enumerate(run, start=1):
         seal.add(call)
         if seal.is_sealed:
@@ -163,7 +164,7 @@ def after_the_seal(seal: Seal, run: list[Values]) -> int | None:
 
 @given(st.sampled_from(GATES), st.lists(A_CALL | A_SUCCESS, min_size=1, max_size=45), st.integers(0, 5))
 @settings(max_examples=400, deadline=None)
-def test_however_a_run_goes_on_a_sealed_gate_stays_breached(text: str, run: list[Values], unsent: int) -> None:
+def test_a_sealed_gate_stays_breached_however_the_run_continues(text: str, run: list[Values], unsent: int) -> None:
     gate, calls = parse(text), len(run) + unsent
     sealed_after = after_the_seal(Seal(gate, calls, LEVEL), run)
     if sealed_after is not None:
@@ -175,7 +176,7 @@ def test_however_a_run_goes_on_a_sealed_gate_stays_breached(text: str, run: list
 
 @given(st.sampled_from(COUNTS_AND_SHARES), st.lists(A_CALL | A_SUCCESS, min_size=1, max_size=45))
 @settings(max_examples=200, deadline=None)
-def test_of_a_whole_run_all_breached_counts_and_shares_are_sealed(text: str, run: list[Values]) -> None:
+def test_after_a_whole_run_all_breached_counts_and_shares_are_sealed(text: str, run: list[Values]) -> None:
     gate, ended = parse(text), [call for call in run if call["outcome"] != "aborted"]
     sealed_after = after_the_seal(Seal(gate, len(ended), LEVEL), ended)
     assert (sealed_after is not None) == gate.condition.holds(figure(gate.condition.name, ended))

@@ -1,4 +1,4 @@
-"""Gates: what they say, what they need, and how they judge a run's summary."""
+"""Gates: their syntax, what they need, and how they judge a run's summary."""
 
 import math
 from typing import Any
@@ -81,7 +81,7 @@ def test_a_verdict_is_one_line_in_the_figures_unit(text: str, expected: str) -> 
 
 
 @pytest.mark.parametrize(("text", "needed"), [("p95>9", 20), ("latency_p99>9", 100), ("p95<0.1", 20)])
-def test_a_percentile_of_too_few_samples_is_a_breach_whatever_it_is(text: str, needed: int) -> None:
+def test_a_percentile_of_too_few_samples_is_a_breach_whatever_its_value(text: str, needed: int) -> None:
     assert not verdict(text, success_count=needed).breached
     found = verdict(text, success_count=needed - 1)
     assert found.breached
@@ -119,7 +119,7 @@ NONE_S = dict.fromkeys(LATENCY_S)
         ("late_count>9", {}, "late_count was not observed"),
     ],
 )
-def test_what_cant_be_judged_is_a_breach(text: str, changes: dict[str, Any], reason: str) -> None:
+def test_a_figure_that_cant_be_judged_is_a_breach(text: str, changes: dict[str, Any], reason: str) -> None:
     found = verdict(text, **changes)
     assert (found.breached, found.value, found.reason) == (True, None, reason)
 
@@ -132,16 +132,16 @@ def test_an_infinite_percentile_is_above_any_limit() -> None:
 @pytest.mark.parametrize(
     ("text", "without"),
     [
-        ("ttft_p99>0.8", "there is no ttft without --stream"),
-        ("ttfv_min>1", "there is no ttfv without --stream"),
-        ("tpot_avg>1", "there is no tpot without --stream"),
-        ("itl_max>1", "there is no itl without --stream"),
-        ("latency_from_schedule_p99>1", "there is no latency_from_schedule without --rate"),
-        ("delivered_rps<9", "there is no delivered_rps without --rate"),
-        ("dropped_count>0", "there is no dropped_count without --rate"),
-        ("late_count>0", "there is no late_count without --rate"),
-        ("goodput_rps<5", "there is no goodput_rps without --slo"),
-        ("slo_attainment<99%", "there is no slo_attainment without --slo"),
+        ("ttft_p99>0.8", "ttft needs --stream"),
+        ("ttfv_min>1", "ttfv needs --stream"),
+        ("tpot_avg>1", "tpot needs --stream"),
+        ("itl_max>1", "itl needs --stream"),
+        ("latency_from_schedule_p99>1", "latency_from_schedule needs --rate"),
+        ("delivered_rps<9", "delivered_rps needs --rate"),
+        ("dropped_count>0", "dropped_count needs --rate"),
+        ("late_count>0", "late_count needs --rate"),
+        ("goodput_rps<5", "goodput_rps needs --slo"),
+        ("slo_attainment<99%", "slo_attainment needs --slo"),
     ],
 )
 def test_a_gate_is_refused_before_any_call_if_the_run_lacks_its_option(text: str, without: str) -> None:
@@ -159,11 +159,11 @@ def test_most_gates_need_no_option(text: str) -> None:
 
 
 def test_an_unknown_figure_is_refused_with_a_hint() -> None:
-    with pytest.raises(BadCondition, match=r"there is no figure ttft_p90; did you mean ttft_p9?9? or "):
+    with pytest.raises(BadCondition, match=r"unknown figure ttft_p90; did you mean ttft_p9?9? or "):
         parse("ttft_p90>1")
     with pytest.raises(BadCondition) as refusal:
         parse("x>1")
-    assert "known are min, avg, median, p50, p95, p99, max (of latency); the same after latency_" in str(refusal.value)
+    assert "known figures are min, avg, median, p50, p95, p99, max (of latency); the same" in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 

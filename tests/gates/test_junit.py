@@ -49,7 +49,7 @@ def test_characters_that_xml_cant_hold_are_replaced() -> None:
     "content",
     ["", "print('mine')\n", "<testsuite/>", '<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="pytest">'],
 )
-def test_a_file_that_is_no_report_of_ours_is_left_alone(content: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_our_report_is_left_alone(content: str, tmp_path: Path) -> None:
     path = tmp_path / "report.xml"
     path.write_text(content)
     with pytest.raises(UsageError, match="exists and is not a report of this tool"):
@@ -57,13 +57,13 @@ def test_a_file_that_is_no_report_of_ours_is_left_alone(content: str, tmp_path: 
     assert path.read_text() == content
 
 
-def test_a_former_report_is_taken_away(tmp_path: Path) -> None:
+def test_a_previous_report_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "report.xml"
     path.write_text(as_junit({"gates": []}))
     check_junit(path)
     assert not path.exists()
 
 
-def test_what_is_no_file_can_take_a_report() -> None:
+def test_a_report_can_be_written_to_what_is_not_a_file() -> None:
     check_junit(Path("/dev/null"))
     assert Path("/dev/null").exists()

@@ -1,4 +1,4 @@
-"""Conditions as people write them, and what is said about those that are none."""
+"""Conditions as people write them, and the errors for texts that are not conditions."""
 
 import math
 
@@ -36,32 +36,32 @@ LANGUAGE = Language(
         ("failure_count > 0", "failure_count", ">", 0.0),
     ],
 )
-def test_a_limit_is_in_the_figures_own_unit(text: str, name: str, sign: str, limit: float) -> None:
+def test_a_limit_is_in_the_figures_unit(text: str, name: str, sign: str, limit: float) -> None:
     condition = parse(text, LANGUAGE)
     assert (condition.name, condition.operator, condition.limit) == (name, sign, limit)
     assert condition.text == "".join(text.split())
 
 
 @pytest.mark.parametrize("text", ["", "p95", "p95>", ">2", "p95=2", "p95==2", "p95=>2", "p95<>2", "p95>1 2", "p95>2>3"])
-def test_what_is_no_condition_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_condition_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BadCondition, match=r"^--fail-if .*expected a figure, an operator and a number, such as p95>2$"):
         parse(text, LANGUAGE)
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-1", "+1", "1e3", "1_0", "two", "1,5", "9" * 310, "٣", "1%", "2m"])
-def test_what_is_no_time_is_refused(number: str) -> None:
+def test_an_invalid_time_is_refused(number: str) -> None:
     with pytest.raises(BadCondition) as refusal:
         parse(f"p95>{number}", LANGUAGE)
-    expected = f"--fail-if p95>{number}: expected a time from 0, such as 0.8, 0.8s or 800ms, not {number}"
+    expected = f"--fail-if p95>{number}: expected a time of 0 or more, such as 0.8, 0.8s or 800ms, not {number}"
     assert str(refusal.value) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("failure_count>2s", "a number from 0, without a unit, not 2s"),
-        ("failure_count>2%", "a number from 0, without a unit, not 2%"),
-        ("goodput_rps<5ms", "a number a second from 0, without a unit, not 5ms"),
+        ("failure_count>2s", "a number of 0 or more, without a unit, not 2s"),
+        ("failure_count>2%", "a number of 0 or more, without a unit, not 2%"),
+        ("goodput_rps<5ms", "a rate per second of 0 or more, without a unit, not 5ms"),
         ("error_rate>2s", "a share from 0 to 1, such as 0.01 or 1%, not 2s"),
         ("error_rate>5", "a share from 0 to 1, such as 0.01 or 1%, not 5"),
         ("error_rate>101%", "a share from 0 to 1, such as 0.01 or 1%, not 101%"),
@@ -79,18 +79,18 @@ def test_a_condition_that_can_never_be_true_is_refused(text: str) -> None:
         parse(text, LANGUAGE)
 
 
-def test_an_unknown_figure_is_answered_with_those_like_it() -> None:
+def test_an_unknown_figure_is_refused_with_similar_ones() -> None:
     with pytest.raises(BadCondition) as refusal:
         parse("eror_rate > 1%", LANGUAGE)
-    assert str(refusal.value) == "--fail-if eror_rate>1%: there is no figure eror_rate; did you mean error_rate?"
+    assert str(refusal.value) == "--fail-if eror_rate>1%: unknown figure eror_rate; did you mean error_rate?"
 
 
-def test_an_unknown_figure_like_no_other_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(BadCondition, match=r"there is no figure speed; known are p95, error_rate and others$"):
+def test_an_unknown_figure_without_similar_ones_is_refused_with_all() -> None:
+    with pytest.raises(BadCondition, match=r"unknown figure speed; known figures are p95, error_rate and others$"):
         parse("speed>1", LANGUAGE)
 
 
-def test_an_operator_that_an_option_does_not_take_is_refused() -> None:
+def test_an_operator_that_an_option_does_not_accept_is_refused() -> None:
     upper_limits = Language("--slo", LANGUAGE.subjects, ("<", "<="), "p95", "p95<2")
     with pytest.raises(BadCondition) as refusal:
         parse("p95 >= 2", upper_limits)
@@ -109,10 +109,10 @@ def test_a_condition_holds_as_its_operator_says(sign: str, below: bool, at: bool
     assert condition.holds(math.inf) == above
 
 
-def test_a_figure_is_refused_where_the_run_lacks_its_option() -> None:
+def test_a_figure_is_refused_if_the_run_lacks_its_option() -> None:
     condition = parse("ttft_p95>0.8", LANGUAGE)
     check(condition, LANGUAGE, {"--stream"})
     check(parse("p95>1", LANGUAGE), LANGUAGE, ())
     with pytest.raises(BadCondition) as refusal:
         check(condition, LANGUAGE, {"--slo", "--rate"})
-    assert str(refusal.value) == "--fail-if ttft_p95>0.8: there is no ttft without --stream"
+    assert str(refusal.value) == "--fail-if ttft_p95>0.8: ttft needs --stream"

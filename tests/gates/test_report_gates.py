@@ -1,4 +1,4 @@
-"""report.py judges a finished run anew: by another level, by other gates."""
+"""report.py judges a finished run again: by another level and by other gates."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from tests.running import run
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 30 calls, three of them failed, judged by nothing."""
+    """A run of 30 calls, three of them failed, without gates."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         options = ("-i", "30", "--mock-error-rate", "0.1", "--seed", "2")
         _, prefix = run(tmp_path_factory.mktemp("finished"), *options, users=4, monkeypatch=monkeypatch)
@@ -34,7 +34,7 @@ def test_gates_that_do_not_hold_are_exit_code_0(finished: Path) -> None:
     assert report.main([str(finished), "--fail-if", "p95>60", "-o", "csv"]) == 0
 
 
-def test_a_level_of_its_own_gives_attainment_and_goodput(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_separate_level_gives_attainment_and_goodput(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.main([str(finished), "--slo", "latency<60", "-o", "json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["slo_attainment"] == summary["success_count"] / 30 < 1
@@ -42,7 +42,7 @@ def test_a_level_of_its_own_gives_attainment_and_goodput(finished: Path, capsys:
 
 
 def test_a_condition_is_parsed_once_and_a_gate_is_judged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stderr, the exit code, JUnit and the summary all report the one verdict."""
+    """Stderr, the exit code, JUnit and the summary all report the same verdict."""
     parse, judge = Mock(wraps=language.parse), Mock(wraps=verdict.judge)
     monkeypatch.setattr(language, "parse", parse)
     monkeypatch.setattr("summary.figures.judge", judge)
@@ -64,7 +64,7 @@ def test_a_bad_condition_is_one_line_and_exit_code_2(
     assert capsys.readouterr().err.startswith(f"report.py: error: {' '.join(bad)}")
 
 
-def test_locusts_statistics_can_not_be_judged_by_call(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_locusts_statistics_cannot_be_judged_per_call(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.main([f"{finished}_stats.csv", "--fail-if", "p95>1"]) == 2
     assert "need a run's rows" in capsys.readouterr().err
 
@@ -80,7 +80,7 @@ def test_locusts_statistics_can_not_be_judged_by_call(finished: Path, capsys: py
     ],
     ids=str,
 )
-def test_streams_that_take_nothing_change_no_exit_code(
+def test_unwritable_streams_do_not_change_the_exit_code(
     arguments: list[str], streams: str, code: int, finished: Path
 ) -> None:
     command = [sys.executable, str(PROJECT / "report.py"), str(finished), *arguments]

@@ -1,4 +1,4 @@
-"""The service level of single calls, attainment and goodput, held against values worked out by hand."""
+"""The service level of single calls, attainment and goodput, compared with values worked out by hand."""
 
 from typing import Any
 
@@ -27,12 +27,12 @@ ROWS = frame(
 @pytest.mark.parametrize(
     "text", ["ttft<0.5 latency<3", "ttft<0.5,latency<3", " ttft < 500ms ,  latency <3s ", "latency< 3 ttft <0.5"]
 )
-def test_conditions_stand_between_spaces_or_commas(text: str) -> None:
+def test_conditions_are_separated_by_spaces_or_commas(text: str) -> None:
     limits = {condition.name: condition.limit for condition in slo.parse(text).conditions}
     assert limits == {"ttft": 0.5, "latency": 3.0}
 
 
-def test_a_level_is_told_as_it_was_written_without_needless_spaces() -> None:
+def test_a_level_is_shown_as_written_without_needless_spaces() -> None:
     assert slo.parse("ttft < 500ms,  latency <= 3").text == "ttft<500ms latency<=3"
 
 
@@ -42,16 +42,16 @@ def test_a_level_is_told_as_it_was_written_without_needless_spaces() -> None:
         ("", "--slo : expected a figure, an operator and a number, such as ttft<0.5"),
         ("ttft", "--slo ttft: expected a figure, an operator and a number, such as ttft<0.5"),
         ("ttft>0.5", "--slo ttft>0.5: expected < or <=, not >"),
-        ("latency<3 ttft<1%", "--slo ttft<1%: expected a time from 0, such as 0.8, 0.8s or 800ms, not 1%"),
-        ("ttft_p95<1", "--slo ttft_p95<1: there is no figure ttft_p95; did you mean ttft?"),
+        ("latency<3 ttft<1%", "--slo ttft<1%: expected a time of 0 or more, such as 0.8, 0.8s or 800ms, not 1%"),
+        ("ttft_p95<1", "--slo ttft_p95<1: unknown figure ttft_p95; did you mean ttft?"),
         (
             "p99<1",
-            "--slo p99<1: there is no figure p99; known are latency, latency_from_schedule, ttft, ttfv, tpot, "
+            "--slo p99<1: unknown figure p99; known figures are latency, latency_from_schedule, ttft, ttfv, tpot, "
             "itl_mean, itl_max, ttfb",
         ),
     ],
 )
-def test_what_is_no_level_is_refused_in_one_line(text: str, reason: str) -> None:
+def test_an_invalid_level_is_refused_in_one_line(text: str, reason: str) -> None:
     with pytest.raises(BadCondition) as refusal:
         slo.parse(text)
     assert str(refusal.value) == reason
@@ -80,7 +80,7 @@ def test_no_attainment_is_known_when_no_call_ended() -> None:
     assert goodput.attainment(slo.parse("latency<3"), frame(COLUMNS, [("aborted", "0", "", "", "")])) is None
 
 
-def test_goodput_is_what_met_the_level_a_second() -> None:
+def test_goodput_is_the_calls_per_second_that_met_the_level() -> None:
     level = slo.parse("ttft<=0.5 latency<3")
     assert goodput.goodput_rps(level, ROWS, 4.0) == pytest.approx(0.5)
     assert goodput.goodput_rps(level, ROWS, None) is None
@@ -91,15 +91,15 @@ def test_a_column_that_the_rows_lack_is_met_by_none() -> None:
     assert not goodput.met(slo.parse("ttfb<9"), ROWS).any()
 
 
-def test_a_level_tells_the_options_that_it_needs() -> None:
+def test_a_level_knows_the_options_that_it_needs() -> None:
     assert slo.parse("latency<3 ttfb<1").needs == set()
     assert slo.parse("ttft<1 itl_max<1").needs == {"--stream"}
     assert slo.parse("latency_from_schedule<3, tpot<1").needs == {"--rate", "--stream"}
 
 
-def test_a_level_is_refused_where_the_run_lacks_its_option() -> None:
+def test_a_level_is_refused_if_the_run_lacks_its_option() -> None:
     slo.parse("latency_from_schedule<3").check({"--rate"})
     with pytest.raises(BadCondition) as refusal:
         slo.parse("latency<1 latency_from_schedule<3").check({"--stream"})
-    reason = "--slo latency_from_schedule<3: there is no latency_from_schedule without --rate"
+    reason = "--slo latency_from_schedule<3: latency_from_schedule needs --rate"
     assert str(refusal.value) == reason

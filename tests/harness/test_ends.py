@@ -1,4 +1,4 @@
-"""How a run ends that something has happened to: what it knows is kept, and what is missing is told."""
+"""How a run ends after something has happened to it: what is known is kept, and what is missing is reported."""
 
 import io
 import json
@@ -60,7 +60,7 @@ def own_streams(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--rate-stages", "10:12s"], WHOLE, "12 of 120 calls"),
     ],
 )
-def test_a_run_is_whole_if_it_reached_what_was_asked_or_was_asked_to_end(
+def test_a_run_is_complete_if_it_reached_its_goal_or_was_asked_to_end(
     arguments: list[str], end: End, why: str | None
 ) -> None:
     found = early_end.why_early(a_plan(*arguments), end)
@@ -68,7 +68,7 @@ def test_a_run_is_whole_if_it_reached_what_was_asked_or_was_asked_to_end(
     assert (why or "") in (found or "")
 
 
-# What would never end is refused
+# Runs that would never end are refused
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_run_is_whole_if_it_reached_what_was_asked_or_was_asked_to_end(
         (["--autostart", "--autoquit", "1"], "--autoquit needs a run that ends"),
     ],
 )
-def test_what_would_never_end_is_refused(
+def test_a_run_that_would_never_end_is_refused(
     arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     headless = [] if "--autostart" in arguments else ["--headless"]
@@ -94,19 +94,19 @@ def test_what_would_never_end_is_refused(
     assert says in lines[0]
 
 
-def test_excluded_tags_that_leave_the_task_are_no_reason_to_refuse(tmp_path: Path) -> None:
+def test_excluded_tags_that_leave_the_task_are_accepted(tmp_path: Path) -> None:
     given = ["--headless", "--mock", "--models-file", "models.json", "--csv", str(tmp_path / "run")]
     harnessed([*given, "--exclude-tags", "slow", "-i", "1"])
 
 
-def test_a_pipe_is_no_models_file_and_no_seed_file(fifo: Path) -> None:
+def test_a_pipe_is_neither_a_models_file_nor_a_seed_file(fifo: Path) -> None:
     with pytest.raises(UsageError, match="not a regular file"):
         read(fifo)
     with pytest.raises(SeedError, match=r"seed\.txt: not a regular file"):
         read_folder(fifo.parent)
 
 
-def test_a_pipe_that_nobody_reads_is_not_waited_for(fifo: Path) -> None:
+def test_a_pipe_without_a_reader_is_not_waited_for(fifo: Path) -> None:
     with pytest.raises(OSError, match="No such device"):
         open_outlet(fifo)
 
@@ -150,7 +150,7 @@ def test_a_mistyped_option_is_named_and_never_its_value(line: str, capsys: pytes
     assert "secret" not in says
 
 
-def test_what_is_spelt_right_is_not_touched() -> None:
+def test_correctly_spelt_options_are_accepted() -> None:
     environment, _ = harnessed(
         ["OpenAIUser", "--headless", "--mock", "--models-file", "models.json", "--max-tokens", "5", "-i=1"]
     )
@@ -162,7 +162,7 @@ def test_what_is_spelt_right_is_not_touched() -> None:
 
 
 def in_the_middle(tmp_path: Path, act: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
-    """Run 20 calls, and let something happen to the files after the tenth; return the summary and the environment."""
+    """Run 20 calls, and do something to the files after the tenth; return the summary and the environment."""
     prefix = tmp_path / "out" / "run"
     given = ["--headless", "--mock", "--mock-latency", "0", "--models-file", "models.json", "--csv", str(prefix)]
     stdout = io.StringIO()
@@ -181,7 +181,7 @@ def in_the_middle(tmp_path: Path, act: Any, monkeypatch: pytest.MonkeyPatch) -> 
     return json.loads(stdout.getvalue()), environment
 
 
-def test_a_folder_that_vanishes_costs_no_row_of_the_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_vanishes_costs_the_summary_no_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def vanish(prefix: Path) -> None:
         for path in prefix.parent.iterdir():
             path.unlink()
@@ -214,7 +214,7 @@ def test_a_file_that_is_cut_leaves_the_rest_and_the_loss_is_named(
     assert b"\0" not in (tmp_path / "out" / "run_requests.csv").read_bytes()
 
 
-def test_rows_are_not_written_behind_what_somebody_else_has_written(tmp_path: Path) -> None:
+def test_rows_are_not_appended_to_another_programs_output(tmp_path: Path) -> None:
     records = Records(tmp_path / "x_requests.csv")
     records.append(cells_of(a_call()))
     with open(records.path, "a") as file:
@@ -236,15 +236,13 @@ class Gone:
     flush = close = write
 
 
-def test_a_stream_that_is_gone_takes_everything_in_silence() -> None:
+def test_a_closed_stream_accepts_everything_silently() -> None:
     stream: Any = Lasting(Gone())  # type: ignore[arg-type]
     assert print("told", file=stream) is None
     assert stream.write("told") == 4
 
 
-def test_a_stdout_that_is_gone_costs_neither_the_gates_nor_junit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_closed_stdout_costs_neither_the_gates_nor_junit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.process.streams.take_stdout", Gone)
     junit = tmp_path / "gates.xml"
     environment, prefix = run(tmp_path, "-i", "3", "--fail-if", "max>0", "--junit", str(junit), monkeypatch=monkeypatch)
@@ -253,7 +251,7 @@ def test_a_stdout_that_is_gone_costs_neither_the_gates_nor_junit(
     assert prefix.with_name("run_summary.json").exists()
 
 
-def test_a_report_of_locusts_that_cannot_be_written_costs_the_exit_code_and_no_other_report(
+def test_a_failed_locust_report_costs_the_exit_code_but_no_other_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     reports = ["--html", "/dev/full", "--json-file", str(tmp_path / "figures")]
@@ -264,7 +262,7 @@ def test_a_report_of_locusts_that_cannot_be_written_costs_the_exit_code_and_no_o
     assert [entry["num_requests"] for entry in json.loads((tmp_path / "figures.json").read_text())] == [3]
 
 
-def test_a_report_is_named_by_the_load_and_left_to_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_is_named_and_written_by_the_load_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment, _ = run(tmp_path, "-i", "3", "--html", str(tmp_path / "of-{u}.html"), users=2, monkeypatch=monkeypatch)
     assert environment.process_exit_code == 0
     assert "chat gpt-4o" in (tmp_path / "of-2.html").read_text()
@@ -276,7 +274,7 @@ def test_a_report_is_named_by_the_load_and_left_to_nobody_else(tmp_path: Path, m
 A_ROW = cells_of(a_call(worker="w-0", run_id="r", request=1))
 
 
-def test_a_row_has_every_column_and_in_each_what_it_can_have() -> None:
+def test_a_row_has_every_column_with_a_possible_value() -> None:
     assert is_row(A_ROW, "r")
     assert not is_row(A_ROW, "another run")
     assert not is_row(A_ROW[:-1], "r")
@@ -289,7 +287,7 @@ def test_a_row_has_every_column_and_in_each_what_it_can_have() -> None:
 
 
 class ARun:
-    """As much of a run as a master asks for."""
+    """The parts of a run that a master needs."""
 
     run_id, is_counted_out = "r", True
 
@@ -322,7 +320,7 @@ def test_only_the_rows_of_granted_calls_are_accepted_and_each_once() -> None:
 # An open loop that falls behind shows it
 
 
-def test_the_standing_tells_asked_delivered_waiting_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_standing_counts_asked_delivered_waiting_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr("harness.load.open_loop.now", lambda: clock[0])
     dropped: list[Permit] = []

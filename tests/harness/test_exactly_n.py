@@ -1,4 +1,4 @@
-"""-i N makes N calls: for any number of users, equal latencies or not, and again in the next run."""
+"""-i N makes N calls: for any number of users, with equal latencies or not, and again in the next run."""
 
 import csv
 import sys

@@ -1,4 +1,4 @@
-"""Where a run's files stand: under a number of its own, and to be found again."""
+"""Where a run's files are: under a run number, and easy to find again."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def test_five_runs_at_once_under_one_prefix_get_five_numbers(empty_folder: Path)
 
 
 @pytest.mark.parametrize("name", ["requests.csv", "failures.csv", "summary.json"])
-def test_a_prefix_under_which_any_file_of_a_run_stands_is_used(name: str, empty_folder: Path) -> None:
+def test_a_prefix_counts_as_used_if_any_run_file_has_it(name: str, empty_folder: Path) -> None:
     Path(f"run_{name}").write_text("precious")
     assert Results("r", "run").prefix == Path("run-2")
     assert Path(f"run_{name}").read_text() == "precious"
@@ -60,7 +60,7 @@ def id_under(prefix: str) -> str:
     return str(json.loads(Path(f"{prefix}_run.json").read_text())["run_id"])
 
 
-def test_a_report_without_a_path_is_of_the_newest_run_wherever_it_is(empty_folder: Path) -> None:
+def test_a_report_without_a_path_finds_the_newest_run_anywhere(empty_folder: Path) -> None:
     elsewhere = Path("else/where")
     elsewhere.mkdir(parents=True)
     assert a_run(elsewhere) == id_under("else/where/run")

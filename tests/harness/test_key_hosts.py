@@ -1,4 +1,4 @@
-"""From the page, a key goes only to the host that it was given for; no address shows what is secret in it."""
+"""A key given on the page goes only to the host it was given for; no address shows the secrets in it."""
 
 import sys
 from typing import Any
@@ -91,7 +91,7 @@ def test_the_mock_sends_nothing_so_any_host_is_fine() -> None:
     assert given.refusal(settings_of("anthropic", "http://evil.example", mock=True)) is None
 
 
-def test_default_ports_and_capitals_make_no_other_host() -> None:
+def test_default_ports_and_capitals_do_not_change_the_host() -> None:
     given = KeyHosts("https://API.openai.com/v1", None, "", ["proxy.example"])
     for host in ("https://api.openai.com:443", "https://api.OPENAI.com", "http://Proxy.Example:9000"):
         assert given.refusal(settings_of("openai", host)) is None
@@ -139,7 +139,7 @@ def test_a_query_belongs_to_the_host_that_it_came_with() -> None:
     check_query(given.query)
 
 
-def test_a_query_is_on_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_page_shows_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
     client = page(monkeypatch, "-H", f"{GIVEN}?token=hush-1234")
     shown = [client.get(path, headers={"Host": UI}).text for path in ("/", "/stats/report", "/logs")]
     assert all(GIVEN in text for text in shown[:2])
@@ -147,7 +147,7 @@ def test_a_query_is_on_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "on the command line" in started(client, "openai", f"{GIVEN}?token=x")
 
 
-def test_a_key_that_is_too_short_to_be_masked_works_and_is_said(
+def test_a_key_too_short_to_be_masked_works_with_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sys, "stdout", sys.stdout)

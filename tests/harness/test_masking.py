@@ -99,7 +99,7 @@ def test_the_user_and_password_of_a_basic_header_are_masked() -> None:
     "value",
     ["theme=dark; session=5af1c03b; b=2", 'Digest username="me", response="5af1c03b", qop=auth', "key = 5af1c03b"],
 )
-def test_a_value_that_has_a_name_within_a_header_is_masked_alone_too(value: str) -> None:
+def test_a_named_value_within_a_header_is_also_masked_alone(value: str) -> None:
     secrets = Secrets()
     secrets.add(value)
     assert secrets.redact("no session 5af1c03b, theme dark") == "no session ***, theme dark"
@@ -135,14 +135,14 @@ def test_what_the_environment_keeps_secret_is_masked(name: str, monkeypatch: pyt
     assert pair[12:20] not in shown
 
 
-def test_what_a_run_adds_itself_is_a_secret_of_it() -> None:
+def test_what_a_run_adds_itself_is_secret() -> None:
     extra = {"metadata": {"api_key": "key-of-the-body", "user": "me"}}
     settings = settings_of("openai", "http://x", headers=(("a", "b"),), host_query="t=query&bare", extra_body=extra)
     found = keys.secrets_of(settings, OpenAI)
     assert set(found) == {"test-key-123", "b", "t=query&bare", "query", "bare", "key-of-the-body"}
 
 
-def test_a_token_that_an_sdk_fetched_is_learnt_as_it_is_sent() -> None:
+def test_a_token_that_an_sdk_fetched_becomes_known_when_it_is_sent() -> None:
     class Nowhere:
         def send(self, request: Request) -> Reply:
             raise ConnectionError(secrets.redact(str(request.headers)))

@@ -1,5 +1,5 @@
-"""What can't mean anything is refused at the start, in one line that names where it stands: values that no header can
-carry, names that no host has, numbers that are none, and files that can't be written."""
+"""Nonsense is refused at the start, in one line that names its place: values that no header can contain, impossible
+hosts, invalid numbers, and files that can't be written."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ UNSENDABLE = {
     "a control character": f"{MARK}\x01",
     "a letter beyond ASCII": f"{MARK}é",
     "a letter beyond Latin-1": f"{MARK}日",
-    "a byte that is no text": f"{MARK}\udcff",
+    "a byte that is not text": f"{MARK}\udcff",
 }
 BAD_LINES = {
     "a carriage return": f"X-Team: {MARK}\rX-Forged: 1",
@@ -57,21 +57,21 @@ UNSENDABLE_VARIABLES = [
     for variable, providers in OF_PROVIDERS.items()
     for provider in providers
     for case in (BAD_LINES if variable.endswith("_HEADERS") else UNSENDABLE)
-    if not (variable.endswith(("_KEY", "_BEDROCK")) and case == "a line break at its end")  # A key is stripped.
+    if not (variable.endswith(("_KEY", "_BEDROCK")) and case == "a line break at its end")  # Keys are stripped.
 ]
 
 
 @pytest.fixture(autouse=True)
 def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give back the streams that a run takes, and let boto3 read the environment anew."""
+    """Restore the streams that a run replaces, and let boto3 read the environment again."""
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
     aws_session.cache_clear()
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str, prefix: str = "locust: error: ") -> str:
-    """Start with these options, and return the one line that says why nothing can begin. Where the parser itself says
-    it, its name stands before, which here is pytest's."""
+    """Start with these options, and return the one line that says why nothing can begin. If the parser itself refuses
+    them, the line starts with the program's name, which is pytest's here."""
     with pytest.raises(SystemExit) as ended:
         harnessed([*FILES, *arguments])
     assert ended.value.code == 2
@@ -111,14 +111,14 @@ def test_a_header_that_would_end_the_body_elsewhere_is_refused(header: str, caps
     assert "--header can't set" in refusal(capsys, "--headless", "--mock", "--header", header)
 
 
-def test_another_providers_variables_are_no_concern(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_another_providers_variables_are_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "no colon")
     harnessed([*FILES, "--headless", "--mock", "-p", "openai"])
 
 
 def test_what_the_sdk_can_send_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The raw server answers nothing that an SDK could read; what has arrived there is what counts."""
+    """The raw server never sends a readable answer: only what arrived there matters."""
     monkeypatch.chdir(tmp_path)
     for name, value in SENDABLE.items():
         monkeypatch.setenv(name, value)
@@ -138,19 +138,19 @@ NO_NAMES = ["name:abc", "", " ", "two names", "a:0", "a:65536", "a/b", "user:mar
 
 @pytest.mark.parametrize("name", NO_NAMES)
 @pytest.mark.parametrize("option", ["--web-name", "--web-allow-host"])
-def test_what_can_be_no_name_of_a_host_is_refused(option: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_impossible_host_name_is_refused(option: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{option} must " in refusal(capsys, "--mock", option, name)
 
 
 @pytest.mark.parametrize("name", ["http://tests.example", "*", "tést.example"])
-def test_what_no_browser_sends_is_no_name_of_the_page(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_that_no_browser_sends_is_not_a_name_of_the_page(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--web-name must " in refusal(capsys, "--mock", "--web-name", name)
 
 
 @pytest.mark.parametrize(
     "name", ["tests.example", "Tests.Example:8443", "localhost", "my_host", "10.0.0.1:1", "[::1]:80"]
 )
-def test_names_and_addresses_are_taken(name: str) -> None:
+def test_names_and_addresses_are_accepted(name: str) -> None:
     harnessed([*FILES, "--mock", "--web-name", name, "--web-allow-host", name])
 
 
@@ -160,7 +160,7 @@ COUNTS = ("--iterations", "--warmup", "--max-tokens", "--mock-tokens", "--mock-e
 
 @pytest.mark.parametrize("text", ["nan", "-inf", "1_0", "\u0663", "0x10", "1e", "x"])
 @pytest.mark.parametrize("option", [*NUMBERS, *COUNTS])
-def test_what_is_no_number_is_refused(option: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_number_is_refused(option: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{option} must be " in refusal(capsys, "--headless", "--mock", f"{option}={text}")
 
 
@@ -193,7 +193,7 @@ def test_nonsense_is_refused(
 
 
 @pytest.mark.parametrize("host", ["", "nobody.example.invalid"])
-def test_where_no_page_can_listen_is_refused(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_that_no_page_can_listen_on_is_refused(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--web-port" in refusal(capsys, "--mock", "--web-host", host, prefix="")
 
 

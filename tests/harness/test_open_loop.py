@@ -1,4 +1,4 @@
-"""An open loop: each call at its time or dropped, none twice and none forgotten; alone, and in whole runs."""
+"""An open loop: each call is made on time or dropped, none twice and none forgotten; alone, and in whole runs."""
 
 import csv
 import sys
@@ -28,7 +28,7 @@ FOREVER_S = 1e6
 
 
 class Clock:
-    """Time as the open loop and its permit queue see it, which goes on when it is told to."""
+    """The open loop's and its permit queue's time, which moves on when told to."""
 
     def __init__(self) -> None:
         self.at_s = 0.0
@@ -47,7 +47,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Kept:
-    """An open loop, and what it has told."""
+    """An open loop and its callbacks' arguments."""
 
     def __init__(self, times: list[float], warmup: int = 0, patience_s: float = FOREVER_S, started_at: float = 0.0):
         self.dropped: list[int] = []
@@ -56,7 +56,7 @@ class Kept:
         self.loop = OpenLoop(dues, warmup, patience_s, started_at, self._drop, self._spend)
 
     def pass_(self, clock: Clock, at_s: float) -> None:
-        """Let the schedule's clock show a time of its own, and its pacer look at it."""
+        """Set the schedule's clock to a time, and let its pacer look at it."""
         clock.at_s = LEAD_S + at_s
         gevent.sleep(0)
         gevent.sleep(0)
@@ -69,7 +69,7 @@ class Kept:
 
 
 def users(queue: PermitQueue, number: int, taken: list[Permit]) -> list[Any]:
-    """So many users, each of which ends a call as soon as it has taken it."""
+    """Start `number` users, each of which ends a call as soon as it has taken it."""
 
     def use() -> None:
         while permit := queue.take():
@@ -106,7 +106,7 @@ def test_calls_come_in_order_and_never_before_their_time() -> None:
 
 @pytest.mark.parametrize("user_count", [1, 2, 30])
 @pytest.mark.parametrize("patience_s", [0.0, FOREVER_S])
-def test_each_call_is_made_or_dropped_exactly_once_and_the_end_told_once(user_count: int, patience_s: float) -> None:
+def test_each_call_is_made_or_dropped_once_and_the_end_is_reported_once(user_count: int, patience_s: float) -> None:
     kept, taken = Kept([0.001 * n for n in range(50)], 4, patience_s, started_at=(started_at := now())), list[Permit]()
     queue = queue_here(kept.loop, started_at)
     kept.loop.begin()
@@ -155,7 +155,7 @@ def test_a_second_beginning_changes_nothing(clock: Clock) -> None:
     ]  # fmt: skip
 
 
-def test_a_call_is_dropped_once_if_nobody_takes_it_within_patience(clock: Clock) -> None:
+def test_a_call_is_dropped_once_if_no_user_takes_it_within_patience(clock: Clock) -> None:
     kept = Kept([0, 1, 3], patience_s=5)
     kept.loop.begin()
     kept.pass_(clock, 6.5)
@@ -199,7 +199,7 @@ def test_the_end_of_the_run_drops_what_is_overdue_and_nothing_else(clock: Clock)
     assert (kept.dropped, kept.loop.take()) == ([1, 2], None)
 
 
-def test_a_run_that_ended_before_all_users_were_there_begins_no_schedule(clock: Clock) -> None:
+def test_a_run_that_ended_before_all_users_started_begins_no_schedule(clock: Clock) -> None:
     kept = Kept([0])
     kept.loop.close()
     kept.loop.begin()
@@ -209,7 +209,7 @@ def test_a_run_that_ended_before_all_users_were_there_begins_no_schedule(clock: 
 
 @pytest.fixture
 def granted(clock: Clock) -> Iterator[tuple[Kept, PermitQueue, Any]]:
-    """A user that has been given the only call and waits for its time."""
+    """A user that has been given the only call and waits for its due time."""
     kept = Kept([LEAD_S / 2], patience_s=5)
     queue = queue_here(kept.loop, 0.0)
     user = gevent.spawn(queue.take)
@@ -248,7 +248,7 @@ def test_a_call_given_back_is_dropped_at_the_end_of_the_run(
     assert (kept.dropped, kept.spent) == ([1], 1)
 
 
-def test_a_withdrawn_users_call_goes_to_the_next_that_comes(clock: Clock) -> None:
+def test_a_withdrawn_users_call_goes_to_the_next_user(clock: Clock) -> None:
     kept = Kept([0])
     queue = queue_here(kept.loop, 0.0)
     user = gevent.spawn(queue.take)
@@ -271,7 +271,7 @@ def test_a_user_that_is_killed_as_its_call_comes_gives_it_back() -> None:
     assert given_back == [1]
 
 
-def test_a_call_that_comes_when_nobody_waits_goes_back() -> None:
+def test_a_permit_that_comes_when_no_user_waits_goes_back() -> None:
     given_back: list[int] = []
     PermitQueue(now(), want=lambda: None, unwant=lambda: None, back=given_back.append).grant(Permit(1))
     assert given_back == [1]
@@ -315,7 +315,7 @@ def test_a_call_for_a_thousand_users_that_have_left_waits_for_the_next(clock: Cl
     assert kept.dropped == []
 
 
-def test_a_closed_room_gives_nothing_and_lets_all_go(clock: Clock) -> None:
+def test_a_closed_queue_grants_nothing_and_releases_all_users(clock: Clock) -> None:
     kept = Kept([0])
     queue = queue_here(kept.loop, 0.0)
     waiting = [gevent.spawn(queue.take) for _ in range(3)]
@@ -346,7 +346,7 @@ def seconds(rows: list[dict[str, Any]], column: str) -> list[float]:
 
 
 def scheduled_s(rows: list[dict[str, Any]]) -> list[float]:
-    """When the calls were due, from the first one's time."""
+    """When the calls were due, from the first one's due time."""
     dues = [
         start_s - lag_s for start_s, lag_s in zip(seconds(rows, "start_s"), seconds(rows, "start_lag_s"), strict=True)
     ]
@@ -354,7 +354,7 @@ def scheduled_s(rows: list[dict[str, Any]]) -> list[float]:
 
 
 @pytest.mark.parametrize("arguments", [CONSTANT, POISSON, STAGES], ids=["constant", "poisson", "stages"])
-def test_a_row_tells_when_its_call_was_due_and_how_late_it_was(
+def test_a_row_has_its_calls_due_time_and_lateness(
     arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment = loop_run(tmp_path, monkeypatch, *arguments)
@@ -390,7 +390,7 @@ def test_a_runs_poisson_calls_are_due_when_its_seed_says(tmp_path: Path, monkeyp
     assert scheduled_s(rows) == pytest.approx([at_s - expected[0] for at_s in expected], abs=1e-9)
 
 
-def test_a_row_and_the_summary_tell_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_and_the_summary_name_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loop_run(tmp_path, monkeypatch, *STAGES)
     rows = measured(tmp_path)
     assert [row["stage"] for row in rows] == ["1"] * 10 + ["3"] * 20
@@ -401,12 +401,14 @@ def test_a_row_and_the_summary_tell_the_stage(tmp_path: Path, monkeypatch: pytes
     ]  # fmt: skip
 
 
-def test_what_no_user_is_free_for_is_a_failure_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_no_user_is_free_for_is_a_failure_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     environment = loop_run(tmp_path, monkeypatch, *SATURATED, "--exit-code-on-error", "9", users=2)
     rows, summary, total = measured(tmp_path), summary_in(tmp_path), environment.stats.total
     assert [int(row["request"]) for row in rows] == list(range(1, 31))
     dropped = [row for row in rows if row["outcome"] == "dropped"]
-    # 30 calls in 0.3 s and 0.1 s of patience after them: two users make no more than 10 calls of 0.1 s in that time.
+    # 30 calls in 0.3 s and 0.1 s of patience after them: in that time two users make at most 10 calls of 0.1 s.
     assert len(dropped) >= 20
     assert summary["dropped_count"] == len(dropped)
     assert (summary["total_requests"], summary["failure_count"], summary["error_rate"]) == (30, 30, 1.0)
@@ -429,7 +431,7 @@ def test_a_dropped_calls_row_holds_its_time_and_no_prompt(tmp_path: Path, monkey
 
 
 def test_a_saturated_runs_end_leaves_no_due_call_without_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every call waits for the one user's first: when the run ends, all that were due by then are dropped."""
+    """Every call waits for the only user's first one: when the run ends, all that were due by then are dropped."""
     with_end = ("--rate-stages", "100:200ms", "--mock-latency", "60", "--timeout", "1")
     loop_run(tmp_path, monkeypatch, *with_end, users=1)
     outcomes = [row["outcome"] for row in measured(tmp_path)]
@@ -455,7 +457,7 @@ def test_the_stages_end_a_run_that_asks_for_more_calls(tmp_path: Path, monkeypat
     assert len(measured(tmp_path)) == 5
 
 
-def test_a_run_time_out_of_the_web_uis_form_tells_how_many_calls_there_can_be(
+def test_a_run_time_from_the_web_form_limits_the_number_of_calls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stdout", sys.stdout)

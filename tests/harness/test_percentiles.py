@@ -1,4 +1,4 @@
-"""One definition of a percentile, in the summary and in all that is shown beside it."""
+"""One definition of a percentile, in the summary and in everything shown beside it."""
 
 import csv
 import io
@@ -32,14 +32,14 @@ def drawn(count: int) -> list[float]:
 
 
 @given(VALUES, st.floats(0, 1))
-def test_of_values_that_need_no_rounding_it_is_the_exact_one(values: list[float], share: float) -> None:
+def test_without_rounding_it_is_exact(values: list[float], share: float) -> None:
     rounded = [float(f"{value:.3g}") for value in values]
     found = percentile({value: rounded.count(value) for value in rounded}, share)
     assert found == pytest.approx(float(np.percentile(rounded, 100 * share)), rel=1e-9)
 
 
 @given(VALUES)
-def test_a_histograms_are_within_half_a_percent_of_the_summarys(values: list[float]) -> None:
+def test_a_histograms_percentiles_are_within_half_a_percent_of_the_summarys(values: list[float]) -> None:
     histogram, exact = Histogram(), distribution(np.array(values))
     histogram.add(values)
     for name, share in SHARES.items():
@@ -48,7 +48,7 @@ def test_a_histograms_are_within_half_a_percent_of_the_summarys(values: list[flo
 
 
 @given(st.lists(VALUES, max_size=4))
-def test_histograms_of_several_processes_are_one(parts: list[list[float]]) -> None:
+def test_histograms_of_several_processes_are_merged(parts: list[list[float]]) -> None:
     whole, merged = Histogram(), Histogram()
     for part in parts:
         other = Histogram()
@@ -59,7 +59,7 @@ def test_histograms_of_several_processes_are_one(parts: list[list[float]]) -> No
     assert merged.total == pytest.approx(whole.total)
 
 
-def test_there_is_none_of_nothing() -> None:
+def test_without_values_there_is_no_percentile() -> None:
     assert (Histogram().percentile(0.5), percentile({}, 0.99)) == (0.0, 0.0)
 
 

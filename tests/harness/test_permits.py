@@ -1,4 +1,4 @@
-"""Permits between a ledger and its permit queues: none is used twice or lost on the way, and nobody waits for ever."""
+"""Permits between a ledger and its permit queues: none is used twice or lost on the way, and no user waits forever."""
 
 from itertools import islice
 
@@ -18,7 +18,7 @@ FAST = Schedule((Stage(1000, 1000, float("inf")),), "constant")
 
 
 class Network:
-    """A ledger and its workers' permit queues, with every message on the way until it is delivered."""
+    """A ledger and its workers' permit queues, with every message in transit until it is delivered."""
 
     def __init__(self, budget: Budget, workers: int) -> None:
         self.ledger = PermitLedger(budget, self._send_grant)
@@ -64,7 +64,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["user", "stop", "kill", "deliver"]),
 
 
 @given(steps=STEPS, calls=st.integers(1, 12))
-def test_whoever_comes_and_goes_every_permit_is_used_once(steps: list[tuple[str, int]], calls: int) -> None:
+def test_every_permit_is_used_once_whichever_users_come_and_go(steps: list[tuple[str, int]], calls: int) -> None:
     used: list[int] = []
     spent: list[bool] = []
     network = Network(Budget(calls, lambda: spent.append(True)), workers=2)
@@ -132,7 +132,7 @@ def test_a_thousand_users_that_stop_waiting_leave_the_calls_to_the_others() -> N
     assert all(user.dead for user in users)
 
 
-def test_a_row_from_a_worker_that_only_seemed_dead_is_no_lost_call() -> None:
+def test_a_row_from_a_worker_that_only_seemed_dead_is_not_a_lost_call() -> None:
     spent: list[bool] = []
     granted: list[tuple[str, int]] = []
     ledger = PermitLedger(
@@ -150,7 +150,7 @@ def test_a_row_from_a_worker_that_only_seemed_dead_is_no_lost_call() -> None:
     assert spent == [True]
 
 
-def test_a_worker_that_only_seemed_dead_still_gets_what_its_users_wait_for() -> None:
+def test_a_worker_that_only_seemed_dead_still_gets_its_users_permits() -> None:
     granted: list[str] = []
     there = {"silent", "other"}
     budget = Budget(2, lambda: None)

@@ -1,4 +1,4 @@
-"""A field that a server refuses: the run says once how to leave it out, and so does its summary."""
+"""If a server refuses a field, the run says once how to leave it out, and so does its summary."""
 
 import json
 import sys
@@ -76,7 +76,7 @@ PLACE = {"detail": [{"type": "extra_forbidden", "loc": ["body", "stream_options"
 
 
 @pytest.mark.parametrize("body", [PARAM, PLACE], ids=["param", "place"])
-def test_a_run_says_it_once_and_asks_no_second_time(
+def test_a_run_says_it_once_and_does_not_retry(
     body: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -98,7 +98,7 @@ def test_a_run_says_it_once_and_asks_no_second_time(
     assert said in capsys.readouterr().out
 
 
-def test_what_the_hint_says_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hint_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""The file of rows, as it is written and as it is read back."""
+"""The file of rows, written and read back."""
 
 import csv
 import os
@@ -88,7 +88,7 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["x_requests.csv"]
 
 
-def test_a_file_of_the_users_named_as_the_link_to_the_latest_run_stays(empty_folder: Path) -> None:
+def test_a_users_file_with_the_name_of_the_latest_link_is_kept(empty_folder: Path) -> None:
     latest = Path("results/latest")
     latest.parent.mkdir()
     latest.write_text("mine")

@@ -1,4 +1,4 @@
-"""When an open loop's calls are due: exactly where the rate says, or at random as it says; and how it is asked for."""
+"""When an open loop's calls are due: exactly at the rate, or at random around it; and how to ask for it."""
 
 import math
 from fractions import Fraction
@@ -14,7 +14,7 @@ from harness.load.schedule import Arrival, Due, Schedule, Stage
 from harness.plan.rate_options import schedule_of, users_for
 
 CRITICAL = 1.63
-"""Over the root of n: what the Kolmogorov-Smirnov distance of n values exceeds once in a hundred times."""
+"""Divided by the root of n: the Kolmogorov-Smirnov distance that n values exceed once in a hundred times."""
 
 tenths = st.integers(0, 300)
 stages = st.lists(st.tuples(tenths, tenths, st.integers(1, 100)), min_size=1, max_size=4)
@@ -37,7 +37,7 @@ def times_s(schedule: Schedule, seed: int = 1) -> list[float]:
 
 
 def distance(values: np.ndarray) -> float:
-    """The Kolmogorov-Smirnov distance between values and the exponential distribution of mean 1."""
+    """The Kolmogorov-Smirnov distance between values and the exponential distribution with mean 1."""
     expected, steps = 1 - np.exp(-np.sort(values)), np.arange(len(values) + 1) / len(values)
     return float(max(np.max(steps[1:] - expected), np.max(expected - steps[:-1])))
 
@@ -68,7 +68,7 @@ def test_a_ramp_from_5_to_20_over_a_minute_is_750_calls() -> None:
 
 
 def test_a_ramp_may_begin_and_end_at_0() -> None:
-    # Up: 5 t², so call n is due at √(n / 5). Down: the same from behind.
+    # Up: 5 t², so call n is due at √(n / 5). Down: the same in reverse.
     times = times_s(scheduled((0, 10, 1), (10, 0, 1)))
     assert times[:5] == pytest.approx([math.sqrt(n / 5) for n in range(5)])
     assert times[5:] == pytest.approx([2 - math.sqrt(n / 5) for n in (5, 4, 3, 2, 1)])
@@ -79,8 +79,8 @@ def test_a_stage_begins_exactly_where_the_one_before_it_ends() -> None:
     assert found == [(0.0, 1), (0.5, 1), (1.0, 1), (1.5, 2), (1.75, 2), (2.0, 2), (2.25, 2)]
 
 
-def test_a_part_of_a_call_is_carried_over_into_the_next_stage() -> None:
-    # 1.5 calls, then the rest of the second: half a call at 1 a second.
+def test_a_fraction_of_a_call_is_carried_over_into_the_next_stage() -> None:
+    # 1.5 calls, then the rest of the second one: half a call at 1 per second.
     assert list(scheduled((1, 1, 1.5), (1, 1, 1)).times(1)) == [(0.0, 1), (1.0, 1), (2.0, 2)]
 
 
@@ -89,7 +89,7 @@ def test_a_stage_of_rate_0_is_a_pause() -> None:
 
 
 @pytest.mark.parametrize(("rate", "span", "calls"), [(1.1, 50, 55), (1.1, 90, 99), (2.2, 50, 110), (0.3, 10, 3)])
-def test_a_stage_has_no_call_more_for_what_floats_make_of_its_rate(rate: float, span: float, calls: int) -> None:
+def test_rounding_errors_add_no_call_to_a_stage(rate: float, span: float, calls: int) -> None:
     assert len(times_s(scheduled((rate, rate, span)))) == calls
     assert [due.stage for due in scheduled((rate, rate, span), (0, 5, 1)).times(1)].count(1) == calls
 
@@ -117,11 +117,11 @@ def test_the_gaps_of_poisson_arrivals_are_exponential(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_gaps_of_a_poisson_ramp_are_exponential_by_its_own_clock(seed: int) -> None:
-    """By time rescaling: 20 t + 3 t² calls are due until t, on average."""
+def test_the_gaps_of_a_poisson_ramp_are_exponential_in_rescaled_time(seed: int) -> None:
+    """By time rescaling: on average 20 t + 3 t² calls are due until t."""
     times = np.array(times_s(scheduled((20, 320, 50), arrival="poisson"), seed))
     assert distance(np.diff(20 * times + 3 * times**2, prepend=0.0)) < CRITICAL / math.sqrt(len(times))
-    # 8500 on average; a Poisson count is further off than 5 standard deviations once in two million times.
+    # 8500 on average; a Poisson count is more than 5 standard deviations off once in two million times.
     assert abs(len(times) - 8500) < 5 * math.sqrt(8500)
 
 
@@ -210,7 +210,7 @@ def test_without_a_rate_the_loop_is_closed() -> None:
     ],
     ids=str,
 )
-def test_what_is_no_schedule_is_refused_in_one_line(options: dict[str, str], says: str) -> None:
+def test_an_invalid_schedule_is_refused_in_one_line(options: dict[str, str], says: str) -> None:
     with pytest.raises(UsageError) as refusal:
         asked(**options)
     assert str(refusal.value) == says

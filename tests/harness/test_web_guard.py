@@ -1,4 +1,4 @@
-"""The web UI answers its own page and clients without a page; what another site's page sends is refused, on every path.
+"""The web UI answers its own page and clients without a page; requests from other sites' pages are always refused.
 
 The requests are those that Chromium 156 was seen to send from a page of another origin.
 """
@@ -67,7 +67,7 @@ FROM_ITSELF = {
 
 
 def page(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
-    """Return a client of a web UI that was begun with these arguments."""
+    """Return a client of a web UI that was started with these arguments."""
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     monkeypatch.setattr(sys, "argv", ["locust"])
     environment, _ = harnessed([*FILES, *arguments])
@@ -102,7 +102,7 @@ def test_the_page_itself_and_clients_without_a_page_are_answered(headers: dict[s
         assert answer.headers["X-Frame-Options"] == "DENY"
 
 
-def test_a_page_that_is_exposed_goes_by_addresses_and_by_the_names_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exposed_page_accepts_addresses_and_its_given_names(monkeypatch: pytest.MonkeyPatch) -> None:
     exposed = page(monkeypatch, "--mock", "--web-host", "0.0.0.0", "--web-name", "tests.example")
     for host, status in {
         "192.0.2.7:8089": 200,
@@ -198,12 +198,12 @@ BAD_SETTINGS: dict[str, tuple[Any, str]] = {
     "a weight of words": ({"weight": "heavy"}, "weight must be a positive integer"),
     "a negative count": ({"fixed_count": -1}, "fixed count must be 0 or a positive integer"),
     "tasks that are no list": ({"tasks": "ask"}, "tasks must be a list of names"),
-    "a host of its own": ({"host": "http://evil.example"}, "a User class can't set the host"),
+    "a host": ({"host": "http://evil.example"}, "a User class can't set the host"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_SETTINGS)
-def test_settings_that_no_run_could_follow_are_refused(case: str, client: Any) -> None:
+def test_impossible_settings_are_refused(case: str, client: Any) -> None:
     settings, reason = BAD_SETTINGS[case]
     given = {"user_class_name": "OpenAIUser", **settings} if isinstance(settings, dict) else settings
     body = given if isinstance(given, AsItIs) else json.dumps(given).encode()
@@ -217,12 +217,12 @@ BAD_LOADS = {
     "another script": ({"user_count": "\u0661"}, "user_count must be"),
     "an underscore in the rate": ({"spawn_rate": "1_0"}, "spawn_rate must be a non-negative number"),
     "an age": ({"run_time": "9" * 30 + "h"}, "--run-time must look like"),
-    "a class that is none": ({"user_classes": "Nobody"}, "unknown User class 'Nobody'"),
+    "an unknown class": ({"user_classes": "Nobody"}, "unknown User class 'Nobody'"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_LOADS)
-def test_what_would_spoil_the_next_start_is_refused_while_a_test_runs(
+def test_changes_that_would_break_the_next_start_are_refused_during_a_test(
     case: str, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.watch.start_form._is_on", lambda environment: True)

@@ -1,4 +1,4 @@
-"""`python -m tests.interop`: load tests against servers that others wrote. Exits 0 if every case holds."""
+"""`python -m tests.interop`: load tests against third-party servers. Exits 0 if every case holds."""
 
 import shutil
 import signal
@@ -23,7 +23,7 @@ def main() -> int:
     write_models_file()
     with running_servers() as addresses:
         verdicts = [try_case(case, number, addresses) for number, case in enumerate(CASES, 1)]
-    # Away from a terminal rich would squeeze the table into 80 columns.
+    # If stdout is not a terminal, rich would squeeze the table into 80 columns.
     Console(width=None if sys.stdout.isatty() else 140).print(_table(verdicts))
     return int(any(verdict.complaint for verdict in verdicts))
 

@@ -1,4 +1,4 @@
-"""What is tried: each case is one load test, and whether its calls must all succeed or all fail."""
+"""The cases: each is one load test, whose calls must either all succeed or all fail."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ CALLS = 4
 
 @dataclass(frozen=True)
 class Case:
-    """`target` is a server's name, with the path below which it serves this provider."""
+    """`target` is a server's name, followed by the path under which it serves this provider."""
 
     provider: str
     model: str

@@ -1,4 +1,4 @@
-"""How the project is called for a case: its words, its environment, its models file."""
+"""How the project is run for a case: its arguments, its environment, its models file."""
 
 import json
 import os
@@ -45,6 +45,6 @@ def words(case: Case, host: str, csv_prefix: Path) -> list[str]:
 
 
 def environment(case: Case) -> dict[str, str]:
-    """The caller's own settings stay out: a proxy or a real key among them would change what is tried."""
+    """Keep the caller's settings out: a proxy or a real key among them would change what is tested."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return kept | (AWS_CREDENTIALS if case.provider == "aws-bedrock" else {"LLM_API_KEY": KEY})

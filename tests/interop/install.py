@@ -1,4 +1,4 @@
-"""Installs the third-party servers, each in an environment of its own, unless they are there already."""
+"""Installs the third-party servers, each in its own environment, unless they are already there."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from .layout import INSTALLED
 LITELLM = INSTALLED / "litellm"
 AIMOCK = INSTALLED / "aimock"
 
-# Without the last three LiteLLM's error paths answer 500, whatever the upstream said.
+# Without the last three, LiteLLM's error paths answer 500, whatever the upstream said.
 LITELLM_PACKAGES = ["litellm[proxy]==1.106.2", "prisma", "google-auth", "google-genai"]
 AIMOCK_PACKAGES = ["@copilotkit/aimock@1.43.0"]
 
@@ -41,7 +41,7 @@ def _require_on_path(*tools: str) -> None:
 
 
 def _install(place: Path, packages: list[str], *commands: Command) -> None:
-    """The receipt is written last: an install that was cut off, or held other packages, is made anew."""
+    """Write the receipt last: an install that was cut off, or has other packages, is made again."""
     receipt = place / "installed.txt"
     wanted = "\n".join(packages)
     if receipt.exists() and receipt.read_text() == wanted:

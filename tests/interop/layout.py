@@ -1,4 +1,4 @@
-"""Where things lie. What is installed or generated goes below one folder that git ignores."""
+"""Where things are. What is installed or generated goes into a folder that git ignores."""
 
 from pathlib import Path
 

@@ -56,7 +56,7 @@ def _answers(url: str) -> bool:
 
 
 def _end_group(process: Process) -> None:
-    """The second signal also reaches children that outlived their parent."""
+    """Signal twice: the second signal also reaches children that outlived their parent."""
     for signum in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, signum)

@@ -1,4 +1,4 @@
-"""LiteLLM and aimock, on free ports of 127.0.0.1 for as long as a `with` block lasts."""
+"""LiteLLM and aimock, on free ports of 127.0.0.1 for the duration of a `with` block."""
 
 import shutil
 import socket
@@ -14,7 +14,7 @@ KEY = "sk-litellm-test"
 HOST = "127.0.0.1"
 
 LITELLM_ENVIRONMENT = {
-    # Else LiteLLM fetches its price list from the internet as it starts.
+    # Otherwise LiteLLM fetches its price list from the internet when it starts.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LITELLM_TELEMETRY": "False",
     "DISABLE_ADMIN_UI": "True",
@@ -23,7 +23,7 @@ LITELLM_ENVIRONMENT = {
 
 @contextmanager
 def running_servers() -> Iterator[dict[str, str]]:
-    """Yields each server's address by its name, once both answer."""
+    """Yield each server's address by name, once both answer."""
     ports = dict(zip(("aimock", "litellm"), _free_ports(2), strict=True))
     addresses = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
     aimock = running(_aimock_command(ports["aimock"]), RUN / "aimock.log", {})
@@ -35,7 +35,7 @@ def running_servers() -> Iterator[dict[str, str]]:
 
 
 def _aimock_command(port: int) -> Command:
-    # aimock looks for its fixtures from the folder it is started in, not from its config file's.
+    # aimock looks for its fixtures in the folder it is started in, not in its config file's.
     shutil.copy(HERE / "fixtures.json", RUN)
     cli = AIMOCK / "node_modules/@copilotkit/aimock/dist/aimock-cli.js"
     return ["node", cli, "--config", HERE / "aimock.json", "--host", HOST, "--port", str(port)]
@@ -49,7 +49,7 @@ def _litellm_command(port: int, aimock: str) -> Command:
 
 
 def _free_ports(count: int) -> list[int]:
-    """All are held before the first is let go, so that no two are the same."""
+    """Return free ports. All are held before the first is released, so that no two are the same."""
     with ExitStack() as held:
         listeners = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
         return [listener.getsockname()[1] for listener in listeners]

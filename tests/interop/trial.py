@@ -1,4 +1,4 @@
-"""Runs one case as a load test and holds the run's summary against what was expected."""
+"""Runs one case as a load test and compares the run's summary with what was expected."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ TRIAL_TIMEOUT_S = 60
 
 @dataclass(frozen=True)
 class Counts:
-    """What a run says of itself."""
+    """What a run reports."""
 
     total: int
     succeeded: int
@@ -26,7 +26,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`complaint` is empty when the case holds; `counts` is None when the run told none."""
+    """`complaint` is empty if the case holds; `counts` is `None` if the run reported none."""
 
     case: Case
     counts: Counts | None
@@ -34,7 +34,7 @@ class Verdict:
 
 
 class NoSummaryError(Exception):
-    """The run ended without telling how its calls went."""
+    """The run ended without reporting how its calls went."""
 
 
 def try_case(case: Case, number: int, addresses: dict[str, str]) -> Verdict:

@@ -32,7 +32,7 @@ PROMPT_TOKENS = len(PROMPT) // 4 + 1
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """The base URL of a mock without delay, whose answers all have TOKENS tokens."""
+    """The base URL of a mock without delays, whose answers all have TOKENS tokens."""
     options = ["--port", "0", "--latency", "0", "--tokens", str(TOKENS), "--exact-tokens", "--seed", "1"]
     with subprocess.Popen(
         [sys.executable, "-m", "mock", *options], cwd=PROJECT, stderr=subprocess.PIPE, text=True
@@ -77,7 +77,7 @@ def test_a_chat_completion_is_a_json_object_with_its_usage(openai_client: openai
     assert (completion.usage.prompt_tokens, completion.usage.completion_tokens) == (PROMPT_TOKENS, TOKENS)
 
 
-def test_a_chat_stream_has_a_delta_a_token_and_then_its_usage(openai_client: openai.OpenAI) -> None:
+def test_a_chat_stream_has_a_delta_per_token_and_then_its_usage(openai_client: openai.OpenAI) -> None:
     *chunks, last = ask_chat(openai_client, stream=True, stream_options={"include_usage": True})
     assert len([chunk for chunk in chunks if chunk.choices[0].delta.content]) == TOKENS
     assert orjson.loads(chat_text(chunks))
@@ -225,7 +225,7 @@ def test_a_message_stream_goes_from_message_start_to_message_stop(
     assert (events[-2].delta.stop_reason, events[-2].usage.output_tokens) == ("end_turn", TOKENS)
 
 
-def test_a_reasoning_claude_thinks_in_a_block_of_its_own(anthropic_client: anthropic.Anthropic) -> None:
+def test_a_reasoning_claude_thinks_in_a_separate_block(anthropic_client: anthropic.Anthropic) -> None:
     with anthropic_client.messages.stream(
         model="claude-reason", max_tokens=1000, messages=[{"role": "user", "content": PROMPT}]
     ) as stream:
@@ -397,7 +397,7 @@ PIECES = {
 
 @pytest.fixture
 def bedrock_client(address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client that reaches nothing but the mock; its event `before-sign` takes more headers."""
+    """A client that reaches only the mock; its event `before-sign` can add headers."""
     monkeypatch.setitem(os.environ, "AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
     return boto3.client(
@@ -544,7 +544,7 @@ def test_a_body_that_is_not_json_is_a_400() -> None:
     assert orjson.loads(whole(bad))["error"]["type"] == "invalid_request_error"
 
 
-def test_a_429_says_when_to_come_back() -> None:
+def test_a_429_says_when_to_retry() -> None:
     assert ("retry-after", "1") in answer("/v1/messages", {}, x_mock_status="429").headers
 
 
@@ -565,7 +565,7 @@ def test_event_streams_carry_a_comment(target: str) -> None:
     assert b": keep-alive" in whole(answer(target, {"stream": True}))
 
 
-def test_an_exact_schedule_has_a_token_every_so_often() -> None:
+def test_an_exact_schedule_has_tokens_at_equal_intervals() -> None:
     assert Pace(ttft_s=0.5, itl_s=0.25).due_s(4, median_tokens=64) == [0.5, 0.75, 1.0, 1.25]
 
 
@@ -577,7 +577,7 @@ def test_drawn_answers_take_a_third_of_a_second_to_one_and_a_half() -> None:
     assert latencies_s[990] < 1.6
 
 
-def test_the_same_seed_says_the_same_at_the_same_times() -> None:
+def test_the_same_seed_gives_the_same_answers_at_the_same_times() -> None:
     request = Request("POST", "/v1/messages", {}, b'{"stream": true}')
     first, second = (Service(Pace(seed=3), seed=3).answer(request) for _ in range(2))
     assert first == second

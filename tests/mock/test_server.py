@@ -160,7 +160,7 @@ def test_a_cut_stream_has_no_last_chunk(connection: http.client.HTTPConnection) 
         ask(connection, stream=True, x_mock_fault="cut").read()
 
 
-def test_an_early_end_is_clean_but_lacks_the_marker(connection: http.client.HTTPConnection) -> None:
+def test_an_early_end_is_clean_but_without_the_marker(connection: http.client.HTTPConnection) -> None:
     body = ask(connection, stream=True, x_mock_fault="early-end").read()
     assert b"data: {" in body
     assert b"[DONE]" not in body

@@ -1,4 +1,4 @@
-"""The mock's stalls: when they are, and that nothing but the server's own paths speaks in them."""
+"""The mock's stalls: when they happen, and that only the server's own paths answer during one."""
 
 import http.client
 import re
@@ -19,7 +19,7 @@ from tests.mock_server import MockServer, serving
 
 CHAT = "/v1/chat/completions"
 OPEN_S = 0.1
-"""How long a server of these tests speaks before it stalls."""
+"""How long a server in these tests sends before it stalls."""
 EVERY_S = 1.5
 
 
@@ -52,9 +52,7 @@ times_s = st.floats(0, 1e7)
 
 
 @given(lengths_s, cycles_s, times_s)
-def test_what_is_held_back_waits_no_longer_than_a_stall_and_not_twice(
-    share: float, every_s: float, at_s: float
-) -> None:
+def test_held_back_bytes_wait_at_most_one_stall_and_only_once(share: float, every_s: float, at_s: float) -> None:
     stall = Stall(share * every_s, every_s)
     until_s = stall.until(at_s)
     assert at_s <= until_s <= at_s + stall.length_s + 1e-6
@@ -68,7 +66,7 @@ def test_a_stall_keeps_the_order(share: float, every_s: float, due_s: list[float
 
 
 class Stalling:
-    """A server that speaks for `OPEN_S` after its start, and then not before `silent_until_s`."""
+    """A server that sends for `OPEN_S` after its start, and then not before `silent_until_s`."""
 
     def __init__(self, server: MockServer, silent_until_s: float) -> None:
         self.server, self.silent_until_s = server, silent_until_s
@@ -83,7 +81,7 @@ class Stalling:
 
 @contextmanager
 def stalling(every_s: float, *options: str) -> Iterator[Stalling]:
-    """The server's start is known to within its start-up: the stall ends no earlier than `silent_until_s`."""
+    """The server's start is known only to within its start-up time: the stall ends no earlier than `silent_until_s`."""
     spawned_s = time.monotonic()
     with serving("--stall", f"{every_s - OPEN_S}", "--stall-every", f"{every_s}", *options) as server:
         yield Stalling(server, spawned_s + every_s)
@@ -105,7 +103,7 @@ def test_answers_and_refusals_wait_for_the_end_of_the_stall_in_their_order() -> 
     assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200", b"404", b"429", b"400"]
 
 
-def test_a_stream_falls_silent_in_its_middle_and_goes_on_afterwards() -> None:
+def test_a_stream_pauses_in_the_middle_and_then_continues() -> None:
     options = ("--ttft", "0", "--itl", f"{OPEN_S}", "--tokens", "4")
     with stalling(EVERY_S, *options) as stalled, stalled.connect() as client:
         client.sendall(post(CHAT, stream=True))

@@ -1,1 +1,1 @@
-"""A net under a redesign: what whole runs write for fixed seeds, held word for word but for times and chance."""
+"""A safety net for redesigns: what whole runs write for fixed seeds, held word for word except for times and chance."""

@@ -1,4 +1,4 @@
-"""`python -m tests.net`: hold what the runs write now. Read the diff before it is committed."""
+"""`python -m tests.net`: hold what the runs write now. Read the diff before you commit it."""
 
 import sys
 import tempfile

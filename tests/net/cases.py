@@ -50,7 +50,7 @@ CASES = (*IN_ONE_PROCESS, WORKERS)
 
 
 def run_all(folder: Path) -> dict[str, str]:
-    """Run each case in a folder of its name below this one, and return what it left behind."""
+    """Run each case in a folder with its name below this one, and return what it left behind."""
     for name in CASES:
         (folder / name).mkdir()
     with_workers = spawn(_with_workers, folder / WORKERS)

@@ -1,4 +1,4 @@
-"""What a run left behind as one text: what is said twice is held once."""
+"""What a run left behind as one text, in which nothing is held twice."""
 
 import contextlib
 import csv
@@ -24,7 +24,7 @@ COUNTED = ("Type", "Name", "Method", "Error", "Request Count", "Failure Count", 
 
 
 class Left:
-    """A finished run's folder. `by_draw`: who makes which call is chance."""
+    """A finished run's folder. With `by_draw`, it is chance which worker makes which call."""
 
     def __init__(self, folder: Path, ended: Ended, by_draw: bool = False) -> None:
         self._folder, self._ended, self._by_draw = folder, ended, by_draw
@@ -32,12 +32,12 @@ class Left:
         self._believable = kinds.believable(self._summary["verdict"])
 
     def text(self) -> str:
-        """Return everything that is held, a section each."""
+        """Return everything that is held, in sections."""
         sections = {
             "exit code": [str(self._ended.code)],
             "files": sorted({path.name for path in self._folder.iterdir()} - {"stdout", "stderr"}),
             "stdout": self._printed(self._ended.stdout),
-            "stderr, but for Locust's lines": self._told(),
+            "stderr, but for Locust's lines": self._stderr(),
             "run.json": _tree(self._without_draws(kinds.json(self._run))),
             "summary.json": _tree(self._held_summary()),
             "requests.csv": self._rows(),
@@ -59,7 +59,7 @@ class Left:
         return kinds.without_draws(content) if self._by_draw else content
 
     def _held_summary(self) -> dict[str, Any]:
-        """Return the summary; what it repeats of run.json is checked here and held there."""
+        """Return the summary without what it repeats from run.json: that is compared here and held there."""
         summary: dict[str, Any] = self._without_draws(kinds.json(self._summary))
         for name in ("options", "versions"):
             if self._summary[name] == self._run[name]:
@@ -75,8 +75,8 @@ class Left:
         else:
             yield from tables(printed, self._believable, self._by_draw)
 
-    def _told(self) -> Iterator[str]:
-        """Return the lines on stderr that are ours; those that only differ in a call's number as one."""
+    def _stderr(self) -> Iterator[str]:
+        """Yield our own lines on stderr; those that differ only in a call's number as one."""
         lines = (re.sub(r" \[\d+\] ", " [#] ", line) for line in self._our_lines())
         for line, same in groupby(lines):
             count = len(list(same))
@@ -132,7 +132,7 @@ class Left:
             yield from self._printed(stdout.getvalue())
 
     def _flat(self, printed: str) -> Iterator[str]:
-        """Return the columns of `-o csv`, and those cells that are not what the summary has under their name."""
+        """Yield the columns of `-o csv`, and the cells that differ from the summary's value of the same name."""
         names, cells = csv.reader(io.StringIO(printed))
         yield ", ".join(names)
         for name, cell in zip(names, cells, strict=True):
@@ -163,7 +163,7 @@ def _digest(words: str) -> str:
 
 
 def _tree(content: Any, start: str = "") -> Iterator[str]:
-    """Return JSON as indented lines: one for what is short, and one for neighbours of one kind."""
+    """Yield JSON as indented lines: one line for what is short, and one for neighbours of one kind."""
     line = f"{start} {json.dumps(content, ensure_ascii=False)}"
     is_flat = isinstance(content, list) and not any(isinstance(each, dict) for each in content)
     if start and (is_flat or not isinstance(content, dict | list) or len(line) <= WIDTH):

@@ -1,5 +1,5 @@
-"""What is not the same each time, replaced by its kind: times, ids, versions, and whatever depends on the machine's
-speed. What is empty stays empty, so that "not measured" is held, too."""
+"""Values that change from run to run, replaced by their kind: times, ids, versions, and everything that depends on the
+machine's speed. Empty values stay empty, so that "not measured" is held, too."""
 
 import re
 from typing import Any
@@ -10,21 +10,21 @@ SECONDS, PER_SECOND, BY_SPEED, BY_DRAW = "<seconds>", "<per second>", "<by speed
 VERSION, BY_FINDINGS = "<version>", "<as the findings say>"
 
 SPEED_FINDINGS = ("stalls", "packets", "joined reads", "starts")
-"""Findings that are there or not as the machine's speed has it: they are left out."""
+"""Findings that are present or not depending on the machine's speed: they are left out."""
 
 SPEED_WORDS = ("client", "rate")
-"""Findings that are always there; whether they are ok, and in which words, depends on the machine's speed."""
+"""Findings that are always present; whether they are ok, and their words, depend on the machine's speed."""
 
 RATES = {"throughput_rps", "goodput_rps", "delivered_rps", "output_tokens_per_s"}
 SPEEDS = {"late_count", "late_calls", "cpu_share", "loop_lag_s", "stalls"}
 COUNTS = {"samples", "gaps", "infinite"}
-"""Not seconds, although they stand among seconds."""
+"""Numbers among seconds that are not seconds."""
 
 DRAWN = {
     "prompt_id", "prompt", "response_bytes", "total_bytes", "input_tokens", "output_tokens", "repeated_payloads",
     "worker", "peak_in_flight", "gaps", "histogram_ms", "content_events", "content_reads",
 }  # fmt: skip
-"""What depends on which of two workers makes which call."""
+"""Values that depend on which of two workers makes which call."""
 
 TEXTS = (
     (r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{6}", "<run id>"),
@@ -45,7 +45,7 @@ def text(words: str) -> str:
 
 
 def json(content: Json, name: str = "", is_time: bool = False) -> Json:
-    """Return what a JSON file holds below a name."""
+    """Return the content of a JSON file below a name."""
     if name == "options":
         return content
     if name == "versions":
@@ -76,12 +76,13 @@ def _single(content: Json, name: str, is_time: bool) -> Json:
     if name in RATES:
         return PER_SECOND if content else content
     if isinstance(content, float) and not is_time:
-        return float(f"{content:.9g}")  # Of floats that are sums of times the last digits differ.
+        return float(f"{content:.9g}")  # Sums of floats that are times differ in the last digits.
     return SECONDS if is_time else content
 
 
 def _gate(gate: Json) -> Json:
-    """Return a gate's outcome; its value is of the kind that its reason has. Only percentiles have too few samples."""
+    """Return a gate's outcome; its value is replaced by the kind found in its reason. Only percentiles have too few
+    samples."""
     reason, value = text(gate["reason"]), gate["value"]
     for kind, sign in ((SECONDS, SECONDS), (SECONDS, "too few samples"), (PER_SECOND, PER_SECOND)):
         if sign in reason and value is not None:
@@ -96,7 +97,7 @@ def _verdict(verdict: Json) -> Json:
 
 
 def believable(verdict: Json) -> Json:
-    """Return the answer where it doesn't depend on speed; else whether it is what the findings come to."""
+    """Return the answer if it doesn't depend on speed; otherwise whether it agrees with the findings."""
     decisive = [each for each in verdict["findings"] if each["kind"] in ("client", "run")]
     by_speed = (*SPEED_FINDINGS, *SPEED_WORDS)
     is_certain = any(not each["ok"] for each in decisive if each["about"] not in by_speed)
@@ -111,7 +112,7 @@ def _finding(finding: Json) -> Json:
 
 
 def without_draws(content: Json, name: str = "") -> Json:
-    """Return it without what depends on who makes which call."""
+    """Return the content without what depends on which worker makes which call."""
     if name in DRAWN and content not in (None, ""):
         return BY_DRAW
     if isinstance(content, dict):

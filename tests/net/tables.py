@@ -1,4 +1,4 @@
-"""The tables that a run prints, without what depends on how wide a figure is."""
+"""The tables that a run prints, without anything that depends on how wide a figure is."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ QUESTION = "Can these figures be believed?"
 
 
 def tables(printed: str, believable: object, by_draw: bool) -> Iterator[str]:
-    """Return the lines of tables: one a row, each cell in its shortest form, a border without its length."""
+    """Yield the lines of tables: one per row, each cell in its shortest form, borders without their length."""
     head: list[str] = []
     for line in _whole_rows(printed.splitlines()):
         if line.startswith(QUESTION):
@@ -37,7 +37,7 @@ def tables(printed: str, believable: object, by_draw: bool) -> Iterator[str]:
 
 
 def _whole_rows(lines: Iterable[str]) -> Iterator[str]:
-    """Join the lines of each row whose cells are wrapped: in a body those after its first begin with an empty cell."""
+    """Join the lines of each row whose cells are wrapped: in a body, continuation lines begin with an empty cell."""
     whole = ""
     for line in lines:
         if whole[:1] == line[:1] == "┃" or (whole[:1] == line[:1] == "│" and not _cells(line)[0]):

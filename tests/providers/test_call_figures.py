@@ -34,7 +34,7 @@ NAME = "chat m"
 
 
 def a_call(*parts: tuple[Part, float | None], **changes: Any) -> Call:
-    """A call that took these parts, each at its time."""
+    """A call with these parts, each at its time."""
     usual: dict[str, Any] = {
         "run_id": "r", "request": 1, "provider": "openai", "model": "m", "api": "chat", "mode": "mock",
         "prompt_id": "f#1", "prompt": "p", "timestamp": datetime(2026, 1, 2, tzinfo=UTC), "start_s": 0.0,
@@ -67,12 +67,12 @@ def test_a_stream_of_four_reads_worked_out_by_hand() -> None:
 
 
 @pytest.mark.parametrize("count", [10**400, 10**300, 1e308, float("inf"), float("nan"), -1, 1.5, "7", True, [7]])
-def test_what_cannot_be_a_count_of_tokens_is_none(count: object) -> None:
+def test_an_impossible_token_count_is_none(count: object) -> None:
     call = a_call((Delta("a"), 0.5), (Delta("b"), 0.75), (Usage(count, count), 1.0))  # type: ignore[arg-type]
     assert (call.input_tokens, call.output_tokens, call.tpot_s) == (None, None, None)
 
 
-def test_two_deltas_of_one_read_are_no_gap() -> None:
+def test_two_deltas_in_one_read_make_no_gap() -> None:
     reads_s = (0.5, 0.6, 0.6, 0.8, 0.8)
     call = a_call(*((Delta("x"), at_s) for at_s in reads_s), (Usage(1, 5), 0.8))
     assert call.gaps_s == pytest.approx([0.1, 0.2])
@@ -86,7 +86,7 @@ def test_an_answer_of_one_read_has_a_first_token_and_no_gap() -> None:
     assert call.output_tokens_per_s is None
 
 
-def test_an_empty_text_is_no_content() -> None:
+def test_an_empty_text_is_not_content() -> None:
     call = a_call((Delta(""), 0.1), (Delta("a"), 0.5), (Delta("", reasoning=True), 0.6), (Delta("b"), 0.8))
     assert figures(call) == pytest.approx({"ttft_s": 0.5, "ttfv_s": 0.5, "itl_mean_s": 0.3, "itl_max_s": 0.3})
 
@@ -123,7 +123,7 @@ def test_the_last_usage_counts() -> None:
 
 
 GAPS_S = st.integers(0, 10**9).map(lambda ns: ns / 1e9)
-"""A clock's nanoseconds: half of the smallest float is none."""
+"""Multiples of a clock's nanosecond: half of the smallest float would be 0."""
 
 
 @QUICKLY
@@ -158,7 +158,7 @@ def streamed(*reads_s: float, **changes: Any) -> Call:
 
 
 def drawn(seed: int, calls: int = 400) -> list[Call]:
-    """Calls of a log-normal pace."""
+    """Calls with a log-normal pace."""
     draw = random.Random(seed)
     made = []
     for number in range(calls):
@@ -223,7 +223,7 @@ def test_merged_histograms_are_those_of_one_process(parts: int) -> None:
 
 
 def flat(pace: RunHistograms) -> dict[str, float]:
-    """The run's inter-token latency with its histogram's buckets as figures of their own."""
+    """The run's inter-token latency, with its histogram's buckets as separate figures."""
     itl_s = pace.itl_s() or {}
     return {**itl_s.pop("histogram_ms"), **itl_s}
 
@@ -252,7 +252,7 @@ def test_a_plain_call_leaves_no_pace() -> None:
     assert [figure for _, figure, _ in pace.packed()[0]] == ["latency_s"]
 
 
-def test_tokens_a_second_are_all_tokens_from_the_first_start_to_the_last_end() -> None:
+def test_tokens_per_second_cover_all_tokens_from_first_start_to_last_end() -> None:
     first = streamed(0.1, 0.2, 0.3, start_s=2.0, latency_s=1.0)
     second = streamed(0.1, 0.2, 0.3, 0.4, 0.5, start_s=2.5, latency_s=3.5)
     assert counted([second, first]).output_tokens_per_s(NAME) == pytest.approx(8 / 4)
@@ -309,15 +309,15 @@ def test_the_lag_is_over_the_samples_of_all_processes() -> None:
     assert concluded["verdict"].startswith("the bottleneck (loop lag p99 301 ms")
 
 
-def test_a_run_too_short_for_a_sample_blames_nobody() -> None:
+def test_a_run_too_short_for_a_sample_blames_nothing() -> None:
     assert ClientFigures().conclude(ALL_ALONG)["verdict"] == "ok"
     client = ClientFigures()
     client.add("here", a_sample(wall_s=0.0))
     assert (client.conclude(ALL_ALONG)["cpu_share"], client.conclude(ALL_ALONG)["verdict"]) == (0.0, "ok")
 
 
-def test_a_loop_that_stood_still_counts_by_its_share_of_the_time_and_not_as_one_tick() -> None:
-    """1.5 s of 10 s: 425 ticks on time, and the 75 that should have come meanwhile."""
+def test_a_stalled_loop_counts_by_its_share_of_time_not_as_one_tick() -> None:
+    """1.5 s of 10 s: 425 ticks on time, and the 75 that should have come in between."""
     client = ClientFigures()
     client.add("here", a_sample([0.0] * 425 + lags_of(1.5)))
     assert client.conclude(ALL_ALONG)["loop_lag_s"]["p99"] == pytest.approx(1.4, abs=0.02)
@@ -333,7 +333,7 @@ def test_a_stall_touches_calls_only_between_the_first_start_and_the_last_end() -
     assert ClientFigures().conclude(ALL_ALONG)["stalls"] == {"count": 0, "longest_s": 0, "total_s": 0}
 
 
-def test_a_blocked_loop_is_a_stall_even_if_nobody_ticked_after_it() -> None:
+def test_a_blocked_loop_is_a_stall_even_without_a_later_tick() -> None:
     watch = ClientWatch(now())
     gevent.sleep(0)
     get_original("time", "sleep")(0.3)
@@ -357,7 +357,7 @@ def test_the_rehearsal_makes_no_connection(stream: bool) -> None:
         assert (server.connections, server.requests) == (0, [])
 
 
-def test_a_model_that_the_mock_can_not_route_is_no_reason_to_refuse_a_run() -> None:
+def test_a_model_that_the_mock_cannot_route_does_not_refuse_a_run() -> None:
     asked = settings_of("vertex-ai", "http://mock.invalid", model="org/name:tuned")
     assert not rehearse(VertexAI, asked)
 

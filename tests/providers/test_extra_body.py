@@ -1,4 +1,5 @@
-"""What a user adds to every request: fields of its body, a query in its target, and the right name of the limit."""
+"""What a user adds to every request: fields of its body, a query in its target, and the right name of the token
+limit."""
 
 import json
 from collections.abc import Iterator
@@ -142,14 +143,14 @@ TOO_DEEP = '{"a":' * 3000 + "1" + "}" * 3000
 @pytest.mark.parametrize(
     "text", ["[1]", "1", '"x"', "null", "{", "{'a': 1}", '{"a": NaN}', '{"a": "\\ud83d"}', TOO_DEEP]
 )
-def test_what_is_no_json_object_is_refused_and_not_repeated(text: str) -> None:
+def test_what_is_not_a_json_object_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(UsageError, match="--extra-body") as refused:
         parse(text)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 200
 
 
-def test_texts_under_the_name_of_a_secret_are_secrets() -> None:
+def test_text_under_the_name_of_a_secret_is_secret() -> None:
     extra = {
         "max_tokens": 5,
         "apiKey": "one",

@@ -52,7 +52,7 @@ EVERY_FAULT = pytest.mark.parametrize(
 
 
 class Watched:
-    """A wire that tells when a request is on its way and when the head of its answer has arrived."""
+    """A wire that signals when a request is on its way and when the head of its answer has arrived."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -66,7 +66,7 @@ class Watched:
 
 
 class Meddling:
-    """A wire whose extra headers may change from call to call."""
+    """A wire whose extra headers can change from call to call."""
 
     def __init__(self) -> None:
         self.network = NetworkWire()
@@ -78,7 +78,7 @@ class Meddling:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine shall not make an idle connection too old."""
+    """Keep a busy machine from making an idle connection too old."""
     monkeypatch.setattr(network, "IDLE_S", NEVER_S)
 
 
@@ -93,7 +93,7 @@ def https_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockServer]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start raw servers that end with the test."""
+    """Start raw servers that stop with the test."""
     with ExitStack() as servers:
         yield lambda script: servers.enter_context(serving(script))
 
@@ -104,8 +104,8 @@ def ask_one(asker: Asker) -> Call:
     call = asker.ask()
     assert (len(asker.session.calls) - calls, len(asker.events) - events) == (1, 1)
     event = asker.events[-1]
-    told: Call = event["call"]
-    assert told is call
+    reported: Call = event["call"]
+    assert reported is call
     assert call.latency_s is not None
     assert event["response_time"] == call.latency_s * 1000
     assert event["response_length"] == (call.response_bytes or 0)
@@ -114,14 +114,15 @@ def ask_one(asker: Asker) -> Call:
 
 
 def assert_failed(asker: Asker, call: Call, error: str, status: int | None) -> None:
-    """The call failed with the SDK's own exception; Locust was told its class, the status, and what the wire says."""
+    """Check that the call failed with the SDK's own exception, and that Locust got its class, the status and the wire's
+    reason."""
     assert (call.outcome, call.status) == ("failed", status)
     assert call.error is not None
     assert call.error.partition(":")[0] == error
-    told = asker.events[-1]["exception"]
-    assert isinstance(told, CallFailed)
-    assert str(told) == " ".join(str(part) for part in (error, status, call.error_reason) if part)
-    assert type(told.__cause__).__name__ == error
+    reported = asker.events[-1]["exception"]
+    assert isinstance(reported, CallFailed)
+    assert str(reported) == " ".join(str(part) for part in (error, status, call.error_reason) if part)
+    assert type(reported.__cause__).__name__ == error
 
 
 def set_deadline(asker: Asker, timeout_s: float) -> None:
@@ -259,7 +260,7 @@ def test_a_refused_connection_fails_with_the_sdks_own_exception(provider: str, a
 
 @EVERY_API
 @EVERY_FAULT
-def test_a_spoilt_answer_fails_once_and_spoils_no_other_call(
+def test_a_corrupt_answer_fails_once_and_affects_no_other_call(
     mock_server: MockServer, provider: str, api: str, fault: str, kind: str, status: int | None
 ) -> None:
     wire = Meddling()
@@ -291,7 +292,7 @@ def test_an_answer_that_makes_no_sense_fails_once(mock_server: MockServer, provi
 
 
 @EVERY_API
-def test_an_error_that_calls_itself_a_200_is_a_failure(serve: Serve, provider: str, api: str) -> None:
+def test_an_error_sent_as_a_200_is_a_failure(serve: Serve, provider: str, api: str) -> None:
     refusal = answer(b'{"error": {"message": "quota exceeded"}}', "Content-Type: application/json")
     call = ask_one(Asker(provider, serve(answering(refusal)).url, api=api))
     assert (call.outcome, call.status, call.error) == ("failed", 200, "ErrorInStream: quota exceeded")
@@ -305,7 +306,7 @@ def assert_the_next_call_is_good(asker: Asker, wire: Meddling, connection: str) 
 
 
 def dripping(peer: Peer) -> None:
-    """Answer with a byte now and then, so that no single read ever waits for long."""
+    """Answer with a byte now and then, so that no single read ever waits long."""
     peer.request()
     peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n")
     while True:
@@ -377,7 +378,7 @@ def test_cookies_are_not_sent_back(serve: Serve, provider: str) -> None:
 
 
 @EVERY_API
-def test_headers_of_the_users_own_arrive(serve: Serve, provider: str, api: str) -> None:
+def test_the_users_headers_arrive(serve: Serve, provider: str, api: str) -> None:
     server = serve(mocking(Service(Pace(0))))
     headers = (("X-Team", "blue"), ("X-Tag", "one"), ("X-Tag", "two"))
     assert ask_one(Asker(provider, server.url, api=api, headers=headers)).outcome == "ok"
@@ -388,7 +389,7 @@ def test_headers_of_the_users_own_arrive(serve: Serve, provider: str, api: str) 
 
 @EVERY_API
 @pytest.mark.parametrize("name", ["User-Agent", "content-type", "AUTHORIZATION", "api-key", "X-Goog-Api-Key"])
-def test_a_header_of_the_users_own_replaces_the_sdks(serve: Serve, provider: str, api: str, name: str) -> None:
+def test_a_users_header_replaces_the_sdks(serve: Serve, provider: str, api: str, name: str) -> None:
     server = serve(mocking(Service(Pace(0))))
     assert ask_one(Asker(provider, server.url, api=api, headers=((name, "my own"),))).outcome == "ok"
     [received] = server.requests
@@ -428,7 +429,7 @@ def test_in_process_an_error_status_is_one_request_and_the_sdks_own_exception(
 
 @EVERY_API
 @EVERY_FAULT
-def test_in_process_a_spoilt_answer_fails_as_on_a_socket(
+def test_in_process_a_corrupt_answer_fails_as_on_a_socket(
     provider: str, api: str, fault: str, kind: str, status: int | None
 ) -> None:
     service = Service(Pace(0))

@@ -1,4 +1,4 @@
-"""What each provider's server receives, exactly: method, path, body and the proof of who asks."""
+"""What each provider's server receives, exactly: method, path, body and authentication."""
 
 import json
 from collections.abc import Iterator
@@ -121,7 +121,7 @@ FAMILIES: dict[str, tuple[str, Body, Body, Body]] = {
         {"prompt": "Say something.", "temperature": 0.0},
     ),
 }
-"""Each family's model, and its bodies: by default, without a temperature, limited to five tokens."""
+"""Each family's model and its bodies: by default, without a temperature, limited to five tokens."""
 
 EVERY_API = pytest.mark.parametrize(("provider", "api"), APIS)
 EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES)
@@ -141,7 +141,7 @@ def body_of(received: Received) -> Any:
 
 
 def keys_in(received: Received) -> dict[str, str]:
-    """Every header that could prove who asks."""
+    """Return every header that could authenticate the request."""
     return {name.lower(): value for name, value in received.headers if name.lower() in KEY_HEADERS}
 
 
@@ -149,7 +149,7 @@ def keys_in(received: Received) -> dict[str, str]:
 
 
 @EVERY_API
-def test_a_call_is_a_post_to_the_apis_path_with_the_key_where_it_belongs(provider: str, api: str) -> None:
+def test_a_call_is_a_post_to_the_apis_path_with_the_key_in_its_place(provider: str, api: str) -> None:
     received = sent(provider, api=api)
     assert (received.method, received.target) == ("POST", case_of(provider, api).target)
     assert keys_in(received) == CASES[provider].key_headers
@@ -158,14 +158,14 @@ def test_a_call_is_a_post_to_the_apis_path_with_the_key_where_it_belongs(provide
 
 
 @EVERY_API
-def test_the_host_header_stands_there_once_with_its_port(provider: str, api: str) -> None:
+def test_the_host_header_appears_once_with_its_port(provider: str, api: str) -> None:
     with serving(mocking(Service(Pace(0)))) as server:
         Asker(provider, server.url, api=api).ask()
     assert server.requests[0].all("host") == [f"127.0.0.1:{server.port}"]
 
 
 @EVERY_API
-def test_by_default_the_temperature_is_0_and_the_length_is_the_models(provider: str, api: str) -> None:
+def test_by_default_the_temperature_is_0_and_there_is_no_token_limit(provider: str, api: str) -> None:
     case = case_of(provider, api)
     assert body_of(sent(provider, api=api)) == case.sent(case.temperature, case.unlimited)
 
@@ -271,7 +271,7 @@ def test_gemini_takes_the_runs_api_version() -> None:
     assert sent("vertex-ai", api_version="v1").target == "/v1/models/gemini-1.0-pro:generateContent"
 
 
-def test_gemini_is_meant_when_the_variable_says_false(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gemini_is_used_if_the_variable_says_false(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "false")
     received = sent("vertex-ai")
     assert received.target == "/v1beta/models/gemini-1.0-pro:generateContent"
@@ -282,7 +282,7 @@ def test_gemini_is_meant_when_the_variable_says_false(monkeypatch: pytest.Monkey
 
 
 @EVERY_FAMILY
-def test_a_family_of_bedrocks_gets_its_own_body(family: str) -> None:
+def test_each_bedrock_family_gets_its_own_body(family: str) -> None:
     model, body, _, _ = FAMILIES[family]
     received = sent("aws-bedrock", api="completions", model=model)
     assert received.target == f"/model/{model.replace(':', '%3A')}/invoke"
@@ -290,13 +290,13 @@ def test_a_family_of_bedrocks_gets_its_own_body(family: str) -> None:
 
 
 @EVERY_FAMILY
-def test_a_family_of_bedrocks_without_a_temperature_gets_none(family: str) -> None:
+def test_a_bedrock_family_gets_no_temperature_if_there_is_none(family: str) -> None:
     model, _, body, _ = FAMILIES[family]
     assert body_of(sent("aws-bedrock", api="completions", model=model, temperature=None)) == body
 
 
 @EVERY_FAMILY
-def test_a_family_of_bedrocks_gets_the_token_limit_under_its_own_name(family: str) -> None:
+def test_each_bedrock_family_gets_the_token_limit_under_its_own_name(family: str) -> None:
     model, _, _, body = FAMILIES[family]
     assert body_of(sent("aws-bedrock", api="completions", model=model, max_tokens=5)) == body
 
@@ -318,7 +318,7 @@ def test_an_arn_as_a_model_is_quoted_and_its_family_known() -> None:
 
 
 @pytest.mark.parametrize("model", [model for model, *_ in FAMILIES.values()])
-def test_converse_is_alike_for_every_family(model: str) -> None:
+def test_converse_is_the_same_for_every_family(model: str) -> None:
     received = sent("aws-bedrock", api="chat", model=model, max_tokens=5)
     assert received.target == f"/model/{model.replace(':', '%3A')}/converse"
     assert body_of(received) == {
@@ -329,7 +329,7 @@ def test_converse_is_alike_for_every_family(model: str) -> None:
 
 @pytest.fixture
 def aws_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """AWS's own key pair in the environment. boto3's session keeps what it found, so it is begun anew."""
+    """AWS's key pair in the environment. boto3's session caches what it found, so it is recreated."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", AWS_KEY_ID)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", AWS_SECRET)
     aws_session.cache_clear()
@@ -369,7 +369,7 @@ def signature_of(received: Received) -> str:
     return str(signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request))
 
 
-def test_a_key_for_bedrock_goes_before_aws_own_key_pair(aws_keys: None) -> None:
+def test_a_bedrock_key_takes_precedence_over_the_aws_key_pair(aws_keys: None) -> None:
     assert keys_in(sent("aws-bedrock")) == {"authorization": f"Bearer {KEY}"}
 
 

@@ -77,8 +77,8 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
 }  # fmt: skip
 
 UNREACHABLE = {
-    "a port nobody listens on": [*OPENAI, "-H", f"http://127.0.0.1:{free_port()}"],
-    "a name nobody has": [*OPENAI, "-H", "https://llm.example.invalid"],
+    "a port without a server": [*OPENAI, "-H", f"http://127.0.0.1:{free_port()}"],
+    "an unknown name": [*OPENAI, "-H", "https://llm.example.invalid"],
 }
 
 COUNTED: dict[str, tuple[list[str], int]] = {
@@ -159,13 +159,13 @@ def test_failed_calls_change_the_code_only_when_asked_to(case: str, ended: dict[
 
 @pytest.mark.parametrize("case", ["failed calls"])
 @pytest.mark.timeout(300)
-def test_a_run_without_a_success_says_so_in_words(case: str, ended: dict[str, Ended]) -> None:
-    assert "no call succeeded: there is no latency to give" in ended[case].stdout
+def test_a_run_without_successes_says_so(case: str, ended: dict[str, Ended]) -> None:
+    assert "no call succeeded: there is no latency to report" in ended[case].stdout
     assert "3 × InternalServerError (HTTP 500)" in ended[case].stdout
 
 
 def test_a_full_disk_ends_with_70_and_a_whole_summary(tmp_path: Path) -> None:
-    """A limit of 16 blocks of 512 bytes stands in for the disk: about ten rows fit into such a file."""
+    """A limit of 16 blocks of 512 bytes simulates a full disk: the file has room for about ten rows."""
     full = ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh"]
     arguments = [*QUICK_MOCK, "-i", "40", "-o", "json", "--csv", "run"]
     with started(tmp_path, arguments, wrapper=full, PYTHONDONTWRITEBYTECODE="1") as running:

@@ -68,12 +68,12 @@ KEPT: dict[str, tuple[list[str], int]] = {
 }
 
 REFUSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
-    "an unknown figure": (["--fail-if", "p90>1"], ("--fail-if p90>1", "no figure p90", "did you mean p")),
+    "an unknown figure": (["--fail-if", "p90>1"], ("--fail-if p90>1", "unknown figure p90", "did you mean p")),
     "no condition": (["--fail-if", "p95=1"], ("--fail-if p95=1", "such as p95>2")),
-    "a gate on TTFT without a stream": (["--fail-if", "ttft_p95>1"], ("ttft_p95>1", "without --stream")),
-    "a gate on goodput without a level": (["--fail-if", "goodput_rps<1"], ("goodput_rps<1", "without --slo")),
-    "a gate on drops in a closed loop": (["--fail-if", "dropped_count>1"], ("dropped_count>1", "without --rate")),
-    "a level on TTFT without a stream": (["--slo", "ttft<1"], ("--slo ttft<1", "without --stream")),
+    "a gate on TTFT without a stream": (["--fail-if", "ttft_p95>1"], ("ttft_p95>1", "needs --stream")),
+    "a gate on goodput without a level": (["--fail-if", "goodput_rps<1"], ("goodput_rps<1", "needs --slo")),
+    "a gate on drops in a closed loop": (["--fail-if", "dropped_count>1"], ("dropped_count>1", "needs --rate")),
+    "a level on TTFT without a stream": (["--slo", "ttft<1"], ("--slo ttft<1", "needs --stream")),
     "a report without a gate": (["--junit", "junit.xml"], ("--junit", "needs --fail-if")),
     "a report below a file": (["--fail-if", "p95>1", "--junit", UNWRITABLE], (UNWRITABLE, "can't write")),
     "a rate without an end": (["--rate", "5"], ("--rate", "-i", "-t", "--rate-stages")),
@@ -85,7 +85,7 @@ UNREACHABLE = "an unreachable host"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where each run of this module has a folder of its own."""
+    """Where each run of this module has a separate folder."""
     return tmp_path_factory.mktemp("gates")
 
 
@@ -156,15 +156,15 @@ def test_an_unreachable_host_ends_with_1_and_without_a_report(folder: Path, ende
     [("slow", "new/junit.xml", 2, 1), ("well", "junit.xml", 2, 0), ("given up", "junit.xml", 2, 2)],
 )
 @pytest.mark.timeout(300)
-def test_the_report_has_a_test_a_gate(
+def test_the_report_has_one_test_per_gate(
     case: str, file: str, tests: int, failures: int, folder: Path, ended: dict[str, Ended]
 ) -> None:
     found = suite(folder / case / file)
     assert (found.attrib["tests"], found.attrib["failures"], found.attrib["errors"]) == (str(tests), str(failures), "0")
     assert (len(found.findall("testcase")), len(found.findall("testcase/failure"))) == (tests, failures)
     judged = [(gate["gate"], gate["reason"]) for gate in summary_in(folder / case)["gates"] if gate["breached"]]
-    told = [(test.attrib["name"], test[0].attrib["message"]) for test in found if test[0].tag == "failure"]
-    assert told == judged
+    reported = [(test.attrib["name"], test[0].attrib["message"]) for test in found if test[0].tag == "failure"]
+    assert reported == judged
 
 
 @pytest.mark.timeout(300)
@@ -183,7 +183,7 @@ def test_a_saturated_runs_rows_are_all_there(folder: Path, ended: dict[str, Ende
 
 @pytest.mark.timeout(300)
 def test_a_gate_on_a_frozen_client_is_not_blamed_on_the_server(tmp_path: Path) -> None:
-    """Stopped for 1.5 s of an open loop: the calls of that time start late, though each is answered at once."""
+    """An open loop that is stopped for 1.5 s: the calls of that time start late, though each is answered at once."""
     gate = ["--fail-if", "latency_from_schedule_p99>1s"]
     with started(tmp_path, [*QUICK_MOCK, "--rate", "20", "-i", "80", "--csv", "run", *gate]) as running:
         rows = tmp_path / "run_requests.csv"

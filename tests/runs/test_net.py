@@ -1,4 +1,4 @@
-"""The net: what whole runs write for fixed seeds is what is held in `tests/net/held`, but for times and chance."""
+"""The safety net: whole runs with fixed seeds write what is held in `tests/net/held`, except for times and chance."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", CASES)
-def test_a_run_writes_what_it_wrote(case: str, left: dict[str, str]) -> None:
+def test_a_run_writes_what_is_held(case: str, left: dict[str, str]) -> None:
     if changes := differences(case, left[case]):
         pytest.fail(f"{changes}\n\nIf this is meant: python -m tests.net, and read its diff.", pytrace=False)
 

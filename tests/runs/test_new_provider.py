@@ -1,4 +1,4 @@
-"""A seventh provider is its own files: a toy is added to a copy of this tree, and the copy knows it everywhere."""
+"""A seventh provider is only its own files: a toy is added to a copy of this tree, and the whole copy knows it."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from tests.commands.test_menus import DOWN, ENTER, terminal
 from tests.mock_server import MockServer, serving
 
 TOY = PROJECT / "tests" / "toy"
-"""Laid out as the tree is."""
+"""Laid out like the tree."""
 NEW_FILES = {"providers/toy.py", "providers/answers/toy.py", "mock/formats/toy.py", "tests/cases/toy.py"}
 NEW_LINES = {
     "locustfile.py": [
@@ -62,7 +62,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def in_the_copy(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All that these tests start is the copy's."""
+    """Make everything that these tests start use the copy."""
     for module in (command_line, mock_server, test_menus):
         monkeypatch.setattr(module, "PROJECT", tree)
     for module in (command_line, test_menus):
@@ -77,7 +77,7 @@ def toy_server(tree: Path) -> Iterator[MockServer]:
 
 
 def _files() -> list[str]:
-    """The project's files, but what git ignores."""
+    """Return the project's files, except those that git ignores."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     return [name for name in listed.split("\0") if (PROJECT / name).is_file()]
@@ -93,7 +93,7 @@ def test_a_provider_is_four_files_and_three_lines(tree: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_tests_that_every_provider_passes_are_passed(tree: Path) -> None:
+def test_it_passes_the_tests_of_every_provider(tree: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-k", "toy", "-p", "no:cacheprovider"]
     command += CONTRACT
     done = subprocess.run(command, cwd=tree, env=scrubbed(), capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""What a run writes: stdout, the log, its files; and what report.py makes of them."""
+"""What a run writes: stdout, the log and its files; and what report.py makes of them."""
 
 import csv
 import io
@@ -63,7 +63,7 @@ NO_TEXTS = [
     ("Content-Type: text/html; charset=hex", b"no hex"),
     ("Content-Type: text/html; charset=utf-16", b"x"),
 ]
-"""Headers that a body belies."""
+"""Headers that don't match the body."""
 
 PLAIN_LOCUSTFILE = """
 from locust import User, constant, task
@@ -83,7 +83,7 @@ class Plain(User):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where each run of this module has a folder of its own."""
+    """Where each run of this module has a separate folder."""
     return tmp_path_factory.mktemp("outputs")
 
 
@@ -122,12 +122,12 @@ def many(folder: Path, ended: dict[str, Ended]) -> Path:
     return folder / "many"
 
 
-def test_json_stands_alone_on_stdout_and_the_log_on_stderr(one: Path, ended: dict[str, Ended]) -> None:
+def test_json_is_alone_on_stdout_and_the_log_on_stderr(one: Path, ended: dict[str, Ended]) -> None:
     assert json.loads(ended["one"].stdout) == summary_in(one)
     assert "Starting Locust" in ended["one"].stderr
 
 
-def test_csv_stands_alone_on_stdout(folder: Path, ended: dict[str, Ended]) -> None:
+def test_csv_is_alone_on_stdout(folder: Path, ended: dict[str, Ended]) -> None:
     names, values = csv.reader(io.StringIO(ended["seven"].stdout))
     flat = dict(zip(names, values, strict=True))
     assert flat["total_requests"] == "5"
@@ -262,12 +262,12 @@ def test_raw_responses_are_logged_as_one_json_line_each(ended: dict[str, Ended])
     assert [json.loads(line)["object"] for line in lines] == ["chat.completion"] * 5
 
 
-def test_one_user_logs_a_line_a_call(ended: dict[str, Ended]) -> None:
+def test_one_user_logs_a_line_per_call(ended: dict[str, Ended]) -> None:
     assert len(re.findall(r"\[[1-5]\] Latency: \d+\.\d{3}s$", ended["one"].stderr, re.MULTILINE)) == 5
 
 
 @pytest.mark.parametrize("run", ["seven", "many"])
-def test_several_users_log_no_line_a_call(run: str, ended: dict[str, Ended]) -> None:
+def test_several_users_log_no_line_per_call(run: str, ended: dict[str, Ended]) -> None:
     assert "Latency:" not in ended[run].stderr
     assert "Failed after" not in ended[run].stderr
 
@@ -329,7 +329,7 @@ def test_a_report_of_any_locust_project_says_that_the_percentiles_are_locusts(tm
 
 
 @pytest.mark.parametrize(("header", "body"), NO_TEXTS)
-def test_a_body_that_is_no_text_is_logged_as_far_as_it_is_one_and_its_call_ends(
+def test_a_body_that_is_not_text_is_logged_as_far_as_possible_and_its_call_ends(
     header: str, body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("stdin", "stdout", "stderr"):

@@ -37,7 +37,7 @@ TEN_CALLS = [
 
 
 def _written(text: str) -> dict[str, str]:
-    """The text in every way that a server may write it."""
+    """The text in every way that a server can write it."""
     return {
         "raw": text, "json": json.dumps(text), "json twice": json.dumps(json.dumps(text)), "url": quote(text, ""),
         "url twice": quote(quote(text, ""), ""), "form": quote_plus(text), "html": escape(text), "python": repr(text),
@@ -47,8 +47,8 @@ def _written(text: str) -> dict[str, str]:
 
 
 class Echo:
-    """A host that shows each request's headers in its answer, as careless gateways do, and in every way that it can:
-    in a 401, or in an answer below `/ok`."""
+    """A host that shows each request's headers in its answer, as careless gateways do, in every way that it can: in a
+    401, or in an answer below `/ok`."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -80,7 +80,7 @@ def echo() -> Iterator[Echo]:
 
 
 def _are_in_no_file(folder: Path) -> None:
-    """Check everything that was written, what the process printed included."""
+    """Check everything that was written, including what the process printed."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {"stdout", "stderr"} <= {path.name for path in files}
     assert [path for path in files if _are_in(path.read_bytes())] == []
@@ -91,7 +91,7 @@ def _are_in(data: bytes) -> bool:
 
 
 def _forms(mark: bytes) -> list[bytes]:
-    """What shows that a text is there: itself, its hexadecimal form, and base64 wherever it begins within it."""
+    """Return what gives a text away: the text, its hexadecimal form, and its base64 at every offset."""
     in_base64 = [b64encode(b"xyz"[:shift] + mark)[4:-4] for shift in range(3)]
     return [mark, mark.hex().encode(), *(form for form in in_base64 if len(form) >= 8)]
 

@@ -57,7 +57,7 @@ def _rows(folder: Path) -> int:
 
 
 def _is_whole(folder: Path, done: Ended) -> dict[str, Any]:
-    """Check that what a run wrote agrees with itself: no call lost, none twice, each one counted everywhere."""
+    """Check that a run's files are consistent: no call lost, none twice, each one counted everywhere."""
     rows = rows_in(folder)
     summary = summary_in(folder)
     assert "Traceback" not in done.stderr
@@ -194,7 +194,7 @@ def test_no_patience_aborts_the_calls_in_flight_and_counts_none_of_them(tmp_path
     assert all(row["latency_s"] == row["status"] == "" for row in rows_in(tmp_path))
 
 
-def test_a_hang_up_that_is_ignored_stays_ignored_and_a_stopped_process_knows_that_it_stood_still(
+def test_an_ignored_hang_up_stays_ignored_and_a_stopped_process_knows_that_it_stood_still(
     tmp_path: Path, slow_mock: MockServer
 ) -> None:
     """`nohup` starts a program that ignores SIGHUP."""
@@ -214,7 +214,7 @@ def test_a_hang_up_that_is_ignored_stays_ignored_and_a_stopped_process_knows_tha
 
 
 @pytest.mark.parametrize(("stream", "code"), [("2>&-", 3), (">&-", 70), ("<&- >&- 2>&-", 70)])
-def test_a_stream_that_was_closed_costs_no_row_no_summary_and_no_gate(stream: str, code: int, tmp_path: Path) -> None:
+def test_a_closed_stream_costs_no_row_no_summary_and_no_gate(stream: str, code: int, tmp_path: Path) -> None:
     closing = ["sh", "-c", f'exec "$@" {stream}', "sh"]
     gate = ["--fail-if", "max>0", "--junit", "gates.xml"]
     with started(tmp_path, [*QUICK_MOCK, "-i", "5", "--csv", "run", *gate], wrapper=closing) as running:

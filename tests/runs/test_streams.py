@@ -1,4 +1,4 @@
-"""Whole runs that stream: what stands in their files, in the report, in the web UI and over several processes."""
+"""Whole runs that stream: their files, their report, the web UI, and runs over several processes."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ def total(rows: Rows, column: str) -> int:
 
 
 def assert_gaps_are_all_there(summary: Summary, rows: Rows) -> None:
-    """In-process each token is a read of its own, so a call of n tokens has n - 1 gaps."""
+    """In-process each token is a separate read, so a call of n tokens has n - 1 gaps."""
     gaps = total(rows, "output_tokens") - len(rows)
     itl_s = summary["itl_s"]
     assert itl_s["gaps"] == sum(itl_s["histogram_ms"].values()) == gaps > 0
@@ -108,7 +108,7 @@ def test_the_report_of_a_streamed_run_is_its_summary(tmp_path: Path, monkeypatch
     assert json.loads((tmp_path / "report.json").read_text()) == summary
 
 
-def test_a_report_without_the_summary_lacks_only_what_no_row_tells(
+def test_a_report_without_the_summary_lacks_only_what_rows_do_not_contain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, _, summary = run_in(tmp_path, *STREAMED, "-i", "3", monkeypatch=monkeypatch)
@@ -144,7 +144,9 @@ def test_a_run_that_does_not_stream_has_no_pace(
 
 
 @pytest.mark.parametrize("users", [1, 4])
-def test_warm_up_calls_are_rows_but_in_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, users: int) -> None:
+def test_warm_up_calls_have_rows_but_are_not_in_any_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, users: int
+) -> None:
     arguments = (*STREAMED, "--warmup", "3", "-i", "5")
     environment, rows, summary = run_in(tmp_path, *arguments, users=users, monkeypatch=monkeypatch)
     measured = [row for row in rows if row["phase"] == "measured"]
@@ -158,7 +160,7 @@ def test_warm_up_calls_are_rows_but_in_no_figure(tmp_path: Path, monkeypatch: py
     assert_gaps_are_all_there(summary, measured)
 
 
-def test_a_warm_up_call_that_fails_is_in_no_error_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_warm_up_call_is_not_in_the_error_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("--stream", "--warmup", "30", "-i", "5", "--mock-error-rate", "1")
     environment, rows, summary = run_in(tmp_path, *arguments, monkeypatch=monkeypatch)
     assert (len(rows), summary["failure_count"], summary["warmup_count"]) == (35, 5, 30)
@@ -244,7 +246,7 @@ def test_a_run_that_does_not_stream_empties_the_llm_tab(page: Page, mock_server:
 @pytest.fixture(scope="module")
 def two_workers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended, Running]:
     folder = tmp_path_factory.mktemp("two_workers")
-    port = str(free_port())  # of Locust's usual one, another run's workers would join this run
+    port = str(free_port())  # on Locust's default port, another run's workers would join this run
     with started(folder, [*TWO_WORKERS, "--master-bind-port", port, "--master-port", port]) as running:
         return folder, running.wait(), running
 
@@ -279,8 +281,9 @@ def test_a_distributed_runs_calls_lie_within_it(two_workers: Distributed) -> Non
     assert all(row["ttft_s"] and float(row["ttft_s"]) <= float(row["latency_s"]) for row in rows)
 
 
-def test_a_worker_that_is_ready_has_paid_for_its_sdk(two_workers: Distributed) -> None:
-    """Else the import takes seconds of the run's time: Locust waits a second for its workers' users, and says so."""
+def test_a_ready_worker_has_imported_its_sdk(two_workers: Distributed) -> None:
+    """Otherwise the import takes seconds of the run's time: Locust waits a second for its workers' users, and logs
+    it."""
     _, ended, _ = two_workers
     assert "not all reports received from workers" not in ended.stderr
 

@@ -1,4 +1,5 @@
-"""A new figure is one row in the registry and what computes it: added so to a copy of the project, it is everywhere."""
+"""A new figure is one row in the registry and the line that computes it: added to a copy of the project, it is
+everywhere."""
 
 import csv
 import json
@@ -13,7 +14,7 @@ import pytest
 from tests.command_line import PROJECT, scrubbed
 
 Edits = Mapping[str, Mapping[str, str]]
-"""By file: what is put before the first place with a text."""
+"""By file: what is inserted before the first occurrence of a text."""
 
 END_OF_FIGURES = ")  # fmt: skip\nNAMED"
 OF_A_COLUMN: Edits = {
@@ -26,7 +27,7 @@ OF_A_COLUMN: Edits = {
 """,
     },
 }
-"""The distribution of what the rows have already."""
+"""The distribution of a column that the rows already have."""
 
 OF_A_CALL: Edits = {
     "summary/registry.py": {
@@ -131,5 +132,5 @@ def test_it_is_in_the_rows_and_offline_in_csv(house: Path) -> None:
 
 
 def test_it_is_in_the_web_uis_tab(house: Path) -> None:
-    told = python(house, "-c", "from harness.watch.llm_tab import TITLES; print(TITLES['ttlt_p95_ms'])")
-    assert told.stdout == "TTLT p95 (ms)\n", told.stderr
+    reported = python(house, "-c", "from harness.watch.llm_tab import TITLES; print(TITLES['ttlt_p95_ms'])")
+    assert reported.stdout == "TTLT p95 (ms)\n", reported.stderr

@@ -1,4 +1,4 @@
-"""The web UI as a browser drives it: one process, one run after the other, and nothing sent that was not asked for."""
+"""The web UI as a browser drives it: one process, one run after another, and nothing sent that was not asked for."""
 
 import json
 import time
@@ -185,7 +185,7 @@ def test_an_empty_count_after_a_run_with_one_means_no_limit(page: Page, mock_ser
     page.next_run(before + 1)
 
 
-def test_one_class_of_the_picker_chooses_the_provider(picker: Page, mock_server: MockServer) -> None:
+def test_one_class_in_the_picker_chooses_the_provider(picker: Page, mock_server: MockServer) -> None:
     before = len(picker.runs())
     fields = {"user_classes": ["OpenAIUser"], "model": "gpt-4o", "host": mock_server.url, **FIVE_CALLS}
     answer = picker.start(**fields)
@@ -194,12 +194,12 @@ def test_one_class_of_the_picker_chooses_the_provider(picker: Page, mock_server:
     assert mock_server.stats()["by_format"] == {"openai chat": 5}
 
 
-def test_all_classes_of_the_picker_do_not_choose_a_provider(picker: Page, mock_server: MockServer) -> None:
+def test_all_classes_in_the_picker_do_not_choose_a_provider(picker: Page, mock_server: MockServer) -> None:
     fields = {"user_classes": CLASSES, "provider": "", "model": "gpt-4o", "host": mock_server.url, **FIVE_CALLS}
     assert "one User class" in _is_refused(picker, mock_server, **fields)
 
 
-def test_all_classes_of_the_picker_run_the_chosen_provider_alone(picker: Page, mock_server: MockServer) -> None:
+def test_all_classes_in_the_picker_run_only_the_chosen_provider(picker: Page, mock_server: MockServer) -> None:
     before = len(picker.runs())
     answer = picker.start(**OPENAI, user_classes=CLASSES, host=mock_server.url, **FIVE_CALLS)
     assert answer["success"], answer
@@ -207,7 +207,7 @@ def test_all_classes_of_the_picker_run_the_chosen_provider_alone(picker: Page, m
     assert mock_server.stats()["by_format"] == {"openai chat": 5}
 
 
-def test_a_user_class_of_the_picker_takes_settings(picker: Page, mock_server: MockServer) -> None:
+def test_a_user_class_in_the_picker_accepts_settings(picker: Page, mock_server: MockServer) -> None:
     settings = {"user_class_name": "OpenAIUser", "weight": 2, "fixed_count": 0, "tasks": ["ask"], "host": ""}
     with urlopen(f"{picker.url}/user", json.dumps(settings).encode(), timeout=60) as answer:
         assert answer.status == 201
@@ -215,7 +215,7 @@ def test_a_user_class_of_the_picker_takes_settings(picker: Page, mock_server: Mo
 
 
 @pytest.mark.parametrize("tasks", [[], ["nothing"]])
-def test_a_user_class_of_the_picker_keeps_a_task(tasks: Any, picker: Page) -> None:
+def test_a_user_class_in_the_picker_keeps_a_task(tasks: Any, picker: Page) -> None:
     settings = {"user_class_name": "OpenAIUser", "tasks": tasks}
     with pytest.raises(HTTPError) as refused:
         urlopen(f"{picker.url}/user", json.dumps(settings).encode(), timeout=60)
@@ -237,7 +237,7 @@ def test_editing_the_users_with_the_picker_keeps_the_running_class(picker: Page,
     assert set(mock_server.stats()["by_format"]) == {"openai chat"}
 
 
-def test_an_open_loop_that_falls_behind_shows_it_in_a_tab_of_its_own(page: Page) -> None:
+def test_an_open_loop_that_falls_behind_shows_it_in_its_own_tab(page: Page) -> None:
     before = len(page.runs())
     with serving("--ttft", "60", "--itl", "0") as slow:
         options = {"rate": "50", "timeout": "1", "user_count": "2", "spawn_rate": "2", "iterations": ""}

@@ -1,4 +1,4 @@
-"""Texts of servers and users: shown as they are, and neither a formula, a mark-up nor a terminal's command."""
+"""Text from servers and users: shown as it is, and never a formula, mark-up or a terminal's command."""
 
 import csv
 import io
@@ -27,13 +27,13 @@ COMMANDS = "\x1b[2J\x9b31m\x00\x7f\u202e\ud83d"
 
 
 @given(st.text() | st.sampled_from(HOSTILE))
-def test_a_quoted_text_is_no_formula_and_comes_back_as_it_was(text: str) -> None:
+def test_a_quoted_text_is_not_a_formula_and_comes_back_as_it_was(text: str) -> None:
     assert not quoted(text).startswith(tuple(FORMULA_STARTS))
     assert unquoted(quoted(text)) == text
 
 
 @pytest.mark.parametrize("value", [-1.5, 0, None, True])
-def test_what_is_no_text_stays_as_it_is(value: Any) -> None:
+def test_what_is_not_text_stays_as_it_is(value: Any) -> None:
     assert quoted(value) is value
 
 
@@ -76,7 +76,7 @@ def test_locusts_own_files_hold_no_formula(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A plain run, a stream, an open loop, and one of stages that are judged: each has other figures."""
+    """A plain run, a stream, an open loop, and one of stages with gates: each has different figures."""
     folder = tmp_path_factory.mktemp("runs")
     options: dict[str, tuple[str, ...]] = {
         "plain": ("-i", "3"),
@@ -106,7 +106,7 @@ def test_every_run_has_the_same_columns_as_csv(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_all_that_a_summary_says_but_its_histograms_is_in_the_columns(name: str, folder: Path) -> None:
+def test_the_columns_have_everything_in_a_summary_except_histograms(name: str, folder: Path) -> None:
     def missing(value: Any, path: str) -> list[str]:
         if path in COLUMNS or value in (None, {}) or path.endswith("histogram_ms"):
             return []
@@ -148,7 +148,7 @@ def test_no_text_reaches_a_terminal_as_a_command(render: Any, folder: Path) -> N
     assert not [character for character in text if character != "\n" and not character.isprintable()]
 
 
-def test_json_gives_every_text_back(folder: Path) -> None:
+def test_json_restores_every_text(folder: Path) -> None:
     assert json.loads(as_json(hostile(folder, COMMANDS)))["model"] == COMMANDS
 
 

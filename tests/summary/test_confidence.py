@@ -1,4 +1,4 @@
-"""The confidence interval of a percentile: its ranks, checked by hand, and how often it holds the true value."""
+"""The confidence interval of a percentile: its ranks, checked by hand, and how often it contains the true value."""
 
 from math import comb
 
@@ -29,7 +29,7 @@ def test_the_ranks_are_those_of_the_binomial_distribution(
 
 
 @pytest.mark.parametrize(("share", "needed"), [(0.95, 72), (0.99, 368)])
-def test_a_percentile_has_an_upper_end_from_so_many_values_on(share: float, needed: int) -> None:
+def test_a_percentile_needs_this_many_values_for_an_upper_end(share: float, needed: int) -> None:
     """The largest of n values lies below the true percentile with probability share ** n, which must be 0.025."""
     assert share**needed <= 0.025 < share ** (needed - 1)
     assert ranks(needed - 1, share) is None
@@ -46,7 +46,7 @@ def test_the_ranks_are_right_in_exact_arithmetic(count: int, hundredths: int) ->
 
 
 def test_a_million_values_have_the_ranks_of_the_normal_distribution() -> None:
-    """1.959964 standard deviations, sqrt(1e6 * 0.95 * 0.05) = 217.945 ranks each, round the 950,000th."""
+    """1.959964 standard deviations, sqrt(1e6 * 0.95 * 0.05) = 217.945 ranks each, around the 950,000th."""
     assert ranks(1_000_000, 0.95) == pytest.approx((950_000 - 427.2, 950_000 + 427.2), abs=2)
 
 
@@ -63,7 +63,7 @@ def test_too_few_values_have_no_interval() -> None:
 
 @pytest.mark.parametrize("count", [100, 250, 500])
 def test_95_of_100_intervals_hold_the_true_percentile(count: int) -> None:
-    """Of 4000 samples of an exponential distribution, whose p95 is ln 20; the tolerance is three standard errors."""
+    """4000 samples of an exponential distribution, whose p95 is ln 20; the tolerance is three standard errors."""
     lower, upper = ranks(count, 0.95) or (0, 0)
     samples = np.sort(np.random.default_rng(7).exponential(size=(4000, count)), axis=1)
     held = (samples[:, lower - 1] <= np.log(20)) & (np.log(20) <= samples[:, upper - 1])

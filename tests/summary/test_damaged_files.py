@@ -29,7 +29,7 @@ Rows = list[dict[str, str]]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a run whose prompts have lines, quotes and letters of several bytes."""
+    """The files of a run whose prompts contain line breaks, quotes and multi-byte characters."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "seeds").mkdir()
     (folder / "seeds" / "a.txt").write_text(SEED, encoding="utf-8")
@@ -58,12 +58,12 @@ def reported(folder: Path) -> dict[str, Any]:
 
 
 def lost(folder: Path) -> dict[str, Any]:
-    """What is wrong with the rows, without what is not."""
+    """Return only what is wrong with the rows."""
     return {name: value for name, value in reported(folder)["rows"].items() if value != UNHARMED[name]}
 
 
 def edited(folder: Path, edit: Callable[[Rows], Rows]) -> None:
-    """Write the rows as a program would that reads them, edits them and writes them."""
+    """Write the rows as a program would that reads, edits and writes them."""
     rows = list(csv.DictReader(io.StringIO(requests(folder).read_text(encoding="utf-8"), newline="")))
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -76,12 +76,12 @@ def replaced(number: int, **cells: str) -> Callable[[Rows], Rows]:
     return lambda rows: [row | cells if row["request"] == str(number) else row for row in rows]
 
 
-def test_an_unharmed_file_lacks_nothing_and_its_run_said_the_same(folder: Path) -> None:
+def test_an_intact_file_lacks_nothing_and_agrees_with_its_run(folder: Path) -> None:
     assert reported(folder)["rows"] == UNHARMED
     assert json.loads((folder / "run_summary.json").read_text(encoding="utf-8"))["rows"] == UNHARMED
 
 
-def test_a_file_that_ends_within_its_last_row_has_lost_that_row_alone(folder: Path) -> None:
+def test_a_file_that_ends_within_its_last_row_has_lost_only_that_row(folder: Path) -> None:
     (folder / "run_summary.json").unlink()
     data = requests(folder).read_bytes()
     start = data.rindex(b"\n2") + 1
@@ -111,7 +111,7 @@ DAMAGE: dict[str, tuple[Callable[[Rows], Rows], dict[str, int]]] = {
 
 
 @pytest.mark.parametrize("case", DAMAGE)
-def test_what_is_wrong_with_the_rows_is_counted_and_the_runs_own_totals_differ(case: str, folder: Path) -> None:
+def test_damage_to_the_rows_is_counted_and_the_runs_totals_differ(case: str, folder: Path) -> None:
     edit, expected = DAMAGE[case]
     edited(folder, edit)
     found = lost(folder)
@@ -127,12 +127,12 @@ def test_calls_of_dead_workers_and_of_a_killed_run_have_numbers_and_need_no_rows
     (folder / "run_summary.json").unlink()
     facts = json.loads((folder / "run_run.json").read_text(encoding="utf-8"))
     (folder / "run_run.json").write_text(json.dumps(facts | {"options": {"num_users": 3}}))
-    # Three users had a call each in flight when it was killed; a fourth is missing.
+    # Three users each had a call in flight when it was killed; a fourth call is missing.
     assert lost(folder) == {"missing_numbers": 1}
 
 
 def test_a_damaged_row_costs_no_other_row(folder: Path) -> None:
-    """Whatever byte stands in its place: a quote more or less does not swallow the rest of the file."""
+    """Whatever byte replaces another: an odd number of quotes does not swallow the rest of the file."""
     data = requests(folder).read_bytes()
     row = data.index(b"\n20", 2000) + 1
     for place in (*range(row, row + 32, 5), *range(row + 32, data.index(b"\n20", row), 29)):
@@ -184,7 +184,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", ["summary.json", "run.json"])
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_json_file_that_is_none_of_a_run_is_refused_in_one_line(
+def test_a_json_file_that_is_not_of_a_run_is_refused_in_one_line(
     case: str, name: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / f"run_{name}").write_bytes(REFUSED[case])
@@ -192,7 +192,7 @@ def test_a_json_file_that_is_none_of_a_run_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_folder_in_a_files_place_is_refused_in_one_line(
+def test_a_folder_instead_of_a_file_is_refused_in_one_line(
     name: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / f"run_{name}").unlink()
@@ -214,7 +214,7 @@ def test_a_refusal_moves_no_cursor(tmp_path: Path, capsys: pytest.CaptureFixture
 
 @settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(FILES), data=st.data(), output=st.sampled_from(["table", "json", "csv"]))
-def test_no_cut_and_no_byte_makes_a_traceback(
+def test_no_cut_and_no_byte_causes_a_traceback(
     name: str, data: st.DataObject, output: str, whole: Path, tmp_path: Path
 ) -> None:
     for other in FILES:

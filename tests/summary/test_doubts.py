@@ -32,7 +32,8 @@ QUIET = {
 
 
 def a_row(number: int, **cells: Any) -> list[str]:
-    """The row of a stream of 61 tokens, 100 ms and then one in 10 ms, on its schedule of ten calls a second."""
+    """The row of a stream of 61 tokens, the first after 100 ms and then one every 10 ms, scheduled at ten calls per
+    second."""
     usual = {
         "request": number, "timestamp": f"2026-01-01T00:{number // 600:02}:{number % 600 / 10:06.3f}Z",
         "start_s": number / 10, "latency_s": 0.702, "response_bytes": 10, "status": 200, "outcome": "ok", "error": "",
@@ -62,12 +63,12 @@ def summary_of(rows: list[list[str]], client: dict[str, Any] | None = None, **ob
 
 
 def shown(summary: dict[str, Any]) -> str:
-    """The tables as one line, without what draws them."""
+    """The tables as one line, without box-drawing characters."""
     return " ".join(as_table(summary).replace("│", " ").split())
 
 
 def doubts(summary: dict[str, Any], *kinds: str) -> list[str]:
-    """What speaks against a run, of these kinds."""
+    """Return the findings of these kinds that count against a run."""
     findings = summary["verdict"]["findings"]
     return [finding["about"] for finding in findings if not finding["ok"] and finding["kind"] in kinds]
 
@@ -94,7 +95,7 @@ def test_a_client_frozen_in_an_open_loop_is_doubted() -> None:
     stalls = {"count": 1, "longest_s": 1.5, "total_s": 1.5}
     summary = summary_of(quick + frozen, {"stalls": stalls}, itl_s=None)
     assert_doubted(summary, ["stalls", "starts"], {"latency_from_schedule_s"})
-    # The rows alone tell, too: a file of an older version, or one whose summary is lost.
+    # The rows alone show it, too: a file of an older version, or one whose summary is lost.
     assert_doubted(summary_of(quick + frozen, itl_s=None), ["starts"], {"latency_from_schedule_s"})
 
 
@@ -111,32 +112,32 @@ def test_many_streams_on_a_busy_process_are_doubted() -> None:
 
 
 def test_late_packets_of_an_older_run_are_doubted() -> None:
-    """Nobody looked then for tokens that a late read had joined."""
+    """That version did not look for tokens joined by a late read."""
     unknown = {"joined_reads": "", "first_read_joined": ""}
     rows = [closed(number, lag_s=0.03 if number % 3 == 0 else 0.004, **unknown) for number in range(600)]
     assert_doubted(summary_of(rows), ["packets"], {"ttft_s", "ttfv_s", "tpot_s", "itl_s"})
 
 
 def test_joined_reads_alone_are_doubted() -> None:
-    """A read can join ten tokens and be hardly late: gaps are gone all the same."""
+    """A read can join ten tokens and hardly be late: the gaps are gone all the same."""
     rows = [closed(number, lag_s=0.004, joined_reads=number % 2 * 3) for number in range(600)]
     assert_doubted(summary_of(rows), ["joined reads"], {"itl_s"})
 
 
-def test_late_packets_that_joined_nothing_are_no_doubt() -> None:
+def test_late_packets_that_joined_nothing_raise_no_doubt() -> None:
     """The kernel stamped them as they came."""
     rows = [closed(number, lag_s=0.02 if number % 25 == 0 else 0.004) for number in range(600)]
     assert summary_of(rows)["verdict"]["believable"]
 
 
 def test_a_busy_open_loop_is_doubted() -> None:
-    """As --rate 250 was: 9 % of the calls late, while latency and rate were right."""
+    """As with --rate 250: 9 % of the calls late, while latency and rate were right."""
     rows = [a_row(number, lag_s=0.0135 if number % 11 == 0 else 0.006, joined_reads=2) for number in range(1500)]
     assert_doubted(summary_of(rows, {"cpu_share": 0.81}), ["joined reads"], {"itl_s"})
 
 
 def test_a_worker_that_was_stopped_is_doubted() -> None:
-    """8 s of one of two workers, in 30 s: its heartbeat shows it, whatever became of its calls."""
+    """8 s of one of two workers, in 30 s: its heartbeat shows it, whatever happened to its calls."""
     stalls = {"count": 1, "longest_s": 8.0, "total_s": 8.0}
     summary = summary_of([closed(number) for number in range(300)], {"processes": 2, "stalls": stalls})
     assert_doubted(summary, ["stalls"], {"ttft_s", "throughput_rps"})
@@ -157,7 +158,7 @@ def test_a_run_that_ended_early_and_one_with_refused_rows_are_doubted() -> None:
     ],
     ids=["named by the wire", "named in the text", "a bug"],
 )
-def test_failures_of_our_own_are_doubted(failed: dict[str, str]) -> None:
+def test_the_clients_own_failures_are_doubted(failed: dict[str, str]) -> None:
     rows = [closed(number) for number in range(199)] + [closed(199, outcome="failed", status="", **failed)]
     summary = summary_of(rows)
     assert_doubted(summary, ["failures"], {"error_rate", "failure_count"})
@@ -230,7 +231,7 @@ def test_one_ordinary_finish_reason_is_not_worth_a_line(reason: str, is_said: bo
     assert ("finish reasons" in shown(summary_of([plain(0, finish_reason=reason)]))) is is_said
 
 
-def test_of_very_many_finish_reasons_the_rarest_are_one() -> None:
+def test_the_rarest_of_many_finish_reasons_are_counted_together() -> None:
     reasons = summary_of([plain(number, finish_reason=f"r{number}" if number > 9 else "stop") for number in range(99)])
     assert (len(reasons["finish_reasons"]), sum(reasons["finish_reasons"].values())) == (21, 99)
     assert reasons["finish_reasons"]["stop"] == 10
@@ -265,7 +266,7 @@ LATE = "(the client itself was late: 31 % of the first tokens)"
         ("error_rate>1%", False, "error_rate is 0 % (600 samples)"),
     ],
 )  # fmt: skip
-def test_a_gate_whose_figure_the_client_touched_says_so(gate: str, breached: bool, reason: str) -> None:
+def test_a_gate_whose_figure_the_client_affected_says_so(gate: str, breached: bool, reason: str) -> None:
     rows = [
         closed(number, joined_reads=int(number < 186), first_read_joined=int(number < 186)) for number in range(600)
     ]
@@ -275,7 +276,7 @@ def test_a_gate_whose_figure_the_client_touched_says_so(gate: str, breached: boo
     assert reason in as_junit(judged)
 
 
-def test_several_doubts_stand_in_one_reservation() -> None:
+def test_several_doubts_are_in_one_reservation() -> None:
     rows = [closed(number, joined_reads=3) for number in range(100)]
     stalls = {"count": 1, "longest_s": 1.5, "total_s": 1.5}
     reason = judge(parse("itl_p99>1"), summary_of(rows, {"stalls": stalls})).reason

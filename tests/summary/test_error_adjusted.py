@@ -1,4 +1,4 @@
-"""Percentiles that count failures as infinitely slow, held against values worked out by hand."""
+"""Percentiles that count failures as infinitely slow, compared with values worked out by hand."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def adjusted(successes: list[float], failures: int) -> dict[str, object]:
     return error_adjusted(np.array(successes, dtype=float), failures)
 
 
-def test_a_percentile_that_a_failure_has_a_part_in_is_infinite() -> None:
+def test_a_percentile_that_depends_on_a_failure_is_infinite() -> None:
     """1 to 96 and 4 failures: rank 0.95 * 99 = 94.05 lies between the 95th and the 96th, 0.99 * 99 = 98.01 beyond."""
     found = adjusted(list(range(1, 97)), 4)
     assert found == {"median": 50.5, "p95": pytest.approx(95.05), "p99": None, "infinite": ["p99"]}
@@ -43,7 +43,7 @@ def test_without_a_call_nothing_is_known() -> None:
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=60))
-def test_without_a_failure_they_are_the_latency_s_own(values: list[float]) -> None:
+def test_without_failures_they_are_those_of_latency(values: list[float]) -> None:
     own = distribution(np.array(values))
     assert adjusted(values, 0) == {**{name: own[name] for name in ("median", "p95", "p99")}, "infinite": []}
 

@@ -1,4 +1,4 @@
-"""Failures counted by their kind, and outages: values worked out by hand."""
+"""Failures counted by kind, and outages: values worked out by hand."""
 
 from typing import Any
 
@@ -103,19 +103,20 @@ def test_many_failures_in_a_row_are_an_outage() -> None:
     ],
     ids=["too few", "too short", "interrupted", "dropped", "aborted", "our own", "none", "no call"],
 )
-def test_what_is_no_outage(rows: list[list[str]]) -> None:
+def test_what_is_not_an_outage(rows: list[list[str]]) -> None:
     assert summary(*rows)["outages"] == []
 
 
-def test_calls_are_in_a_row_as_they_ended() -> None:
-    """A call that began long before the outage and ended in it, well, ends it; one that began within may not."""
+def test_calls_are_in_the_order_in_which_they_ended() -> None:
+    """A call that began long before the outage and ended well in it ends the outage; one that began within it need
+    not."""
     early = at(0, latency_s=11.0)
     assert summary(*up(0, 100), *down(10, 18), early)["outages"] == [
         {"start": "2026-01-01T00:00:11.100Z", "end": "2026-01-01T00:00:13.900Z", "count": 15},
     ]  # fmt: skip
 
 
-def test_outages_are_told_apart() -> None:
+def test_separate_outages_are_reported_separately() -> None:
     found = summary(
         *up(0, 99), *down(10, 12), *up(13, 99), *down(23, 11), *up(26, 99), *down(36, 20), *up(40, 99), *down(50, 12)
     )
@@ -127,8 +128,8 @@ def test_a_run_of_nothing_but_failures_is_one_outage() -> None:
     assert [outage["count"] for outage in summary(*down(0, 50))["outages"]] == [50]
 
 
-def test_half_of_all_calls_failing_at_random_is_no_outage() -> None:
-    """Ten heads in a row come by themselves, once in a thousand tosses."""
+def test_half_of_all_calls_failing_at_random_is_not_an_outage() -> None:
+    """Ten heads in a row happen by chance, once in a thousand tosses."""
     ten = [at(n / 100, **FAILED) if n % 2 or 400 <= n < 410 else at(n / 100) for n in range(1000)]
     rows = [at(n * 0.05, **FAILED) if n % 2 or 400 <= n < 420 else at(n * 0.05) for n in range(1000)]
     assert summary(*ten)["outages"] == []

@@ -1,4 +1,4 @@
-"""The summary's figures, held against values worked out by hand."""
+"""The summary's figures, compared with values worked out by hand."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def test_percentiles_are_exact_by_linear_interpolation(values: list[float], expe
     assert found["samples"] == len(values)
 
 
-def test_a_run_without_a_call_has_no_figures_but_a_summary() -> None:
+def test_a_run_without_calls_has_a_summary_without_figures() -> None:
     summary = summarise(table(), {"run_id": "r", "start": "2026-01-01T00:00:00.000Z"}, {})
     assert summary["total_requests"] == 0
     assert summary["error_rate"] is None

@@ -1,4 +1,4 @@
-"""How an open loop's schedule was kept, over the whole run and stage by stage; values worked out by hand."""
+"""How well an open loop's schedule was kept, over the whole run and stage by stage; values worked out by hand."""
 
 import csv
 import io
@@ -33,7 +33,7 @@ PLANNED = [
 
 
 def made(due_s: float, lag_s: float = 0.0, latency_s: float = 0.5, stage: int = 1, **cells: Any) -> list[str]:
-    """The row of a call that was due at a time and started later; `cells` stand in for those of a success."""
+    """The row of a call that was due at a time and started later; `cells` replace those of a success."""
     usual = {
         "timestamp": f"2026-01-01T00:00:{int(due_s + lag_s):02}.000Z", "start_s": due_s + lag_s, "latency_s": latency_s,
         "response_bytes": 10, "status": 200, "outcome": "ok", "error": "", "prompt": "p", "phase": "measured",
@@ -49,7 +49,7 @@ def dropped(due_s: float, stage: int = 1) -> list[str]:
 
 
 def closed(start_s: float, **cells: Any) -> list[str]:
-    """The row of a call without a schedule, as warm-up calls are."""
+    """The row of a call without a schedule, such as a warm-up call."""
     row = dict(zip(COLUMNS, made(start_s, **cells), strict=True))
     return list({**row, "start_lag_s": "", "latency_from_schedule_s": "", "stage": ""}.values())
 
@@ -68,7 +68,7 @@ def summary(*rows: list[str], **run: Any) -> dict[str, Any]:
 
 
 def strictly(text: str) -> Any:
-    """Read JSON as its standard has it: without NaN and Infinity."""
+    """Read strict JSON: without NaN and Infinity."""
     return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
@@ -81,14 +81,14 @@ def test_a_schedule_that_was_kept_is_delivered_as_asked() -> None:
     assert found["start_lag_s"]["samples"] == 5
 
 
-def test_what_started_after_the_schedules_end_was_not_delivered_in_time() -> None:
-    # Due 0, 1, 2, 3 (1/s asked), so its time ends at 4; the third started at 3.9, the fourth at 4.5.
+def test_calls_that_started_after_the_schedules_end_were_not_delivered() -> None:
+    # Due 0, 1, 2, 3 (1/s asked), so the schedule's time ends at 4; the third started at 3.9, the fourth at 4.5.
     found = summary(made(0), made(1, lag_s=0.02), made(2, lag_s=1.9), made(3, lag_s=1.5))
     assert (found["asked_rps"], found["delivered_rps"]) == (1.0, 0.75)
     assert (found["late_count"], found["dropped_count"], found["failure_count"]) == (3, 0, 0)
 
 
-def test_a_call_is_late_from_more_than_10_ms_on() -> None:
+def test_a_call_is_late_after_more_than_10_ms() -> None:
     found = summary(made(0, lag_s=0.01), made(1, lag_s=0.011), made(2, lag_s=0.009))
     assert found["late_count"] == 1
 
@@ -100,7 +100,7 @@ def test_a_dropped_call_is_a_failure_that_was_not_delivered() -> None:
     # Due from 0 s to 4 s: 4 gaps in 4 s; 3 of 5 calls started.
     assert (found["asked_rps"], found["delivered_rps"]) == (1.0, pytest.approx(0.6))
     assert found["start_lag_s"]["samples"] == 3
-    # First send to last end: 0 s to 3.5 s; the drops' times are no part of it.
+    # First send to last end: 0 s to 3.5 s; the times of dropped calls are not part of it.
     assert (found["total_execution_time_s"], found["throughput_rps"]) == (3.5, pytest.approx(2 / 3.5))
     failures = [(failure["error"], failure["status"], failure["count"]) for failure in found["failures"]]
     assert failures == [("Dropped", None, 2), ("E", 500, 1)]
@@ -141,7 +141,7 @@ def test_a_single_call_has_no_rate() -> None:
     assert (found["asked_rps"], found["delivered_rps"], found["late_count"]) == (None, None, 0)
 
 
-def test_warm_up_calls_are_no_part_of_the_schedule() -> None:
+def test_warm_up_calls_are_not_part_of_the_schedule() -> None:
     found = summary(closed(0, phase="warmup"), made(10), made(11))
     assert (found["asked_rps"], found["warmup_count"], found["total_requests"]) == (1.0, 1, 2)
 
@@ -159,14 +159,14 @@ STAGED = (
 )  # fmt: skip
 
 
-def test_each_stage_has_figures_of_its_own() -> None:
+def test_each_stage_has_its_own_figures() -> None:
     first, pause, ramp = open_loop.stages(table(*STAGED), PLANNED) or []
     assert [stage["stage"] for stage in (first, pause, ramp)] == [1, 2, 3]
     assert {name: ramp[name] for name in PLANNED[2]} == PLANNED[2]
     assert (first["total_requests"], first["asked_rps"], first["delivered_rps"]) == (2, 1.0, 1.0)
     assert (first["latency_s"]["median"], first["error_rate"]) == (2.0, 0.0)
-    # Due at 7, 7.25 and 7.5: 4 a second drawn; one of them dropped, one started at 7.5, in time for the last. From 2
-    # to 4 a second in 1 s: 2.0625 calls were asked in the 0.75 s of these three.
+    # Due at 7, 7.25 and 7.5: 4/s drawn; one of them dropped, one started at 7.5, in time for the last. From 2
+    # to 4/s in 1 s: 2.0625 calls were asked for in the 0.75 s of these three.
     assert (ramp["total_requests"], ramp["dropped_count"], ramp["late_count"]) == (3, 1, 1)
     assert (ramp["asked_rps"], ramp["drawn_rps"], ramp["delivered_rps"]) == (2.75, 4.0, pytest.approx(8 / 3))
     assert ramp["error_rate"] == pytest.approx(1 / 3)
@@ -179,7 +179,7 @@ def test_one_stage_alone_is_the_run_and_needs_no_table() -> None:
     assert open_loop.stages(table(*STAGED), None) is None
 
 
-def test_the_table_of_stages_has_a_line_a_stage() -> None:
+def test_the_table_of_stages_has_one_line_per_stage() -> None:
     assert cells_of(as_table(summary(*STAGED, options={"rate_stages": PLANNED})), 9) == [
         ["1", "1", "1", "2", "0", "2.000", "2.900*", "2.980*", "2.980*"],
         ["2", "0", "", "0", "0", "", "", "", ""],
@@ -188,7 +188,7 @@ def test_the_table_of_stages_has_a_line_a_stage() -> None:
 
 
 def cells_of(text: str, columns: int) -> list[list[str]]:
-    """The lines of the table that has so many columns."""
+    """Return the cells of the table that has `columns` columns."""
     lines = [line for line in text.splitlines() if line.startswith("│") and line.count("│") == columns + 1]
     return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
 
@@ -207,7 +207,7 @@ def test_a_stages_percentiles_are_starred_where_it_has_too_few_samples() -> None
     assert "too few in stage 2" in as_table(found)
 
 
-def test_stages_show_ttft_and_goodput_where_there_is_any() -> None:
+def test_stages_show_ttft_and_goodput_if_there_are_any() -> None:
     streamed = frame(
         (*COLUMNS, "ttft_s"),
         [[*made(n / 20, latency_s=n / 20, stage=1 + n // 20), str(0.1 + n / 100)] for n in range(40)],
@@ -223,8 +223,8 @@ def test_stages_show_ttft_and_goodput_where_there_is_any() -> None:
     assert (second[:4], second[5]) == (["2", "0.395", "0.480", "0.488*"], "50 %")
 
 
-def test_what_was_asked_is_what_the_options_say_and_what_was_drawn_what_came_of_it() -> None:
-    """Poisson at 20 a second drew 11 calls in a second: nobody's fault, and not short of anything."""
+def test_asked_is_the_options_rate_and_drawn_is_the_scheduled_one() -> None:
+    """Poisson arrivals at 20 per second drew 11 calls in a second: chance, and not a shortfall."""
     at_20 = [{"from_rps": 20.0, "to_rps": 20.0, "duration_s": None}]
     found = summary(*(made(n / 10) for n in range(11)), options={"rate_stages": at_20, "arrival": "poisson"})
     assert (found["asked_rps"], found["drawn_rps"], found["delivered_rps"]) == pytest.approx((20, 10, 10))
@@ -241,21 +241,21 @@ def test_what_was_asked_is_what_the_options_say_and_what_was_drawn_what_came_of_
     ],
     ids=["one rate", "two rates", "a ramp up", "a ramp down", "pauses"],
 )  # fmt: skip
-def test_an_even_schedule_draws_what_was_asked_wherever_it_is_cut(stages: tuple[Stage, ...], calls: int) -> None:
+def test_an_even_schedule_draws_the_rate_asked_wherever_it_is_cut(stages: tuple[Stage, ...], calls: int) -> None:
     schedule = Schedule(stages, "constant")
     rows = [made(at_s, stage=stage) for at_s, stage in islice(schedule.times(1), calls)]
     found = open_loop.punctuality(table(*rows), schedule.facts())
     assert found["asked_rps"] == pytest.approx(found["drawn_rps"], rel=2 / len(rows))
 
 
-def test_a_random_schedule_was_asked_for_its_rate_whatever_it_drew() -> None:
+def test_a_random_schedules_asked_rate_is_not_what_it_drew() -> None:
     schedule = Schedule((Stage(20, 20, math.inf),), "poisson")
     for seed in range(20):
         rows = [made(at_s, stage=stage) for at_s, stage in islice(schedule.times(seed), 40)]
         assert open_loop.punctuality(table(*rows), schedule.facts())["asked_rps"] == pytest.approx(20)
 
 
-def test_intervals_stand_beside_p95_and_p99_where_there_are_enough_samples() -> None:
+def test_p95_and_p99_have_intervals_if_there_are_enough_samples() -> None:
     few = summary(*(made(n / 10) for n in range(71)))["latency_s"]
     assert (few["p95_ci95"], few["p99_ci95"]) == (None, None)
     many = summary(*(made(n / 10, latency_s=n) for n in range(368)))["latency_s"]
@@ -292,7 +292,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ENDED)
-def test_a_summary_is_json_as_its_standard_has_it(name: str, folder: Path) -> None:
+def test_a_summary_is_strict_json(name: str, folder: Path) -> None:
     assert strictly((folder / name / "run_summary.json").read_text()) == summary_in(folder / name)
     strictly((folder / name / "run_run.json").read_text())
 

@@ -1,4 +1,4 @@
-"""The registry of figures: what it says is what runs have, what conditions know and what the README describes."""
+"""The registry of figures: it agrees with what runs have, what conditions know and what the README describes."""
 
 import re
 from dataclasses import fields
@@ -22,7 +22,7 @@ OF_CALLS = [figure for figure in FIGURES if figure.over in ("successes", "calls"
 
 @pytest.fixture(scope="module")
 def summary() -> dict[str, Any]:
-    """A run with all there can be: an open loop of streams, judged by a service level."""
+    """A run with everything there can be: an open loop of streams, judged by a service level."""
     rows = [test_doubts.a_row(number) for number in range(20)]
     observed = {
         "client": test_doubts.QUIET,
@@ -49,8 +49,8 @@ def test_a_figure_of_summaries_is_in_them_with_all_its_fields(figure: Figure, su
     assert set(figure.columns) <= set(COLUMNS)
 
 
-def test_only_what_is_better_one_way_is_judged_so() -> None:
-    """What a change for the worse is can be said of each gate but those of mere size."""
+def test_only_mere_sizes_have_no_better_direction() -> None:
+    """Every figure of a gate has a better direction, except mere sizes."""
     assert {figure.name for figure in used("gate") if figure.better is None} == {"total_requests", "total_bytes"}
     assert all(figure.better == "less" for figure in used("slo"))
 

@@ -97,7 +97,7 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ),
         (
             "samples", "samples", False, {"success_count": 0, "too_few_samples": ["p95", "p99"]},
-            "no call succeeded: there is no latency to give",
+            "no call succeeded: there is no latency to report",
         ),
         (
             "samples", "run", False, {"total_requests": 0, "success_count": 0},
@@ -110,7 +110,7 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ),
         (
             "client", "client", True, {"client": {**BUSY, "cpu_share": 0.5, "observed_s": 8.0}},
-            "kept up, but for a hiccup: loop lag p99 61 ms, CPU 50 % of a core",
+            "kept up, except for a hiccup: loop lag p99 61 ms, CPU 50 % of a core",
         ),
         (
             "client", "client", False, {"client": {**BUSY, "cpu_share": 0.5, "observed_s": 8.3}},
@@ -133,29 +133,29 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ),
         ("stalls", "client", True, stalls(4, 0.12, 0.48, observed_s=2.0),
          "the client stood still 4 times, for 0.48 s in all, 0.12 s at most"),
-        ("packets", "client", True, packets(2), "1 % of the calls had packets taken up over 10 ms late"),
+        ("packets", "client", True, packets(2), "1 % of the calls had packets read over 10 ms late"),
         (
             "packets", "client", False, packets(3),
-            "p99 of TTFT, TTFV, TPOT and ITL: 2 % of the calls had packets taken up over 10 ms late; "
+            "p99 of TTFT, TTFV, TPOT and ITL: 2 % of the calls had packets read over 10 ms late; "
             "use --processes or fewer users",
         ),
         (
             "packets", "client", False, packets(62),
-            "p95 and p99 of TTFT, TTFV, TPOT and ITL: 31 % of the calls had packets taken up over 10 ms late; "
+            "p95 and p99 of TTFT, TTFV, TPOT and ITL: 31 % of the calls had packets read over 10 ms late; "
             "use --processes or fewer users",
         ),
         ("packets", "client", True, {"reads": {"stamped": 200, "late": 10}},
-         "5 % of the calls had packets taken up over 10 ms late"),
+         "5 % of the calls had packets read over 10 ms late"),
         (
             "packets", "client", False, {"reads": {"stamped": 200, "late": 11}},
-            "throughput: 6 % of the calls had packets taken up over 10 ms late; use --processes or fewer users",
+            "throughput: 6 % of the calls had packets read over 10 ms late; use --processes or fewer users",
         ),
         (
             "packets", "client", False, {**client(loop_lag_s={"p99": 0.012}), **STREAMED, "ttft_s": {"p99": 0.13}},
             "p99 of latency, TTFV, TPOT and ITL: arrivals are not stamped here, and the loop was late by 12 ms at p99; "
             "use --processes or fewer users",
         ),
-        ("packets", "client", True, streams(late=200), "100 % of the calls had packets taken up over 10 ms late"),
+        ("packets", "client", True, streams(late=200), "100 % of the calls had packets read over 10 ms late"),
         ("joined reads", "client", True, streams(joined=60, firsts=2),
          "late reads joined 1 % of the first tokens, and 0.5 % of all reads, with others"),
         (
@@ -214,12 +214,12 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
             "workers", "run", False, lost(refused_rows=3),
             "3 rows were refused: their numbers were not granted to the workers that sent them",
         ),
-        ("rows", "run", True, {"rows": SOUND}, "all are there"),
+        ("rows", "run", True, {"rows": SOUND}, "all present"),
         ("rows", "run", True, {"rows": {**SOUND, "is_cut": True}},
-         "all are there, but for the last, which was cut off"),
+         "all present, except the last, which was cut off"),
         (
             "rows", "run", False, {"rows": DAMAGED},
-            "2 can't be read; they are of 2 runs; success_count and total_bytes differ from _summary.json",
+            "2 can't be read; they come from 2 runs; success_count and total_bytes differ from _summary.json",
         ),
         ("aborted", "run", True, {"aborted_count": 2}, "2 of 200 calls were cut off by the end of the run"),
         ("aborted", "run", False, {"aborted_count": 3}, "3 of 200 calls were cut off: the slowest are missing"),
@@ -326,7 +326,7 @@ def test_one_doubt_is_enough() -> None:
     assert not verdict["believable"]
 
 
-def test_a_slow_machines_hiccup_is_no_reason_for_doubt() -> None:
+def test_a_slow_machines_hiccup_raises_no_doubt() -> None:
     """60 ms without a tick are three late ones of 100, and two calls of 40 have a late packet."""
     hiccup = client(verdict="the bottleneck (…)", loop_lag_s={"p50": 0.001, "p99": 0.06, "max": 0.06}, observed_s=2.0)
     few = {"total_requests": 40, "success_count": 40, "too_few_samples": ["p99"]}
@@ -339,10 +339,10 @@ CALLS, SECONDS = integers(0, 200), floats(0, 10)
 
 
 @given(CALLS, CALLS, CALLS, SECONDS, SECONDS, integers(0, 3), CALLS)
-def test_what_speaks_against_a_run_never_makes_it_more_believable(
+def test_a_doubt_never_makes_a_run_more_believable(
     late: int, joined: int, late_starts: int, lag_s: float, stalled_s: float, aborted: int, more: int
 ) -> None:
-    """Each doubt alone grown to any size: a run that was not believed stays so."""
+    """Each doubt alone, grown to any size: a run that was not believed stays that way."""
 
     def believed(**grown: float) -> bool:
         seen = {
@@ -362,7 +362,7 @@ def test_what_speaks_against_a_run_never_makes_it_more_believable(
         assert believed(**{name: more}) <= believed()
 
 
-def test_an_older_runs_greatest_lag_is_its_longest_stall() -> None:
+def test_an_older_runs_maximum_lag_is_its_longest_stall() -> None:
     older = {name: value for name, value in CLIENT.items() if name != "stalls"}
     found = verdict_on(a_summary(client={**older, "loop_lag_s": {"p50": 0.0, "p99": 0.001, "max": 1.5}}))
     assert "the client stood still for 1.5 s" in [finding["says"] for finding in found["findings"]]
@@ -384,6 +384,6 @@ def test_the_table_asks_and_answers(changes: dict[str, Any], answer: str, marks:
     assert sum(line.startswith("│ !") for line in lines) == marks
 
 
-def test_a_texts_brackets_are_shown_as_they_are() -> None:
+def test_brackets_in_text_are_shown_as_they_are() -> None:
     summary = a_summary(total_bytes=0, error_rate=0.0, ended={"early": True, "why": "[/bold] [red]"})
     assert "[/bold] [red]" in as_table({**summary, "verdict": verdict_on(summary)})

@@ -1,4 +1,4 @@
-"""Answers as bytes: strict ones and those that bend the rules, however they are cut into reads."""
+"""Answers as bytes: strict ones and those that bend the rules, however they are split into reads."""
 
 from contextlib import suppress
 from time import process_time
@@ -61,7 +61,7 @@ REFUSED = {
 
 
 def seen_of(pieces: list[bytes]) -> tuple[int, list[tuple[str, str]], bytes, bool]:
-    """Read an answer as it comes, up to the peer's close."""
+    """Read an answer as it arrives, up to the peer's close."""
     parser, body = AnswerParser(), bytearray()
     for piece in pieces:
         parser.parse(piece)
@@ -85,7 +85,7 @@ def test_an_answer_that_bends_the_rules_is_read_and_ends_its_connection(kind: st
 @pytest.mark.parametrize("whole", [*BENT.values(), *STRICT.values()], ids=[*BENT, *STRICT])
 @QUICKLY
 @given(data=st.data())
-def test_however_an_answer_is_cut_it_is_the_same(whole: bytes, data: st.DataObject) -> None:
+def test_an_answer_is_the_same_however_it_is_split(whole: bytes, data: st.DataObject) -> None:
     assert seen_of(data.draw(cuts_of(whole))) == seen_of([whole])
 
 
@@ -102,7 +102,7 @@ def test_what_even_the_tolerant_parser_refuses_is_not_http(kind: str, size: int)
     assert len(str(refusal.value)) < 300
 
 
-def test_what_comes_before_the_body_does_not_fill_our_memory() -> None:
+def test_what_comes_before_the_body_does_not_fill_memory() -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with pytest.raises(NotHTTP, match="too long"):
         seen_of([chunked, b"5;", *[b"a" * 65536] * 40])
@@ -114,7 +114,7 @@ def test_an_answer_that_bends_the_rules_and_breaks_off_is_broken(kind: str) -> N
         seen_of([BENT[kind][:-1]])
 
 
-def test_a_fault_after_many_megabytes_is_one_though_h11_would_read_on() -> None:
+def test_a_fault_after_many_megabytes_is_a_failure_though_h11_would_read_on() -> None:
     large = b"%x\r\n%s\r\n" % (1 << 22, bytes(1 << 22))
     with pytest.raises(NotHTTP):
         seen_of([OK + b"Transfer-Encoding: chunked\r\n\r\n", *in_reads(large, 1 << 16), b"1  \r\nx\r\n0\r\n\r\n"])
@@ -144,7 +144,7 @@ def test_no_bytes_make_the_parser_raise_anything_but_its_own_errors(pieces: list
 
 
 def peer_of(pieces: list[bytes]) -> tuple[int, bytes]:
-    """Read an answer as h11 alone, the SDKs' own parser, reads it."""
+    """Read an answer with h11, the SDKs' own parser."""
     peer, status, body = h11.Connection(h11.CLIENT), 0, b""
     peer.send(h11.Request(method="POST", target="/", headers=[("Host", "")]))
     peer.send(h11.EndOfMessage())
@@ -185,7 +185,7 @@ def answers(draw: st.DrawFn) -> bytes:
 
 @settings(deadline=None, max_examples=250)
 @given(st.data(), answers())
-def test_what_the_sdks_own_parser_reads_is_read_alike(data: st.DataObject, whole: bytes) -> None:
+def test_what_the_sdks_parser_reads_is_read_the_same_way(data: st.DataObject, whole: bytes) -> None:
     pieces = data.draw(cuts_of(whole))
     status, _, body, _ = seen_of(pieces)
     assert (status, body) == peer_of(pieces)

@@ -1,4 +1,4 @@
-"""HTTPS_PROXY, HTTP_PROXY and NO_PROXY: the wire goes the way that the environment names."""
+"""HTTPS_PROXY, HTTP_PROXY and NO_PROXY: the wire takes the route that the environment names."""
 
 import errno
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def no_proxies_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class ForwardingProxy:
-    """A proxy that notes the heads it is sent, and passes everything on."""
+    """A proxy that records the heads it is sent, and passes everything on."""
 
     def __init__(self, refusal: bytes = b"") -> None:
         self.heads: list[str] = []
@@ -99,7 +99,7 @@ def test_https_goes_through_a_tunnel(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert proxy.heads[0].startswith("CONNECT 127.0.0.1:")
 
 
-def test_no_proxy_goes_past_it(mock_server: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_bypasses_it(mock_server: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "example.org,127.0.0.1")
     assert Asker("openai", mock_server.url).ask().outcome == "ok"
@@ -114,7 +114,7 @@ def test_a_proxy_that_refuses_is_named_as_the_reason(monkeypatch: pytest.MonkeyP
     assert "the proxy refused to connect to api.example.org:443: HTTP 407" in (call.error or "")
 
 
-SPOILT_TUNNELS: dict[str, tuple[bytes, Script]] = {
+BROKEN_TUNNELS: dict[str, tuple[bytes, Script]] = {
     "it resets": (b"", Peer.reset),
     "it closes": (b"", Peer.close),
     "it resets within its answer": (b"HTTP/1.1 200 OK\r\nX-A: ", Peer.reset),
@@ -125,8 +125,8 @@ SPOILT_TUNNELS: dict[str, tuple[bytes, Script]] = {
 }
 
 
-@pytest.mark.parametrize(("said", "end"), SPOILT_TUNNELS.values(), ids=SPOILT_TUNNELS)
-def test_what_fails_before_the_tunnel_stands_is_the_proxys_failure(
+@pytest.mark.parametrize(("said", "end"), BROKEN_TUNNELS.values(), ids=BROKEN_TUNNELS)
+def test_a_failure_before_the_tunnel_is_open_is_the_proxys(
     said: bytes, end: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = asked_through(said, end, monkeypatch)
@@ -135,7 +135,7 @@ def test_what_fails_before_the_tunnel_stands_is_the_proxys_failure(
 
 
 def asked_through(said: bytes, end: Script, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Make a call through a proxy that answers so, and ends so."""
+    """Make a call through a proxy that answers and then closes like this."""
 
     def script(peer: Peer) -> None:
         peer.head()
@@ -147,12 +147,12 @@ def asked_through(said: bytes, end: Script, monkeypatch: pytest.MonkeyPatch) -> 
         return Asker("openai", "https://api.example.org/v1").ask()
 
 
-def test_what_fails_behind_the_tunnel_is_the_origins_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_behind_the_tunnel_is_the_origins(monkeypatch: pytest.MonkeyPatch) -> None:
     call = asked_through(b"HTTP/1.1 200 OK\r\n\r\n", Peer.reset, monkeypatch)
     assert (call.outcome, call.error_reason) == ("failed", "reset")
 
 
-def test_a_want_of_files_is_our_own_whatever_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_open_files_are_our_own_failure_with_any_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
@@ -182,9 +182,7 @@ def test_a_proxy_of_another_kind_is_refused_in_one_clear_line(
 
 
 @pytest.mark.parametrize("url", ["http://me:secret/1@127.0.0.1:9", "http://127.0.0.1:word", "http://[::1"])
-def test_a_proxy_that_can_not_be_read_is_refused_without_its_password(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreadable_proxy_is_refused_without_its_password(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", url)
     with pytest.raises(ConnectFailed) as refused:
         proxy_of(Origin("http", "tests.example", 80))

@@ -1,4 +1,4 @@
-"""How the event loop reads: when each read arrived, how long it may have lain there, and who goes on when."""
+"""How the event loop reads: when each read arrived, how long it may have waited, and which greenlet goes on when."""
 
 import time
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ from wire.polls import Polls
 from wire.turns import Turns, turns
 
 block = gevent.monkey.get_original("time", "sleep")
-"""Sleeps as a busy process would: the event loop can't run meanwhile."""
+"""Sleep like a busy process: the event loop can't run meanwhile."""
 
 LONG_S = 0.1
 NEVER_S = 600.0
 
 
 class Reads:
-    """What a connection's reads brought."""
+    """What a connection's reads returned."""
 
     def __init__(self, connection: Connection) -> None:
         self.data: list[bytes] = []
@@ -68,7 +68,7 @@ def connected() -> Iterator[tuple[Connection, socket.socket]]:
         connection.close()
 
 
-def test_a_read_that_was_waited_for_has_hardly_a_lag() -> None:
+def test_a_read_that_was_waited_for_has_hardly_any_lag() -> None:
     with connected() as (connection, peer):
         reads = Reads(connection)
         gevent.spawn_later(LONG_S, peer.send, b"first")
@@ -120,7 +120,7 @@ def test_between_two_turns_every_socket_is_read() -> None:
     assert seen == ["one", "after one", "two", "after two", "three", "after three"]
 
 
-def test_a_greenlet_that_is_killed_before_its_turn_takes_nobody_elses() -> None:
+def test_a_greenlet_killed_before_its_turn_takes_no_other_turn() -> None:
     turns, seen = Turns(), list[str]()
 
     def work(name: str) -> None:
@@ -164,7 +164,7 @@ def test_an_answer_is_replayed_with_the_times_of_its_reads(scheme: str, tmp_path
         assert abs(arrived_at - sent) < LONG_S, "the loop was busy afterwards, and the answer replayed at its end"
 
 
-def test_an_answer_that_falls_silent_is_replayed_so_far() -> None:
+def test_an_answer_that_falls_silent_is_replayed_up_to_there() -> None:
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nerror\r\n")
@@ -257,11 +257,11 @@ def test_a_complete_answer_whose_deadline_strikes_late_is_a_success() -> None:
     assert seen.complete
 
 
-def test_time_is_what_the_project_counts_in() -> None:
+def test_sleeping_uses_the_projects_clock() -> None:
     assert abs(now() - time.perf_counter()) < 1
 
 
-def test_a_tls_peer_that_says_goodbye_with_its_answer_is_no_failure(tmp_path: Path) -> None:
+def test_a_tls_close_notify_with_the_answer_is_not_a_failure(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
 
     def script(peer: Peer) -> None:
@@ -281,7 +281,7 @@ def test_a_tls_peer_that_says_goodbye_with_its_answer_is_no_failure(tmp_path: Pa
 
 
 def test_a_poll_that_overslept_says_since_when_bytes_may_have_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that is stopped sleeps on, and its poll ends without what came meanwhile; the next one has that."""
+    """A stopped process sleeps on, and its poll ends without what arrived meanwhile; the next poll returns it."""
     stamped = Polls()
     for began_at, ended_at, since in [
         (10.0, 10.04, 10.04),

@@ -1,4 +1,4 @@
-"""The wire over true sockets: whatever a peer does, one call is one request, timed and counted as it arrived."""
+"""The wire over real sockets: whatever a peer does, one call is one request, timed and counted as it arrived."""
 
 import os
 import resource
@@ -52,7 +52,7 @@ Serve = Callable[..., RawServer]
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine shall not make an idle connection too old, nor the rest of an answer too late."""
+    """Keep a busy machine from making an idle connection too old, or the rest of an answer too late."""
     monkeypatch.setattr(network, "IDLE_S", NEVER_S)
     monkeypatch.setattr(network, "LINGER_S", WAIT_S)
 
@@ -66,7 +66,7 @@ def wire() -> Iterator[NetworkWire]:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start servers that end with the test."""
+    """Start servers that stop with the test."""
     with ExitStack() as servers:
         yield lambda script, **options: servers.enter_context(serving(script, **options))
 
@@ -107,7 +107,7 @@ def deadline(after_s: float) -> Iterator[None]:
         timeout.close()
 
 
-# Connections, kept and given up
+# Connections, kept and closed
 
 
 def test_two_requests_share_one_connection(wire: NetworkWire, serve: Serve) -> None:
@@ -124,7 +124,7 @@ def test_only_a_new_connection_has_a_connect_time(wire: NetworkWire, serve: Serv
     assert second.connect_s is None
 
 
-def test_calls_at_once_have_connections_of_their_own(wire: NetworkWire, serve: Serve) -> None:
+def test_concurrent_calls_have_separate_connections(wire: NetworkWire, serve: Serve) -> None:
     everyone = Event()
 
     def script(peer: Peer) -> None:
@@ -206,7 +206,7 @@ def test_an_http_1_0_answer_that_says_keep_alive_keeps_the_connection(wire: Netw
     assert [ask(wire, server).connection for _ in range(2)] == ["new", "reused"]
 
 
-def test_surplus_bytes_that_come_late_make_the_connection_unfit(wire: NetworkWire, serve: Serve) -> None:
+def test_late_surplus_bytes_make_the_connection_unfit(wire: NetworkWire, serve: Serve) -> None:
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(answer())
@@ -269,7 +269,7 @@ def test_a_connection_lost_before_the_head_is_broken(wire: NetworkWire, serve: S
 
 
 @pytest.mark.parametrize("script", [closing, resetting])
-def test_a_reused_connection_lost_before_the_head_is_not_asked_again(
+def test_a_reused_connection_lost_before_the_head_is_not_retried(
     wire: NetworkWire, serve: Serve, script: Script
 ) -> None:
     def answering_once(peer: Peer) -> None:
@@ -323,7 +323,7 @@ def test_a_reset_within_the_body_is_broken(wire: NetworkWire, serve: Serve) -> N
 @pytest.mark.parametrize(
     "garbage", [b"<html>hello</html>\r\n\r\n", b"SSH-2.0-OpenSSH_9\r\n", b"\x15\x03\x01\x00\x02\x02\x46"]
 )
-def test_bytes_that_are_no_http_answer_are_refused(wire: NetworkWire, serve: Serve, garbage: bytes) -> None:
+def test_bytes_that_are_not_an_http_answer_are_refused(wire: NetworkWire, serve: Serve, garbage: bytes) -> None:
     server = serve(sending(garbage))
     assert fail(wire, server, NotHTTP).status is None
     server.wait_for_end(0)
@@ -352,7 +352,7 @@ def test_an_unknown_host_is_a_failed_connect(wire: NetworkWire, serve: Serve) ->
 
 
 @pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints"])
-def test_interim_answers_are_passed_over(wire: NetworkWire, serve: Serve, interim: str) -> None:
+def test_interim_answers_are_skipped(wire: NetworkWire, serve: Serve, interim: str) -> None:
     before = f"HTTP/1.1 {interim}\r\nLink: </style.css>\r\n\r\n".encode()
     server = serve(answering(before + before + answer(b"ok", "X-Final: yes")))
     seen = [ask(wire, server) for _ in range(2)]
@@ -363,7 +363,7 @@ def test_interim_answers_are_passed_over(wire: NetworkWire, serve: Serve, interi
     assert seen[0].headers == [("X-Final", "yes"), ("Content-Length", "2")]
 
 
-def test_an_interim_answer_alone_is_no_answer(wire: NetworkWire, serve: Serve) -> None:
+def test_an_interim_answer_alone_is_not_an_answer(wire: NetworkWire, serve: Serve) -> None:
     server = serve(sending(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"))
     assert fail(wire, server, ConnectionBroken).status is None
 
@@ -545,7 +545,7 @@ def test_a_second_request_within_one_call_never_reaches_the_server(wire: Network
     assert len(server.requests) == 2
 
 
-def test_a_failed_request_counts_as_the_calls_one(wire: NetworkWire, serve: Serve) -> None:
+def test_a_failed_request_counts_as_the_calls_only_one(wire: NetworkWire, serve: Serve) -> None:
     server = serve(closing)
     with exchange():
         with pytest.raises(ConnectionBroken):
@@ -562,7 +562,7 @@ def test_outside_any_call_every_request_is_let_through(wire: NetworkWire, serve:
     assert current().requests == 0
 
 
-def test_greenlets_have_exchanges_of_their_own(wire: NetworkWire, serve: Serve) -> None:
+def test_greenlets_have_separate_exchanges(wire: NetworkWire, serve: Serve) -> None:
     server = serve(answering(answer()))
     with exchange() as outer:
         inner = gevent.spawn(ask, wire, server).get(timeout=WAIT_S)
@@ -593,7 +593,7 @@ def test_a_deadline_within_the_tls_handshake_is_a_connect_timeout_and_closes(
         wire.send(server.request(scheme="https"))
     assert seen.sent_at is None
     server.wait_for_end(0)
-    assert kept.value.__cause__ is not None  # the error, which knows the frames, outlives the call; a socket shall not
+    assert kept.value.__cause__ is not None  # the error, which keeps frames alive, outlives the call; a socket must not
 
 
 def test_a_deadline_before_the_head_closes_the_connection(wire: NetworkWire, serve: Serve) -> None:
@@ -729,7 +729,7 @@ def test_an_answer_left_unread_that_breaks_off_closes_without_an_error(wire: Net
     assert fail(wire, server, ConnectionBroken).connection == "new"
 
 
-def test_closing_twice_gives_one_connection_back_once(wire: NetworkWire, serve: Serve) -> None:
+def test_closing_twice_returns_the_connection_once(wire: NetworkWire, serve: Serve) -> None:
     server = serve(answering(answer()))
     with exchange():
         reply = wire.send(server.request())
@@ -859,7 +859,7 @@ def test_https_to_a_server_without_tls_is_a_failed_connect(
 
 @pytest.fixture
 def many_open_files() -> Iterator[None]:
-    """Every file descriptor below 1100 is taken."""
+    """Use up every file descriptor below 1100."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 2048:
         pytest.skip("this machine allows too few open files")
@@ -911,7 +911,7 @@ def one_byte_each(data: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("split", [lambda data: [data], one_byte_each])
-def test_the_parser_takes_an_answer_in_any_pieces(split: Callable[[bytes], list[bytes]]) -> None:
+def test_the_parser_accepts_an_answer_in_any_pieces(split: Callable[[bytes], list[bytes]]) -> None:
     parser = parsed(*split(answer(b"hello", "X-Long-Name: a long value", "X-Empty:")))
     assert (parser.status, parser.take_body(), parser.complete, parser.reusable) == (200, b"hello", True, True)
     assert parser.headers == [("X-Long-Name", "a long value"), ("X-Empty", ""), ("Content-Length", "5")]
@@ -933,7 +933,7 @@ def test_the_parser_ends_a_body_without_a_length_at_the_close(split: Callable[[b
 
 
 @pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200 OK\r\n", answer(b"hello")[:-1], chunked(b"hello")[:-1]])
-def test_the_parser_finds_a_close_before_the_end_broken(data: bytes) -> None:
+def test_the_parser_reports_an_early_close_as_broken(data: bytes) -> None:
     parser = parsed(data) if data else AnswerParser()
     with pytest.raises(ConnectionBroken):
         parser.finish()

@@ -1,4 +1,4 @@
-"""Masters and workers as real processes: together they are one run, whatever becomes of them."""
+"""Masters and workers as real processes: together they are one run, whatever happens to them."""
 
 import json
 import os
@@ -127,7 +127,7 @@ def test_a_second_interrupt_cuts_the_workers_calls_off_and_they_are_recorded(to_
 
             running.until(lambda: silent.requests == 4)
             interrupt()
-            time.sleep(0.5)  # Two signals at once are one.
+            time.sleep(0.5)  # Two signals at once count as one.
             interrupt()
             ended = running.wait(timeout_s=30)
     assert ended.code == 130, ended.stderr
@@ -139,7 +139,7 @@ def test_a_second_interrupt_cuts_the_workers_calls_off_and_they_are_recorded(to_
     assert "Bad response code" not in ended.stderr
 
 
-def test_a_worker_that_is_stopped_for_good_holds_nobody_up(tmp_path: Path, slow_mock: MockServer) -> None:
+def test_a_worker_that_is_stopped_for_good_delays_nothing(tmp_path: Path, slow_mock: MockServer) -> None:
     options = against(slow_mock, "--processes", "2", "-u", "4", "-r", "4", "-i", "1000")
     with started(tmp_path, options) as running:
         running.until(lambda: len(workers_so_far(tmp_path)) == 2)
@@ -154,7 +154,7 @@ def test_a_worker_that_is_stopped_for_good_holds_nobody_up(tmp_path: Path, slow_
     assert "Traceback" not in ended.stderr
 
 
-def test_a_killed_master_leaves_its_rows_and_no_worker_that_goes_on(tmp_path: Path, slow_mock: MockServer) -> None:
+def test_a_killed_master_leaves_its_rows_and_no_running_worker(tmp_path: Path, slow_mock: MockServer) -> None:
     options = against(slow_mock, "--processes", "2", "--rate", "20", "-u", "20", "-i", "2000")
     with started(tmp_path, options) as running:
         running.until(lambda: len(rows_so_far(tmp_path)) >= 10)
@@ -190,7 +190,7 @@ def test_an_address_is_refused_once_and_not_by_each_worker(tmp_path: Path) -> No
 
 
 def test_a_worker_that_is_told_to_quit_while_it_connects_reports_and_ends() -> None:
-    """Its `init` comes after that, and so does the listener of Locust's that counts its users."""
+    """Its `init` comes after that, and so does Locust's listener that counts its users."""
     events, report = Events(), dict[str, Any]()
     Harness([]).listen(events)
     events.report_to_master.fire(client_id="worker", data=report)
@@ -201,7 +201,7 @@ def test_a_worker_that_is_told_to_quit_while_it_connects_reports_and_ends() -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_master_ends_all_with_every_call_accounted_for(
+def test_a_signal_to_the_master_ends_everything_with_every_call_accounted_for(
     number: signal.Signals, tmp_path: Path, slow_mock: MockServer
 ) -> None:
     slow_mock.reset()
@@ -291,7 +291,7 @@ def test_a_worker_without_a_key_ends_the_run_and_is_named(tmp_path: Path, mock_s
 
 
 def test_two_runs_from_the_web_ui_over_workers_have_their_own_calls(tmp_path: Path, mock_server: MockServer) -> None:
-    """The budget is spent long before all users are there: none of them is left over for the second run."""
+    """The budget is spent long before all users have started: none of them is left over for the second run."""
     port = str(free_port())
     workers = ["--processes", "2", "--master-bind-port", port, "--master-port", port]
     with web_ui(tmp_path, "-H", mock_server.url, "-p", "openai", "-m", "gpt-4o", *workers) as page:

@@ -1,4 +1,4 @@
-"""Two machines, as far as a network tells: a master and its workers with an address, a loopback and ports each."""
+"""Two machines, as far as the network shows: a master and its workers with separate addresses, loopbacks and ports."""
 
 import json
 import os
@@ -31,18 +31,18 @@ class Machine:
 
     @property
     def inside(self) -> list[str]:
-        """What a command is to begin with, to run there under the process id it has here."""
+        """Return the prefix of a command that runs it there, under the same process id as here."""
         return ["ip", "netns", "exec", self.name]
 
     def get(self, url: str) -> Any:
-        """The JSON at a URL, as it is reached from there."""
+        """Return the JSON at a URL, as seen from there."""
         command = [*self.inside, sys.executable, "-c", FETCH, url]
         return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=30).stdout)
 
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[tuple[Machine, Machine]]:
-    """Two of them, joined by a cable; their names are this process's own."""
+    """Two of them, joined by a cable; their names contain this process's id."""
     if not shutil.which("ip"):
         pytest.skip("network namespaces need `ip` (iproute2)")
     here, there = Machine(f"load-test-{os.getpid()}-a", HERE), Machine(f"load-test-{os.getpid()}-b", THERE)
@@ -80,7 +80,7 @@ def test_workers_on_two_machines_make_n_calls_and_the_master_has_every_row(
     machines: tuple[Machine, Machine], tmp_path: Path
 ) -> None:
     here, there = machines
-    slow = ("--ttft", "0.05", "--itl", "0")  # one worker alone would need 2 s for all calls: both take part
+    slow = ("--ttft", "0.05", "--itl", "0")  # one worker alone would need 2 s for all calls: both must take part
     with serving("--host", HERE, *slow, wrapper=here.inside) as mock:
         master = [*TARGET, "-H", mock.url, "-u", "2", "-r", "2", "-i", str(CALLS), "--master", "--expect-workers", "2"]
         with (

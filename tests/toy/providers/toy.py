@@ -1,4 +1,4 @@
-"""Toy, a provider that exists in a test alone. Its SDK is httpx2's own client."""
+"""Toy, a provider that exists only in a test. Its SDK is httpx2's client."""
 
 from typing import Any
 

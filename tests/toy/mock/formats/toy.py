@@ -1,4 +1,4 @@
-"""Toy's one API."""
+"""Toy's only API."""
 
 import re
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from mock.formats.utterance import Utterance
 
 
 def talk(ask: Ask, said: Utterance) -> Json:
-    """The words, and how it ended."""
+    """The words, and how the answer ended."""
     return {"words": said.text, **end(said)}
 
 
 def events(ask: Ask, said: Utterance) -> Iterator[Part]:
-    """Each word in an event, and then how it ended."""
+    """Each word in an event, and then how the answer ended."""
     yield from (Part(at_s, sse.event({"words": piece})) for at_s, piece in said.said)
     yield Part(said.last_s, sse.event(end(said)))
 

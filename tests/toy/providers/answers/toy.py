@@ -1,4 +1,4 @@
-"""What Toy answers: words, its counts, and why it ended, in OpenAI's words."""
+"""What Toy answers: words, counts, and why it ended, in OpenAI's words."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from providers.call import Answer, Delta, Json, Usage
 
 
 def talk(body: Json) -> Answer:
-    """Read a whole answer, or the event of a stream."""
+    """Read a whole answer, or one event of a stream."""
     if "words" in body:
         yield Delta(text_of(body["words"]))
     if counts := counts_of(body.get("counts")):
