@@ -125,7 +125,10 @@ class Call:
     content_reads        the reads that completed them (streams only): 1 for a stream that arrived in one piece
     joined_reads         late reads of more than one piece, which may have arrived over more than `SPREAD_LIMIT_S`: all
                          pieces have the time of the last. `None` if the kernel gives no arrival times
+    joined_events        the pieces of content in those reads
     first_read_joined    1 if the first content came in such a read, so that TTFT may be too long by over 5 %; else 0
+    send_s               start -> the request handed to the wire, without connect_s: how long the SDK took to build it,
+                         and how long the client was kept from sending
     error_reason         what failed on the wire, in fixed words such as `refused` or `timed out within the body`;
                          `None` for an answer that itself says what is wrong
     gaps_s               the gaps themselves, for the run's histogram; not a column
@@ -171,6 +174,8 @@ class Call:
     content_reads: int | None = None
     joined_reads: int | None = None
     first_read_joined: int | None = None
+    joined_events: int | None = None
+    send_s: float | None = None
     error_reason: str | None = None
     gaps_s: list[float] = field(default_factory=list, repr=False)
     _last_content_s: float | None = None
@@ -222,14 +227,17 @@ class Call:
         self.content_reads = (self.content_reads or 0) + 1
         self._read_is_joined = False
         if read_spread_s is not None and self.joined_reads is None:
-            self.joined_reads = self.first_read_joined = 0
+            self.joined_reads = self.joined_events = self.first_read_joined = 0
 
     def _take_joined(self, read_spread_s: float | None) -> None:
         """Record more content of the same read."""
         if self.content_reads == 1:
             self._first_read_events += 1
-        if not self._read_is_joined and read_spread_s is not None and read_spread_s > SPREAD_LIMIT_S:
+        if self._read_is_joined:
+            self.joined_events = (self.joined_events or 0) + 1
+        elif read_spread_s is not None and read_spread_s > SPREAD_LIMIT_S:
             self.joined_reads = (self.joined_reads or 0) + 1
+            self.joined_events = (self.joined_events or 0) + 2
             is_first = self.content_reads == 1 and read_spread_s > FIRST_SPREAD_LIMIT * (self.ttft_s or 0.0)
             self.first_read_joined = int(is_first or self.first_read_joined == 1)
             self._read_is_joined = True

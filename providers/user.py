@@ -227,6 +227,8 @@ def _conclude(call: Call, wired: Exchange, started_at: float) -> None:
     for a failure without either when it failed."""
     call.status, call.response_bytes, call.connection = wired.status, wired.body_bytes, wired.connection
     call.connect_s, call.lag_s, call.error_reason = wired.connect_s, wired.lag_s, wired.failure
+    if wired.sent_at is not None:
+        call.send_s = wired.sent_at - started_at - (wired.connect_s or 0.0)
     if wired.first_byte_at is not None:
         call.ttfb_s = wired.first_byte_at - started_at
     if call.outcome != "aborted":

@@ -9,17 +9,23 @@ from summary.vocabulary import LATE_S, OTHER_REASONS, READS, Summary
 MOST_REASONS = 20
 """How many finish reasons a summary names: a server can make up any number of them."""
 
+LATE_SHARE = 0.05
+"""A call that was sent late by a smaller share of its time is hardly longer for it."""
+
 
 def reads(rows: pd.DataFrame) -> Summary:
     """Count the successes whose packets were read late, and how their streams were split into reads.
 
     stamped        successes whose packets' arrival times are known
     late           of these, those with a packet that was read over 10 ms late
+    late_sends     successes whose request was sent over 10 ms late, and late by over 5 % of the time to the first token
+                   (of the latency, for a plain answer); `None` for rows that don't say
     streams        streamed successes; this and all that follow are `None` for rows of a version that did not count
                    reads
     joined_firsts  of these, those whose first token came in a read that joined several; `None` where that is unknown
     content_reads  the reads that carried content, of the streams whose packets' arrival times are known
     joined_reads   of these, those that joined several tokens because they were late
+    content_events, joined_events  the tokens in all of these reads, and in those that joined several
     one_piece      streams of more than one token whose content came in a single read
     unpaced        streams of several pieces that came in too few reads to show a pace, `one_piece` included
     """
@@ -28,6 +34,10 @@ def reads(rows: pd.DataFrame) -> Summary:
     if calls.is_reported(rows, "lag_s"):
         found["stamped"] = int(successes["lag_s"].notna().sum())
         found["late"] = int((successes["lag_s"] > LATE_S).sum())
+    if calls.is_reported(rows, "send_s"):
+        send_s, first_s = calls.numbers(successes, "send_s"), calls.numbers(successes, "ttft_s")
+        whole_s = first_s.fillna(calls.numbers(successes, "latency_s"))
+        found["late_sends"] = int(((send_s > LATE_S) & (send_s > LATE_SHARE * whole_s)).sum())
     return {**found, **_pieces(successes)}
 
 
@@ -45,6 +55,8 @@ def _pieces(successes: pd.DataFrame) -> Summary:
         "joined_firsts": calls.total(stamped, "first_read_joined"),
         "content_reads": calls.total(stamped, "content_reads"),
         "joined_reads": calls.total(stamped, "joined_reads"),
+        "content_events": calls.total(stamped, "content_events"),
+        "joined_events": calls.total(stamped, "joined_events"),
         "one_piece": int(one_piece.sum()),
         "unpaced": int((one_piece | unpaced).sum()),
     }

@@ -13,5 +13,8 @@ OTHER_REASONS = "…"
 OBSERVED = ("itl_s", "client", "lost", "ended")
 """What only the running process saw, and the rows don't contain: read from PREFIX_summary.json if that exists."""
 
-READS = ("stamped", "late", "streams", "joined_firsts", "content_reads", "joined_reads", "one_piece", "unpaced")
+READS = (
+    "stamped", "late", "late_sends", "streams", "joined_firsts", "content_reads", "joined_reads", "content_events",
+    "joined_events", "one_piece", "unpaced",
+)  # fmt: skip
 """What `summary.evidence.reads` counts."""

@@ -20,7 +20,10 @@ REQUIRED = (
     "run_id", "request", "timestamp", "start_s", "latency_s", "response_bytes", "outcome", "status", "error", "prompt",
 )  # fmt: skip
 IN_NO_FIGURE = {"prompt_id", "scheduled_at", "connect_s", "output_tokens_per_s"} - set(OF_CALLS)
-COUNTS = ("request", "status", "stage", "content_events", "content_reads", "joined_reads", "first_read_joined")
+COUNTS = (
+    "request", "status", "stage", "content_events", "content_reads", "joined_reads", "first_read_joined",
+    "joined_events",
+)  # fmt: skip
 COUNT_ENDINGS = ("_bytes", "_tokens")
 OUTCOMES = ("ok", "failed", "aborted", "dropped")
 PHASES = ("warmup", "measured")

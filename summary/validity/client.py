@@ -46,7 +46,7 @@ ADVICE = "use --processes or fewer users"
 
 
 def findings(summary: Summary) -> Iterator[Summary]:
-    for look in (_loop, _stalls, _packets, _joined_reads, _starts, _own_failures):
+    for look in (_loop, _stalls, _packets, _sends, _joined_reads, _starts, _own_failures):
         yield from look(summary)
 
 
@@ -133,19 +133,39 @@ def _packets_by_the_loop(summary: Summary) -> Iterator[Summary]:
         yield _lateness("packets", says, f"p99 of {titles(figures)}", figures, f"was late by {late}")
 
 
+def _sends(summary: Summary) -> Iterator[Summary]:
+    """Report calls whose request left late: their clock ran, and the server knew nothing of them."""
+    late, ended = (summary.get("reads") or {}).get("late_sends"), summary["success_count"]
+    if not late:
+        return
+    share = percent(late, ended)
+    touches = present(summary, (*LATENCY, *FIRSTS[:2])) if is_many(late, ended) else []
+    says = f"{share} of the requests were sent over 10 ms late"
+    yield _lateness("sends", says, doubtful(late, ended, touches), touches, f"sent {share} of the requests late")
+
+
 def _joined_reads(summary: Summary) -> Iterator[Summary]:
     """Tokens joined by one late read all have the time of the last one: gaps vanish, and a first token seems late."""
     reads = summary.get("reads") or {}
     if not reads.get("joined_reads"):
         return
-    firsts = reads["joined_firsts"], reads["streams"]
-    joined = reads["joined_reads"], reads["content_reads"]
-    says = f"late reads joined {percent(*firsts)} of the first tokens, and {percent(*joined)} of all reads, with others"
-    many = [look for look in ((firsts, FIRSTS, "first tokens"), (joined, GAPS, "reads")) if is_many(*look[0])]
+    firsts: tuple[int, int] = reads["joined_firsts"], reads["streams"]
+    joined, what = _joined(reads)
+    says = (
+        f"late reads joined {percent(*firsts)} of the first tokens, and {percent(*joined)} of all {what}, with others"
+    )
+    many = [look for look in ((firsts, FIRSTS, "first tokens"), (joined, GAPS, what)) if is_many(*look[0])]
     touches = [name for _, touched, _ in many for name in touched]
     worst = max((of for of, _, _ in many), key=lambda of: of[0] / of[1], default=firsts)
     notes = [f"was late: {percent(*of)} of the {what}" for of, _, what in many]
     yield _lateness("joined reads", says, doubtful(*worst, present(summary, touches)), touches, "".join(notes[:1]))
+
+
+def _joined(reads: Summary) -> tuple[tuple[int, int], str]:
+    """Return how many tokens came in late reads of several, and of how many; of rows that don't say, the reads."""
+    if reads.get("joined_events") is not None:
+        return (reads["joined_events"], reads["content_events"]), "tokens"
+    return (reads["joined_reads"], reads["content_reads"]), "reads"
 
 
 def _starts(summary: Summary) -> Iterator[Summary]:

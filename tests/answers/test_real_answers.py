@@ -601,11 +601,13 @@ def test_a_pace_is_reported_only_if_it_was_observed(reads: list[int], has_pace: 
     assert steps(call.ttft_s) == 1
 
 
-@pytest.mark.parametrize(("lag_s", "joined"), [(None, None), (0.0, 0), (0.0009, 0), (0.0011, 2)])
-def test_a_late_read_of_several_events_may_have_joined_them(lag_s: float | None, joined: int | None) -> None:
+@pytest.mark.parametrize(("lag_s", "joined"), [(None, (None, None)), (0.0, (0, 0)), (0.0009, (0, 0)), (0.0011, (2, 5))])
+def test_a_late_read_of_several_events_may_have_joined_them(
+    lag_s: float | None, joined: tuple[int | None, int | None]
+) -> None:
     pieces = [b"".join(sse_of(*[chunk(content="w")] * count)) for count in (1, 3, 1, 2)]
     call = answered("openai", "chat", Canned([*pieces, *sse_of(chunk("stop"), DONE)], lag_s=lag_s))
-    assert call.joined_reads == joined
+    assert (call.joined_reads, call.joined_events) == joined
 
 
 # Bedrock's families that use OpenAI's chat format

@@ -9,14 +9,14 @@ Json = Any
 SECONDS, PER_SECOND, BY_SPEED, BY_DRAW = "<seconds>", "<per second>", "<by speed>", "<by draw>"
 VERSION, BY_FINDINGS = "<version>", "<as the findings say>"
 
-SPEED_FINDINGS = ("stalls", "packets", "joined reads", "starts")
+SPEED_FINDINGS = ("stalls", "packets", "sends", "joined reads", "starts")
 """Findings that are present or not depending on the machine's speed: they are left out."""
 
 SPEED_WORDS = ("client", "rate")
 """Findings that are always present; whether they are ok, and their words, depend on the machine's speed."""
 
 RATES = {"throughput_rps", "goodput_rps", "delivered_rps", "output_tokens_per_s"}
-SPEEDS = {"late_count", "late_calls", "cpu_share", "loop_lag_s", "stalls"}
+SPEEDS = {"late_count", "late_calls", "late_sends", "cpu_share", "loop_lag_s", "stalls"}
 COUNTS = {"samples", "gaps", "infinite"}
 """Numbers among seconds that are not seconds."""
 

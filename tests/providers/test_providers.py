@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import gevent
+import gevent.monkey
 import pytest
 from gevent.event import Event
 
@@ -23,8 +24,10 @@ from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering,
 from wire import network
 from wire.exchange import Reply, Request, Wire
 from wire.extra_headers import WithHeaders
-from wire.network import NetworkWire
+from wire.network import NetworkReply, NetworkWire
 
+block = gevent.monkey.get_original("time", "sleep")
+HELD_S = 0.05
 NEVER_S = 3600.0
 PATIENT_S = 60.0
 DEADLINE_S = 0.5
@@ -175,6 +178,22 @@ def test_the_stamps_of_a_call_lie_within_it(mock_server: MockServer, provider: s
     assert seen.last_byte_at is not None
     assert started_at <= seen.sent_at < seen.first_byte_at <= seen.last_byte_at
     assert call.latency_s == seen.last_byte_at - started_at
+    assert call.send_s == seen.sent_at - started_at - (seen.connect_s or 0.0)
+
+
+class Held(NetworkWire):
+    """Keeps each request from being sent for as long as a busy client might."""
+
+    def send(self, request: Request) -> NetworkReply:
+        block(HELD_S)
+        return super().send(request)
+
+
+@EVERY_API
+def test_a_request_that_was_kept_from_being_sent_says_so(mock_server: MockServer, provider: str, api: str) -> None:
+    call = ask_one(Asker(provider, mock_server.url, Held(), api=api))
+    assert call.send_s is not None
+    assert HELD_S <= call.send_s < (call.ttfb_s or 0.0)
 
 
 @EVERY_API

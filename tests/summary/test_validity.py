@@ -156,6 +156,18 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
             "use --processes or fewer users",
         ),
         ("packets", "client", True, streams(late=200), "100 % of the calls had packets read over 10 ms late"),
+        ("sends", "client", True, {"reads": {"late_sends": 1}}, "0.5 % of the requests were sent over 10 ms late"),
+        (
+            "sends", "client", False, {**streams(), "reads": streams()["reads"] | {"late_sends": 4}},
+            "p99 of latency, TTFT and TTFV: 2 % of the requests were sent over 10 ms late; "
+            "use --processes or fewer users",
+        ),
+        (
+            "joined reads", "client", False,
+            {**streams(), "reads": streams(joined=60)["reads"] | {"joined_events": 300, "content_events": 12_000}},
+            "p99 of ITL: late reads joined 0 % of the first tokens, and 2 % of all tokens, with others; "
+            "use --processes or fewer users",
+        ),
         ("joined reads", "client", True, streams(joined=60, firsts=2),
          "late reads joined 1 % of the first tokens, and 0.5 % of all reads, with others"),
         (
