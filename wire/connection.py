@@ -174,7 +174,7 @@ class Connection:
             if kind == SO_TIMESTAMPNS:
                 seconds, nanoseconds = unpack("qq", stamp)
                 at = min(read_at, read_at - (wall_s - seconds - nanoseconds * 1e-9))
-                unread_since = min(self._polls.unread_since, self._paused_at)
+                unread_since = min(self._polls.since(at), self._paused_at)
                 self._paused_at = math.inf
                 return at, max(0.0, at - unread_since)
         return read_at, None

@@ -12,6 +12,8 @@ LOWEST_PRIORITY, HIGHEST_PRIORITY = -2, 2
 SLEPT_S = 0.0002
 """A poll that took longer than this slept: it had nothing to return at first."""
 
+LATE_WAKE_S = 0.001
+"""A packet that arrived this long before its poll returned did not wake it: the process was waiting for a CPU."""
 
 LONGEST_SLEEP_S = 0.05
 """No poll sleeps longer while an answer is awaited: whoever awaits one keeps a timer of this period."""
@@ -32,12 +34,20 @@ class Polls:
 
     def __init__(self) -> None:
         loop = gevent.get_hub().loop
-        self.unread_since = self._polled_at = self._returned_at = now()
+        self.unread_since = self._slept_since = self._polled_at = self._returned_at = now()
         # Run last before the poll, after gevent's own callbacks, and first after it, before any socket is read.
         self._before = loop.prepare(ref=False, priority=LOWEST_PRIORITY)
         self._after = loop.check(ref=False, priority=HIGHEST_PRIORITY)
         self._before.start(self._poll)
         self._after.start(self._return)
+
+    def since(self, at: float) -> float:
+        """Return the earliest time at which the first byte of a read can have arrived, if its last packet did at `at`.
+
+        When a poll begins to sleep, nothing is unread. If the packet did not wake it promptly, others can have joined
+        it at any time since.
+        """
+        return self.unread_since if at >= self.unread_since - LATE_WAKE_S else self._slept_since
 
     def _poll(self) -> None:
         self._polled_at = now()
@@ -45,6 +55,8 @@ class Polls:
     def _return(self) -> None:
         at = now()
         took_s = at - self._polled_at
+        if took_s > SLEPT_S:
+            self._slept_since = self._polled_at
         if took_s > OVERSLEPT_S:
             self.unread_since = self._returned_at = self._polled_at
             return

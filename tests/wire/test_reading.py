@@ -294,3 +294,14 @@ def test_a_poll_that_overslept_says_since_when_bytes_may_have_come(monkeypatch: 
         stamped._poll()
         stamped._return()
         assert stamped.unread_since == since
+
+
+def test_a_poll_that_got_no_cpu_when_a_packet_came_looks_back_to_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that waits for a CPU returns late from its poll; meanwhile more packets join the one that woke it."""
+    stamped = Polls()
+    for began_at, ended_at in [(10.0, 10.04), (10.04, 10.0401)]:
+        monkeypatch.setattr(polls, "now", iter([began_at, ended_at]).__next__)
+        stamped._poll()
+        stamped._return()
+        assert stamped.since(10.0399) == stamped.unread_since
+        assert stamped.since(10.02) == 10.0
