@@ -1,6 +1,6 @@
 # make run          a load test of the built-in mock; PROVIDER=anthropic picks another of the six providers
 # make test         all tests, in groups side by side (make test-runs, test-parts, ... is one of them)
-# make quick        the tests that start no locust process, within a minute or so
+# make quick        the tests that start no locust process
 # make venv         only the environment, which the other targets need too
 # make check        ruff and mypy; make fix mends what ruff can
 # make bench        the cost of a call against the SDKs' own clients and Locust's; bench-full repeats it more often

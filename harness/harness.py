@@ -95,9 +95,7 @@ class Harness:
         secret_options = self._take_secrets(given)
         user_errors.redact(environment, self.secrets)
         if not orphan.is_forked(given):  # the process that forked it reports the same
-            addresses.check(given.host)
-            addresses.check_query(secret_options["host_query"].query)
-            start_form.check_names(given)
+            _check(given, secret_options)
         quiet.calm(given, (name for provider in self._providers for name in provider.loggers))
         locust_inside.forget_callers()
         locust_inside.refine_percentiles(bucket, percentile)
@@ -107,9 +105,14 @@ class Harness:
             return
         environment.host = given.host
         outputs.check(given)
-        if given.output_format not in RENDERERS:
-            raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
-        runs = self.runs = Runs(environment, self.classes, self.secrets, secret_options, self.exit_code, finish)
+        self.runs = Runs(environment, self.classes, self.secrets, secret_options, self.exit_code, finish)
+        self._begin_runs(self.runs, environment, web_ui, secret_options)
+
+    def _begin_runs(
+        self, runs: Runs, environment: Environment, web_ui: WebUI | None, secret_options: dict[str, Any]
+    ) -> None:
+        """Prepare the command line's run, or the page on which runs are started."""
+        given: Any = environment.parsed_options
         if given.headless or given.autostart:
             _complete(given)
             menus.ask_for_missing(given, self.classes)
@@ -191,6 +194,15 @@ class Harness:
         if self.runs is not None:
             self.runs.write_locusts_reports()
         environment.process_exit_code = self.exit_code.decide(environment)
+
+
+def _check(given: Namespace, secret_options: dict[str, Any]) -> None:
+    """Raise `UsageError` for what no later check sees."""
+    addresses.check(given.host)
+    addresses.check_query(secret_options["host_query"].query)
+    start_form.check_names(given)
+    if given.output_format not in RENDERERS:
+        raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
 
 
 def _complete(given: Namespace) -> None:

@@ -97,4 +97,4 @@ _ERRORS: dict[type[wire.WireError], type[botocore.BotoCoreError]] = {
 
 
 def _botocore_errors(url: str) -> AbstractContextManager[None]:
-    return wire.told_as(_ERRORS, lambda theirs, error: theirs(endpoint_url=url, error=error))
+    return wire.raised_as(_ERRORS, lambda theirs, error: theirs(endpoint_url=url, error=error))

@@ -15,7 +15,7 @@ KEPT_BYTES = 16384
 """How much of each body is kept, to quote it if it turns out to be an error."""
 
 MOST_WHOLE_BYTES = 64 * 1024 * 1024
-"""How long a body that is read whole may be, decompressed: a longer one is no answer, and must not fill our memory."""
+"""The longest body that is read whole, decompressed. A longer one is not an answer, and would fill the memory."""
 
 Failure = Literal[
     "refused",
@@ -222,8 +222,10 @@ def within_limit(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 @contextmanager
-def told_as(kinds: Mapping[type[WireError], type[Any]], tell: Callable[[Any, WireError], Exception]) -> Iterator[None]:
-    """Note a failure of the wire, and raise what `tell` makes of it and the SDK's class that `kinds` maps it to.
+def raised_as(
+    kinds: Mapping[type[WireError], type[Any]], convert: Callable[[Any, WireError], Exception]
+) -> Iterator[None]:
+    """Note a failure of the wire, and raise what `convert` makes of it and the SDK's class that `kinds` maps it to.
 
     `kinds` has subclasses before their base classes. A failure that it doesn't map is raised unchanged.
     """
@@ -234,7 +236,7 @@ def told_as(kinds: Mapping[type[WireError], type[Any]], tell: Callable[[Any, Wir
         theirs = next((theirs for ours, theirs in kinds.items() if isinstance(error, ours)), None)
         if theirs is None:
             raise
-        raise tell(theirs, error) from error
+        raise convert(theirs, error) from error
 
 
 @contextmanager

@@ -144,4 +144,4 @@ def _request(request: httpx2.Request) -> Request:
 
 
 def _httpx2_errors(request: httpx2.Request) -> AbstractContextManager[None]:
-    return wire.told_as(_ERRORS, lambda theirs, error: theirs(str(error), request=request))
+    return wire.raised_as(_ERRORS, lambda theirs, error: theirs(str(error), request=request))

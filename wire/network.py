@@ -25,7 +25,7 @@ MOST_UNREAD_BYTES = 1 << 18
 """A longer answer is replayed in parts, which bounds both memory and the length of a turn."""
 
 MOST_HELD_BYTES = 1 << 20
-"""With this much unread, reading pauses: a call that waits for its turn behind hundreds must not fill our memory."""
+"""Reading pauses with this much unread, so that calls waiting for their turn don't fill the memory."""
 
 SILENT_S, LOOK_EVERY_S = 0.1, LONGEST_SLEEP_S
 """After `SILENT_S` of silence, what has arrived of an answer is replayed: it may have failed and yet stay open."""
@@ -202,18 +202,23 @@ class NetworkReply:
         if parser.head_complete and not had_head:
             self._head_at = at
         if body := parser.take_body():
-            self._bodies.append(body)
-            self._arrivals.append(at)
-            self._spreads_s.append(spread_s)
-            self._unread_bytes += len(body)
-            self._is_paused = self._unread_bytes >= MOST_HELD_BYTES
+            self._hold(body, at, spread_s)
         if parser.complete:
             self._settle()
-            return
-        if self._is_paused and self._connection is not None:
-            self._connection.pause()
-        if len(self._bodies) >= MOST_UNREAD_READS or self._unread_bytes >= MOST_UNREAD_BYTES:
+        elif len(self._bodies) >= MOST_UNREAD_READS or self._unread_bytes >= MOST_UNREAD_BYTES:
+            self._pause_if_full()
             self._wake()
+
+    def _hold(self, body: bytes, at: float, spread_s: float | None) -> None:
+        self._bodies.append(body)
+        self._arrivals.append(at)
+        self._spreads_s.append(spread_s)
+        self._unread_bytes += len(body)
+
+    def _pause_if_full(self) -> None:
+        if self._unread_bytes >= MOST_HELD_BYTES and not self._is_paused and self._connection is not None:
+            self._is_paused = True
+            self._connection.pause()
 
     def look(self, at: float) -> None:
         """Wake the greenlet if nothing has arrived for `SILENT_S`, or data has been unread for `LONGEST_UNREAD_S`."""

@@ -40,11 +40,11 @@ def capture(provider: type[Provider], settings: Settings) -> list[Captured]:
     trap, texts = Trap(), prompts()
     asking = provider(settings, provider.connect(settings, trap))
     for _ in range(COUNT):
-        ask_in_vain(asking, next(texts).payload)
+        call_trapped(asking, next(texts).payload)
     return [plainly(request) for request in trap.caught]
 
 
-def ask_in_vain(provider: Provider, payload: str) -> None:
+def call_trapped(provider: Provider, payload: str) -> None:
     """Make a call, ignoring the SDK's error about the trap."""
     with exchange():
         try:

@@ -1,13 +1,12 @@
 """The settings of a User class, which `--config-users` and the web UI's form give to Locust: it checks none of them."""
 
-from argparse import Namespace
 from collections.abc import Collection
 from typing import Any
 
 FIELDS = ("user_class_name", "weight", "fixed_count", "tasks", "host")
 
 
-def refusal(given: Namespace, classes: Collection[str]) -> str | None:
+def refusal(given: Any, classes: Collection[str]) -> str | None:
     """Return why Locust could start no users with these settings, or would never end."""
     if not isinstance(given, dict):
         return "the settings of a User class must be a JSON object"

@@ -12,7 +12,7 @@ from harness.process import class_settings, ports
 from harness.process.outlet import open_outlet
 from harness.secrets import SHORTEST
 
-NAME = re.compile(r"[\w-]*")
+AFTER_NAME = re.compile(r"[^\w-].*", re.DOTALL)
 LARGEST_EXIT_CODE = 255
 
 
@@ -70,7 +70,7 @@ def _with_hint(name: str, known: list[str]) -> str:
 def _name(argument: str, known: list[str]) -> str:
     """Return a mistyped option without its value, even if they are separated by `:` or run together, as in
     `--api-keysk-123`."""
-    name = NAME.match(argument)[0]  # type: ignore[index]  # matches any text
+    name = AFTER_NAME.sub("", argument)
     run_in = [option for option in known if option.startswith("--") and _long(name).startswith(option)]
     longest = max(run_in, key=len, default=name)
     return longest if len(name) >= len(longest) + SHORTEST else name

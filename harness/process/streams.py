@@ -57,4 +57,5 @@ def tell_of_a_lost_log(lost: Callable[[], None]) -> None:
             if sys.stderr is not None:
                 Lasting(sys.stderr).write(f"locust: error: --logfile {handler.baseFilename}: {reason}\n")
 
+    # logging calls a handler's own method, and the handler is Locust's.
     logging.FileHandler.handleError = handle_error  # type: ignore[assignment, method-assign]

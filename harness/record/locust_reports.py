@@ -1,12 +1,11 @@
-"""Locust's own reports, `--html` and `--json-file`, written when the run has ended, before its exit code is decided.
+"""Locust's own reports, `--html` and `--json-file`, written after the run but before its exit code is decided.
 
-Locust itself writes them later: a disk that is full by then is a traceback, and a forked worker may replace its
-master's figures by its own.
+Locust writes them later: a full disk then ends in a traceback, and a forked worker can overwrite its master's report.
 """
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,20 @@ class LocustReports:
         self._html_file, self._json_file = given.html_file, given.json_file
         given.html_file = given.json_file = None
 
-    def writers(self, environment: Any) -> list[Callable[[], None]]:
-        """Return what writes each report that is wanted. It raises `UsageError` if the file can't be written."""
+    def writers(self, environment: Any) -> Iterator[Callable[[], None]]:
+        """Yield a writer for each report asked for. It raises `UsageError` if the file can't be written."""
+        if self._html_file:
+            yield lambda: self._write_html(environment)
+        if self._json_file:
+            yield lambda: self._write_json(environment)
 
-        def write_html() -> None:
-            name = locust_inside.named_html(self._html_file, environment.parsed_options)
-            _write(Path(name), locust_inside.html_report(environment))
+    def _write_html(self, environment: Any) -> None:
+        name = locust_inside.named_html(self._html_file, environment.parsed_options)
+        _write(Path(name), locust_inside.html_report(environment))
 
-        def write_json() -> None:
-            stats = environment.runner.stats.serialize_stats()
-            _write(Path(f"{self._json_file}.json"), json.dumps(stats, indent=4))
-
-        return [*([write_html] if self._html_file else []), *([write_json] if self._json_file else [])]
+    def _write_json(self, environment: Any) -> None:
+        stats = environment.runner.stats.serialize_stats()
+        _write(Path(f"{self._json_file}.json"), json.dumps(stats, indent=4))
 
 
 def _write(path: Path, text: str) -> None:

@@ -118,7 +118,7 @@ def _refuse_class(given: Any, tasks: Mapping[str, Iterable[Any]]) -> str | None:
 
 
 def _leaves_one(chosen: Any, tasks: Iterable[Any]) -> bool:
-    """Tell whether users are left something to do. Without it, each logs a traceback, again and again."""
+    """Return whether users keep a task. Without one, each would log tracebacks in an endless loop."""
     return chosen is None or (isinstance(chosen, list) and any(task.__name__ in chosen for task in tasks))
 
 

@@ -9,7 +9,8 @@ from providers.answers.sse import LARGEST_EVENT_BYTES
 from providers.call import MalformedAnswer
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
-"""A string, or one that never ends: to look for its end again from each of its quotes would take for ever."""
+"""A string, with or without its end. If the end were required, a string without one would be searched from every
+quote in it, in quadratic time."""
 MOST_BLANK_BYTES = 65536
 """How much white space may come before the first object."""
 MOST_PIECES = 100

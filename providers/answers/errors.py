@@ -40,7 +40,7 @@ def told(body: Any) -> str | None:
     return words_of(body) if flat or any(body.get(name) for name in _FLAT[2:]) else None
 
 
-def told_in(data: bytes) -> str | None:
+def message_in(data: bytes) -> str | None:
     """Return the error message in JSON text; `None` if it is not an error, not JSON, or nested too deeply."""
     try:
         return told(parsed(data))

@@ -9,7 +9,7 @@ from struct import unpack_from
 from zlib import crc32
 
 from providers.answers.document import Event, is_json, quoted
-from providers.answers.errors import told_in
+from providers.answers.errors import message_in
 from providers.call import ErrorInStream, IncompleteStream, MalformedAnswer
 
 PRELUDE_BYTES = 12
@@ -41,7 +41,7 @@ def events(pieces: Iterable[bytes]) -> Iterator[Event]:
         named = _headers(headers)
         if named.get(":message-type") != "event":
             kind = named.get(":exception-type") or named.get(":error-code") or "error"
-            words = told_in(payload) or payload.decode("utf-8", "replace") or named.get(":error-message", "")
+            words = message_in(payload) or payload.decode("utf-8", "replace") or named.get(":error-message", "")
             raise ErrorInStream(f"{kind}: {words}")
         yield named.get(":event-type", ""), payload
 
@@ -70,7 +70,7 @@ def frames(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
         held, held_bytes = [buffer[start:]], len(buffer) - start
     if held_bytes:
         rest = b"".join(held)
-        if is_first and (words := told_in(rest)):
+        if is_first and (words := message_in(rest)):
             raise ErrorInStream(words)
         raise IncompleteStream(f"the stream ended within a frame{f': {quoted(rest)}' if is_first else ''}")
 
@@ -138,7 +138,7 @@ def _no_stream(body: bytes, rest: Iterable[bytes]) -> Exception:
             break
         if body.rstrip()[-1:] not in (b"}", b"]"):
             continue
-        if words := told_in(body):
+        if words := message_in(body):
             return ErrorInStream(words)
         if is_json(body):
             break

@@ -7,7 +7,7 @@ from typing import Any, cast
 from providers.answers import sse
 from providers.answers.alike import Alike
 from providers.answers.document import SURPRISES, Event, NotJSON, parsed, quoted
-from providers.answers.errors import refuse_error, told, told_in
+from providers.answers.errors import message_in, refuse_error, told
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Part
 from wire.exchange import current
 
@@ -90,7 +90,7 @@ def streamed(
 def _named(name: str, data: bytes) -> Json:
     """Parse a named event. The name is its type if the data has none; the name `error` makes it an error."""
     if name == "error":
-        words = told_in(data) or data.decode("utf-8", "replace")
+        words = message_in(data) or data.decode("utf-8", "replace")
         raise ErrorInStream(words or "the provider reported an error without a message")
     body = _object(parsed(data))
     body.setdefault("type", name)

@@ -1,7 +1,7 @@
 """The error message in the body of an answer over which the SDK raised, so that no reader ever got to it."""
 
 from providers.answers.document import quoted
-from providers.answers.errors import told_in
+from providers.answers.errors import message_in
 from wire.exchange import Exchange
 from wire.httpx2_plug import decompressed
 
@@ -12,7 +12,7 @@ MOST_READ_BYTES = 1 << 20
 def words_of_body(wired: Exchange) -> str:
     """Return the body's error message; if it has none, the beginning of the body; "" without a body."""
     body = decompressed(wired.headers, bytes(wired.body), MOST_READ_BYTES)
-    return told_in(body) or (quoted(body) if body.strip() else "")
+    return message_in(body) or (quoted(body) if body.strip() else "")
 
 
 def missing_words(wired: Exchange, text: str) -> str:

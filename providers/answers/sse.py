@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from providers.answers.document import Event, NotJSON, is_json, parsed, quoted
-from providers.answers.errors import told_in
+from providers.answers.errors import message_in
 from providers.call import ErrorInStream, MalformedAnswer
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -77,7 +77,7 @@ class Stray:
         if held[0][:1] not in (b"{", b"[") or held[-1].rstrip()[-1:] not in (b"}", b"]") or len(held) > STRAY_PIECES:
             return
         text = b"".join(held)[:STRAY_BYTES]
-        if words := told_in(text):
+        if words := message_in(text):
             raise ErrorInStream(words)
         if self.is_all and is_json(text):
             raise self._no_stream(text)
@@ -86,7 +86,7 @@ class Stray:
         """Raise at the end of the stream, if the text is an error or there was no event."""
         if not self.text:
             return
-        if words := told_in(bytes(self.text)):
+        if words := message_in(bytes(self.text)):
             raise ErrorInStream(words)
         if self.is_all:
             raise self._no_stream(bytes(self.text))
@@ -106,33 +106,37 @@ def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
     The cost is linear in bytes: held pieces are joined only when an event's end has arrived.
     """
     stray = Stray(content_type)
+    rest = b""
+    for block, is_ended in _blocks(pieces, stray):
+        if not is_ended:
+            rest = block
+        elif event := _event_of(block, stray):
+            stray.is_all = False
+            yield event
+    if event := _last_event(rest, stray):
+        stray.is_all = False
+        yield event
+    stray.refuse()
+
+
+def _blocks(pieces: Iterable[bytes], stray: Stray) -> Iterator[tuple[bytes, bool]]:
+    """Yield each block of lines and whether an empty line ends it, which is true of all but the last."""
     held: list[bytes] = []
-    held_bytes, was_return = 0, False
-    for piece in _without_byte_order_mark(iter(pieces)):
-        if was_return or b"\r" in piece:
-            piece, was_return = _with_line_feeds(piece, was_return)
-        if not piece:
-            continue
+    held_bytes = 0
+    for piece in _with_line_feeds(_without_byte_order_mark(iter(pieces))):
         stray.refuse_no_stream(piece)
         if held and b"\n\n" not in piece and not (piece[0] == 10 and held[-1][-1] == 10):
             held.append(piece)
             held_bytes += len(piece)
-            stray.refuse_endless(held, held_bytes)
-            stray.refuse_bare_error(held)
-            continue
-        *blocks, rest = (b"".join((*held, piece)) if held else piece).split(b"\n\n")
-        held, held_bytes = [rest] if rest else [], len(rest)
-        for block in blocks:
-            if event := _event_of(block, stray):
-                stray.is_all = False
-                yield event
+        else:
+            *blocks, rest = (b"".join((*held, piece)) if held else piece).split(b"\n\n")
+            for block in blocks:
+                yield block, True
+            held, held_bytes = [rest] if rest else [], len(rest)
         if stray.text or held:
             stray.refuse_endless(held, held_bytes)
             stray.refuse_bare_error(held)
-    if event := _last_event(b"".join(held), stray):
-        stray.is_all = False
-        yield event
-    stray.refuse()
+    yield b"".join(held), False
 
 
 def _without_byte_order_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -144,13 +148,18 @@ def _without_byte_order_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
     return chain([start.removeprefix(BYTE_ORDER_MARK)], pieces)
 
 
-def _with_line_feeds(piece: bytes, was_return: bool) -> tuple[bytes, bool]:
-    """Return a piece with LF for CRLF and CR, and whether it ends in a CR, whose LF can be in the next piece."""
-    if was_return and piece:
-        piece, was_return = piece.removeprefix(b"\n"), False
-    if piece:
-        was_return = piece.endswith(b"\r")
-    return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), was_return
+def _with_line_feeds(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces that are not empty, with LF for CRLF and CR. The LF after a CR can be in the next piece."""
+    was_return = False
+    for piece in pieces:
+        if was_return and piece:
+            piece = piece.removeprefix(b"\n")
+            was_return = False
+        if b"\r" in piece:
+            was_return = piece.endswith(b"\r")
+            piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if piece:
+            yield piece
 
 
 def _event_of(block: bytes, stray: Stray) -> Event | None:

@@ -103,6 +103,15 @@ def test_a_compression_that_the_sdk_announces_is_read(provider: str, stream: boo
     assert (call.outcome, call.status) == ("ok", 200), call.error
 
 
+def limit_answers(monkeypatch: pytest.MonkeyPatch, most_bytes: int) -> None:
+    for module, name in (
+        (exchange, "MOST_WHOLE_BYTES"),
+        (sse, "LARGEST_EVENT_BYTES"),
+        (bare_json, "LARGEST_EVENT_BYTES"),
+    ):
+        monkeypatch.setattr(module, name, most_bytes)
+
+
 def endless(start: bytes, more: bytes) -> Script:
     """Answer with a start and then keep adding to it until the client closes the connection."""
 
@@ -121,12 +130,7 @@ def endless(start: bytes, more: bytes) -> Script:
 def test_an_endless_answer_fails_before_it_fills_memory(
     monkeypatch: pytest.MonkeyPatch, provider: str, stream: bool, status: str
 ) -> None:
-    for module, name in (
-        (exchange, "MOST_WHOLE_BYTES"),
-        (sse, "LARGEST_EVENT_BYTES"),
-        (bare_json, "LARGEST_EVENT_BYTES"),
-    ):
-        monkeypatch.setattr(module, name, 1 << 20)
+    limit_answers(monkeypatch, 1 << 20)
     with serving(endless(b"HTTP/1.1 %s\r\n\r\n{" % status.encode(), b'"a": 1, ' * 8192)) as server:
         call = Asker(provider, server.url, stream=stream).ask()
         server.wait_for_end()
@@ -140,12 +144,7 @@ def test_an_endless_answer_fails_before_it_fills_memory(
 def test_a_decompressed_answer_has_the_same_size_limit_as_any_other(
     monkeypatch: pytest.MonkeyPatch, provider: str, stream: bool, status: str
 ) -> None:
-    for module, name in (
-        (exchange, "MOST_WHOLE_BYTES"),
-        (sse, "LARGEST_EVENT_BYTES"),
-        (bare_json, "LARGEST_EVENT_BYTES"),
-    ):
-        monkeypatch.setattr(module, name, 1 << 20)
+    limit_answers(monkeypatch, 1 << 20)
     body = gzip.compress(b"{" + b" " * (8 << 20))
     with serving(answering(answer(body, "Content-Encoding: gzip", status=status))) as server:
         call = Asker(provider, server.url, stream=stream).ask()
