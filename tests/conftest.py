@@ -3,6 +3,7 @@
 import locust  # noqa: F401, I001  # patches gevent in; an SDK imported before it recurses in ssl
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,13 @@ SCRUBBED = (
 
 settings.register_profile("on any machine", deadline=None)
 settings.load_profile("on any machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hearing_hang_ups() -> None:
+    """Start processes that hear SIGHUP, also where the tests run under nohup, whose children would ignore it."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

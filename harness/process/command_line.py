@@ -95,6 +95,8 @@ def _locusts_refusal(options: Any) -> str | None:
         return f"--processes must be a positive integer, or -1 for one per core, not {options.processes}"
     if options.processes and options.master:
         return "--processes and --master are mutually exclusive: --processes starts its own master"
+    if options.processes and not options.worker and options.master_port != options.master_bind_port:
+        return "--processes needs one port: give --master-port and --master-bind-port the same"
     if options.master and options.worker:
         return "--master and --worker are mutually exclusive: use --processes for a master with workers"
     if not 0 <= options.exit_code_on_error <= LARGEST_EXIT_CODE:

@@ -54,6 +54,9 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "a negative number of processes": ([*QUICK_MOCK, "--processes", "-2"], ("--processes", "-2")),
     "two masters": ([*QUICK_MOCK, "--processes", "2", "--master"], ("--processes", "--master")),
     "a master that is a worker": ([*QUICK_MOCK, "--master", "--worker"], ("--master", "--worker")),
+    "a master and its workers on two ports": (
+        [*QUICK_MOCK, "--processes", "2", "--master-bind-port", "6123"], ("--master-port", "--master-bind-port")
+    ),
     "a configuration of no class": (
         [*QUICK_MOCK, "--config-users", '{"user_class_name": "OpenUser"}'],
         ("--config-users", "OpenAIUser, VertexAIUser"),
