@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import locust.argument_parser
 import locust.log
 import locust.main
 import locust.runners
@@ -35,6 +36,7 @@ def _put_back() -> Iterator[None]:
         for module, name in (
             (locust.stats, "bucket_response_time"),
             (locust.stats, "calculate_response_time_percentile"),
+            (locust.argument_parser, "default_args_dict"),
             (locust.runners, "WORKER_REPORT_INTERVAL"),
             (locust.runners, "MASTER_HEARTBEAT_TIMEOUT"),
             (locust.runners, "HEARTBEAT_LIVENESS"),
@@ -62,6 +64,7 @@ def test_no_other_file_touches_what_locust_keeps_to_itself(path: Path) -> None:
         (User.stop, "LOCUST_STATE_STOPPING"),
         (WorkerRunner.stats_reporter, "WORKER_REPORT_INTERVAL"),
         (WorkerRunner.stats_reporter, "self._send_stats()"),
+        (WorkerRunner.handle_message, "argument_parser.default_args_dict()"),
         (WorkerRunner.heartbeat_timeout_checker, "MASTER_HEARTBEAT_TIMEOUT"),
         (MasterRunner.handle_message, "HEARTBEAT_LIVENESS"),
         (MasterRunner.handle_message, "self.spawning_completed"),
@@ -106,6 +109,13 @@ def test_a_user_knows_that_it_should_stop() -> None:
     assert locust_inside.is_unstarted(user)
     locust_inside.stop_after_this_call(user)
     assert not locust_inside.is_unstarted(user)
+
+
+def test_default_options_are_built_once() -> None:
+    built = locust.argument_parser.default_args_dict()
+    locust_inside.build_default_options_once()
+    assert locust.argument_parser.default_args_dict() is locust.argument_parser.default_args_dict()
+    assert locust.argument_parser.default_args_dict() == built
 
 
 def test_intervals_are_what_they_were_set_to() -> None:

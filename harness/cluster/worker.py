@@ -47,6 +47,7 @@ class Worker:
         if environment.runner.state == STATE_STOPPED:  # told to quit while connecting: Locust would wait forever
             sys.exit(REACHED)
         locust_inside.report_every(REPORT_INTERVAL_S)
+        locust_inside.build_default_options_once()
         self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
         self._outbox: Outbox | None = None
         self._run_id: str | None = None

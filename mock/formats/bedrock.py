@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 
@@ -82,52 +83,32 @@ def error(status: int, message: str) -> tuple[Headers, Json]:
 STREAM_ERROR = eventstream.exception("modelStreamErrorException", "The model failed while it was answering")
 
 
+def _format(operation: str, path: str, plain: Any, events: Any, **more: Any) -> Format:
+    """Return the format of an operation; those of a stream end in `stream`."""
+    if streams := path.endswith("stream"):
+        more |= {"media_type": eventstream.MEDIA_TYPE, "comment": b""}
+    return Format(
+        name=f"bedrock {operation}",
+        path=re.compile(MODEL + path),
+        plain=plain,
+        events=events,
+        error=error,
+        stream_error=STREAM_ERROR,
+        streams=streams,
+        id_header="x-amzn-requestid",
+        **more,
+    )
+
+
 FORMATS = (
-    Format(
-        name="bedrock converse",
-        path=re.compile(MODEL + "/converse"),
-        near=re.compile("/model/.*"),
-        plain=converse,
-        events=converse_events,
-        error=error,
-        stream_error=STREAM_ERROR,
-        streams=False,
-        id_header="x-amzn-requestid",
-    ),
-    Format(
-        name="bedrock converse_stream",
-        path=re.compile(MODEL + "/converse-stream"),
-        plain=converse,
-        events=converse_events,
-        error=error,
-        stream_error=STREAM_ERROR,
-        streams=True,
-        media_type=eventstream.MEDIA_TYPE,
-        comment=b"",
-        id_header="x-amzn-requestid",
-    ),
-    Format(
-        name="bedrock invoke_model",
-        path=re.compile(MODEL + "/invoke"),
-        plain=invoke,
-        events=invoke_events,
-        error=error,
-        stream_error=STREAM_ERROR,
-        streams=False,
-        id_header="x-amzn-requestid",
-        headers=invoke_headers,
-    ),
-    Format(
-        name="bedrock invoke_model_with_response_stream",
-        path=re.compile(MODEL + "/invoke-with-response-stream"),
-        plain=invoke,
-        events=invoke_events,
-        error=error,
-        stream_error=STREAM_ERROR,
-        streams=True,
-        media_type=eventstream.MEDIA_TYPE,
-        comment=b"",
-        id_header="x-amzn-requestid",
+    _format("converse", "/converse", converse, converse_events, near=re.compile("/model/.*")),
+    _format("converse_stream", "/converse-stream", converse, converse_events),
+    _format("invoke_model", "/invoke", invoke, invoke_events, headers=invoke_headers),
+    _format(
+        "invoke_model_with_response_stream",
+        "/invoke-with-response-stream",
+        invoke,
+        invoke_events,
         headers=invoke_stream_headers,
     ),
 )
