@@ -30,7 +30,7 @@ TEXTS = (
     (r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{6}", "<run id>"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
     (r"\d\d:\d\d:\d\d\.\d{3}Z( to \d\d:\d\d:\d\d\.\d{3}Z)?", "<times of day>"),
-    (r" \(the client itself .*\)$", ""),
+    (r" \(the client itself [^)]*\)", ""),
     (r"\bis \d[\d.]* s \(", f"is {SECONDS} ("),
     (r"\bis (?!0/s)\d[\d.]*/s \(", f"is {PER_SECOND} ("),
     (r"(Latency:|Failed after) \d+\.\d+s", rf"\1 {SECONDS}"),
