@@ -131,6 +131,9 @@ class Call:
                          and how long the client was kept from sending
     error_reason         what failed on the wire, in fixed words such as `refused` or `timed out within the body`;
                          `None` for an answer that itself says what is wrong
+    side                 in a run with a baseline: target or baseline
+    pair                 the number of the call's pair, from 1: one call to each side, with the same prompt
+    order                1 for the first call of its pair, 2 for the second, which starts when the first has ended
     gaps_s               the gaps themselves, for the run's histogram; not a column
     """
 
@@ -177,12 +180,20 @@ class Call:
     joined_events: int | None = None
     send_s: float | None = None
     error_reason: str | None = None
+    side: Literal["target", "baseline"] | None = None
+    pair: int | None = None
+    order: int | None = None
     gaps_s: list[float] = field(default_factory=list, repr=False)
     _last_content_s: float | None = None
     _last_reasoning_s: float | None = None
     _is_partial: bool = False
     _first_read_events: int = 0
     _read_is_joined: bool = False
+
+    @property
+    def title(self) -> str:
+        """The name under which Locust counts it."""
+        return f"{self.api} {self.model}{f' ({self.side})' if self.side else ''}"
 
     def take(self, part: Part, at_s: float | None, read_spread_s: float | None = None) -> None:
         """Record a part of the answer.

@@ -33,7 +33,7 @@ RELATED_PROVIDERS = {
     "deepseek": {"openai"},
     "bedrock": {"bedrock_families"},
 }
-SHARED_BY_PROVIDERS = {"answers", "base", "call", "permit", "settings"}
+SHARED_BY_PROVIDERS = {"answers", "base", "call", "permit", "settings", "side"}
 STDLIB_ONLY = ("finishes.py", "providers/call.py", "wire/exchange.py", "seeds.py", "summary/registry.py")
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
 

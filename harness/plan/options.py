@@ -8,7 +8,7 @@ from harness.plan.models import Models
 from harness.process.command_line import refuse_mistakes
 from providers.settings import DEFAULT_REGION
 
-SECRET = ("api_key", "header")
+SECRET = ("api_key", "header", "against_api_key", "against_header")
 """Options whose values never leave the process: not for the web UI, a file, a log or a message to a worker."""
 
 DEFAULT_HOST = "http://localhost:8000"
@@ -48,6 +48,7 @@ def add_arguments(parser: Any, models: Models, user_classes: Iterable[str]) -> N
         web_host=LOOPBACK,
     )  # fmt: skip
     _add_target(parser, models)
+    _add_baseline(parser)
     _add_request(parser)
     _add_load(parser)
     _add_gates(parser)
@@ -86,6 +87,30 @@ def _add_target(parser: Any, models: Models) -> None:
     )
 
 
+def _add_baseline(parser: Any) -> None:
+    parser.add_argument(
+        "--against", default="", metavar="URL", include_in_web_ui=False,
+        help="make each call twice, in pairs: to the host, and to this baseline ('mock' for the mock)",
+    )  # fmt: skip
+    for name, what in (("provider", "provider"), ("model", "model"), ("api", "API")):
+        parser.add_argument(
+            f"--against-{name}", default="", include_in_web_ui=False,
+            help=f"the baseline's {what}, if it differs from the target's",
+        )  # fmt: skip
+    parser.add_argument(
+        "--against-api-key", default="", env_var="LLM_AGAINST_API_KEY", include_in_web_ui=False,
+        help="the baseline's API key; prefer the environment, which process lists don't show",
+    )  # fmt: skip
+    parser.add_argument(
+        "--against-header", action="append", default=[], metavar="NAME:VALUE", include_in_web_ui=False,
+        help="a header for every request to the baseline; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--against-mock-latency", default="", include_in_web_ui=False,
+        help="the median latency of '--against mock', in seconds, if it differs from --mock-latency",
+    )  # fmt: skip
+
+
 def _add_request(parser: Any) -> None:
     parser.add_argument(
         "--api", default="chat", choices=Offered(["chat", "completions", "responses"]), help="which API to call"
@@ -102,8 +127,9 @@ def _add_request(parser: Any) -> None:
 
 def _add_load(parser: Any) -> None:
     parser.add_argument(
-        "-i", "--iterations", "-n", "--num-requests", default="", help="exactly this many calls in total"
-    )
+        "-i", "--iterations", "-n", "--num-requests", default="",
+        help="exactly this many calls in total, or pairs of calls with --against",
+    )  # fmt: skip
     parser.add_argument("--rate", default="", help="open loop: calls started per second, however long answers take")
     parser.add_argument(
         "--arrival", default="constant", choices=Offered(["constant", "poisson"]),

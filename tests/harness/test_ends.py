@@ -35,7 +35,10 @@ WHOLE = End(asked=False, spent=False, lasted_s=3.0, made=12, workers_gone=0)
 
 def a_plan(*arguments: str) -> Plan:
     environment, _ = harnessed(["--headless", "--mock", "--models-file", "models.json", *arguments])
-    return plan_of({**vars(environment.parsed_options), "api_key": "", "header": []}, harness.classes)
+    return plan_of(
+        {**vars(environment.parsed_options), "api_key": "", "header": [], "against_api_key": "", "against_header": []},
+        harness.classes,
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import gevent
@@ -129,7 +128,7 @@ def assert_failed(asker: Asker, call: Call, error: str, status: int | None) -> N
 
 
 def set_deadline(asker: Asker, timeout_s: float) -> None:
-    asker.user.settings = replace(asker.user.settings, timeout_s=timeout_s)
+    asker.wait_at_most(timeout_s)
 
 
 # Success
