@@ -4,6 +4,10 @@ from typing import Any
 
 Summary = dict[str, Any]
 
+LAG_LIMIT_S = 0.05
+CPU_LIMIT = 0.9
+"""A client whose event loop's lag has a higher p99, or that uses more of a core, is the bottleneck."""
+
 LATE_S = 0.01
 """A call that starts later than this after its due time is late."""
 
