@@ -46,7 +46,7 @@ def measure(plan: Plan) -> Table:
     """Compare a proxy with itself, and with one that adds a known time; then see what more pairs can show."""
     table = Table(
         "What --against finds",
-        f"The latency that a proxy adds to a server with a median of {1000 * LATENCY_S:g} ms and the mock's spread: plain "
+        f"The latency that a proxy adds to a server with a median of {1000 * LATENCY_S:g} ms and a spread: plain "
         f"openai calls, two users. The proxy measures its own hold. Of {AA_RUNS} intervals of 95 % up to "
         f"{_most_false(AA_RUNS)} can miss the truth by chance (binomial, 99 %).",
         COLUMNS,
