@@ -22,7 +22,7 @@ from providers.answers.bare_json import framed
 from providers.answers.document import Event
 from providers.answers.eventstream import BadChecksum
 from providers.answers.sse import BYTE_ORDER_MARK
-from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, MalformedAnswer, Part, Usage
+from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, MalformedAnswer, Part, Said, Usage
 from wire.exchange import now
 
 QUICKLY = settings(deadline=None, max_examples=100)
