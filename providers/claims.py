@@ -65,6 +65,10 @@ def text(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
+def date_text(value: Any) -> str | None:
+    return text(value) if duration_s(value) is None else None
+
+
 def is_hit(value: Any) -> bool | None:
     """Read a cache's status, such as `HIT` or `Miss`; one without either word says nothing."""
     words = value.lower() if isinstance(value, str) else ""
@@ -116,7 +120,7 @@ _OF_PROVIDERS = (
     Claim("azure-openai-deployment-utilization", "utilization_share", percentage),
     Claim("retry-after-ms", "retry_after_s", from_ms),
     Claim("retry-after", "retry_after_s", duration_s),
-    Claim("retry-after", "retry_after", text),
+    Claim("retry-after", "retry_after", date_text),
     # Anthropic
     Claim("request-id", "request_id", text),
     Claim("x-envoy-upstream-service-time", "server_s", from_ms),
