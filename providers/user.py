@@ -231,6 +231,8 @@ def _in_one_line(text: str, characters: int) -> str:
     line = " ".join(text.split())
     if len(line) > characters:
         line = line[: characters - 1] + "…"
+    if line.isprintable():
+        return line
     return " ".join("".join(character if character.isprintable() else " " for character in line).split())
 
 
