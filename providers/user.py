@@ -11,8 +11,9 @@ from locust.exception import StopUser
 from locust.user.users import UserMeta
 
 import locust_inside
+from providers import claims
 from providers.answers.document import SURPRISES
-from providers.answers.refusal import missing_words, words_of_body
+from providers.answers.refusal import delay_asked, missing_words, words_of_body
 from providers.base import Provider
 from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
 from providers.permit import Granted, Permit, SideName
@@ -20,7 +21,7 @@ from providers.side import Side
 from wire.exchange import DeadlineExceeded, Exchange, WireError, exchange, now
 from wire.turns import turns
 
-ERROR_CHARACTERS, REASON_CHARACTERS = 500, 100
+ERROR_CHARACTERS, REASON_CHARACTERS, CLAIM_CHARACTERS = 500, 100, 100
 """How much of a server's text is kept in a row."""
 
 
@@ -126,6 +127,7 @@ class LLMUser(User):
             finally:
                 try:
                     _conclude(call, wired, started_at)
+                    self._take_claims(call, wired)
                 finally:  # The run would wait forever for a call that is never recorded.
                     self.session.record(call, wired)
         if call.phase == "measured":
@@ -192,6 +194,16 @@ class LLMUser(User):
         redact = self.session.redact
         return _in_one_line(redact(_in_one_line(redact(text), 4 * characters)), characters)
 
+    def _take_claims(self, call: Call, wired: Exchange) -> None:
+        """Add what the server says of itself. Redacting is the expensive part, so all its texts are checked at once."""
+        said = claims.found(wired.headers, {**delay_asked(wired), **call.said})
+        texts = {key: value for key, value in said.items() if isinstance(value, str)}
+        if texts:
+            together = "\n".join(texts.values())
+            shown = _in_one_line if self.session.redact(together) == together else self._shown
+            said |= {key: shown(value, CLAIM_CHARACTERS) for key, value in texts.items()}
+        call.server_request_id, call.server_says = claims.as_cells(said)
+
     def _report_to_locust(self, call: Call, error: Exception | None) -> None:
         failure = None
         if error is not None:
@@ -239,6 +251,8 @@ def _in_one_line(text: str, characters: int) -> str:
     line = " ".join(text.split())
     if len(line) > characters:
         line = line[: characters - 1] + "…"
+    if line.isprintable():
+        return line
     return " ".join("".join(character if character.isprintable() else " " for character in line).split())
 
 
@@ -249,6 +263,8 @@ def _conclude(call: Call, wired: Exchange, started_at: float) -> None:
     call.connect_s, call.lag_s, call.error_reason = wired.connect_s, wired.lag_s, wired.failure
     if wired.sent_at is not None:
         call.send_s = wired.sent_at - started_at - (wired.connect_s or 0.0)
+    if wired.head_at is not None:
+        call.head_s = wired.head_at - started_at
     if wired.first_byte_at is not None:
         call.ttfb_s = wired.first_byte_at - started_at
     if call.outcome != "aborted":

@@ -7,6 +7,7 @@ import pandas as pd
 
 from summary import calls, evidence, failures
 from summary import punctuality as open_loop
+from summary.claims.figures import claims
 from summary.error_adjusted import error_adjusted
 from summary.gates.gate import Gate
 from summary.gates.slo import Slo
@@ -28,8 +29,9 @@ def summarise(
     level     the service level that each call should meet
     gates     judged here and nowhere else
 
-    Other entries: `reads` and `finish_reasons` (see `summary.evidence`), `failures`, `own_failures` and `outages` (see
-    `summary.failures`), `verdict` (whether the figures can be believed) and `gates` (the outcome of each).
+    Other entries: `claims` (see `summary.claims.figures`), `reads` and `finish_reasons` (see `summary.evidence`),
+    `failures`, `own_failures` and `outages` (see `summary.failures`), `verdict`
+    (whether the figures can be believed) and `gates` (the outcome of each).
     """
     rows, warmup_count = measured(_on_one_clock(rows))
     summary = {
@@ -40,6 +42,7 @@ def summarise(
         **_of_calls(rows, (run.get("options") or {}).get("rate_stages"), level, observed),
         **sizes(rows),
         **_evidence(rows, observed),
+        "claims": claims(rows, _is_stream(rows, run)),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
     summary["verdict"] = verdict_on(summary)
@@ -85,6 +88,10 @@ def _evidence(rows: pd.DataFrame, observed: Summary) -> Summary:
     }
 
 
+def _is_stream(rows: pd.DataFrame, run: Summary) -> bool:
+    return calls.is_reported(rows, "ttft_s") if run.get("stream") is None else bool(run["stream"])
+
+
 def _client(rows: pd.DataFrame, seen: Summary | None) -> Summary | None:
     new = int((rows["connection"] == "new").sum()) if calls.is_reported(rows, "connection") else None
     return seen and {**seen, "new_connections": new}
@@ -122,18 +129,14 @@ def _on_one_clock(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _start(rows: pd.DataFrame, run: dict[str, Any]) -> str | None:
     sent = rows[rows["outcome"] != "dropped"]
-    return run.get("start") if sent.empty else _iso(sent["timestamp"].min())
+    return run.get("start") if sent.empty else calls.iso(sent["timestamp"].min())
 
 
 def _end(rows: pd.DataFrame) -> str | None:
     ended = rows.loc[rows["latency_s"].notna(), ["timestamp", "latency_s"]]
     if ended.empty:
         return None
-    return _iso((ended["timestamp"] + pd.to_timedelta(ended["latency_s"], unit="s")).max())
-
-
-def _iso(at: pd.Timestamp) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return calls.iso((ended["timestamp"] + pd.to_timedelta(ended["latency_s"], unit="s")).max())
 
 
 def _only(rows: pd.DataFrame, column: str) -> Any:

@@ -22,3 +22,11 @@ READS = (
     "joined_events", "one_piece", "unpaced",
 )  # fmt: skip
 """What `summary.evidence.reads` counts."""
+
+CLAIM_SPANS = ("latency_s", "head_s", "ttft_s")
+"""The measured times that servers' claims can speak of."""
+
+CLAIM_SHARES = ("measured", "proxy", "provider", "unaccounted")
+CLAIM_COUNTS = ("cache_hits", "retried_calls", "retries", "fallback_calls", "cost_usd")
+QUOTAS = ("requests", "tokens", "input_tokens", "output_tokens")
+"""What `summary.claims.figures` computes."""

@@ -22,8 +22,8 @@ MAY_IMPORT = {
     "locustfile": {"harness", "providers"},
 }
 HARNESS = "errors messages encodings secrets exit_code process load plan record watch run cluster runs harness"
-SUMMARY = """vocabulary registry cells confidence calls error_adjusted failures refused_fields evidence validity gates
-             goodput punctuality figures rows render"""
+SUMMARY = """vocabulary registry cells confidence calls claims error_adjusted failures refused_fields evidence validity
+             gates goodput punctuality figures rows render"""
 FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}
 """The rooms of a part, each of which imports only those before it."""
 
@@ -33,7 +33,7 @@ RELATED_PROVIDERS = {
     "deepseek": {"openai"},
     "bedrock": {"bedrock_families"},
 }
-SHARED_BY_PROVIDERS = {"answers", "base", "call", "permit", "settings", "side"}
+SHARED_BY_PROVIDERS = {"answers", "base", "call", "claims", "permit", "settings", "side"}
 STDLIB_ONLY = ("finishes.py", "providers/call.py", "wire/exchange.py", "seeds.py", "summary/registry.py")
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
 

@@ -17,7 +17,7 @@ def facts(summary: Summary) -> Table:
     table = Table(title=_title(summary), show_header=False, title_justify="left", min_width=64)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for section in (_run_lines, _count_lines, _size_lines, _finish_lines, _failure_lines):
+    for section in (_run_lines, _count_lines, _size_lines, _claim_lines, _finish_lines, _failure_lines):
         for name, value in section(summary):
             table.add_row(name, Text(value))
         table.add_section()
@@ -101,6 +101,23 @@ def _span(first: str, last: str) -> str:
 
 def _time_of_day(iso: str) -> str:
     return iso[iso.find("T") + 1 :]
+
+
+def _claim_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Yield what servers say of cost and limits; caches and retries are in the verdict."""
+    claims = summary.get("claims") or {}
+    if cost_usd := claims.get("cost_usd"):
+        yield "cost", f"{cost_usd:.4g} USD, as the proxy says"
+    if refused := claims.get("too_many_requests"):
+        yield "HTTP 429", f"{refused['count']}{_asked(refused['retry_after_s'])}"
+    for quota, lowest in (claims.get("lowest_remaining") or {}).items():
+        yield f"{quota.replace('_', ' ')} left", f"{lowest['value']:,} at least, at {_time_of_day(lowest['at'])}"
+
+
+def _asked(retry_after_s: Summary | None) -> str:
+    if retry_after_s is None:
+        return ", none with a Retry-After"
+    return f"; Retry-After: median {retry_after_s['median']:.4g} s, longest {retry_after_s['max']:.4g} s"
 
 
 def _finish_lines(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -51,6 +51,8 @@ def _parts(summary: Summary) -> Iterator[Table]:
     yield facts(summary)
     if summary["success_count"]:
         yield from tables.distributions(summary)
+    if summary.get("claims"):
+        yield from tables.claims(summary["claims"])
     if summary.get("stages"):
         yield tables.stages(summary["stages"])
         yield from tables.further_of_stages(summary["stages"])

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from summary.cells import unquoted
+from summary.claims import cell
 from summary.registry import OF_CALLS
 from summary.rows.blocks import Blocks, NoRowEnds, is_regular
 
@@ -19,7 +20,7 @@ csv.field_size_limit(2**31 - 1)
 REQUIRED = (
     "run_id", "request", "timestamp", "start_s", "latency_s", "response_bytes", "outcome", "status", "error", "prompt",
 )  # fmt: skip
-IN_NO_FIGURE = {"prompt_id", "scheduled_at", "connect_s", "output_tokens_per_s"} - set(OF_CALLS)
+IN_NO_FIGURE = {"prompt_id", "scheduled_at", "connect_s", "output_tokens_per_s", "server_request_id"} - set(OF_CALLS)
 COUNTS = (
     "request", "status", "stage", "content_events", "content_reads", "joined_reads", "first_read_joined",
     "joined_events",
@@ -107,15 +108,22 @@ class _Heap:
 
     def __init__(self) -> None:
         self._columns: dict[str, array[Any] | list[Any]] = {}
+        self._count = 0
 
     def add(self, table: pd.DataFrame) -> None:
-        for name in map(str, table):
-            values = table[name].to_numpy()
+        for name, values in cell.columns(table):
             column = self._columns.setdefault(name, [] if values.dtype == object else array(values.dtype.char))
             if isinstance(column, array):
+                self._pad(column)
                 column.frombytes(values.tobytes())
             else:
                 column.extend(values)
+        self._count += len(table)
+
+    def _pad(self, column: "array[Any]") -> None:
+        """Fill up a column of what servers said with NaN: not every block of rows has it."""
+        if column.typecode == "d" and len(column) < self._count:
+            column.frombytes(np.full(self._count - len(column), np.nan).tobytes())
 
     def table(self) -> pd.DataFrame:
         """Return everything as one table, emptying the heap."""
@@ -123,6 +131,8 @@ class _Heap:
 
     def _taken(self, name: str) -> Any:
         column = self._columns.pop(name)
+        if isinstance(column, array):
+            self._pad(column)
         if isinstance(column, list):
             return pd.Series(column, dtype=object)
         values = np.frombuffer(column, column.typecode)
@@ -136,7 +146,7 @@ class _Table:
         self._all = list(columns)
         self._used = [name for name in columns if name not in IN_NO_FIGURE]
         self._numbers = [name for name in self._used if _is_number(name)]
-        self._texts = [name for name in self._used if name not in (*self._numbers, "prompt")]
+        self._texts = [name for name in self._used if name not in (*self._numbers, "prompt", cell.CELL)]
         self._known: dict[str, dict[str, str]] = {name: {} for name in self._texts}
 
     def take(self, block: bytes, blocks: Blocks, damage: Damage) -> pd.DataFrame:

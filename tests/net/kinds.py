@@ -17,12 +17,13 @@ SPEED_WORDS = ("client", "rate")
 
 RATES = {"throughput_rps", "goodput_rps", "delivered_rps", "output_tokens_per_s"}
 SPEEDS = {"late_count", "late_calls", "late_sends", "cpu_share", "loop_lag_s", "stalls"}
-COUNTS = {"samples", "gaps", "infinite"}
+COUNTS = {"samples", "gaps", "infinite", "longer"}
 """Numbers among seconds that are not seconds."""
 
 DRAWN = {
     "prompt_id", "prompt", "response_bytes", "total_bytes", "input_tokens", "output_tokens", "repeated_payloads",
     "worker", "peak_in_flight", "gaps", "histogram_ms", "content_events", "content_reads",
+    "server_request_id",
 }  # fmt: skip
 """Values that depend on which of two workers makes which call."""
 
