@@ -86,6 +86,12 @@ PAIRS_NEEDED = {"median": 6, **CI_NEEDS}
 """With fewer pairs, a difference between target and baseline has no confidence interval."""
 
 _SAMPLED = (*STATISTICS, *(f"{name}_ci95" for name in CI_NEEDS), "samples")
+OF_DIFFERENCE = (
+    *(f"{name}{ending}" for name in PAIRS_NEEDED for ending in ("", "_ci95")),
+    "slower_share", "pairs", "told_apart", "would_show",
+)  # fmt: skip
+"""The keys of a difference between target and baseline, besides both sides' own percentiles."""
+
 FIELDS: dict[Over, tuple[str, ...]] = {
     "successes": _SAMPLED,
     "calls": _SAMPLED,

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
 from summary.comparison.blocks import Blocks
+from summary.comparison.intervals import Ends
 
 SEED = 11
-DRAWS = 2000
+DRAWS = 1000
 AT_ONCE = 100
 """How many draws are computed together, to save memory."""
 
@@ -17,7 +19,6 @@ MARGIN = 3
 
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
 
-Ends = tuple[float, float]
 Statistic = Callable[[np.ndarray, Blocks, np.ndarray], np.ndarray]
 """(values, their blocks, how often each draw has each block) -> the statistic of each draw."""
 
@@ -26,7 +27,8 @@ def alone(values: np.ndarray, blocks: Blocks, statistic: Statistic) -> Ends | No
     """Return the 95 % confidence interval of a statistic of one series; `None` if there are too few blocks."""
     if not blocks.are_enough:
         return None
-    return interval(statistic(values, blocks, _whole(blocks))[0], statistic(values, blocks, draw(blocks)), blocks)
+    whole, drawn = _whole(blocks), draw(blocks.count)
+    return interval(statistic(values, blocks, whole)[0], statistic(values, blocks, drawn), blocks)
 
 
 def paired(new: np.ndarray, old: np.ndarray, blocks: Blocks, statistic: Statistic) -> Ends | None:
@@ -34,17 +36,17 @@ def paired(new: np.ndarray, old: np.ndarray, blocks: Blocks, statistic: Statisti
     one pair and are drawn together. `None` if there are too few blocks."""
     if not blocks.are_enough:
         return None
-    whole, drawn = _whole(blocks), draw(blocks)
+    whole, drawn = _whole(blocks), draw(blocks.count)
     found = statistic(new, blocks, whole) - statistic(old, blocks, whole)
     return interval(found[0], statistic(new, blocks, drawn) - statistic(old, blocks, drawn), blocks)
 
 
-def draw(blocks: Blocks, draws: int = DRAWS) -> np.ndarray:
-    """Return how often each draw has each block: as many blocks as there are, with replacement. Draws × blocks."""
-    drawn = np.random.default_rng(SEED).integers(blocks.count, size=(draws, blocks.count))
-    drawn += blocks.count * np.arange(draws)[:, None]
-    counted = np.bincount(drawn.ravel(), minlength=draws * blocks.count)
-    return counted.reshape(draws, blocks.count).astype(np.int32)
+@lru_cache(maxsize=4)
+def draw(blocks: int) -> np.ndarray:
+    """Return how often each draw has each of so many blocks: as many as there are, with replacement. Draws × blocks."""
+    drawn = np.random.default_rng(SEED).integers(blocks, size=(DRAWS, blocks))
+    drawn += blocks * np.arange(DRAWS)[:, None]
+    return np.bincount(drawn.ravel(), minlength=DRAWS * blocks).reshape(DRAWS, blocks).astype(np.int32)
 
 
 def mean(values: np.ndarray, blocks: Blocks, drawn: np.ndarray) -> np.ndarray:

@@ -6,12 +6,11 @@ import numpy as np
 
 from summary.comparison import bootstrap
 from summary.comparison.blocks import blocks_of, size_of
+from summary.comparison.intervals import Ends, excludes_0, listed, outermost
 from summary.comparison.pairs import Pairs
 from summary.confidence import interval
 from summary.registry import CI_NEEDS, PAIRS_NEEDED, PERCENTILES, Figure
 from summary.vocabulary import Summary
-
-Ends = tuple[float, float]
 
 
 def differences(pairs: Pairs, figures: Iterable[Figure]) -> Summary:
@@ -50,16 +49,6 @@ def difference(target: np.ndarray, baseline: np.ndarray) -> Summary:
     }
 
 
-def excludes_0(ends: Iterable[float] | None) -> bool:
-    """Return whether a difference with this interval can be told apart from none."""
-    lower, upper = ends or (0.0, 0.0)
-    return lower > 0 or upper < 0
-
-
-def listed(ends: Ends | None) -> list[float] | None:
-    return ends and list(ends)
-
-
 def _of_tails(target: np.ndarray, baseline: np.ndarray) -> Summary:
     of_target, of_baseline = _percentiles(target), _percentiles(baseline)
     found: Summary = {}
@@ -86,11 +75,6 @@ def _interval_of_median(added: np.ndarray) -> Ends | None:
     if ends is None or size_of(added) == 1:
         return ends
     return outermost(ends, bootstrap.alone(added, blocks_of(added), bootstrap.percentile(0.5)))
-
-
-def outermost(ends: Ends, others: Ends | None) -> Ends:
-    lower, upper = others or ends
-    return min(ends[0], lower), max(ends[1], upper)
 
 
 def _percentiles(values: np.ndarray) -> Summary:

@@ -6,7 +6,7 @@ import numpy as np
 
 from summary.comparison import bootstrap
 from summary.comparison.blocks import blocks_of, size_of
-from summary.comparison.difference import Ends, excludes_0, listed, outermost
+from summary.comparison.intervals import Ends, excludes_0, listed, outermost
 from summary.comparison.pairs import Pairs, failures
 from summary.vocabulary import Summary
 

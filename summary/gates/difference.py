@@ -1,6 +1,7 @@
 """The verdict on a gate of a difference between target and baseline: by its confidence interval, not by its value."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from summary.gates.gate import Gate
@@ -22,24 +23,37 @@ def judged(gate: Gate, summary: Summary) -> Judged:
     """Return the verdict: breached if the whole interval is beyond the limit, or the difference can't be judged; for a
     strict gate also if only a part of the interval is beyond it."""
     entry, measured = _entry(gate, summary), gate.statistic or "difference"
-    value, ends, pairs = entry.get(measured), entry.get(f"{measured}_ci95"), int(entry.get("pairs") or 0)
-    if ends is None:
+    value, interval, pairs = entry.get(measured), entry.get(f"{measured}_ci95"), int(entry.get("pairs") or 0)
+    if interval is None:
         return Judged(True, value, pairs, _doubt(gate, pairs))
-    return Judged(_is_beyond(gate, entry, ends), value, pairs, _finding(gate, entry, measured))
+    return Judged(_is_beyond(gate, entry, interval), value, pairs, _finding(gate, entry, measured))
 
 
 def signed(value: float, kind: Kind) -> str:
     """Return a difference with its sign, three digits or all of an integer, and its unit: of times, milliseconds."""
-    factor, unit = _SIGNED.get(kind, (1, UNITS[kind].sign))
-    return f"{number(factor * value)}{unit}"
+    return f"{bare(value, kind)}{_SIGNED[kind][1]}"
 
 
-def number(value: float) -> str:
-    decimals = min(4, max(0, 2 - math.floor(math.log10(abs(value))))) if value and value != round(value) else 0
-    return f"{value:+,.{decimals}f}" if value else "0"
+def ends(interval: Sequence[float], kind: Kind) -> str:
+    """Return both ends of a difference's interval, and the unit."""
+    return f"{bare(interval[0], kind)} to {signed(interval[1], kind)}"
 
 
-_SIGNED: dict[Kind, tuple[int, str]] = {"time": (1000, " ms"), "share": (100, " points")}
+def bare(value: float, kind: Kind) -> str:
+    """Return a difference, or with the sign removed any such number, without its unit."""
+    scaled = _SIGNED[kind][0] * value
+    decimals = 0 if scaled == 0 or _is_whole(scaled, kind) else 2 - math.floor(math.log10(abs(scaled)))
+    return f"{scaled:+,.{min(3, max(0, decimals))}f}" if scaled else "0"
+
+
+def _is_whole(value: float, kind: Kind) -> bool:
+    return kind in ("bytes", "tokens") and value == round(value)
+
+
+_SIGNED: dict[Kind, tuple[int, str]] = {kind: (unit.factor, unit.sign) for kind, unit in UNITS.items()} | {
+    "time": (1000, " ms"),
+    "share": (100, " points"),
+}
 
 
 def _entry(gate: Gate, summary: Summary) -> Summary:
@@ -48,9 +62,9 @@ def _entry(gate: Gate, summary: Summary) -> Summary:
     return entry
 
 
-def _is_beyond(gate: Gate, entry: Summary, ends: list[float]) -> bool:
+def _is_beyond(gate: Gate, entry: Summary, interval: Sequence[float]) -> bool:
     limit = _limit(gate, entry)
-    are_beyond = [COMPARE[gate.condition.operator](end, limit) for end in ends]
+    are_beyond = [COMPARE[gate.condition.operator](end, limit) for end in interval]
     return any(are_beyond) if gate.condition.is_strict else all(are_beyond)
 
 
@@ -68,8 +82,7 @@ def _doubt(gate: Gate, pairs: int) -> str:
 
 def _finding(gate: Gate, entry: Summary, measured: str) -> str:
     kind = gate.figure.kind
-    value, (lower, upper) = entry[measured], entry[f"{measured}_ci95"]
-    ends = f"95 % CI {signed(lower, kind)} to {signed(upper, kind)}"
+    interval = f"95 % CI {ends(entry[f'{measured}_ci95'], kind)}"
     limit = f"; the limit is {signed(_limit(gate, entry), kind)}" if gate.condition.is_relative else ""
     counted = "1 pair" if entry["pairs"] == 1 else f"{entry['pairs']:,} pairs"
-    return f"{gate.condition.name} is {signed(value, kind)}, {ends} ({counted}){limit}"
+    return f"{gate.condition.name} is {signed(entry[measured], kind)}, {interval} ({counted}){limit}"
