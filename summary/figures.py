@@ -38,12 +38,13 @@ def summarise(
     """
     both_sides = _on_one_clock(rows)
     rows, warmup_count = measured(both_sides)
+    scheduled = sides.first_calls(_without_warmup(both_sides))
     summary = {
         **_facts(rows, run),
         **calls.counts(rows),
         "warmup_count": warmup_count,
         **{name: observed.get(name) for name in ("lost", "rows", "ended")},
-        **_of_calls(rows, (run.get("options") or {}).get("rate_stages"), level, observed),
+        **_of_calls(rows, scheduled, (run.get("options") or {}).get("rate_stages"), level, observed),
         **sizes(rows),
         **_evidence(rows, observed),
         "claims": claims(rows, _is_stream(rows, run)),
@@ -64,17 +65,19 @@ def _facts(rows: pd.DataFrame, run: Summary) -> Summary:
     }
 
 
-def _of_calls(rows: pd.DataFrame, planned: list[Summary] | None, level: Slo | None, observed: Summary) -> Summary:
-    """Return the figures of the whole run and of each planned stage."""
+def _of_calls(
+    rows: pd.DataFrame, scheduled: pd.DataFrame, planned: list[Summary] | None, level: Slo | None, observed: Summary
+) -> Summary:
+    """Return the figures of the whole run and of each planned stage; `scheduled` are the calls that had a due time."""
     return {
-        **open_loop.punctuality(rows, planned),
+        **open_loop.punctuality(scheduled, planned),
         **calls.rates(rows),
         **service_level(rows, level),
         **calls.times(rows),
         "latency_error_adjusted_s": _error_adjusted(rows),
         "itl_s": observed.get("itl_s"),
         "too_few_samples": calls.too_few(rows),
-        "stages": open_loop.stages(rows, planned, level),
+        "stages": open_loop.stages(rows, scheduled, planned, level),
     }
 
 

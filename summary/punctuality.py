@@ -61,20 +61,29 @@ def _asked_rps(stages: list[Summary], lasted_s: float, otherwise_rps: float) -> 
     return asked / covered_s if asked else otherwise_rps
 
 
-def stages(rows: pd.DataFrame, planned: list[Summary] | None, level: Slo | None = None) -> list[Summary] | None:
-    """Return a row of figures for each stage of a schedule with several: the planned rate, then what was measured."""
+def stages(
+    rows: pd.DataFrame, scheduled: pd.DataFrame, planned: list[Summary] | None, level: Slo | None = None
+) -> list[Summary] | None:
+    """Return a row of figures for each stage of a schedule with several: the planned rate, then what was measured.
+
+    scheduled  the rows of calls that had a due time
+    """
     if not planned or len(planned) < 2 or "stage" not in rows:
         return None
     return [
-        {"stage": number, **stage, **_of_stage(rows[rows["stage"] == number], planned[:number], level)}
+        {"stage": number, **stage, **_of_stage(_in(rows, number), _in(scheduled, number), planned[:number], level)}
         for number, stage in enumerate(planned, 1)
     ]
 
 
-def _of_stage(rows: pd.DataFrame, planned: list[Summary], level: Slo | None) -> Summary:
+def _in(rows: pd.DataFrame, stage: int) -> pd.DataFrame:
+    return rows[rows["stage"] == stage]
+
+
+def _of_stage(rows: pd.DataFrame, scheduled: pd.DataFrame, planned: list[Summary], level: Slo | None) -> Summary:
     return {
         **calls.counts(rows),
-        **punctuality(rows, planned),
+        **punctuality(scheduled, planned),
         **calls.rates(rows),
         **service_level(rows, level),
         **calls.times(rows),

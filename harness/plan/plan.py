@@ -137,11 +137,13 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     except seeds.SeedError as error:
         raise UsageError(str(error)) from error
     schedule, level, gates = schedule_of(options), slo_of(options), gates_of(options)
-    check_needs(level, gates, stream=settings.stream, open_loop=schedule is not None)
+    baseline = baseline_of(options, target, classes)
+    needs = {"stream": settings.stream, "open_loop": schedule is not None, "has_baseline": baseline is not None}
+    check_needs(level, gates, **needs)
     users = users_for(schedule, settings.timeout_s) if schedule else None
     return Plan(
         target=target,
-        baseline=baseline_of(options, target, classes),
+        baseline=baseline,
         packages=tuple(dict.fromkeys(name for user_class in classes.values() for name in user_class.provider.packages)),
         permits=count("--iterations", options["iterations"]),
         warmup=natural("--warmup", options["warmup"]),

@@ -19,6 +19,11 @@ def of_baseline(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["side"] == "baseline"]
 
 
+def first_calls(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the first call of each pair, to which its due time belongs: all rows of a run without --against."""
+    return rows[rows["order"] != 2] if are_in(rows) else rows
+
+
 def figures_of_baseline(rows: pd.DataFrame) -> Summary:
     """Return the baseline's own counts, rates, distributions and failures, as the summary has them for the target."""
     rows = of_baseline(rows)
