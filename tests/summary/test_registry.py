@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.record.requests_csv import COLUMNS as ROW
 from providers.call import Call
 from summary.figures import summarise
 from summary.gates import gate, slo
@@ -29,7 +30,7 @@ def summary() -> dict[str, Any]:
         "lost": {"calls": 0},
         "itl_s": {**dict.fromkeys(STATISTICS, 0.01), "gaps": 9},
     }
-    return summarise(frame(test_doubts.COLUMNS, rows), {}, observed, slo.parse("ttft<1"))
+    return summarise(frame(ROW, rows), {}, observed, slo.parse("ttft<1"))
 
 
 def test_a_name_and_a_title_mean_one_figure() -> None:
