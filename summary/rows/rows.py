@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from summary.cells import unquoted
-from summary.registry import OF_CALLS
+from summary.registry import NAMED, OF_CALLS
 from summary.rows.blocks import Blocks, NoRowEnds, is_regular
 
 csv.field_size_limit(2**31 - 1)
@@ -25,6 +25,7 @@ COUNTS = (
     "joined_events",
 )  # fmt: skip
 COUNT_ENDINGS = ("_bytes", "_tokens")
+COUNT_KINDS = ("count", "bytes", "tokens")
 OUTCOMES = ("ok", "failed", "aborted", "dropped")
 PHASES = ("warmup", "measured")
 LONGEST_S = 1e9
@@ -202,7 +203,8 @@ def _is_number(column: str) -> bool:
 
 
 def _is_count(column: str) -> bool:
-    return column in COUNTS or column.endswith(COUNT_ENDINGS)
+    is_figure = column in NAMED and NAMED[column].kind in COUNT_KINDS
+    return is_figure or column in COUNTS or column.endswith(COUNT_ENDINGS)
 
 
 def _hashed(prompts: "pd.Series[str]") -> np.ndarray:
