@@ -10,9 +10,10 @@ from summary.figures import summarise
 from summary.gates.gate import parse
 from summary.gates.junit import as_junit
 from summary.gates.verdict import judge
-from summary.registry import NAMED, OF_CALLS, Need, group
+from summary.registry import NAMED, OF_CALLS, Need
 from summary.render.render import as_table
 from summary.rows.rows import frame
+from summary.validity.client import FIRSTS, GAPS
 from summary.validity.finding import titles
 from summary.vocabulary import READS
 
@@ -113,7 +114,7 @@ def test_many_streams_on_a_busy_process_are_doubted() -> None:
     ]  # fmt: skip
     summary = summary_of(rows, {"cpu_share": 0.8})
     assert_doubted(summary, ["joined reads"], {"ttft_s", "ttfv_s", "tpot_s", "itl_s"})
-    assert f"p95 and p99 of {titles(group('pace'))}: late reads joined 8 % of the first tokens" in shown(summary)
+    assert f"p95 and p99 of {titles((*FIRSTS, *GAPS))}: late reads joined 8 % of the first tokens" in shown(summary)
 
 
 def test_late_packets_of_an_older_run_are_doubted() -> None:
