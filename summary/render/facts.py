@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from rich.table import Table
 from rich.text import Text
 
+from finishes import is_natural
 from summary import refused_fields
 from summary.registry import UNITS, Figure, found, used
 from summary.vocabulary import Summary
 
-ORDINARY_ENDS = {"stop", "end_turn", "completed", "complete", "finish", "eos", "eos_token", "endoftext"}
 REASON_CHARACTERS = 40
 
 
@@ -123,7 +123,7 @@ def _asked(retry_after_s: Summary | None) -> str:
 def _finish_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     """Yield the finish reasons, unless the model ended every answer of its own accord."""
     reasons = summary.get("finish_reasons") or {}
-    if len(reasons) > 1 or not {reason.lower() for reason in reasons} <= ORDINARY_ENDS:
+    if len(reasons) > 1 or not all(map(is_natural, reasons)):
         counted = ", ".join(f"{count} {_short(reason)}" for reason, count in reasons.items())
         yield "finish reasons", counted
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from summary.cells import unquoted
 from summary.claims import cell
-from summary.registry import OF_CALLS
+from summary.registry import NAMED, OF_CALLS
 from summary.rows.blocks import Blocks, NoRowEnds, is_regular
 
 csv.field_size_limit(2**31 - 1)
@@ -26,6 +26,7 @@ COUNTS = (
     "joined_events", "pair", "order", "prompt_characters",
 )  # fmt: skip
 COUNT_ENDINGS = ("_bytes", "_tokens")
+COUNT_KINDS = ("count", "bytes", "tokens")
 OUTCOMES = ("ok", "failed", "aborted", "dropped")
 PHASES = ("warmup", "measured")
 SIDES = ("target", "baseline")
@@ -215,7 +216,8 @@ def _is_number(column: str) -> bool:
 
 
 def _is_count(column: str) -> bool:
-    return column in COUNTS or column.endswith(COUNT_ENDINGS)
+    is_figure = column in NAMED and NAMED[column].kind in COUNT_KINDS
+    return is_figure or column in COUNTS or column.endswith(COUNT_ENDINGS)
 
 
 def _hashed(prompts: "pd.Series[str]") -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Streams of all six providers: the figures of an exact schedule, and every way in which a stream can fail."""
+"""Streams of all providers: the figures of an exact schedule, and every way in which a stream can fail."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
