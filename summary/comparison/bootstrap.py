@@ -15,6 +15,8 @@ AT_ONCE = 100
 MARGIN = 0.04
 """The share of the values, to either side, that is looked at first for a draw's percentile."""
 
+T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
+
 Ends = tuple[float, float]
 Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """(values, their blocks as from `blocks.split`, how often each draw has each block) -> the statistic of each draw."""
@@ -68,7 +70,7 @@ def interval(draws: np.ndarray, blocks: int) -> Ends:
     Expanded percentile interval: Hesterberg, What Teachers Should Know About the Bootstrap, The American Statistician
     69 (2015), 5.3.
     """
-    tail = _normal_cdf(-math.sqrt(blocks / (blocks - 1)) * _t_975(blocks - 1))
+    tail = _normal_cdf(-math.sqrt(blocks / (blocks - 1)) * t_975(blocks - 1))
     lower, upper = np.percentile(draws, [100 * tail, 100 * (1 - tail)])
     return float(lower), float(upper)
 
@@ -114,8 +116,11 @@ def _normal_cdf(deviations: float) -> float:
     return (1 + math.erf(deviations / math.sqrt(2))) / 2
 
 
-def _t_975(freedom: int) -> float:
-    """Return Student's t that 2.5 % exceed (Abramowitz & Stegun 26.7.5): exact to three digits from 5 degrees."""
+def t_975(freedom: float) -> float:
+    """Return Student's t that 2.5 % exceed (Abramowitz & Stegun 26.7.5), exact to three digits; below 5 degrees of
+    freedom, which must be integers, from the table."""
+    if freedom < 5:
+        return T_975[int(freedom)]
     z = 1.959963985
     terms = (
         (z**3 + z) / 4,

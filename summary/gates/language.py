@@ -70,10 +70,10 @@ def parse(text: str, language: Language) -> Condition:
         raise BadCondition(f"{language.option} {text}: {expected}")
     name, sign, number = written.groups()
     place = f"{language.option} {name}{sign}{number}"
-    kind = _subject(name, place, language).figure.kind
+    kind = subject_of(name, place, language).figure.kind
     if sign not in language.operators:
         raise BadCondition(f"{place}: expected {' or '.join(language.operators)}, not {sign}")
-    return _possible(Condition(f"{name}{sign}{number}", name, sign, _limit(number, kind, place)), kind, place)
+    return _possible(Condition(f"{name}{sign}{number}", name, sign, limit_of(number, kind, place)), kind, place)
 
 
 def check(condition: Condition, language: Language, given: Collection[Need]) -> None:
@@ -84,7 +84,8 @@ def check(condition: Condition, language: Language, given: Collection[Need]) -> 
         raise BadCondition(f"{place}: {figure.noun} needs {figure.needs}")
 
 
-def _subject(name: str, place: str, language: Language) -> Subject:
+def subject_of(name: str, place: str, language: Language) -> Subject:
+    """Return what a name means, for a condition written as `place` says. Raises `BadCondition`."""
     if name in language.subjects:
         return language.subjects[name]
     close = difflib.get_close_matches(name, language.subjects, n=4)
@@ -92,7 +93,7 @@ def _subject(name: str, place: str, language: Language) -> Subject:
     raise BadCondition(f"{place}: unknown figure {name}; {hint}")
 
 
-def _limit(number: str, kind: Kind, place: str) -> float:
+def limit_of(number: str, kind: Kind, place: str) -> float:
     """Return the limit in the figure's unit, exactly as written: 7 % is 0.07."""
     written, unit = _NUMBER.fullmatch(number), UNITS[kind]
     if written is None or written[2] not in unit.powers:

@@ -1,0 +1,23 @@
+"""Numbers as the cells of a table."""
+
+from summary.registry import UNITS, Kind
+
+
+def number(kind: Kind, value: float | None) -> str:
+    """Return a number as a table cell: its significant digits, and no unit except a percent sign."""
+    if value is None:
+        return ""
+    if kind == "time":
+        return f"{value:.3f}" if value >= 0.1 else f"{value:.4f}"
+    if kind in ("share", "rate"):
+        return f"{100 * value:.4g} %" if kind == "share" else f"{value:.4g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def with_unit(kind: Kind, value: float | None) -> str:
+    """Return a number with its unit: a short time in milliseconds."""
+    if value is None:
+        return ""
+    if kind == "time":
+        return f"{value:.3g} s" if value >= 1 else f"{1000 * value:.3g} ms"
+    return number(kind, value) + (UNITS[kind].sign if kind == "rate" else "")
