@@ -9,6 +9,7 @@ from gevent import Greenlet
 from locust.env import Environment
 from locust.runners import MasterRunner
 
+from harness.baseline import Baseline
 from harness.cluster.master import Master
 from harness.errors import INTERNAL, CannotStart, UsageError
 from harness.exit_code import ExitCode
@@ -59,6 +60,7 @@ class Runs:
         self._master = Master(self._runner, self._refuse) if isinstance(self._runner, MasterRunner) else None
         self.plan: Plan | None = None
         self._client: Any = None
+        self._baseline: Baseline | None = None
         self._run: Run | None = None
         self._latest: Run | None = None
         self._finishing: Greenlet[..., None] | None = None
@@ -96,6 +98,7 @@ class Runs:
             check_junit(plan.junit)
         if self._master is None and not plan.settings.mock:
             open_files.check(plan.load["num_users"] or 1)
+        self._baseline = Baseline(plan) if plan.baseline else None
         preflight.check(plan.settings)
         refusals.check_tags(user_class, options)
         self._client = client_of(plan, self._secrets)
@@ -130,7 +133,7 @@ class Runs:
         self._environment.user_classes = [self._classes[plan.settings.provider]]
         if self._given.stop_timeout == STOP_TIMEOUT_OF_THE_RUN:
             self._environment.stop_timeout = plan.settings.timeout_s + 1
-        self._run = self._latest = run = Run(plan, self._environment, self._end_run)
+        self._run = self._latest = run = Run(plan, self._environment, self._end_run, self._baseline)
         run.describe_to_workers()
         if self._master is None:
             return run.session(self._client, self._secrets)

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "harness": {"harness", "locust_inside", "providers", "wire", "mock", "summary", "seeds"},
     "locustfile": {"harness", "providers"},
 }
-HARNESS = "errors messages encodings secrets exit_code process load plan record watch run cluster runs harness"
+HARNESS = "errors messages encodings secrets exit_code process load plan baseline record watch run cluster runs harness"
 SUMMARY = """vocabulary registry cells confidence calls error_adjusted failures refused_fields evidence validity gates
              goodput comparison punctuality figures rows render"""
 FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}

@@ -19,6 +19,7 @@ from harness.secrets import MASK, Secrets
 from providers.base import Provider
 from providers.settings import Settings
 from summary.gates.gate import Gate
+from summary.gates.relative import RelativeGate
 from summary.gates.slo import Slo
 
 
@@ -42,6 +43,7 @@ class Plan:
     schedule      when calls start in an open loop; `None` for a closed loop
     slo           what each call should meet
     gates         conditions that fail the run; `junit` is the file for their verdicts
+    baseline      where the runs are that this one is compared with, by `relative_gates` too
     load          Locust's own options: users, users started per second, run time, stop timeout
     """
 
@@ -53,6 +55,8 @@ class Plan:
     schedule: Schedule | None
     slo: Slo | None
     gates: list[Gate]
+    relative_gates: list[RelativeGate]
+    baseline: tuple[str, ...]
     fail_fast: bool
     junit: Path | None
     files: list[seeds.SeedFile]
@@ -92,7 +96,7 @@ class Plan:
             "rate_stages": self.schedule and self.schedule.facts(),
             "arrival": self.schedule and self.schedule.arrival,
             "slo": self.slo and self.slo.text,
-            "fail_if": [gate.text for gate in self.gates],
+            "fail_if": [gate.text for gate in self.gates] + [gate.text for gate in self.relative_gates],
             "fail_fast": self.fail_fast,
             **settings,
             "headers": [name for name, _ in self.settings.headers],
@@ -101,6 +105,7 @@ class Plan:
             "seed_files": [file.name for file in self.files],
             "selection_mode": self.selection_mode,
             "cache_bust": self.cache_bust,
+            **({"baseline": list(self.baseline)} if self.baseline else {}),
             **({f"mock_{name}": value for name, value in asdict(self.mock).items()} if self.settings.mock else {}),
         }
 
@@ -118,8 +123,8 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         files = seeds.read_folder(Path(options["data_dir"]))
     except seeds.SeedError as error:
         raise UsageError(str(error)) from error
-    schedule, level, gates = schedule_of(options), slo_of(options), gates_of(options)
-    check_needs(level, gates, stream=settings.stream, open_loop=schedule is not None)
+    schedule, level, (gates, relative_gates) = schedule_of(options), slo_of(options), gates_of(options)
+    check_needs(level, [*gates, *relative_gates], stream=settings.stream, open_loop=schedule is not None)
     users = users_for(schedule, settings.timeout_s) if schedule else None
     return Plan(
         settings=settings,
@@ -130,8 +135,10 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         schedule=schedule,
         slo=level,
         gates=gates,
+        relative_gates=relative_gates,
+        baseline=tuple(options["baseline"]),
         fail_fast=bool(options["fail_fast"]),
-        junit=junit_of(options, gates),
+        junit=junit_of(options, [*gates, *relative_gates]),
         files=files,
         selection_mode=one_of("--selection-mode", options["selection_mode"], get_args(seeds.SelectionMode)),
         seed=_seed(options["seed"]),

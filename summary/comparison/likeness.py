@@ -22,15 +22,19 @@ class Incomparable(Exception):
 
 
 def check(new: Sequence[Run], old: Sequence[Run]) -> None:
-    """Raise `Incomparable` for runs without rows, or that measure different things."""
-    for run in (*new, *old):
+    """Raise `Incomparable` for runs that can't be compared."""
+    check_side(new)
+    check_side(old)
+    check_alike([*new, *old], INCOMPARABLE)
+
+
+def check_side(side: Sequence[Run]) -> None:
+    """Raise `Incomparable` for runs that can't be on one side: without rows, given twice, or of another model."""
+    for run in side:
         if run.rows.empty:
             raise Incomparable(f"{run.name}: has no rows to compare")
-    _check_twice(new)
-    _check_twice(old)
-    check_alike([*new, *old], INCOMPARABLE)
-    for side in (new, old):
-        check_alike(side, OF_A_SIDE)
+    _check_twice(side)
+    check_alike(side, OF_A_SIDE)
 
 
 def check_alike(runs: Sequence[Run], names: Sequence[str]) -> None:

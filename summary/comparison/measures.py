@@ -11,9 +11,10 @@ import pandas as pd
 from summary import calls
 from summary.comparison import sectioning
 from summary.comparison.sectioning import Sectioned
+from summary.gates.relative import COMPARED
 from summary.gates.slo import Slo
 from summary.goodput import met
-from summary.registry import FIGURES, PERCENTILES, SAMPLES_NEEDED, Figure
+from summary.registry import PERCENTILES, SAMPLES_NEEDED, Figure
 from summary.vocabulary import Summary
 
 FEWEST = 5
@@ -41,29 +42,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A figure, or one statistic of a distribution."""
+    """A figure, or one statistic of a distribution, by its name in conditions."""
 
+    name: str
     figure: Figure
     statistic: str | None
-
-    @property
-    def name(self) -> str:
-        """Its name in conditions."""
-        return self.figure.noun if self.statistic is None else f"{self.figure.noun}_{self.statistic}"
-
-    @property
-    def title(self) -> str:
-        return self.figure.title if self.statistic is None else f"{self.figure.title} {self.statistic}"
 
     @property
     def samples_needed(self) -> int:
         """The values that a run needs to have the figure at all."""
         return SAMPLES_NEEDED.get(self.statistic or "", 1)
-
-    @property
-    def samples_for_an_interval(self) -> int:
-        """The values that a run needs if it is the only one of its side."""
-        return sectioning.SECTIONS * self._fewest
 
     @property
     def _fewest(self) -> int:
@@ -141,4 +129,4 @@ _SCALARS: dict[str, Callable[[pd.DataFrame, Slo | None, int], Sectioned | None]]
     "goodput_rps": _goodput,
     "output_tokens_per_s": _tokens,
 }
-MEASURES = tuple(Measure(figure, statistic) for figure in FIGURES for statistic in figure.compared)
+MEASURES = tuple(Measure(name, subject.figure, subject.statistic) for name, subject in COMPARED.items())

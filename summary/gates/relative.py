@@ -8,13 +8,22 @@ from decimal import Decimal
 from summary.gates import gate as gates
 from summary.gates import language
 from summary.gates.gate import LANGUAGE, SUBJECTS, Gate
-from summary.gates.language import COMPARE, BadCondition
-from summary.registry import UNITS, Figure, Kind, Need
+from summary.gates.language import COMPARE, BadCondition, Subject
+from summary.registry import FIGURES, UNITS, Figure, Kind, Need
 from summary.validity.verdict import notes_on
 from summary.vocabulary import Summary
 
 _RELATIVE = re.compile(r"\s*([A-Za-z_]\w*)\s*([<>]=?)\s*([+-])\s*([^\s<>=?]+)\s*(\??)\s*", re.ASCII)
 _PERCENT = re.compile(r"(\d+\.?\d*|\.\d+)%", re.ASCII)
+
+
+def name_of(figure: Figure, statistic: str | None) -> str:
+    """Return a figure's name in a comparison: its full one in conditions."""
+    return figure.noun if statistic is None else f"{figure.noun}_{statistic}"
+
+
+COMPARED = {name_of(figure, each): Subject(figure, each) for figure in FIGURES for each in figure.compared}
+"""Everything that is compared between runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +58,7 @@ class RelativeGate:
     @property
     def entry(self) -> str:
         """The figure's name in a comparison."""
-        subject = SUBJECTS[self.name]
-        return subject.figure.noun if subject.statistic is None else f"{subject.figure.noun}_{subject.statistic}"
+        return name_of(self.figure, SUBJECTS[self.name].statistic)
 
     def check(self, given: Collection[Need]) -> None:
         """Refuse a figure that a run with these options can't have. Raises `BadCondition`."""
@@ -76,7 +84,7 @@ def parse(text: str) -> RelativeGate:
     name, operator, sign, number, strict = written.groups()
     place = f"{LANGUAGE.option} {name}{operator}{sign}{number}{strict}"
     subject = language.subject_of(name, place, LANGUAGE)
-    if subject.statistic not in subject.figure.compared:
+    if name_of(subject.figure, subject.statistic) not in COMPARED:
         raise BadCondition(f"{place}: {name} is not compared with a baseline")
     percent = _PERCENT.fullmatch(number) if subject.figure.kind != "share" else None
     limit = float(Decimal(percent[1]).scaleb(-2)) if percent else _limit(number, subject.figure, place)
@@ -136,7 +144,7 @@ def _finding(gate: RelativeGate, entry: Summary) -> str:
 def signed(value: float, kind: Kind, of_baseline: bool) -> str:
     """Return a change with its sign and unit: of a share in percentage points, of a short time in milliseconds."""
     if of_baseline:
-        return f"{100 * value:+.1f} %"
+        return f"{100 * value:+.{1 if abs(value) < 1 else 0}f} %"
     if kind == "share":
         return f"{100 * value:+.2f} pts"
     if kind == "time" and abs(value) < 1:

@@ -6,8 +6,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from summary.comparison.measures import MEASURES, Measure
-from summary.gates.relative import signed
+from summary.gates.language import Subject
+from summary.gates.relative import COMPARED, signed
 from summary.registry import PERCENTILES
 from summary.render.csv_row import cell as csv_cell
 from summary.render.numbers import with_unit
@@ -34,13 +34,13 @@ def tables(summary: Summary) -> Iterator[Table]:
 
 def lines(comparison: Summary) -> Iterator[tuple[str, ...]]:
     """Yield a line per figure, but for means; an interval that contains 0 is `~`, and a missing one `?`."""
-    return (_line(measure, entry) for measure, entry in _shown(comparison))
+    return (_line(subject, entry) for subject, entry in _shown(comparison))
 
 
-def _shown(comparison: Summary) -> Iterator[tuple[Measure, Summary]]:
-    for measure in MEASURES:
-        if measure.name in comparison and (measure.statistic is None or measure.statistic in PERCENTILES):
-            yield measure, comparison[measure.name]
+def _shown(comparison: Summary) -> Iterator[tuple[Subject, Summary]]:
+    for name, subject in COMPARED.items():
+        if name in comparison and (subject.statistic is None or subject.statistic in PERCENTILES):
+            yield subject, comparison[name]
 
 
 def conclusion(comparison: Summary) -> str:
@@ -55,9 +55,9 @@ def conclusion(comparison: Summary) -> str:
 def _said(comparison: Summary, word: str) -> str:
     """Return the figures of which this is said, each with its statistics."""
     found: dict[str, list[str]] = {}
-    for measure, entry in _shown(comparison):
+    for subject, entry in _shown(comparison):
         if entry["says"] == word:
-            found.setdefault(measure.figure.title, []).extend(filter(None, [measure.statistic]))
+            found.setdefault(subject.figure.title, []).extend(filter(None, [subject.statistic]))
     return ", ".join(f"{title} ({', '.join(each)})" if each else title for title, each in found.items())
 
 
@@ -109,9 +109,9 @@ def _sides(compared: Summary) -> Table:
 
 def _figures(title: str, comparison: Summary) -> Table:
     table = Table(title=title, title_justify="left", min_width=64)
-    table.add_column(HEADINGS[0], style="bold", min_width=14)
+    table.add_column(HEADINGS[0], style="bold", min_width=11)
     for heading in HEADINGS[1:]:
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", no_wrap=heading != HEADINGS[-1])
     for line in lines(comparison):
         table.add_row(*map(Text, line))
     return table
@@ -125,17 +125,17 @@ def _notes(remarks: list[str]) -> Table:
     return table
 
 
-def _line(measure: Measure, entry: Summary) -> tuple[str, ...]:
-    kind, of_baseline = measure.figure.kind, measure.figure.kind != "share"
+def _line(subject: Subject, entry: Summary) -> tuple[str, ...]:
+    kind, of_baseline = subject.figure.kind, subject.figure.kind != "share"
     change, ends = entry["change"], entry["change_ci95"]
     return (
-        measure.title,
+        " ".join(filter(None, (subject.figure.title, subject.statistic))),
         with_unit(kind, entry["old"]),
         with_unit(kind, entry["new"]),
         "" if change is None else signed(change, kind, of_baseline),
         "" if ends is None else " … ".join(_without_unit(signed(end, kind, of_baseline)) for end in ends),
         {"same": SAME, None: UNKNOWN}.get(entry["says"]) or entry["says"],
-        "/".join(_counted(entry[f"{side}_samples"]) for side in ("old", "new")),
+        " / ".join(dict.fromkeys(_counted(entry[f"{side}_samples"]) for side in ("old", "new"))),
     )
 
 

@@ -2,6 +2,8 @@
 
 from summary.registry import UNITS, Kind
 
+_SCALES = ((1, "s"), (1e3, "ms"), (1e6, "µs"))
+
 
 def number(kind: Kind, value: float | None) -> str:
     """Return a number as a table cell: its significant digits, and no unit except a percent sign."""
@@ -15,9 +17,10 @@ def number(kind: Kind, value: float | None) -> str:
 
 
 def with_unit(kind: Kind, value: float | None) -> str:
-    """Return a number with its unit: a short time in milliseconds."""
+    """Return a number with its unit: a short time in milliseconds or microseconds."""
     if value is None:
         return ""
     if kind == "time":
-        return f"{value:.3g} s" if value >= 1 else f"{1000 * value:.3g} ms"
+        factor, unit = next((each for each in _SCALES if value >= 1 / each[0]), _SCALES[-1])
+        return f"{factor * value:.3g} {unit}"
     return number(kind, value) + (UNITS[kind].sign if kind == "rate" else "")
