@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from summary.comparison.measures import Run
+from summary.validity.verdict import DECISIVE
 from summary.vocabulary import Summary
 
 INCOMPARABLE = ("api", "mode", "stream")
@@ -91,7 +92,8 @@ def notes(new: Sequence[Run], old: Sequence[Run]) -> Iterator[str]:
         yield "The same run is on both sides."
     for run in (*old, *new):
         if not (run.summary.get("verdict") or {}).get("believable", True):
-            yield f"{run.name} can't be believed: {'; '.join(_doubts(run.summary['verdict']))}."
+            doubts = ", ".join(_doubts(run.summary["verdict"]))
+            yield f"Not all of {run.name} can be believed ({doubts}): see its summary."
 
 
 def _seeds(new: Sequence[Run], old: Sequence[Run]) -> Iterator[str]:
@@ -102,8 +104,5 @@ def _seeds(new: Sequence[Run], old: Sequence[Run]) -> Iterator[str]:
 
 
 def _doubts(verdict: Summary) -> list[str]:
-    return [
-        f"{each['about']} {each['says']}"
-        for each in verdict["findings"]
-        if not each["ok"] and each["kind"] in ("client", "run")
-    ]
+    """Return what the findings that count against a run are about."""
+    return [each["about"] for each in verdict["findings"] if not each["ok"] and each["kind"] in DECISIVE]

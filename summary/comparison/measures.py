@@ -11,17 +11,11 @@ import pandas as pd
 from summary import calls
 from summary.comparison import sectioning
 from summary.comparison.sectioning import Sectioned
-from summary.gates.relative import COMPARED
+from summary.gates.relative import COMPARED, samples_needed
 from summary.gates.slo import Slo
 from summary.goodput import met
 from summary.registry import PERCENTILES, SAMPLES_NEEDED, Figure
 from summary.vocabulary import Summary
-
-FEWEST = 5
-"""The values that each section needs."""
-
-FEWEST_IN_TAIL = 20
-"""The same for p95 and p99: with 10, p95 gives 6 % false alarms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +49,8 @@ class Measure:
 
     @property
     def _fewest(self) -> int:
-        return FEWEST_IN_TAIL if self.statistic in SAMPLES_NEEDED else FEWEST
+        """The values that each section needs."""
+        return samples_needed(self.statistic) // sectioning.SECTIONS
 
     def of(self, run: Run, level: Slo | None) -> Sectioned | None:
         """Return the figure of a run; `None` if it has none, or too few samples. `level` is what calls should meet."""

@@ -19,6 +19,9 @@ ONE_RUN_EACH = (
 )
 ONE_AGAINST_SEVERAL = "One side has a single run: how much its runs would spread is taken from the other side."
 TOO_DEPENDENT = "{} is short for how long its calls depend on each other: its intervals are too narrow. Run it longer."
+LEAST_SIZE = 0.02
+"""Prompts and answers that differ in length by less are not worth a note."""
+
 SIZES = {"input_tokens": "prompts", "output_tokens": "answers"}
 
 
@@ -147,7 +150,7 @@ def _sizes(new: Sequence[Run], old: Sequence[Run]) -> Iterator[str]:
         sides = [[_mean(run, column) for run in side] for side in (new, old)]
         found = [[each for each in side if each is not None] for side in sides]
         change, ends = sectioning.change(*found) if all(found) else (None, None)
-        if change is not None and ends and not ends[0] <= 0 <= ends[1]:
+        if change is not None and abs(change) >= LEAST_SIZE and ends and not ends[0] <= 0 <= ends[1]:
             yield f"The new {noun} are {100 * abs(change):.2g} % {'longer' if change > 0 else 'shorter'} in tokens."
 
 

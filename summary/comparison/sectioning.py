@@ -83,17 +83,20 @@ def rate(amounts: np.ndarray, at_s: np.ndarray, span_s: Ends, fewest: int) -> Se
 
 
 def difference(new: Sequence[Sectioned], old: Sequence[Sectioned]) -> tuple[float, Ends | None]:
-    """Return new − old in the figure's unit, with its 95 % confidence interval, or `None` if there is too little to
+    """Return new - old in the figure's unit, with its 95 % confidence interval, or `None` if there is too little to
     find one."""
     return _difference(new, old, lambda values: values)
 
 
 def change(new: Sequence[Sectioned], old: Sequence[Sectioned]) -> tuple[float | None, Ends | None]:
-    """Return new / old − 1 with its 95 % confidence interval, both from logarithms; `None` where a value is not
-    positive."""
+    """Return new / old - 1 with its 95 % confidence interval, both from logarithms; `None` if a side is not positive.
+    If a section is not, as when nothing ended in it, the interval is that of the difference, as a share of old."""
     if any(run.whole <= 0 for run in (*new, *old)):
         return None, None
     found, ends = _difference(new, old, np.log)
+    if ends is None and (apart := difference(new, old)[1]):
+        before = np.mean([run.whole for run in old])
+        return float(np.expm1(found)), (float(apart[0] / before), float(apart[1] / before))
     return float(np.expm1(found)), ends and (float(np.expm1(ends[0])), float(np.expm1(ends[1])))
 
 

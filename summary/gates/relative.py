@@ -9,7 +9,7 @@ from summary.gates import gate as gates
 from summary.gates import language
 from summary.gates.gate import LANGUAGE, SUBJECTS, Gate
 from summary.gates.language import COMPARE, BadCondition, Subject
-from summary.registry import FIGURES, UNITS, Figure, Kind, Need
+from summary.registry import FIGURES, SAMPLES_NEEDED, UNITS, Figure, Kind, Need
 from summary.validity.verdict import notes_on
 from summary.vocabulary import Summary
 
@@ -24,6 +24,12 @@ def name_of(figure: Figure, statistic: str | None) -> str:
 
 COMPARED = {name_of(figure, each): Subject(figure, each) for figure in FIGURES for each in figure.compared}
 """Everything that is compared between runs."""
+
+
+def samples_needed(statistic: str | None) -> int:
+    """Return how many values each of two runs needs for an interval of their difference: with 100, that of p95 misses
+    in 6 % of all cases."""
+    return 200 if statistic in SAMPLES_NEEDED else 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,10 @@ class RelativeGate:
         return SUBJECTS[self.name].figure
 
     @property
+    def statistic(self) -> str | None:
+        return SUBJECTS[self.name].statistic
+
+    @property
     def measured(self) -> str:
         """What of a comparison's entry is judged."""
         return "change" if self.of_baseline else "difference"
@@ -58,7 +68,7 @@ class RelativeGate:
     @property
     def entry(self) -> str:
         """The figure's name in a comparison."""
-        return name_of(self.figure, SUBJECTS[self.name].statistic)
+        return name_of(self.figure, self.statistic)
 
     def check(self, given: Collection[Need]) -> None:
         """Refuse a figure that a run with these options can't have. Raises `BadCondition`."""
@@ -110,7 +120,7 @@ def _judged(gate: RelativeGate, summary: Summary) -> Summary:
     """Return a gate's verdict: breached if the whole confidence interval is beyond the limit, or there is none."""
     entry = (summary.get("comparison") or {}).get(gate.entry) or {}
     value, ends = (entry.get(name) for name in (gate.measured, f"{gate.measured}_ci95"))
-    doubt = _doubt(summary, entry, ends)
+    doubt = _doubt(gate, summary, entry, ends)
     notes = notes_on(gate.figure.name, summary.get("verdict"))
     return {
         "gate": gate.text,
@@ -121,14 +131,19 @@ def _judged(gate: RelativeGate, summary: Summary) -> Summary:
     }
 
 
-def _doubt(summary: Summary, entry: Summary, ends: list[float] | None) -> str | None:
+def _doubt(gate: RelativeGate, summary: Summary, entry: Summary, ends: list[float] | None) -> str | None:
     """Return why a gate can't be judged; `None` if it can."""
     if "comparison" not in summary:
         return "there is no comparison with a baseline"
     missing = [side for side in ("old", "new") if entry.get(side) is None]
     if missing:
         return f"not observed, or from too few samples, on the {' and the '.join(missing)} side"
-    return None if ends else f"no interval: too few samples ({entry['old_samples']} and {entry['new_samples']})"
+    if ends:
+        return None
+    if gate.figure.over == "gaps":
+        return f"no interval: {gate.figure.title} needs several runs on a side"
+    samples = f"{entry['old_samples']} and {entry['new_samples']}"
+    return f"no interval: too few samples ({samples}): it needs {samples_needed(gate.statistic)} on each side"
 
 
 def _finding(gate: RelativeGate, entry: Summary) -> str:

@@ -109,9 +109,9 @@ def _sides(compared: Summary) -> Table:
 
 def _figures(title: str, comparison: Summary) -> Table:
     table = Table(title=title, title_justify="left", min_width=64)
-    table.add_column(HEADINGS[0], style="bold", min_width=11)
+    table.add_column(HEADINGS[0], style="bold")
     for heading in HEADINGS[1:]:
-        table.add_column(heading, justify="right", no_wrap=heading != HEADINGS[-1])
+        table.add_column(heading, justify="right")
     for line in lines(comparison):
         table.add_row(*map(Text, line))
     return table

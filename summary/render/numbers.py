@@ -1,6 +1,6 @@
 """Numbers as the cells of a table."""
 
-from summary.registry import UNITS, Kind
+from summary.registry import Kind
 
 _SCALES = ((1, "s"), (1e3, "ms"), (1e6, "µs"))
 
@@ -23,4 +23,6 @@ def with_unit(kind: Kind, value: float | None) -> str:
     if kind == "time":
         factor, unit = next((each for each in _SCALES if value >= 1 / each[0]), _SCALES[-1])
         return f"{factor * value:.3g} {unit}"
-    return number(kind, value) + (UNITS[kind].sign if kind == "rate" else "")
+    if kind == "rate":
+        return f"{value:,.0f}/s" if value >= 1000 else f"{value:.4g}/s"
+    return number(kind, value)

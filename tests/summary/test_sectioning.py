@@ -74,7 +74,8 @@ def bootstrap_of_rows(new: np.ndarray, old: np.ndarray, draws: int = 30) -> int:
 
     def variances(values: np.ndarray) -> np.ndarray:
         drawn = (values[:, generator.integers(0, values.shape[1], values.shape[1])] for _ in range(draws))
-        return np.array([np.median(each, axis=1) for each in drawn]).var(axis=0)
+        found: np.ndarray = np.array([np.median(each, axis=1) for each in drawn]).var(axis=0)
+        return found
 
     new, old = new[: TRIALS // 2], old[: TRIALS // 2]
     away = np.abs(np.median(new, axis=1) - np.median(old, axis=1))
