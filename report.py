@@ -9,10 +9,10 @@ import os
 import sys
 from pathlib import Path
 
+from summary.baseline import likeness
+from summary.baseline.likeness import Incomparable
+from summary.baseline.runs import compare
 from summary.cells import printable
-from summary.comparison import likeness
-from summary.comparison.likeness import Incomparable
-from summary.comparison.runs import compare
 from summary.gates import relative, slo
 from summary.gates.language import BadCondition
 from summary.gates.verdict import breaches

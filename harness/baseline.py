@@ -21,8 +21,8 @@ class Baseline:
         # Importing pandas takes half a second, which a run without a baseline should not wait for.
         import pandas as pd
 
-        from summary.comparison import likeness
-        from summary.comparison.measures import Run
+        from summary.baseline import likeness
+        from summary.baseline.measures import Run
         from summary.rows.finished import run_of
         from summary.rows.rows import UnreadableRows
 
@@ -37,8 +37,8 @@ class Baseline:
 
     def compare(self, summary: Summary, rows: "pd.DataFrame", facts: Summary) -> Summary:
         """Return a finished run's summary with its comparison, and the verdicts on relative gates."""
-        from summary.comparison.measures import Run
-        from summary.comparison.runs import compare
+        from summary.baseline.measures import Run
+        from summary.baseline.runs import compare
         from summary.rows.finished import in_order
 
         name = str(facts["files"]).removesuffix("_*")

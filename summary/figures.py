@@ -7,6 +7,8 @@ import pandas as pd
 
 from summary import calls, evidence, failures
 from summary import punctuality as open_loop
+from summary.comparison import sides
+from summary.comparison.against import against
 from summary.error_adjusted import error_adjusted
 from summary.gates.gate import Gate
 from summary.gates.slo import Slo
@@ -22,16 +24,19 @@ def summarise(
 ) -> Summary:
     """Return the summary of a run. `summary.registry` defines its figures.
 
-    rows      a row per call (see `providers.call`); warm-up calls count only in `warmup_count`
+    rows      a row per call (see `providers.call`); warm-up calls count only in `warmup_count`, and the calls to the
+              baseline of a run with --against only in `against`
     run       the content of PREFIX_run.json: the run's id, host, options, versions, seed; {} if it is lost
     observed  see `summary.vocabulary.OBSERVED`; {} if it is lost
     level     the service level that each call should meet
     gates     judged here and nowhere else
 
     Other entries: `reads` and `finish_reasons` (see `summary.evidence`), `failures`, `own_failures` and `outages` (see
-    `summary.failures`), `verdict` (whether the figures can be believed) and `gates` (the outcome of each).
+    `summary.failures`), `against` (see `summary.comparison.against`), `verdict` (whether the figures can be believed)
+    and `gates` (the outcome of each).
     """
-    rows, warmup_count = measured(_on_one_clock(rows))
+    both_sides = _on_one_clock(rows)
+    rows, warmup_count = measured(both_sides)
     summary = {
         **_facts(rows, run),
         **calls.counts(rows),
@@ -40,6 +45,7 @@ def summarise(
         **_of_calls(rows, (run.get("options") or {}).get("rate_stages"), level, observed),
         **sizes(rows),
         **_evidence(rows, observed),
+        **against(_without_warmup(both_sides)),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
     summary["verdict"] = verdict_on(summary)
@@ -104,10 +110,15 @@ def sizes(rows: pd.DataFrame) -> Summary:
 
 
 def measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    if "phase" not in rows:
-        return rows, 0
-    is_warmup = rows["phase"] == "warmup"
-    return (rows[~is_warmup] if is_warmup.any() else rows), int(is_warmup.sum())
+    """Return the rows that the figures are over, those of the target, and how many warm-up calls it has besides."""
+    rows = sides.of_target(rows)
+    counted = _without_warmup(rows)
+    return counted, len(rows) - len(counted)
+
+
+def _without_warmup(rows: pd.DataFrame) -> pd.DataFrame:
+    is_warmup = rows["phase"] == "warmup" if "phase" in rows else None
+    return rows if is_warmup is None or not is_warmup.any() else rows[~is_warmup]
 
 
 def _on_one_clock(rows: pd.DataFrame) -> pd.DataFrame:

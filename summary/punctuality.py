@@ -44,10 +44,9 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None) -> Summ
 
 def _scheduled(planned: pd.DataFrame) -> int:
     """Return the number of calls scheduled. They are numbered consecutively, so the calls of a worker that died, which
-    have no rows, count too."""
-    if not calls.is_reported(planned, "request"):
-        return len(planned)
-    return int(planned["request"].max() - planned["request"].min()) + 1
+    have no rows, count too. In a run with --against every pair has one call to each side, and a number."""
+    number = next((name for name in ("pair", "request") if calls.is_reported(planned, name)), None)
+    return len(planned) if number is None else int(planned[number].max() - planned[number].min()) + 1
 
 
 def _asked_rps(stages: list[Summary], lasted_s: float, otherwise_rps: float) -> float:

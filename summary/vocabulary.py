@@ -14,7 +14,7 @@ OBSERVED = ("itl_s", "client", "lost", "ended")
 """What only the running process saw, and the rows don't contain: read from PREFIX_summary.json if that exists."""
 
 COMPARED = ("comparison", "compared")
-"""The entries of a comparison with a baseline (see `summary.comparison.runs`), whose rows may be gone: read from
+"""The entries of a comparison with a baseline (see `summary.baseline.runs`), whose rows may be gone: read from
 PREFIX_summary.json too."""
 
 READS = (

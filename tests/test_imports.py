@@ -23,7 +23,7 @@ MAY_IMPORT = {
 }
 HARNESS = "errors messages encodings secrets exit_code process load plan baseline record watch run cluster runs harness"
 SUMMARY = """vocabulary registry cells confidence calls error_adjusted failures refused_fields evidence validity gates
-             goodput comparison punctuality figures rows render"""
+             goodput comparison baseline punctuality figures rows render"""
 FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}
 """The rooms of a part, each of which imports only those before it."""
 

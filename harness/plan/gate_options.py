@@ -32,9 +32,13 @@ def gates_of(options: Mapping[str, Any]) -> tuple[list[Gate], list[RelativeGate]
     return found, relative_gates
 
 
-def check_needs(level: Slo | None, asked: Sequence[Gate | RelativeGate], stream: bool, open_loop: bool) -> None:
+def check_needs(
+    level: Slo | None, asked: Sequence[Gate | RelativeGate], stream: bool, open_loop: bool, has_baseline: bool = False
+) -> None:
     """Raise `UsageError` for a condition on a figure that the run won't have."""
-    has: dict[Need, bool] = {"--stream": stream, "--rate": open_loop, "--slo": level is not None}
+    has: dict[Need, bool] = {
+        "--stream": stream, "--rate": open_loop, "--slo": level is not None, "--against": has_baseline,
+    }  # fmt: skip
     given = [name for name, is_given in has.items() if is_given]
     try:
         if level:

@@ -2,60 +2,56 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
-from summary.comparison import blocks as of_blocks
+from summary.comparison.blocks import Blocks
+from summary.comparison.intervals import Ends
 
 SEED = 11
-DRAWS = 2000
+DRAWS = 1000
 AT_ONCE = 100
 """How many draws are computed together, to save memory."""
 
-MARGIN = 0.04
-"""The share of the values, to either side, that is looked at first for a draw's percentile."""
+MARGIN = 3
+"""How many times the square root of the values' number is looked at first, to either side, for a draw's percentile."""
 
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
 
-Ends = tuple[float, float]
-Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""(values, their blocks as from `blocks.split`, how often each draw has each block) -> the statistic of each draw."""
+Statistic = Callable[[np.ndarray, Blocks, np.ndarray], np.ndarray]
+"""(values, their blocks, how often each draw has each block) -> the statistic of each draw."""
 
 
-def paired(new: np.ndarray, old: np.ndarray, blocks: np.ndarray, statistic: Statistic) -> Ends | None:
+def alone(values: np.ndarray, blocks: Blocks, statistic: Statistic) -> Ends | None:
+    """Return the 95 % confidence interval of a statistic of one series; `None` if there are too few blocks."""
+    if not blocks.are_enough:
+        return None
+    whole, drawn = _whole(blocks), draw(blocks.count)
+    return interval(statistic(values, blocks, whole)[0], statistic(values, blocks, drawn), blocks)
+
+
+def paired(new: np.ndarray, old: np.ndarray, blocks: Blocks, statistic: Statistic) -> Ends | None:
     """Return the 95 % confidence interval of `statistic(new) - statistic(old)`, where the values at one place belong to
     one pair and are drawn together. `None` if there are too few blocks."""
-    if not of_blocks.are_enough(blocks):
+    if not blocks.are_enough:
         return None
-    drawn = draw(blocks, _generator())
-    return interval(statistic(new, blocks, drawn) - statistic(old, blocks, drawn), int(blocks[-1]) + 1)
+    whole, drawn = _whole(blocks), draw(blocks.count)
+    found = statistic(new, blocks, whole) - statistic(old, blocks, whole)
+    return interval(found[0], statistic(new, blocks, drawn) - statistic(old, blocks, drawn), blocks)
 
 
-def independent(
-    new: np.ndarray, new_blocks: np.ndarray, old: np.ndarray, old_blocks: np.ndarray, statistic: Statistic
-) -> Ends | None:
-    """Return the 95 % confidence interval of `statistic(new) - statistic(old)` of two runs, each drawn on its own.
-    `None` if either has too few blocks."""
-    if not (of_blocks.are_enough(new_blocks) and of_blocks.are_enough(old_blocks)):
-        return None
-    generator = _generator()
-    of_new = statistic(new, new_blocks, draw(new_blocks, generator))
-    of_old = statistic(old, old_blocks, draw(old_blocks, generator))
-    return interval(of_new - of_old, int(min(new_blocks[-1], old_blocks[-1])) + 1)
+@lru_cache(maxsize=4)
+def draw(blocks: int) -> np.ndarray:
+    """Return how often each draw has each of so many blocks: as many as there are, with replacement. Draws × blocks."""
+    drawn = np.random.default_rng(SEED).integers(blocks, size=(DRAWS, blocks))
+    drawn += blocks * np.arange(DRAWS)[:, None]
+    return np.bincount(drawn.ravel(), minlength=DRAWS * blocks).reshape(DRAWS, blocks).astype(np.int32)
 
 
-def draw(blocks: np.ndarray, generator: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
-    """Return how often each draw has each block: as many blocks as there are, with replacement. Draws × blocks."""
-    count = int(blocks[-1]) + 1
-    drawn: np.ndarray = generator.multinomial(count, np.full(count, 1 / count), size=draws).astype(np.int32)
-    return drawn
-
-
-def mean(values: np.ndarray, blocks: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+def mean(values: np.ndarray, blocks: Blocks, drawn: np.ndarray) -> np.ndarray:
     """Return each draw's mean: for values 0 and 1 a share, such as an error rate."""
-    count = drawn.shape[1]
-    sums, sizes = np.bincount(blocks, values, count), np.bincount(blocks, minlength=count)
-    means: np.ndarray = (drawn @ sums) / (drawn @ sizes)
+    means: np.ndarray = (drawn @ np.bincount(blocks.of, values, blocks.count)) / (drawn @ _sizes(blocks))
     return means
 
 
@@ -64,24 +60,49 @@ def percentile(share: float) -> Statistic:
     return lambda values, blocks, drawn: _percentile(share, values, blocks, drawn)
 
 
-def interval(draws: np.ndarray, blocks: int) -> Ends:
-    """Return the 95 % interval of a statistic's draws: their percentiles, somewhat further out with few blocks.
+def interval(found: float, draws: np.ndarray, blocks: Blocks) -> Ends:
+    """Return the 95 % interval of a statistic: percentiles of its draws, further out if there are few blocks, and
+    widened around what was found if the blocks depend on each other.
 
     Expanded percentile interval: Hesterberg, What Teachers Should Know About the Bootstrap, The American Statistician
     69 (2015), 5.3.
     """
-    tail = _normal_cdf(-math.sqrt(blocks / (blocks - 1)) * t_975(blocks - 1))
+    tail = _normal_cdf(-math.sqrt(blocks.count / (blocks.count - 1)) * t_975(blocks.count - 1))
     lower, upper = np.percentile(draws, [100 * tail, 100 * (1 - tail)])
-    return float(lower), float(upper)
+    lower, upper = (end + (blocks.widening - 1) * (end - found) for end in (lower, upper))
+    return float(min(lower, found)), float(max(upper, found))
 
 
-def _percentile(share: float, values: np.ndarray, blocks: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+def t_975(freedom: float) -> float:
+    """Return Student's t that 2.5 % exceed (Abramowitz & Stegun 26.7.5), exact to three digits; below 5 degrees of
+    freedom, which must be integers, from the table."""
+    if freedom < 5:
+        return T_975[int(freedom)]
+    z = 1.959963985
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return z + terms[0] / freedom + terms[1] / freedom**2 + terms[2] / freedom**3
+
+
+def _whole(blocks: Blocks) -> np.ndarray:
+    """Return the one draw that has every block once."""
+    return np.ones((1, blocks.count), dtype=np.int32)
+
+
+def _sizes(blocks: Blocks) -> np.ndarray:
+    return np.bincount(blocks.of, minlength=blocks.count)
+
+
+def _percentile(share: float, values: np.ndarray, blocks: Blocks, drawn: np.ndarray) -> np.ndarray:
     """Return each draw's percentile, looking only at the values around that of all values, or at more if a draw's is
     further away."""
     order = np.argsort(values, kind="stable")
-    ascending, places = values[order], blocks[order]
-    ranks = (drawn @ np.bincount(blocks, minlength=drawn.shape[1]) - 1) * share
-    margin = int(MARGIN * len(values)) + 50
+    ascending, places = values[order], blocks.of[order]
+    ranks = (drawn @ _sizes(blocks) - 1) * share
+    margin = 20 + int(MARGIN * math.sqrt(len(values)))
     while (found := _within(margin, share, ascending, places, drawn, ranks)) is None:
         margin *= 2
     return found
@@ -98,7 +119,7 @@ def _within(
     at_lower, at_upper = np.empty(len(drawn), int), np.empty(len(drawn), int)
     for begin in range(0, len(drawn), AT_ONCE):
         some = slice(begin, begin + AT_ONCE)
-        counted = below[some, None] + np.cumsum(drawn[some, places[first:end]], axis=1)
+        counted = below[some, None] + np.cumsum(drawn[some, places[first:end]], axis=1, dtype=np.int32)
         at_lower[some] = first + (counted <= lower[some, None]).sum(axis=1)
         at_upper[some] = first + (counted <= lower[some, None] + 1).sum(axis=1)
     if (first and (below > lower).any()) or (end <= last and (at_upper >= end).any()):
@@ -108,23 +129,5 @@ def _within(
     return found
 
 
-def _generator() -> np.random.Generator:
-    return np.random.default_rng(SEED)
-
-
 def _normal_cdf(deviations: float) -> float:
     return (1 + math.erf(deviations / math.sqrt(2))) / 2
-
-
-def t_975(freedom: float) -> float:
-    """Return Student's t that 2.5 % exceed (Abramowitz & Stegun 26.7.5), exact to three digits; below 5 degrees of
-    freedom, which must be integers, from the table."""
-    if freedom < 5:
-        return T_975[int(freedom)]
-    z = 1.959963985
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-    )
-    return z + terms[0] / freedom + terms[1] / freedom**2 + terms[2] / freedom**3

@@ -3,18 +3,16 @@
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 
 from summary.gates import gate as gates
 from summary.gates import language
-from summary.gates.gate import LANGUAGE, SUBJECTS, Gate
+from summary.gates.gate import LANGUAGE, Gate
 from summary.gates.language import COMPARE, BadCondition, Subject
 from summary.registry import FIGURES, SAMPLES_NEEDED, UNITS, Figure, Kind, Need
 from summary.validity.verdict import notes_on
 from summary.vocabulary import Summary
 
 _RELATIVE = re.compile(r"\s*([A-Za-z_]\w*)\s*([<>]=?)\s*([+-])\s*([^\s<>=?]+)\s*(\??)\s*", re.ASCII)
-_PERCENT = re.compile(r"(\d+\.?\d*|\.\d+)%", re.ASCII)
 
 
 def name_of(figure: Figure, statistic: str | None) -> str:
@@ -54,11 +52,11 @@ class RelativeGate:
 
     @property
     def figure(self) -> Figure:
-        return SUBJECTS[self.name].figure
+        return LANGUAGE.subjects[self.name].figure
 
     @property
     def statistic(self) -> str | None:
-        return SUBJECTS[self.name].statistic
+        return LANGUAGE.subjects[self.name].statistic
 
     @property
     def measured(self) -> str:
@@ -94,21 +92,13 @@ def parse(text: str) -> RelativeGate:
     name, operator, sign, number, strict = written.groups()
     place = f"{LANGUAGE.option} {name}{operator}{sign}{number}{strict}"
     subject = language.subject_of(name, place, LANGUAGE)
-    if name_of(subject.figure, subject.statistic) not in COMPARED:
-        raise BadCondition(f"{place}: {name} is not compared with a baseline")
-    percent = _PERCENT.fullmatch(number) if subject.figure.kind != "share" else None
-    limit = float(Decimal(percent[1]).scaleb(-2)) if percent else _limit(number, subject.figure, place)
-    limit = -limit if sign == "-" else limit
-    return RelativeGate(place.partition(" ")[2], name, operator, limit, bool(percent), bool(strict))
-
-
-def _limit(number: str, figure: Figure, place: str) -> float:
-    try:
-        return language.limit_of(number, figure.kind, place)
-    except BadCondition as error:
-        if figure.kind == "share":
-            raise
-        raise BadCondition(f"{error}, or a percentage of the baseline's") from None
+    if subject.added or name_of(subject.figure, subject.statistic) not in COMPARED:
+        raise BadCondition(f"{place}: {name} is not compared with an earlier run")
+    kind = subject.figure.kind
+    of_baseline = number.endswith("%") and kind != "share"
+    size = language.share_of_baseline(number, kind, place) if of_baseline else language.limit_of(number, kind, place)
+    limit = -size if sign == "-" else size
+    return RelativeGate(place.partition(" ")[2], name, operator, limit, of_baseline, bool(strict))
 
 
 def with_verdicts(summary: Summary, relative: Iterable[RelativeGate]) -> Summary:

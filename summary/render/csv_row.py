@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from summary.cells import printable, quoted
-from summary.registry import FIGURES, NAMED, found
+from summary.registry import FIGURES, NAMED, OF_DIFFERENCE, found, used
 from summary.vocabulary import COMPARED, READS, Summary
 
 
@@ -31,6 +31,10 @@ _PLACED = (
     *("rows.is_cut", "verdict.believable", "verdict.enough_samples"),
     *("verdict.findings", "gates", "failures", "own_failures", "outages", "stages", "entries", *COMPARED),
     *("options", "versions"),
+    *_nested("against", ("pairs", "failed_pairs", "incomplete_pairs", "unequal_pairs", "warm_pairs", "connections")),
+    *_nested("against.error_rate", ("target", "baseline", "difference", "difference_ci95", "told_apart", "pairs")),
+    *(f"against.difference.{figure.name}.{field}" for figure in used("difference") for field in OF_DIFFERENCE),
+    *_nested("against", ("cold", "equal_output", "by_prompt_size", "baseline")),
 )
 """The fixed order of columns; those of figures not listed here come after them."""
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from summary.cells import escaped, printable
 from summary.render import comparison, markdown, tables
+from summary.render.against import against
 from summary.render.csv_row import COLUMNS, cells
 from summary.render.facts import facts
 from summary.vocabulary import Summary
@@ -79,6 +80,8 @@ def _of_a_run(summary: Summary) -> Iterator[Table]:
     if summary.get("stages"):
         yield tables.stages(summary["stages"])
         yield from tables.further_of_stages(summary["stages"])
+    if summary.get("against"):
+        yield against(summary["against"])
 
 
 def _remarks(summary: Summary) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from summary.comparison.measures import Run
+from summary.baseline.measures import Run
 from summary.figures import measured, summarise
 from summary.gates import relative, slo
 from summary.gates.language import BadCondition

@@ -22,11 +22,12 @@ REQUIRED = (
 IN_NO_FIGURE = {"prompt_id", "scheduled_at", "connect_s", "output_tokens_per_s"} - set(OF_CALLS)
 COUNTS = (
     "request", "status", "stage", "content_events", "content_reads", "joined_reads", "first_read_joined",
-    "joined_events",
+    "joined_events", "pair", "order", "prompt_characters",
 )  # fmt: skip
 COUNT_ENDINGS = ("_bytes", "_tokens")
 OUTCOMES = ("ok", "failed", "aborted", "dropped")
 PHASES = ("warmup", "measured")
+SIDES = ("target", "baseline")
 LONGEST_S = 1e9
 LARGEST_COUNT = 1e15
 NO_PROMPT = -(2**63)
@@ -178,6 +179,8 @@ class _Table:
         )  # fmt: skip
         for name in self._texts:
             table[name] = self._shared(name, table[name])
+        if {"side", "prompt"} <= set(table):
+            table["prompt_characters"] = _lengths(table)
         if "prompt" in table:
             table["prompt"] = _hashed(table["prompt"])
         return table
@@ -211,13 +214,22 @@ def _hashed(prompts: "pd.Series[str]") -> np.ndarray:
     return np.where(prompts.isna(), NO_PROMPT, hashes)
 
 
+def _lengths(table: pd.DataFrame) -> np.ndarray:
+    """Return how many characters each prompt of a run with --against has; NaN in other runs, which don't need it."""
+    if not table["side"].notna().any():
+        return np.full(len(table), np.nan)
+    return table["prompt"].str.len().to_numpy(dtype="float64", na_value=np.nan)
+
+
 def _is_sound(table: pd.DataFrame) -> np.ndarray:
-    """Return for each row whether a run could have written its numbers, time and phase."""
+    """Return for each row whether a run could have written its numbers, time, phase and side."""
     is_sound = table["request"].notna().to_numpy() & table["start_s"].notna().to_numpy()
     is_sound &= ((table["outcome"] != "ok") | table["latency_s"].notna()).to_numpy()
     is_sound &= pd.to_datetime(table["timestamp"], format="ISO8601", utc=True, errors="coerce").notna().to_numpy()
     if "phase" in table:
         is_sound &= table["phase"].isin(PHASES).to_numpy()
+    if {"side", "pair"} <= set(table):
+        is_sound &= (table["side"].isin(SIDES) & table["pair"].notna() | table["side"].isna()).to_numpy()
     for name in filter(_is_number, table.columns):
         is_sound &= _is_possible(table[name].to_numpy(), _is_count(name))
     return is_sound

@@ -159,6 +159,17 @@ def test_files_of_an_older_version_are_compared_as_far_as_they_go(copies: Path, 
     assert found["compared"]["stages"] is None
 
 
+def test_a_run_with_two_sides_is_compared_by_its_target(copies: Path, tmp_path: Path) -> None:
+    path = copies / "new" / "run_requests.csv"
+    rows = pd.read_csv(path)
+    rows["pair"] = rows["request"]
+    other = rows.assign(latency_s=100.0, side="baseline", request=rows["request"] + len(rows))
+    pd.concat([rows.assign(side="target"), other]).to_csv(path, index=False)
+    found = compared(copies / "new", copies / "old", tmp_path / "out")["comparison"]
+    assert (found["latency_p95"]["new_samples"], found["error_rate"]["new_samples"]) == (400, 400)
+    assert found["latency_p95"]["new"] < 100
+
+
 def test_seed_files_are_compared_by_their_hash_if_both_sides_have_one(copies: Path, tmp_path: Path) -> None:
     def says() -> bool:
         notes = compared(copies / "new", copies / "old", tmp_path / "out")["compared"]["notes"]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from summary.comparison.measures import Run
+from summary.baseline.measures import Run
 from summary.validity.verdict import DECISIVE
 from summary.vocabulary import Summary
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from summary import calls
-from summary.comparison import likeness, sectioning
+from summary.baseline import likeness
+from summary.baseline.measures import MEASURES, Measure, Run
+from summary.comparison import sectioning
 from summary.comparison.blocks import FEWEST, size_of
-from summary.comparison.measures import MEASURES, Measure, Run
 from summary.comparison.sectioning import Ends, Sectioned
 from summary.gates.slo import Slo
 from summary.vocabulary import Summary
