@@ -33,14 +33,17 @@ def tables(summary: Summary) -> Iterator[Table]:
 
 
 def lines(comparison: Summary) -> Iterator[tuple[str, ...]]:
-    """Yield a line per figure, but for means; an interval that contains 0 is `~`, and a missing one `?`."""
+    """Yield a line per figure, but for means, and for ITL without an interval; an interval that contains 0 is `~`, and
+    a missing one `?`."""
     return (_line(subject, entry) for subject, entry in _shown(comparison))
 
 
 def _shown(comparison: Summary) -> Iterator[tuple[Subject, Summary]]:
     for name, subject in COMPARED.items():
-        if name in comparison and (subject.statistic is None or subject.statistic in PERCENTILES):
-            yield subject, comparison[name]
+        entry = comparison.get(name)
+        is_a_guess = subject.figure.over == "gaps" and entry is not None and entry["says"] is None
+        if entry is not None and not is_a_guess and subject.statistic in (None, *PERCENTILES):
+            yield subject, entry
 
 
 def conclusion(comparison: Summary) -> str:
