@@ -13,22 +13,22 @@ HEADLINES = ("latency_s", "ttft_s")
 SAME = "~"
 """Stands for a difference that can't be told apart from none."""
 
-Row = tuple[str, ...]
+Line = tuple[str, ...]
+HEADINGS: Line = ("ms, or count", "target", "baseline", "added", "95 % CI", "slower")
 
 
 def against(against: Summary) -> Table:
-    """Return a line per figure: both sides' median, the median difference with its 95 % confidence interval, and the
-    share of pairs in which the target was slower. p95 and p99 follow where they have an interval."""
-    table = Table(title=verdict(against), caption=_counts(against), title_justify="left", caption_justify="left")
-    table.add_column("ms, or count", style="bold")
-    for title in ("target", "baseline", "added", "95 % CI", "slower"):
+    table = Table(title=conclusion(against), caption=counts(against), title_justify="left", caption_justify="left")
+    first, *others = HEADINGS
+    table.add_column(first, style="bold")
+    for title in others:
         table.add_column(title, justify="right")
-    for row in _rows(against):
-        table.add_row(*row)
+    for line in lines(against):
+        table.add_row(*line)
     return table
 
 
-def verdict(against: Summary) -> str:
+def conclusion(against: Summary) -> str:
     """Return in words whether the target takes longer."""
     found = [_phrase(NAMED[name], against["difference"][name]) for name in HEADLINES if name in against["difference"]]
     return f"Against the baseline: {'; '.join(found) or 'no pair can be compared'}."
@@ -45,7 +45,8 @@ def _phrase(figure: Figure, entry: Summary) -> str:
     return f"{figure.title} can't be told apart; with {pairs} a difference of {shown} would have shown"
 
 
-def _counts(against: Summary) -> str:
+def counts(against: Summary) -> str:
+    """Return how many pairs were compared, and why others were not."""
     compared = max((entry["pairs"] for entry in against["difference"].values()), default=0)
     cold = sum(entry["pairs"] for name, entry in against["cold"].items() if name == "latency_s")
     counted = {
@@ -58,12 +59,14 @@ def _counts(against: Summary) -> str:
     return f"{against['pairs']:,} pairs: " + ", ".join(f"{count:,} {what}" for what, count in counted.items() if count)
 
 
-def _rows(against: Summary) -> Iterator[Row]:
+def lines(against: Summary) -> Iterator[Line]:
+    """Yield a line per figure: both sides' median, the median difference with its 95 % confidence interval, and the
+    share of pairs in which the target was slower. p95 and p99 follow where they have an interval."""
     for name, entry in against["difference"].items():
         figure = NAMED[name]
         if _is_redundant(name, entry, against["difference"]):
             continue
-        yield _row(figure.title, figure.kind, entry, "median", slower=True)
+        yield _line(figure.title, figure.kind, entry, "median", slower=True)
         yield from _tails(figure.kind, entry)
         if name == "latency_s":
             yield from _parts(against, figure)
@@ -78,13 +81,13 @@ def _is_redundant(name: str, entry: Summary, differences: Summary) -> bool:
     return (name == "ttfv_s" and entry == ttft) or (NAMED[name].kind != "time" and entry["median_ci95"] == [0.0, 0.0])
 
 
-def _tails(kind: Kind, entry: Summary) -> Iterator[Row]:
+def _tails(kind: Kind, entry: Summary) -> Iterator[Line]:
     for statistic in ("p95", "p99"):
         if kind == "time" and entry[f"{statistic}_ci95"]:
-            yield _row(f"· {statistic}", kind, entry, statistic)
+            yield _line(f"· {statistic}", kind, entry, statistic)
 
 
-def _parts(against: Summary, figure: Figure) -> Iterator[Row]:
+def _parts(against: Summary, figure: Figure) -> Iterator[Line]:
     """Yield the median differences of some of the pairs."""
     parts = {"· cold": against["cold"]}
     if against["unequal_pairs"]:
@@ -93,16 +96,16 @@ def _parts(against: Summary, figure: Figure) -> Iterator[Row]:
         parts[f"· prompt ≤ {third['to']:,}"] = third["difference"]
     for title, differences in parts.items():
         if figure.name in differences:
-            yield _row(title, figure.kind, differences[figure.name], "median", slower=True)
+            yield _line(title, figure.kind, differences[figure.name], "median", slower=True)
 
 
-def _row(title: str, kind: Kind, entry: Summary, statistic: str, slower: bool = False) -> Row:
+def _line(title: str, kind: Kind, entry: Summary, statistic: str, slower: bool = False) -> Line:
     sides = (_plain(entry[side][statistic], kind) for side in ("target", "baseline"))
     added = _added(entry[statistic], entry[f"{statistic}_ci95"], kind)
     return title, *sides, *added, f"{100 * entry['slower_share']:.0f} %" if slower else ""
 
 
-def _errors(rates: Summary) -> Row:
+def _errors(rates: Summary) -> Line:
     sides = ("" if rates[side] is None else f"{100 * rates[side]:.3g}" for side in ("target", "baseline"))
     return "errors, %", *sides, *_added(rates["difference"], rates["difference_ci95"], "share"), ""
 
