@@ -10,8 +10,8 @@ tests/summary/test_sectioning.py.
 
 With several runs on a side, the unit is the run: Student's t over the runs' own estimates, with one spread for both
 sides, and never less than the calls' own. It contains what differs between runs besides their calls. A hierarchical
-bootstrap would resample so few runs that it finds differences too often: 7 % with three runs on each side, 10 % with
-two, 17 % with one against three, where this finds 4 to 5 %.
+bootstrap would resample so few runs that it finds differences too often: about 7 % with three runs on each side,
+10 % with two and 17 % with one against three, where this finds 4 to 5 %.
 """
 
 from collections.abc import Callable, Sequence

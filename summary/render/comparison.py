@@ -33,17 +33,22 @@ def tables(summary: Summary) -> Iterator[Table]:
 
 
 def lines(comparison: Summary) -> Iterator[tuple[str, ...]]:
-    """Yield a line per figure, but for means, and for ITL without an interval; an interval that contains 0 is `~`, and
-    a missing one `?`."""
+    """Yield a line per figure, but for means; an interval that contains 0 is `~`, and a missing one `?`."""
     return (_line(subject, entry) for subject, entry in _shown(comparison))
 
 
 def _shown(comparison: Summary) -> Iterator[tuple[Subject, Summary]]:
     for name, subject in COMPARED.items():
         entry = comparison.get(name)
-        is_a_guess = subject.figure.over == "gaps" and entry is not None and entry["says"] is None
-        if entry is not None and not is_a_guess and subject.statistic in (None, *PERCENTILES):
+        if entry is not None and subject.statistic in (None, *PERCENTILES) and not _is_idle(subject, entry, comparison):
             yield subject, entry
+
+
+def _is_idle(subject: Subject, entry: Summary, comparison: Summary) -> bool:
+    """Return whether a line says nothing: ITL without an interval, or TTFV that equals TTFT."""
+    if subject.figure.over == "gaps":
+        return entry["says"] is None
+    return subject.figure.name == "ttfv_s" and entry == comparison.get(f"ttft_{subject.statistic}")
 
 
 def conclusion(comparison: Summary) -> str:
@@ -136,7 +141,7 @@ def _line(subject: Subject, entry: Summary) -> tuple[str, ...]:
         with_unit(kind, entry["old"]),
         with_unit(kind, entry["new"]),
         "" if change is None else signed(change, kind, of_baseline),
-        "" if ends is None else " … ".join(_without_unit(signed(end, kind, of_baseline)) for end in ends),
+        "" if ends is None else " to ".join(_without_unit(signed(end, kind, of_baseline)) for end in ends),
         {"same": SAME, None: UNKNOWN}.get(entry["says"]) or entry["says"],
         " / ".join(dict.fromkeys(_counted(entry[f"{side}_samples"]) for side in ("old", "new"))),
     )

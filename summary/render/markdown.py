@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from summary.registry import NAMED, STATISTICS, UNITS, used
-from summary.render import comparison
+from summary.render import against, comparison
 from summary.render.facts import count_lines, title
 from summary.render.numbers import number
 from summary.vocabulary import Summary
@@ -22,6 +22,9 @@ def _parts(summary: Summary) -> Iterator[str]:
     if "total_requests" in summary:
         yield _table(("run", title(summary)), count_lines(summary))
         yield _distributions(summary)
+    if summary.get("against"):
+        yield _table(against.HEADINGS, against.lines(summary["against"]))
+        yield _literal(against.counts(summary["against"]))
     if "comparison" in summary:
         yield from _comparison(summary)
     if summary.get("gates"):
@@ -33,6 +36,8 @@ def _headline(summary: Summary) -> str:
     gates = summary.get("gates") or ()
     breached = sum(gate["breached"] for gate in gates)
     said = [f"{breached} of {len(gates)} gates breached" if breached else "No gate breached"] if gates else []
+    if summary.get("against"):
+        said.append(against.conclusion(summary["against"]).removesuffix("."))
     if "comparison" in summary:
         said.append(comparison.conclusion(summary["comparison"]))
     if summary.get("verdict"):

@@ -85,7 +85,8 @@ def test_a_pipelines_commands_end_well_and_leave_what_its_page_shows(block: str,
 
 def commands_of(pipeline: str) -> list[str]:
     """Return what a pipeline's steps run: the list items that are commands, with folded ones (>-) on one line."""
-    items = re.findall(r"^ +- (?:if: .*\n +)?(?:run: )?(?:>-\n((?: {6,}[^ -].*\n| {6,}--.*\n)+)|(make .*)\n)", pipeline, re.MULTILINE)
+    step = r"^ +- (?:if: .*\n +)?(?:run: )?"
+    items = re.findall(step + r"(?:>-\n((?: {6,}[^ -].*\n| {6,}--.*\n)+)|(make .*)\n)", pipeline, re.MULTILINE)
     return [" ".join(folded.split()) or plain for folded, plain in items]
 
 

@@ -168,6 +168,10 @@ def test_a_run_with_two_sides_is_compared_by_its_target(copies: Path, tmp_path: 
     found = compared(copies / "new", copies / "old", tmp_path / "out")["comparison"]
     assert (found["latency_p95"]["new_samples"], found["error_rate"]["new_samples"]) == (400, 400)
     assert found["latency_p95"]["new"] < 100
+    assert report.main([str(copies / "new"), "-o", "markdown", "--out", str(tmp_path / "out")]) == 0
+    headline, *lines = (tmp_path / "out").read_text().splitlines()
+    assert "Against the baseline: latency " in headline
+    assert "| ms, or count | target | baseline | added | 95 % CI | slower |" in lines
 
 
 def test_seed_files_are_compared_by_their_hash_if_both_sides_have_one(copies: Path, tmp_path: Path) -> None:
