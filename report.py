@@ -1,78 +1,75 @@
-"""Summarise a finished (or killed) run offline: python report.py [PATH] [-o table|json|csv] [--out FILE]
-[--slo CONDITIONS] [--fail-if CONDITION …]."""
+"""Summarise a finished (or killed) run offline: python report.py [PATH] [-o table|json|csv|markdown] [--out FILE]
+[--slo CONDITIONS] [--fail-if CONDITION …]. Compare runs: python report.py NEW … --against OLD …"""
 
 import argparse
 import contextlib
 import errno
 import io
-import json
-import math
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
+from summary.baseline import likeness
+from summary.baseline.likeness import Incomparable
+from summary.baseline.runs import compare
 from summary.cells import printable
-from summary.figures import summarise
-from summary.gates import gate, slo
+from summary.gates import relative, slo
 from summary.gates.language import BadCondition
 from summary.gates.verdict import breaches
 from summary.render.render import RENDERERS
-from summary.rows import locust_stats, rows
-from summary.rows.losses import losses
+from summary.rows.finished import ODD, REQUESTS, damaged, read_json, run_of
+from summary.rows.finished import summary_of as summary_of
 from summary.rows.rows import UnreadableRows
-from summary.vocabulary import OBSERVED, Summary
+from summary.vocabulary import Summary
 
 BREACHED = 3
 RESULTS = Path("results")
 LATEST, NEWEST = RESULTS / "latest", "newest.json"
-REQUESTS, RUN, SUMMARY, STATS = "_requests.csv", "_run.json", "_summary.json", "_stats.csv"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the summary of a run. Return 0, 3 if a --fail-if condition is true, or 2, with one line on stderr, if there
-    is no summary to print."""
+    """Print the summary of a run, or with --against a comparison. Return 0, 3 if a --fail-if condition is true, or 2,
+    with one line on stderr, if there is nothing to print."""
     options = _parser().parse_args(arguments)
-    place = options.path
+    place = options.path[0] if options.path else None
     try:
         place = place or newest()
-        summary = summary_of(Path(place), slo=options.slo, fail_if=options.fail_if)
+        summary = _summary(options.path or [place], options)
         _write(RENDERERS[options.output_format](summary), options.out)
-    except (UnreadableRows, BadCondition) as error:
+    except (UnreadableRows, BadCondition, Incomparable) as error:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{error.filename or options.out or 'stdout'}: {(error.strerror or str(error)).lower()}")
     except ODD as error:
-        reason = f"{type(error).__name__}: {error}"
-        return _refuse(f"{place}: {SUMMARY} or {RUN} is damaged, or was written by another version ({reason})")
+        return _refuse(f"{place}: {damaged(error)}")
     return BREACHED if options.fail_if and _report_breaches(summary) else 0
 
 
-ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What a JSON file can raise whose names or values are not those that a run writes."""
+def _summary(paths: list[str], options: argparse.Namespace) -> Summary:
+    fail_if = options.fail_if or []
+    if options.against:
+        return _comparison(paths, options.against, options.slo, fail_if)
+    if len(paths) > 1:
+        raise UnreadableRows("several runs can only be compared: give the old ones after --against")
+    summary = summary_of(Path(paths[0]), slo=options.slo, fail_if=options.fail_if)
+    relative_gates = filter(relative.is_relative, fail_if)
+    if "comparison" not in summary and (text := next(relative_gates, None)):
+        raise BadCondition(f"--fail-if {text}: compares with a baseline: give --against")
+    return summary
 
 
-def summary_of(path: Path, **conditions: Any) -> Summary:
-    """Return the summary of a run's folder, prefix or `_requests.csv`, or of any Locust project's `_stats.csv`.
-
-    conditions  `slo` and `fail_if`, to replace the run's own
-    """
-    file = find(path)
-    if not file.name.endswith(REQUESTS):
-        if any(conditions.values()):
-            raise UnreadableRows(f"{file}: --slo and --fail-if need a run's rows, not Locust's statistics")
-        return locust_stats.read(file)
-    prefix = file.name.removesuffix(REQUESTS)
-    written = read_json(file.with_name(prefix + SUMMARY))
-    run = read_json(file.with_name(prefix + RUN))
-    run["options"] = {**(run.get("options") or {}), **{name: value for name, value in conditions.items() if value}}
-    level = slo.parse(run["options"]["slo"]) if run["options"].get("slo") else None
-    gates = [gate.parse(text) for text in run["options"].get("fail_if") or ()]
-    table, damage = rows.read_with_damage(file)
-    observed = {name: written.get(name) for name in OBSERVED}
-    observed["rows"] = losses(table, damage, run, observed, written)
-    summary = summarise(table, run, observed, level, gates)
-    return summary if written else {**summary, "cut_off": True}
+def _comparison(new_paths: list[str], old_paths: list[str], level: str | None, fail_if: list[str]) -> Summary:
+    """Return the comparison of new runs with old ones, and the verdicts: relative gates are about the comparison,
+    others about each new run."""
+    plain, relative_gates = relative.parse_all(fail_if)
+    new = [run_of(path, level, [gate.text for gate in plain]) for path in new_paths]
+    old = [run_of(path) for path in old_paths]
+    likeness.check(new, old)
+    of_new = (new[0].summary.get("options") or {}).get("slo")
+    found = compare(new, old, slo.parse(of_new) if of_new else None)
+    return relative.with_verdicts(
+        {**found, "gates": [gate for run in new for gate in run.summary["gates"]]}, relative_gates
+    )
 
 
 def newest() -> str:
@@ -81,43 +78,6 @@ def newest() -> str:
     prefix, run_id = str(pointer.get("prefix", "")), str(pointer.get("run_id", ""))
     is_elsewhere = bool(prefix) and Path(prefix + REQUESTS).is_file()
     return prefix if is_elsewhere and not (LATEST.is_dir() and LATEST.resolve().name > run_id) else str(LATEST)
-
-
-def find(path: Path) -> Path:
-    """Return the file that a path means: itself, or the one with that prefix or in that folder. Rows come before
-    statistics."""
-    if path.is_file():
-        return path
-    for ending in (REQUESTS, STATS):
-        found = sorted(path.glob(f"*{ending}")) if path.is_dir() else [path.with_name(path.name + ending)]
-        if len(found) > 1:
-            raise UnreadableRows(f"{path}: contains several runs: name one of {', '.join(file.name for file in found)}")
-        if found and found[0].is_file():
-            return found[0]
-    raise UnreadableRows(f"{path}: no run found (looked for *{REQUESTS} and *{STATS})")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the content of one of the run's JSON files; {} if the file does not exist."""
-    if not path.exists():
-        return {}
-    if not path.is_file():
-        raise UnreadableRows(f"{path}: not a file")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableRows(f"{path}: not JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise UnreadableRows(f"{path}: not a JSON object")
-    return content
-
-
-def _finite(text: str) -> float:
-    """Return a number in a JSON file. No run writes NaN or infinity, and the summary must not contain them either."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is not a finite number")
-    return number
 
 
 def _write(text: str, out: str | None) -> None:
@@ -135,7 +95,8 @@ def _write(text: str, out: str | None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__)
-    parser.add_argument("path", nargs="?", help="a run's folder or prefix, or a CSV file (the newest run)")
+    parser.add_argument("path", nargs="*", help="a run's folder or prefix, or a CSV file (the newest run)")
+    parser.add_argument("--against", nargs="+", metavar="OLD", help="compare the runs before it with these older ones")
     parser.add_argument("-o", "--output-format", choices=tuple(RENDERERS), default="table")
     parser.add_argument("--slo", help='judge the calls by these limits instead: "ttft<0.5 latency<3"')
     parser.add_argument("--fail-if", action="append", metavar="CONDITION", help="exit code 3 if it is true; repeatable")

@@ -10,6 +10,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from harness.cluster.master import Master
+from harness.earlier_runs import EarlierRuns
 from harness.errors import INTERNAL, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.load.open_loop import Standing
@@ -60,6 +61,7 @@ class Runs:
         self._master = Master(self._runner, self._refuse) if isinstance(self._runner, MasterRunner) else None
         self.plan: Plan | None = None
         self._sides: Mapping[SideName | None, Side] = {}
+        self._earlier_runs: EarlierRuns | None = None
         self._run: Run | None = None
         self._latest: Run | None = None
         self._finishing: Greenlet[..., None] | None = None
@@ -97,6 +99,7 @@ class Runs:
         if self._master is None:
             connections = sum(not target.settings.mock for target in plan.targets.values())
             open_files.check(connections * (plan.load["num_users"] or 1))
+        self._earlier_runs = EarlierRuns(plan) if plan.earlier_runs else None
         preflight.check(plan)
         refusals.check_tags(user_class, options)
         self._sides = sides_of(plan, self._secrets)
@@ -136,7 +139,7 @@ class Runs:
         self._environment.user_classes = [self._classes[plan.settings.provider]]
         if self._given.stop_timeout == STOP_TIMEOUT_OF_THE_RUN:
             self._environment.stop_timeout = plan.settings.timeout_s + 1
-        self._run = self._latest = run = Run(plan, self._environment, self._end_run)
+        self._run = self._latest = run = Run(plan, self._environment, self._end_run, self._earlier_runs)
         run.describe_to_workers()
         if self._master is None:
             return run.session(self._sides, self._secrets)

@@ -10,6 +10,7 @@ from typing import Any
 
 from locust.env import Environment
 
+from harness.earlier_runs import EarlierRuns
 from harness.messages import CALLS, CLIENT, HISTOGRAMS, IN_FLIGHT
 from harness.plan.plan import Plan
 from harness.record.client_load import ClientFigures, ClientWatch
@@ -34,6 +35,7 @@ class Recorder:
     files are incomplete.
 
     on_row                is called with the cells of each row, but for a baseline's
+    earlier_runs          what the summary is compared with
     began_at, started_at  the run's start, as wall-clock time and on the monotonic clock
     """
 
@@ -44,6 +46,7 @@ class Recorder:
         given_prefix: str | None,
         full_history: bool,
         on_row: Callable[[list[Any]], None] | None = None,
+        earlier_runs: EarlierRuns | None = None,
     ) -> None:
         """Open the run's files. Raises `UsageError` if they can't be written."""
         self.run_id = new_run_id()
@@ -67,6 +70,7 @@ class Recorder:
         self.why_early: str | None = None
         self._calls_s = (math.inf, 0.0)
         self._on_row = on_row or (lambda cells: None)
+        self._earlier_runs = earlier_runs
 
     def keep(self, call: Call) -> None:
         """Write a call's row and count the call."""
@@ -142,7 +146,8 @@ class Recorder:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
         observed = self._observed()
         observed["rows"] = losses(table, damage, self._facts, observed, written={})
-        return summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)
+        summary = summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)
+        return self._earlier_runs.compare(summary, table, self._facts) if self._earlier_runs else summary
 
     def _observed(self) -> dict[str, Any]:
         client = self._client.conclude(self._calls_s)

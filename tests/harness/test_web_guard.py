@@ -158,6 +158,7 @@ HIDDEN = [
     "host_query",
     "fail_if",
     "fail_fast",
+    "baseline",
     "web_allow_host",
     "web_name",
     "headless",
