@@ -156,7 +156,7 @@ class Harness:
 
     def _key_hosts(self, given: Namespace, secret_options: dict[str, Any]) -> KeyHosts:
         try:
-            provider = target.provider_of({**vars(given), "mock": False}, self.classes)
+            provider = self.classes[target.provider_of({**vars(given), "mock": False}, self.classes)].provider
         except UsageError:
             provider = None
         return KeyHosts(given.host, provider, secret_options["api_key"], given.web_allow_host)

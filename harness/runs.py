@@ -89,7 +89,7 @@ class Runs:
         self._secrets.add_all(keys.secrets_of(plan.settings, plan.provider))
         if (key := plan.settings.api_key) and len(key) < SHORTEST:
             _log.warning("the key has fewer than %d characters: too short to be masked in logs and files", SHORTEST)
-        if key_hosts and (refusal := key_hosts.refusal(plan.settings)):
+        if key_hosts and (refusal := key_hosts.refusal(plan.settings, plan.provider)):
             raise UsageError(refusal)
         check_writable(options["results_prefix"])
         if plan.junit:
