@@ -35,6 +35,7 @@ _log = logging.getLogger("llm")
 
 SETTLE_S = 0.01
 BUSY = "calls of the last run are still in flight: try again in a moment"
+OVERTAKEN = "a later start took the place of this one"
 
 
 class Runs:
@@ -59,6 +60,7 @@ class Runs:
         self._master = Master(self._runner, self._refuse) if isinstance(self._runner, MasterRunner) else None
         self.plan: Plan | None = None
         self._client: Any = None
+        self._preparing: object = None
         self._run: Run | None = None
         self._latest: Run | None = None
         self._finishing: Greenlet[..., None] | None = None
@@ -79,11 +81,12 @@ class Runs:
         given.num_users, given.spawn_rate = plan.load["num_users"], plan.load["spawn_rate"]
 
     def prepare(self, options: Mapping[str, Any], key_hosts: KeyHosts | None = None) -> Plan:
-        """Set the plan and the client for the next run. Raises `CannotStart` if it must not start.
+        """Set the plan and the client for the next run. Raises `CannotStart` if it must not start, also because another
+        run was prepared or started meanwhile: connecting can take long, and the web UI answers several forms at once.
 
         key_hosts  the hosts that keys can be sent to, if the options come from the web UI
         """
-        self.plan = None
+        self.plan, self._preparing = None, (this := object())
         plan = plan_of({**options, **self._secret_options}, self._classes)
         user_class = self._classes[plan.settings.provider]
         self._secrets.add_all(keys.secrets_of(plan.settings, plan.provider))
@@ -98,10 +101,17 @@ class Runs:
             open_files.check(plan.load["num_users"] or 1)
         preflight.check(plan.settings)
         refusals.check_tags(user_class, options)
-        self._client = client_of(plan, self._secrets)
+        self._refuse_if_overtaken(this)
+        client = client_of(plan, self._secrets)
+        self._refuse_if_overtaken(this)
+        self._client = client
         self._environment.user_classes = [user_class]
         self.plan = plan
         return plan
+
+    def _refuse_if_overtaken(self, preparing: object) -> None:
+        if self._preparing is not preparing or self._run is not None:
+            raise UsageError(OVERTAKEN)
 
     def check_form(self, options: Mapping[str, Any], key_hosts: KeyHosts) -> str | None:
         """Prepare the run described by the web UI's form; return why it can't start, `None` if it can."""
