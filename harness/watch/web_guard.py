@@ -84,7 +84,8 @@ def _is_address(name: str) -> bool:
 
 
 def _without_cors(start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Drop the headers with which Locust lets every page on the Web read its answers."""
+    """Drop the headers with which Locust lets every page on the Web read its answers, and make the others fit for HTTP:
+    the name of a download contains the host's, which can be in any script."""
 
     def start(status: str, headers: Headers, *rest: Any) -> Any:
         return start_response(status, [*_kept(headers), *PROTECTIONS], *rest)
@@ -93,4 +94,5 @@ def _without_cors(start_response: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _kept(headers: Headers) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in headers if not name.lower().startswith("access-control-"))
+    kept = ((name, value) for name, value in headers if not name.lower().startswith("access-control-"))
+    return ((name, value.encode("latin-1", "replace").decode("latin-1")) for name, value in kept)
