@@ -70,6 +70,7 @@ class Runs:
         """Wait until the workers of `--processes` are ready. Raises `NoWorkers`."""
         if self._master is not None:
             orphan.forget_stopped_workers()
+            orphan.remember_dead_workers()
             self._master.wait_for_workers(self._given.processes or 0)
 
     def prepare_unattended(self) -> None:

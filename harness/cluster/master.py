@@ -160,7 +160,10 @@ class Master:
         self._drain.wait()
         self._bury_the_dead()
         if self._recorder is not None and self._ledger is not None:
-            self._recorder.lose(self._ledger.lost_count, len(self._took_part & self._missing))
+            dead = self._took_part & self._missing
+            counted = self._recorder.is_counted_out
+            calls = self._ledger.lost_count if counted else self._recorder.in_flight(dead)
+            self._recorder.lose(calls, len(dead))
         self._is_over = True
 
     def _stay_stopped(self, **_: Any) -> None:
