@@ -48,9 +48,10 @@ class WebGuard:
 
     def _refusal(self, environ: dict[str, Any]) -> str | None:
         """Return why a request is refused; `None` if it isn't."""
-        host, origin = _netloc(environ.get("HTTP_HOST", "")), environ.get("HTTP_ORIGIN")
-        if host[0] and not self._is_own(host[0]):
-            return f"the page is not known as {host[0]}: allow it with --web-name"
+        given, origin = environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN")
+        host = _netloc(given or "")
+        if given and not self._is_own(host[0]):
+            return f"the page is not known as {host[0] or given}: allow it with --web-name"
         if environ.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITE:
             return "the request comes from another site's page: type this address to open it"
         if origin is not None and not self._is_own_origin(origin, host):

@@ -54,6 +54,7 @@ FROM_ANOTHER_SITE = {
     "a rebound name, typed": fetched("none", "navigate", Host=REBOUND),
     "another machine's address": {"Host": "203.0.113.7:8089"},
     "no name that can be read": {"Host": "[evil"},
+    "a name that is null": {"Host": "null"},
     "a name that begins like ours": {"Host": "localhost.evil.example"},
 }
 FROM_ITSELF = {
