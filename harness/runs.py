@@ -57,7 +57,8 @@ class Runs:
         self._secret_options, self._exit_code, self._finish = secret_options, exit_code, finish
         self._given: Any = environment.parsed_options
         self._runner: Any = environment.runner
-        self._master = Master(self._runner, self._refuse) if isinstance(self._runner, MasterRunner) else None
+        is_master = isinstance(self._runner, MasterRunner)
+        self._master = Master(self._runner, self._refuse, lambda: exit_code.is_signalled) if is_master else None
         self.plan: Plan | None = None
         self._client: Any = None
         self._preparing: object = None

@@ -114,6 +114,19 @@ def test_a_killed_workers_calls_are_lost_too_if_their_number_is_not_limited(
     assert 0 < summary["lost"]["calls"] <= slow_mock.stats()["requests"] - summary["total_requests"]
 
 
+def test_a_worker_that_leaves_in_the_middle_of_a_run_is_reported(tmp_path: Path, slow_mock: MockServer) -> None:
+    options = against(slow_mock, "--processes", "2", "-u", "6", "-r", "6", "-i", "120")
+    with started(tmp_path, options) as running:
+        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
+        os.kill(children_of(running)[0], signal.SIGTERM)
+        ended = running.wait()
+    assert ended.code == 0, ended.stderr
+    summary = summary_in(tmp_path)
+    assert summary["total_requests"] == 120
+    assert summary["lost"] == {"calls": 0, "workers": 1, "refused_rows": 0}
+    assert summary["verdict"]["believable"] is False
+
+
 DEAD_FOR_LONG = """
 import os, time
 import gevent, gevent.os
