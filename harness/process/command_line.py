@@ -13,6 +13,9 @@ from harness.process.outlet import open_outlet
 from harness.secrets import SHORTEST
 
 AFTER_NAME = re.compile(r"[^\w-].*", re.DOTALL)
+LISTED = re.compile(r"(?<=can't be set to a list) '.*'(?= unless)", re.DOTALL)
+"""What the parser says of a config file or variable with a list for one value, such as `api-key = [a, b]`."""
+
 LARGEST_EXIT_CODE = 255
 
 
@@ -23,7 +26,8 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
     `--max-token` for `--max-tokens` but let an environment variable override it, so abbreviations are disabled.
     """
     parser.allow_abbrev = False
-    parse = parser.parse_known_args
+    parse, fail = parser.parse_known_args, parser.error
+    parser.error = lambda message: fail(LISTED.sub("", message))
 
     def parse_known_args(args: Sequence[str] | None = None, *others: Any, **settings: Any) -> tuple[Any, list[str]]:
         try:

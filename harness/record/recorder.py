@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from importlib.metadata import version
 from platform import platform, python_version
@@ -105,9 +105,9 @@ class Recorder:
         """The number of rows, including those that couldn't be written."""
         return self._records.row_count + len(self._unwritten)
 
-    def in_flight(self) -> int:
-        """Return the number of calls in flight on the workers, by their latest reports."""
-        return sum(self._in_flight.values())
+    def in_flight(self, workers: Collection[str] | None = None) -> int:
+        """Return the number of calls in flight on these workers, or on all, by their latest reports."""
+        return sum(calls for worker, calls in self._in_flight.items() if workers is None or worker in workers)
 
     def finish(self, why_early: str | None = None) -> dict[str, Any]:
         """Close the files and return the summary, which is also written to PREFIX_summary.json.
