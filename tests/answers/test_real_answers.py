@@ -152,13 +152,22 @@ def test_an_empty_error_is_not_an_error(provider: str, api: str, stream: bool, n
     assert answered(provider, api, Canned([extended]), stream=stream).error is None
 
 
-@pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource", "network_error", "ERROR_TOXIC"])
+@pytest.mark.parametrize(
+    "reason", ["error", " error\n", "abort", "insufficient_system_resource", "network_error", "ERROR_TOXIC"]
+)
 def test_a_finish_reason_of_provider_failure_is_a_failure(reason: str) -> None:
     streams = [chat(chunk(content="Hi"), chunk(reason), DONE), chat(chunk(content="Hi"), chunk(reason))]
     body = {"choices": [{"message": {"content": "Hi"}, "finish_reason": reason}]}
     for call in [*streams, answered("openai", "chat", Canned([json.dumps(body).encode()]), stream=False)]:
-        assert (call.outcome, call.finish_reason) == ("failed", reason)
-        assert call.error == f"ErrorInStream: finish reason {reason}"
+        assert (call.outcome, call.finish_reason) == ("failed", reason.strip())
+        assert call.error == f"ErrorInStream: finish reason {reason.strip()}"
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "null", " None "])
+def test_a_blank_finish_reason_finishes_nothing(reason: str) -> None:
+    body = {"choices": [{"message": {"content": "Hi"}, "finish_reason": reason}]}
+    call = answered("openai", "chat", Canned([json.dumps(body).encode()]), stream=False)
+    assert (call.outcome, call.finish_reason) == ("failed", None)
 
 
 @pytest.mark.parametrize("provider", ["openai", "azure-openai", "deepseek"])
