@@ -92,7 +92,7 @@ def _claimed(prefix: Path) -> Path:
 
 
 def _is_used(prefix: Path) -> bool:
-    return any(_file(prefix, name).exists() for name in _MARKS)
+    return any(os.path.lexists(_file(prefix, name)) for name in _MARKS)
 
 
 def _claim(prefix: Path) -> bool:

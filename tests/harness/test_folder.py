@@ -44,6 +44,11 @@ def test_a_prefix_counts_as_used_if_any_run_file_has_it(name: str, empty_folder:
     assert Path(f"run_{name}").read_text() == "precious"
 
 
+def test_a_link_to_nowhere_counts_as_used_too(empty_folder: Path) -> None:
+    Path("run_summary.json").symlink_to("nowhere")
+    assert Results("r", "run").prefix == Path("run-2")
+
+
 def a_run(folder: Path, *arguments: str) -> str:
     """Make a run; return its id."""
     with pytest.MonkeyPatch.context() as monkeypatch:
