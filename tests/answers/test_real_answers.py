@@ -16,7 +16,7 @@ import finishes
 from harness.run import session
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
-from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, sse
+from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, refusal, sse
 from providers.answers.document import QUOTED
 from providers.call import (
     Answer,
@@ -449,6 +449,19 @@ def test_half_an_emoji_does_not_keep_a_body_out_of_a_log() -> None:
     wired = Exchange(keep_body=True)
     wired.received(b'{"text": "\\ud83d"}', at=0.0)
     assert session._body_line(wired).encode() == b'{"text": "?"}'
+
+
+def test_nor_does_an_endless_list() -> None:
+    wired = Exchange(keep_body=True)
+    wired.received(b"[" * 100_000, at=0.0)
+    assert len(session._body_line(wired)) == 100_002
+
+
+def test_a_body_that_its_head_calls_compressed_and_that_is_not_is_quoted() -> None:
+    wired = Exchange(keep_body=True, status=502, headers=[("Content-Encoding", "gzip")])
+    wired.received(b'{"error": {"message": "upstream is down"}}', at=0.0)
+    assert refusal.missing_words(wired, "Connection error.") == "upstream is down"
+    assert "upstream is down" in session._body_line(wired)
 
 
 @pytest.mark.parametrize("later", [None, {}, {"prompt_tokens": None, "completion_tokens": None}, [], "x"])
