@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.process import class_settings, ports
 from harness.process.outlet import open_outlet
+from harness.process.utf8 import is_utf8
 from harness.secrets import SHORTEST
 
 AFTER_NAME = re.compile(r"[^\w-].*", re.DOTALL)
@@ -60,7 +61,12 @@ def _refusal(
     for config in itertools.chain(*options.config_users or ()):
         if reason := class_settings.refusal(config, user_classes):
             return f"--config-users: {reason}"
-    return _locusts_refusal(options) or ports.refusal(options) or _log_refusal(options.logfile)
+    return (
+        _encoding_refusal(parser, options)
+        or _locusts_refusal(options)
+        or ports.refusal(options)
+        or _log_refusal(options.logfile)
+    )
 
 
 def _with_hint(name: str, known: list[str]) -> str:
@@ -91,6 +97,16 @@ def _left_over(text: str, user_classes: Sequence[str]) -> str:
 def _long(name: str) -> str:
     """Return the usual spelling of an option written as `-rate-stages`, `--rate_stages` or `--RATE-STAGES`."""
     return "--" + name.strip("-").replace("_", "-").lower() if name.startswith("-") else ""
+
+
+def _encoding_refusal(parser: Any, options: Any) -> str | None:
+    """Return which option's value is not UTF-8: Locust's master could not send it, and would hang."""
+    for action in parser._actions:
+        value = getattr(options, action.dest, None)
+        texts = value if isinstance(value, list) else [value]
+        if not all(is_utf8(text) for text in texts if isinstance(text, str)):
+            return f"{action.option_strings[-1] if action.option_strings else action.dest} is not UTF-8"
+    return None
 
 
 def _locusts_refusal(options: Any) -> str | None:
