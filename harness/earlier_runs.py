@@ -34,6 +34,8 @@ class EarlierRuns:
             likeness.check_alike([planned, *self._runs], likeness.INCOMPARABLE)
         except (UnreadableRows, likeness.Incomparable) as error:
             raise UsageError(f"{OPTION}: {error}") from error
+        except OSError as error:
+            raise UsageError(f"{OPTION} {error.filename}: {(error.strerror or str(error)).lower()}") from error
 
     def compare(self, summary: Summary, rows: "pd.DataFrame", facts: Summary) -> Summary:
         """Return a finished run's summary with its comparison, and the verdicts on relative gates."""

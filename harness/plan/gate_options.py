@@ -27,7 +27,7 @@ def gates_of(options: Mapping[str, Any]) -> tuple[list[Gate], list[RelativeGate]
         found, relative_gates = relative.parse_all(options["fail_if"])
     except BadCondition as error:
         raise UsageError(str(error)) from error
-    if relative_gates and not options["baseline"]:
+    if relative_gates and not any(options["baseline"]):
         raise UsageError(f"--fail-if {relative_gates[0].text} compares with a baseline: give --baseline")
     return found, relative_gates
 

@@ -156,7 +156,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         slo=level,
         gates=gates,
         relative_gates=relative_gates,
-        earlier_runs=tuple(options["baseline"]),
+        earlier_runs=tuple(filter(None, options["baseline"])),
         fail_fast=bool(options["fail_fast"]),
         junit=junit_of(options, [*gates, *relative_gates]),
         files=files,

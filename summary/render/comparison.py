@@ -110,9 +110,13 @@ def _sides(compared: Summary) -> Table:
     table.add_column()
     for side in ("old", "new"):
         for run in compared[side]:
-            facts = [run["provider"], run["model"], run["host"], run["start"], f"{run['total_requests']} calls"]
+            facts = [run["provider"], run["model"], run["host"], run["start"], _calls(run["total_requests"])]
             table.add_row(side, Text(" · ".join([str(run["run"]), *(str(fact) for fact in facts if fact)])))
     return table
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"
 
 
 def _figures(title: str, comparison: Summary) -> Table:

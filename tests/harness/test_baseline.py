@@ -87,6 +87,7 @@ def removing(folder: Path) -> Callable[[CallSession], Prompt]:
         (["--baseline", "OLD", "--stream"], "can't be compared: streamed and not streamed"),
         (["--baseline", "OLD", "--api", "completions"], "can't be compared: api completions and api chat"),
         (["--baseline", "OLD", "--fail-if", "ttft_p95>+10%"], "ttft needs --stream"),
+        (["--baseline", "", "--fail-if", "p95>+10%"], "give --baseline"),
         (["--fail-if", "p95>+10%"], "--fail-if p95>+10% compares with a baseline: give --baseline"),
     ],
 )
