@@ -1,12 +1,14 @@
-"""Seed files: a prompt and sentences to combine it with, turned into an endless sequence of prompts. Stdlib only."""
+"""Seed files: a prompt and sentences to combine it with, and which of them each call sends. Stdlib only."""
 
+import hashlib
+import json
 import logging
-import random
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
-SelectionMode = Literal["single-file", "all-files"]
+SelectionMode = Literal["single-file", "all-files", "in-order"]
 
 HEADER = "### Prompt"
 DELIMITER = "---"
@@ -35,25 +37,64 @@ class SeedFile:
 
 
 class Prompts:
-    """An endless sequence of prompts; the same seed gives the same sequence.
+    """The prompt of each call of a run, by the call's number: the same seed gives the same prompts.
 
     `single-file` draws one file for the run and then a sentence per call; `all-files` draws the file per call, too.
-    Sequences with the same seed and another `stream` (one per worker) use the same file but draw other sentences.
-    With `cache_bust`, each payload ends in a unique line, so that no cache has an answer to it.
+    `in-order` takes all sentences of all files one after the other, then again, whatever the seed: call 1 takes the
+    first, and warm-up calls, which come before it, take the last ones.
+
+    Draws with the same seed and another `stream` (one per worker, if each numbers its calls for itself) use the same
+    file but other sentences. With `cache_bust`, each payload ends in a unique line, so that no cache has an answer to
+    it.
     """
 
     def __init__(
-        self, files: list[SeedFile], mode: SelectionMode, seed: int, cache_bust: bool = False, stream: int = 0
+        self,
+        files: list[SeedFile],
+        mode: SelectionMode,
+        seed: int,
+        cache_bust: bool = False,
+        stream: int = 0,
+        warmup_calls: int = 0,
     ) -> None:
-        self._files = [random.Random(seed).choice(files)] if mode == "single-file" else files
-        self._random = random.Random(f"{seed}/{stream}")
+        self._files = [files[drawn(len(files), f"{seed}/file")]] if mode == "single-file" else files
+        self._in_order = [prompt for file in files for prompt in file.prompts] if mode == "in-order" else []
+        self._key, self._warmup_calls = f"{seed}/{stream}", warmup_calls
         self._cache_bust = cache_bust
 
-    def __next__(self) -> Prompt:
-        prompt = self._random.choice(self._random.choice(self._files).prompts)
+    def of_call(self, number: int) -> Prompt:
+        """Return the prompt of a call, whose number counts from 1 and includes warm-up calls."""
+        prompt = self._next(number) if self._in_order else self._drawn(number)
         if not self._cache_bust:
             return prompt
-        return Prompt(prompt.prompt_id, f"{prompt.payload}\n\n[{self._random.getrandbits(64):016x}]")
+        return Prompt(prompt.prompt_id, f"{prompt.payload}\n\n[{_hashed(f'{self._key}/{number}/line'):016x}]")
+
+    def _next(self, number: int) -> Prompt:
+        return self._in_order[(number - self._warmup_calls - 1) % len(self._in_order)]
+
+    def _drawn(self, number: int) -> Prompt:
+        file = self._files[drawn(len(self._files), f"{self._key}/{number}/file")]
+        return file.prompts[drawn(len(file.prompts), f"{self._key}/{number}/sentence")]
+
+
+def drawn(count: int, key: str) -> int:
+    """Return a number from 0 to `count` - 1 that depends on nothing but the key, in every version of this tool and of
+    Python: the first 8 bytes of the key's SHA-256, as a fraction of 2^64, times `count`, rounded down."""
+    return _hashed(key) * count >> 64
+
+
+def _hashed(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+
+
+def sha256(files: Iterable[SeedFile]) -> str:
+    """Return a hash of the files' names and prompts as read. Neither the order of the files nor what is read alike
+    (line ends, a BOM) changes it."""
+    whole = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.name):
+        for record in (file.name, *map(astuple, file.prompts)):
+            whole.update(json.dumps(record).encode() + b"\n")
+    return whole.hexdigest()
 
 
 def read_folder(folder: Path) -> list[SeedFile]:

@@ -63,7 +63,7 @@ class Session(Protocol):
     def withdraw(self, user: Any) -> None:
         """End a user's wait for a permit, if it is waiting; it gets none."""
 
-    def next_prompt(self) -> Prompt: ...
+    def prompt_of(self, permit: Permit) -> Prompt: ...
 
     def redact(self, text: str) -> str:
         """Return the text without any secret of the run."""
@@ -99,7 +99,7 @@ class LLMUser(User):
         permit = self.session.take_permit()
         if permit is None:
             raise StopUser
-        prompt = self.session.next_prompt()
+        prompt = self.session.prompt_of(permit)
         with exchange(self.session.keep_bodies) as wired:
             call, started_at = self._begin(permit, prompt)
             error: Exception | None = None

@@ -43,7 +43,7 @@ class OneSession:
     def withdraw(self, user: Any) -> None:
         """Do nothing: no user waits here."""
 
-    def next_prompt(self) -> seeds.Prompt:
+    def prompt_of(self, permit: Permit) -> seeds.Prompt:
         return seeds.Prompt("test.txt#1", self.payload)
 
     def redact(self, text: str) -> str:

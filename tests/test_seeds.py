@@ -1,13 +1,14 @@
 """Seed files: what is read, what is refused and where, and which prompts they produce."""
 
-from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import seeds
 from tests.command_line import PROJECT
 
+MODES: tuple[seeds.SelectionMode, ...] = get_args(seeds.SelectionMode)
 GOOD = "### Prompt\nExtract **all** of it.\n\n- as JSON\n---\nOne fact.\n\nTwo facts,\non two lines.\n"
 
 
@@ -82,28 +83,31 @@ def two_files(folder: Path) -> list[seeds.SeedFile]:
     return seeds.read_folder(folder)
 
 
+def drawn_by(prompts: seeds.Prompts, calls: int) -> list[seeds.Prompt]:
+    return [prompts.of_call(number) for number in range(1, calls + 1)]
+
+
 def test_single_file_draws_one_file_for_the_run(tmp_path: Path) -> None:
-    prompts = seeds.Prompts(two_files(tmp_path), "single-file", seed=1)
-    drawn = [next(prompts).prompt_id for _ in range(50)]
+    drawn = [prompt.prompt_id for prompt in drawn_by(seeds.Prompts(two_files(tmp_path), "single-file", seed=1), 50)]
     assert len({name.split("#")[0] for name in drawn}) == 1
     assert len(set(drawn)) == 2
 
 
 def test_all_files_draws_a_file_for_each_call(tmp_path: Path) -> None:
     prompts = seeds.Prompts(two_files(tmp_path), "all-files", seed=1)
-    assert {next(prompts).prompt_id.split("#")[0] for _ in range(50)} == {"a.txt", "b.txt"}
+    assert {prompt.prompt_id.split("#")[0] for prompt in drawn_by(prompts, 50)} == {"a.txt", "b.txt"}
 
 
-@pytest.mark.parametrize("mode", ["single-file", "all-files"])
+@pytest.mark.parametrize("mode", ["single-file", "all-files", "in-order"])
 def test_the_same_seed_draws_the_same_prompts(tmp_path: Path, mode: seeds.SelectionMode) -> None:
     files = two_files(tmp_path)
     first, again = seeds.Prompts(files, mode, seed=7), seeds.Prompts(files, mode, seed=7)
-    assert [next(first) for _ in range(20)] == [next(again) for _ in range(20)]
+    assert drawn_by(first, 20) == drawn_by(again, 20)
 
 
 def test_cache_bust_makes_every_payload_unique_and_keeps_the_prompt(tmp_path: Path) -> None:
     prompts = seeds.Prompts(two_files(tmp_path), "single-file", seed=1, cache_bust=True)
-    payloads = [next(prompts).payload for _ in range(100)]
+    payloads = [prompt.payload for prompt in drawn_by(prompts, 100)]
     assert len(set(payloads)) == 100
     assert all(payload.startswith("Extract") for payload in payloads)
 
@@ -119,6 +123,45 @@ def test_the_shipped_files_are_many_and_varied() -> None:
         assert len(openings) > 0.9 * len(sentences)
 
 
-def test_prompts_go_on_without_end(tmp_path: Path) -> None:
-    prompts = seeds.Prompts(two_files(tmp_path), "all-files", seed=3)
-    assert len(list(islice(iter(lambda: next(prompts), None), 1000))) == 1000
+def test_in_order_takes_each_sentence_once_and_then_again(tmp_path: Path) -> None:
+    prompts = seeds.Prompts(two_files(tmp_path), "in-order", seed=1)
+    once = ["a.txt#1", "a.txt#2", "b.txt#1", "b.txt#2"]
+    assert [prompt.prompt_id for prompt in drawn_by(prompts, 10)] == [*once, *once, *once[:2]]
+
+
+def test_in_order_begins_after_the_warm_up_calls_which_take_the_last_sentences(tmp_path: Path) -> None:
+    prompts = seeds.Prompts(two_files(tmp_path), "in-order", seed=1, warmup_calls=3)
+    assert [prompt.prompt_id for prompt in drawn_by(prompts, 5)] == [
+        "a.txt#2",
+        "b.txt#1",
+        "b.txt#2",
+        "a.txt#1",
+        "a.txt#2",
+    ]
+
+
+def test_a_seed_draws_the_same_in_every_version(tmp_path: Path) -> None:
+    """If this test fails, `--seed` means something else than before: mend the draw, not the test."""
+    written(tmp_path, GOOD.replace("Two facts,\non two lines.", "Two.\n\nThree.\n\nFour.\n\nFive."), "c.txt")
+    files = two_files(tmp_path)
+    drawn = {mode: drawn_by(seeds.Prompts(files, mode, seed=7), 8) for mode in MODES}
+    assert {mode: " ".join(prompt.prompt_id.replace(".txt#", "") for prompt in drawn[mode]) for mode in MODES} == {
+        "single-file": "a1 a1 a1 a1 a2 a1 a1 a2",
+        "all-files": "c2 a1 c1 c1 a2 c2 c1 a2",
+        "in-order": "a1 a2 b1 b2 c1 c2 c3 c4",
+    }
+    assert seeds.Prompts(files, "in-order", seed=7, cache_bust=True).of_call(1).payload.endswith("[b99a37dac064c2c8]")
+    assert [seeds.drawn(10, f"a key/{number}") for number in range(12)] == [0, 0, 9, 2, 8, 7, 8, 4, 4, 7, 5, 1]
+
+
+def test_a_hash_of_the_files_depends_on_names_and_prompts_alone(tmp_path: Path) -> None:
+    """If the first line fails, the hashes of earlier runs no longer compare."""
+    files = two_files(tmp_path)
+    held = seeds.sha256(files)
+    assert held == "c5de3ce3de5317fa4a7208e26a5edc93471d495a70aa81379014e9b4bf3a775b"
+    written(tmp_path, b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode(), "a.txt")
+    assert seeds.sha256(reversed(seeds.read_folder(tmp_path))) == held
+    written(tmp_path, GOOD.replace("One", "Two"), "a.txt")
+    changed = seeds.sha256(seeds.read_folder(tmp_path))
+    (tmp_path / "a.txt").rename(tmp_path / "c.txt")
+    assert len({held, changed, seeds.sha256(seeds.read_folder(tmp_path))}) == 3

@@ -1,5 +1,7 @@
 """The options that the benchmarks' own Locust files share, and the prompts that all clients send."""
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from locust import events
@@ -8,9 +10,9 @@ import seeds
 from benchmarks.contenders import DATA, SEED
 
 
-def prompts() -> seeds.Prompts:
+def prompts() -> Iterator[seeds.Prompt]:
     """Return the prompts that this project sends with `--seed SEED`."""
-    return seeds.Prompts(seeds.read_folder(DATA), "single-file", SEED)
+    return map(seeds.Prompts(seeds.read_folder(DATA), "single-file", SEED).of_call, count(1))
 
 
 def add_options(parser: Any, **_: Any) -> None:

@@ -10,6 +10,7 @@ from locust.env import Environment
 from locust.runners import STATE_STOPPED
 
 import locust_inside
+import seeds
 from harness.cluster.clock import MasterClock
 from harness.cluster.outbox import Outbox
 from harness.errors import REACHED, CannotStart, UsageError
@@ -137,6 +138,8 @@ class Worker:
         self._secrets.add_all(secrets_of(plan.settings, plan.provider))
         if given.has_host_query and not plan.settings.host_query:
             raise UsageError("the master's -H has a query: give each worker the same -H")
+        if seeds.sha256(plan.files) != given.run_seeds_sha256:
+            raise UsageError("the seed files differ from the master's: give each worker the same ones")
         open_files.allow(plan.load["num_users"] or 1)
         preflight.check(plan.settings)
         client = client_of(plan, self._secrets)
@@ -146,7 +149,7 @@ class Worker:
         if plan.is_counted_out:
             self._queue = PermitQueue(started_at, self._want, self._unwant, self._give_back)
         self._permits = self._queue or Budget(None, lambda: None)
-        stream = self._runner.worker_index + 1
+        stream = 0 if plan.is_counted_out else self._runner.worker_index + 1
         start = RunStart(run_id, datetime.fromtimestamp(given.run_began_at, UTC), started_at)
         return CallSession(plan, client, start, self._secrets, self._permits, self._outbox.keep, stream)
 

@@ -84,10 +84,11 @@ class Schedule:
         return _in_stages(self.stages, self._marks(Random(f"arrivals {seed}")))
 
     def _marks(self, random: Random) -> Iterator[float]:
-        """Yield arrival times of a process with one call per unit of time on average."""
+        """Yield arrival times of a process with one call per unit of time on average. Of `Random`, only `random()` is
+        the same in every version of Python."""
         if self.arrival == "constant":
             return map(float, count())
-        return accumulate(random.expovariate(1.0) for _ in repeat(None))
+        return accumulate(-math.log(1.0 - random.random()) for _ in repeat(None))
 
 
 def _in_stages(stages: Sequence[Stage], marks: Iterator[float]) -> Iterator[Due]:

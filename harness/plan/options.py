@@ -117,8 +117,8 @@ def _add_load(parser: Any) -> None:
         "-d", "--data-dir", default="./unstructured_data", include_in_web_ui=False, help="folder of seed files"
     )
     parser.add_argument(
-        "--selection-mode", default="single-file", choices=Offered(["single-file", "all-files"]),
-        help="one seed file for the whole run, or a random one per call",
+        "--selection-mode", default="single-file", choices=Offered(["single-file", "all-files", "in-order"]),
+        help="one seed file for the whole run, a random one per call, or all sentences in order",
     )  # fmt: skip
     parser.add_argument("--seed", default="", help="makes the sequence of prompts reproducible")
     parser.add_argument(

@@ -80,7 +80,7 @@ class Plan:
     @property
     def is_counted_out(self) -> bool:
         """Return whether calls are numbered in one place for all workers, rather than by each worker for itself."""
-        return bool(self.calls or self.warmup_calls or self.schedule)
+        return bool(self.calls or self.warmup_calls or self.schedule or self.selection_mode == "in-order")
 
     def options(self) -> dict[str, Any]:
         """Return every option that affects the run, as parsed, without secrets."""

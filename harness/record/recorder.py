@@ -10,6 +10,7 @@ from typing import Any
 
 from locust.env import Environment
 
+import seeds
 from harness.messages import CALLS, CLIENT, HISTOGRAMS, IN_FLIGHT
 from harness.plan.plan import Plan
 from harness.record.client_load import ClientFigures, ClientWatch
@@ -205,6 +206,7 @@ def _facts(run_id: str, began_at: datetime, plan: Plan) -> dict[str, Any]:
         "host": None if settings.mock else settings.host,
         "start": began_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "seed": plan.seed,
+        "seeds_sha256": seeds.sha256(plan.files),
         "options": plan.options(),
         "versions": {
             "python": python_version(),

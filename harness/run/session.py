@@ -35,6 +35,7 @@ class CallSession:
 
     permits    hands out the calls, here or for a master
     keep       is called with each ended call, before Locust hears of it
+    stream     tells this process's draws from others', if each process numbers its calls for itself; else 0
     in_flight  the number of calls in flight
     alone      whether there is only one user: then each call's end is logged
     """
@@ -58,7 +59,9 @@ class CallSession:
         self.in_flight = 0
         self.redact = secrets.redact
         self.alone = alone
-        self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream)
+        self._prompts = seeds.Prompts(
+            plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream, plan.warmup_calls
+        )
         self._permits, self._keep = permits, keep
         self.warmup_calls = plan.warmup_calls
 
@@ -67,8 +70,8 @@ class CallSession:
         self.in_flight += permit is not None
         return permit
 
-    def next_prompt(self) -> seeds.Prompt:
-        return next(self._prompts)
+    def prompt_of(self, permit: Permit) -> seeds.Prompt:
+        return self._prompts.of_call(permit.number)
 
     def record(self, call: Call, exchange: Exchange) -> None:
         """Record, log and count an ended call; it may be the run's last."""
@@ -101,7 +104,7 @@ class NoSession:
     def withdraw(self, user: object) -> None:
         """Do nothing: no user waits for a permit."""
 
-    def next_prompt(self) -> seeds.Prompt:
+    def prompt_of(self, permit: Permit) -> seeds.Prompt:
         raise LookupError("no call without a permit")
 
     def redact(self, text: str) -> str:
