@@ -6,8 +6,8 @@ from typing import Any
 from mock.formats.message import Json
 
 PROMPT_FIELDS = (
-    "system", "systemInstruction", "instructions", "messages", "message", "contents", "content", "parts",
-    "text", "prompt", "input", "inputText",
+    "system", "systemInstruction", "instructions", "preamble", "chat_history", "messages", "message", "contents",
+    "content", "parts", "text", "prompt", "input", "inputText",
 )  # fmt: skip
 SETTINGS = ("inferenceConfig", "generationConfig", "textGenerationConfig")
 LIMIT_FIELDS = (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from providers.call import Answer
+from providers.prompt import Prompt
 from providers.settings import API, Settings
 from wire.exchange import Wire
 
@@ -36,7 +37,7 @@ class Provider:
     def __init__(self, settings: Settings, client: Any) -> None:
         """Prepare what all calls share; `client` is what `connect` returned."""
         self.settings, self.client = settings, client
-        self.answer: Callable[[str], Answer] = getattr(self, settings.api + ("_stream" if settings.stream else ""))
+        self.answer: Callable[[Prompt], Answer] = getattr(self, settings.api + ("_stream" if settings.stream else ""))
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:

@@ -15,6 +15,7 @@ from providers.answers.refusal import missing_words, words_of_body
 from providers.base import Provider
 from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
 from providers.permit import Permit
+from providers.prompt import Prompt
 from providers.settings import Settings
 from wire.exchange import DeadlineExceeded, Exchange, WireError, exchange, now
 from wire.turns import turns
@@ -32,15 +33,6 @@ class CallFailed(Exception):
 
     def __repr__(self) -> str:
         return str(self)
-
-
-class Prompt(Protocol):
-    """The text to send, and where it came from."""
-
-    @property
-    def prompt_id(self) -> str: ...
-    @property
-    def payload(self) -> str: ...
 
 
 class Session(Protocol):
@@ -104,7 +96,7 @@ class LLMUser(User):
             call, started_at = self._begin(permit, prompt)
             error: Exception | None = None
             try:
-                error = self._measure(call, wired, prompt.payload, started_at)
+                error = self._measure(call, wired, prompt, started_at)
             finally:
                 try:
                     _conclude(call, wired, started_at)
@@ -119,7 +111,7 @@ class LLMUser(User):
         started_at = now()
         call = Call(
             session.run_id, permit.number, settings.provider, settings.model, settings.api, mode,
-            prompt.prompt_id, prompt.payload, datetime.now(UTC), started_at - session.started_at,
+            prompt.prompt_id, prompt.excerpt, datetime.now(UTC), started_at - session.started_at,
             phase="warmup" if permit.number <= session.warmup_calls else "measured", stage=permit.stage,
         )  # fmt: skip
         if permit.scheduled_s is not None:
@@ -127,7 +119,7 @@ class LLMUser(User):
             call.scheduled_at = session.began_at + timedelta(seconds=permit.scheduled_s)
         return call, started_at
 
-    def _measure(self, call: Call, wired: Exchange, payload: str, started_at: float) -> Exception | None:
+    def _measure(self, call: Call, wired: Exchange, prompt: Prompt, started_at: float) -> Exception | None:
         """Read the answer to its end, or until the deadline, and return the exception that ended it, if any.
 
         A killed greenlet leaves through here with `GreenletExit`; its call keeps the initial outcome, aborted.
@@ -135,7 +127,7 @@ class LLMUser(User):
         timeout_s = self.settings.timeout_s
         deadline = gevent.Timeout.start_new(timeout_s, DeadlineExceeded(f"no complete answer within {timeout_s:g} s"))
         try:
-            self._take_all(call, wired, payload, started_at)
+            self._take_all(call, wired, prompt, started_at)
         except Exception as error:
             call.outcome = "failed"
             call.error = self._shown(_error_text(error, wired), ERROR_CHARACTERS)
@@ -146,14 +138,14 @@ class LLMUser(User):
         call.outcome = "ok"
         return None
 
-    def _take_all(self, call: Call, wired: Exchange, payload: str, started_at: float) -> None:
+    def _take_all(self, call: Call, wired: Exchange, prompt: Prompt, started_at: float) -> None:
         """Record each part as it arrives, with the time of the read that completed it: the wire's latest.
 
         Raises `IncompleteStream`, and `MalformedAnswer` if the SDK itself fails on an answer.
         """
         finished, said = False, ""
         try:
-            for part in self.answer(payload):
+            for part in self.answer(prompt):
                 at_s = (wired.last_byte_at or now()) - started_at if self.settings.stream else None
                 call.take(part, at_s, wired.read_spread_s)
                 finished = finished or isinstance(part, Finish)

@@ -6,13 +6,15 @@ from typing import Any
 
 from locust import events
 
-import seeds
 from benchmarks.contenders import DATA, SEED
+from providers.prompt import Prompt
+from seeds.files import read
+from seeds.prompts import Prompts
 
 
-def prompts() -> Iterator[seeds.Prompt]:
+def prompts() -> Iterator[Prompt]:
     """Return the prompts that this project sends with `--seed SEED`."""
-    return map(seeds.Prompts(seeds.read_folder(DATA), "single-file", SEED).of_call, count(1))
+    return map(Prompts(read(DATA), "single-file", SEED).of_call, count(1))
 
 
 def add_options(parser: Any, **_: Any) -> None:

@@ -10,7 +10,6 @@ from locust.env import Environment
 from locust.runners import STATE_STOPPED
 
 import locust_inside
-import seeds
 from harness.cluster.clock import MasterClock
 from harness.cluster.outbox import Outbox
 from harness.errors import REACHED, CannotStart, UsageError
@@ -27,6 +26,7 @@ from harness.run.session import CallSession, NoSession, RunStart
 from harness.secrets import Secrets
 from providers.permit import Permit
 from providers.user import Session
+from seeds.files import sha256
 from wire.exchange import now
 
 REPORT_INTERVAL_S = 0.25
@@ -138,7 +138,7 @@ class Worker:
         self._secrets.add_all(secrets_of(plan.settings, plan.provider))
         if given.has_host_query and not plan.settings.host_query:
             raise UsageError("the master's -H has a query: give each worker the same -H")
-        if seeds.sha256(plan.files) != given.run_seeds_sha256:
+        if sha256(plan.files) != given.run_seeds_sha256:
             raise UsageError("the seed files differ from the master's: give each worker the same ones")
         open_files.allow(plan.load["num_users"] or 1)
         preflight.check(plan.settings)

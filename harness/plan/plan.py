@@ -7,17 +7,19 @@ from typing import Any, get_args
 
 from locust.util.timespan import parse_timespan
 
-import seeds
 from harness.errors import UsageError
-from harness.load.schedule import Schedule
+from harness.load.schedule import Schedule, Timetable
 from harness.plan.gate_options import check_needs, gates_of, junit_of, slo_of
 from harness.plan.keys import secrets_of
-from harness.plan.rate_options import schedule_of, users_for
+from harness.plan.rate_options import schedule_of, timetable_of, users_for
 from harness.plan.target import Options, ProviderClasses, settings_of
-from harness.plan.values import LARGEST, count, natural, number, one_of, rate, whole
+from harness.plan.values import DATA_DIR, LARGEST, count, here_or_beside, natural, number, one_of, rate, whole
 from harness.secrets import MASK, Secrets
 from providers.base import Provider
+from providers.prompt import shortened
 from providers.settings import Settings
+from seeds import files, text
+from seeds.prompts import SelectionMode
 from summary.gates.gate import Gate
 from summary.gates.slo import Slo
 
@@ -40,6 +42,7 @@ class Plan:
     calls         the exact number of measured calls; `None` if it is not limited
     warmup_calls  the number of calls made before those
     schedule      when calls start in an open loop; `None` for a closed loop
+    system        what the model is told before prompts that don't tell it themselves
     slo           what each call should meet
     gates         conditions that fail the run; `junit` is the file for their verdicts
     load          Locust's own options: users, users started per second, run time, stop timeout
@@ -50,13 +53,14 @@ class Plan:
     packages: tuple[str, ...]
     calls: int | None
     warmup_calls: int
-    schedule: Schedule | None
+    schedule: Schedule | Timetable | None
     slo: Slo | None
     gates: list[Gate]
     fail_fast: bool
     junit: Path | None
-    files: list[seeds.SeedFile]
-    selection_mode: seeds.SelectionMode
+    files: list[files.SeedFile]
+    selection_mode: SelectionMode
+    system: str | None
     seed: int
     cache_bust: bool
     log_bodies: bool
@@ -100,6 +104,7 @@ class Plan:
             "extra_body": self.secrets.redact_within(self.settings.extra_body),
             "seed_files": [file.name for file in self.files],
             "selection_mode": self.selection_mode,
+            "system": self.system and shortened(self.system),
             "cache_bust": self.cache_bust,
             **({f"mock_{name}": value for name, value in asdict(self.mock).items()} if self.settings.mock else {}),
         }
@@ -114,32 +119,61 @@ _LOAD = ("num_users", "spawn_rate", "run_time", "stop_timeout")
 def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     """Return the plan for the options. Raises `UsageError` for the first invalid one."""
     settings = settings_of(options, classes)
-    try:
-        files = seeds.read_folder(Path(options["data_dir"]))
-    except seeds.SeedError as error:
-        raise UsageError(str(error)) from error
-    schedule, level, gates = schedule_of(options), slo_of(options), gates_of(options)
+    found = _files(options)
+    timetable = timetable_of(options, found)
+    schedule, level, gates = timetable or schedule_of(options), slo_of(options), gates_of(options)
     check_needs(level, gates, stream=settings.stream, open_loop=schedule is not None)
     users = users_for(schedule, settings.timeout_s) if schedule else None
     return Plan(
         settings=settings,
         provider=classes[settings.provider].provider,
         packages=tuple(dict.fromkeys(name for user_class in classes.values() for name in user_class.provider.packages)),
-        calls=count("--iterations", options["iterations"]),
+        calls=_calls(count("--iterations", options["iterations"]), timetable),
         warmup_calls=natural("--warmup", options["warmup"]),
         schedule=schedule,
         slo=level,
         gates=gates,
         fail_fast=bool(options["fail_fast"]),
         junit=junit_of(options, gates),
-        files=files,
-        selection_mode=one_of("--selection-mode", options["selection_mode"], get_args(seeds.SelectionMode)),
+        files=found,
+        selection_mode="in-order" if timetable else _selection_mode(options),
+        system=_system(options["system"]),
         seed=_seed(options["seed"]),
         cache_bust=bool(options["cache_bust"]),
         log_bodies=bool(options["json_response"]),
         mock=_mock(options),
         load=_load(options, users),
     )
+
+
+def _files(options: Options) -> list[files.SeedFile]:
+    try:
+        return files.read(here_or_beside(options["data_dir"], DATA_DIR), lines=bool(options["plain"]))
+    except text.SeedError as error:
+        raise UsageError(str(error)) from error
+
+
+def _selection_mode(options: Options) -> SelectionMode:
+    mode: SelectionMode = one_of("--selection-mode", options["selection_mode"], get_args(SelectionMode))
+    return mode
+
+
+def _system(given: str) -> str | None:
+    """Return the system's text, or that of a file named `@FILE`."""
+    if not given.startswith("@"):
+        return given or None
+    try:
+        found = text.text_of(Path(given[1:])).strip()
+    except text.SeedError as error:
+        raise UsageError(f"--system {error}") from error
+    if not found:
+        raise UsageError(f"--system {given[1:]}: the file is empty")
+    return found
+
+
+def _calls(asked: int | None, timetable: Timetable | None) -> int | None:
+    """Return the exact number of calls: a recording has no more than its own."""
+    return asked if timetable is None else min(asked or timetable.calls, timetable.calls)
 
 
 def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]:

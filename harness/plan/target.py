@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, get_args
 
 from harness.errors import UsageError
 from harness.plan import addresses, extra_body, headers, keys, models
 from harness.plan.gate_options import gates_of
-from harness.plan.values import count, number, one_of, seconds, word
+from harness.plan.values import MODELS_FILE, count, here_or_beside, number, one_of, seconds, word
 from providers.settings import API, DEFAULT_REGION, MOCK_HOST, Settings
 from providers.user import LLMUser
 
@@ -79,12 +78,14 @@ def _provider_of_class(options: Options, classes: ProviderClasses) -> str | None
 
 
 def _model(options: Options, provider: str, mock: bool) -> str:
-    known = models.read(Path(options["models_file"]))
-    model = str(options["model"]) or (known.get(provider, [""])[0] if mock else "")
+    known = models.read(here_or_beside(options["models_file"], MODELS_FILE))
+    model = str(options["model"]) or (known.default(provider) if mock else "")
     if not model:
-        raise UsageError(f"no model: give -m with one of {', '.join(known.get(provider, []))}")
-    if not _is_described_by_environment(model):
+        raise UsageError(f"no model: give -m with one of {', '.join(known.of(provider))}, or any with --any-model")
+    if not options["any_model"] and not _is_described_by_environment(model):
         models.check(known, provider, model)
+    if not model.isprintable() or not model.strip():
+        raise UsageError(f"--model must be a name, not {model!r}")
     return model
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from locust.env import Environment
 
-import seeds
 from harness.messages import CALLS, CLIENT, HISTOGRAMS, IN_FLIGHT
 from harness.plan.plan import Plan
 from harness.record.client_load import ClientFigures, ClientWatch
@@ -19,6 +18,7 @@ from harness.record.locust_csv import LocustCSV
 from harness.record.requests_csv import COLUMNS, REQUEST, Records, cells_of
 from harness.record.run_histograms import RunHistograms
 from providers.call import Call
+from seeds.files import sha256
 from summary import refused_fields
 from wire.exchange import now
 
@@ -206,7 +206,7 @@ def _facts(run_id: str, began_at: datetime, plan: Plan) -> dict[str, Any]:
         "host": None if settings.mock else settings.host,
         "start": began_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "seed": plan.seed,
-        "seeds_sha256": seeds.sha256(plan.files),
+        "seeds_sha256": sha256(plan.files),
         "options": plan.options(),
         "versions": {
             "python": python_version(),

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import seeds
 from harness.load.closed_loop import Budget
 from harness.load.open_loop import OpenLoop, Standing
 from harness.load.permits import PermitQueue
@@ -18,6 +17,7 @@ from harness.secrets import Secrets
 from harness.watch import live_line
 from harness.watch.live_line import LiveLine
 from harness.watch.progress import Progress
+from seeds.files import sha256
 from summary.vocabulary import Summary
 from wire.exchange import now
 
@@ -42,7 +42,7 @@ class Run:
         """Add what workers need to know about this run to the options, which Locust sends to them."""
         given = self._environment.parsed_options
         given.run_id, given.run_seed = self.recorder.run_id, str(self.plan.seed)
-        given.run_seeds_sha256 = seeds.sha256(self.plan.files)
+        given.run_seeds_sha256 = sha256(self.plan.files)
         given.run_started_at, given.run_began_at = self.recorder.started_at, self.recorder.began_at.timestamp()
 
     def hand_to(self, begin: Callable[[Recorder, Budget | OpenLoop], None]) -> None:

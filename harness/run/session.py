@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-import seeds
 from harness.load.closed_loop import Budget
 from harness.load.permits import PermitQueue
 from harness.plan.plan import Plan
 from harness.secrets import Secrets
 from providers.call import Call
 from providers.permit import Permit
+from providers.prompt import Prompt
 from providers.settings import Settings
+from seeds.prompts import Prompts
 from wire.exchange import Exchange
 from wire.httpx2_plug import decompressed
 
@@ -59,8 +60,8 @@ class CallSession:
         self.in_flight = 0
         self.redact = secrets.redact
         self.alone = alone
-        self._prompts = seeds.Prompts(
-            plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream, plan.warmup_calls
+        self._prompts = Prompts(
+            plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream, plan.warmup_calls, plan.system
         )
         self._permits, self._keep = permits, keep
         self.warmup_calls = plan.warmup_calls
@@ -70,7 +71,7 @@ class CallSession:
         self.in_flight += permit is not None
         return permit
 
-    def prompt_of(self, permit: Permit) -> seeds.Prompt:
+    def prompt_of(self, permit: Permit) -> Prompt:
         return self._prompts.of_call(permit.number)
 
     def record(self, call: Call, exchange: Exchange) -> None:
@@ -104,7 +105,7 @@ class NoSession:
     def withdraw(self, user: object) -> None:
         """Do nothing: no user waits for a permit."""
 
-    def prompt_of(self, permit: Permit) -> seeds.Prompt:
+    def prompt_of(self, permit: Permit) -> Prompt:
         raise LookupError("no call without a permit")
 
     def redact(self, text: str) -> str:

@@ -17,10 +17,10 @@ import pytest
 from locust.event import Events
 from locust.runners import STATE_STOPPED
 
-import seeds
 from harness.cluster.worker import Worker
 from harness.harness import Harness
 from harness.secrets import Secrets
+from seeds.files import read, sha256
 from tests.command_line import PROJECT, Running, free_port, locust, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 from tests.runs.test_signals import silence
@@ -297,11 +297,12 @@ def test_prompts_in_order_follow_the_calls_numbers_over_all_workers(tmp_path: Pa
     ended = locust(tmp_path, *against(slow_mock, *options))
     assert ended.code == 0, ended.stderr
     rows = sorted(rows_in(tmp_path), key=lambda row: int(row["request"]))
-    prompts = [prompt.prompt_id for file in seeds.read_folder(PROJECT / "unstructured_data") for prompt in file.prompts]
+    files = read(PROJECT / "unstructured_data")
+    prompts = [prompt.prompt_id for file in files for prompt in file.prompts]
     assert len({row["worker"] for row in rows}) == 2
     assert [row["prompt_id"] for row in rows] == prompts[: len(rows)]
     facts = json.loads((tmp_path / "run_run.json").read_text())
-    assert facts["seeds_sha256"] == seeds.sha256(seeds.read_folder(PROJECT / "unstructured_data"))
+    assert facts["seeds_sha256"] == sha256(files)
 
 
 def test_a_worker_with_other_seed_files_ends_the_run_and_is_named(tmp_path: Path, mock_server: MockServer) -> None:

@@ -1,0 +1,81 @@
+"""Files and folders of prompts. Stdlib only."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from providers.prompt import Prompt
+from seeds import plain, tables
+from seeds.text import SeedError
+
+TEXT = ".txt"
+SUFFIXES = (TEXT, *tables.READERS)
+PATTERNS = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
+
+
+@dataclass(frozen=True, slots=True)
+class SeedFile:
+    """The prompts of one file."""
+
+    name: str
+    prompts: tuple[Prompt, ...]
+
+
+def read(place: Path, lines: bool = False) -> list[SeedFile]:
+    """Return the prompts of a file, or of all such files in a folder, sorted by name. Raises `SeedError`.
+
+    lines  whether each line of a text file is a prompt, rather than the file a seed file
+    """
+    if not place.exists():
+        raise SeedError(f"{place}: no such file or folder")
+    paths = _files_in(place) if place.is_dir() else [place]
+    if lines and not any(_suffix(path) == TEXT for path in paths):
+        raise SeedError(f"{place}: --plain is for text files (*{TEXT}), and there is none")
+    return [read_file(path, lines) for path in paths]
+
+
+def read_file(path: Path, lines: bool = False) -> SeedFile:
+    """Return a file's prompts. Raises `SeedError`."""
+    if _suffix(path) not in SUFFIXES:
+        raise SeedError(f"{path}: not a file of prompts ({PATTERNS})")
+    prompts = tuple(_reader(path, lines)(path))
+    if not prompts:
+        raise SeedError(f"{path}:1: no prompt in this file")
+    return SeedFile(path.name, prompts)
+
+
+def sha256(files: Iterable[SeedFile]) -> str:
+    """Return a hash of the files' names and prompts as read. Neither the order of the files nor what is read alike
+    (line ends, a BOM) changes it.
+
+    It is the SHA-256 of JSON lines: for each file, in the order of names, its name and then, for each prompt, id,
+    system, turns, limit and time.
+    """
+    whole = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.name):
+        for record in (file.name, *map(_fields, file.prompts)):
+            whole.update(json.dumps(record).encode() + b"\n")
+    return whole.hexdigest()
+
+
+def _fields(prompt: Prompt) -> list[object]:
+    return [prompt.prompt_id, prompt.system, prompt.turns, prompt.max_tokens, prompt.at_s]
+
+
+def _reader(path: Path, lines: bool) -> Callable[[Path], Iterator[Prompt]]:
+    if _suffix(path) != TEXT:
+        return tables.table_prompts
+    return plain.line_prompts if lines else plain.seed_prompts
+
+
+def _files_in(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.iterdir() if _suffix(path) in SUFFIXES and path.name[0] != ".")
+    if not found:
+        raise SeedError(f"{folder}: no seed file ({PATTERNS}) in this folder")
+    return found
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()
