@@ -1,6 +1,5 @@
 """One record of a file of prompts, in any of the shapes that others' files have. Stdlib only."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -115,7 +114,7 @@ def _id(record: dict[str, Any], number: int) -> str | int:
     if given is None:
         return number
     if isinstance(given, int) and not isinstance(given, bool):
-        return given
+        given = str(given)
     if len(name := _text(given, "id")) > MOST_ID_CHARACTERS:
         raise Wrong(f"id is longer than {MOST_ID_CHARACTERS} characters")
     return name
@@ -134,7 +133,7 @@ def _at_s(record: dict[str, Any]) -> float | None:
     if given is None:
         return None
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
-    if not is_number or not math.isfinite(given) or not 0 <= given <= LARGEST:
+    if not is_number or not 0 <= given <= LARGEST:
         raise Wrong(f"at must be a number of seconds from 0 to {LARGEST:,.0f}, not {_shown(given)}")
     return float(given)
 
