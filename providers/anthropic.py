@@ -28,6 +28,7 @@ class Anthropic(Provider):
     header_variables = ("ANTHROPIC_CUSTOM_HEADERS",)
     packages = ("anthropic",)
     loggers = ("anthropic",)
+    models_path = "/v1/models"
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:

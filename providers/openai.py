@@ -37,6 +37,7 @@ class OpenAI(Provider):
     header_variables = ("OPENAI_CUSTOM_HEADERS",)
     packages = ("openai",)
     loggers = ("openai",)
+    models_path: ClassVar[str | None] = "/models"
     model_is_typed = False
     """Whether the SDK itself needs the model, and not only the server."""
     has_reasoning_models = True

@@ -11,6 +11,7 @@ import httpx2
 from harness.load.closed_loop import Budget
 from harness.load.permits import PermitQueue
 from harness.plan.plan import Plan
+from harness.run import preflight
 from harness.secrets import Secrets
 from providers.call import Call
 from providers.permit import Permit
@@ -64,6 +65,7 @@ class CallSession:
             plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream, plan.warmup_calls, plan.system
         )
         self._permits, self._keep = permits, keep
+        self._provider, self._has_ended_one = plan.provider, False
         self.warmup_calls = plan.warmup_calls
 
     def take_permit(self) -> Permit | None:
@@ -81,9 +83,19 @@ class CallSession:
             _log.log(self._level(call), "%s", _line(call))
             if self.keep_bodies and exchange.status is not None:
                 _log.info("%s", _body_line(exchange))
+            self._correct_the_address(call)
         finally:  # The run waits for each call's end.
             self.in_flight -= 1
             self._permits.end(call.request)
+
+    def _correct_the_address(self, call: Call) -> None:
+        """If the first call to end gets a 404, log which address would answer. The run waits for it."""
+        is_first, self._has_ended_one = not self._has_ended_one, True
+        if not is_first or call.status != 404:
+            return
+        if address := preflight.answering_address(self.settings, self._provider, self.client):
+            asked, found = self.redact(self.settings.host), self.redact(address)
+            _log.error("%s has no such API (404), but %s has: use it as -H or LLM_ENDPOINT_URL", asked, found)
 
     def _level(self, call: Call) -> int:
         if not self.alone:
