@@ -26,8 +26,8 @@ class Prompt:
     system      what the model was told before it
     max_tokens  limits the answer, instead of the run's `--max-tokens`
     at_s        when it was sent in the recording that it came from, for `--replay`
-    excerpt     for rows: the last turn. If it is too long, or not all that is sent, it ends in a hash of the whole, so
-                that different prompts have different excerpts
+    excerpt     for rows: the last turn. If it is too long, or has a history, it ends in a hash of the whole, so that
+                different prompts have different excerpts
     """
 
     prompt_id: str
@@ -83,7 +83,8 @@ def shortened(text: str, whole: str = "") -> str:
     """Return a text as rows and run.json show it: if it is too long, or part of a whole, it ends in a hash."""
     if len(text) <= EXCERPT_CHARACTERS and not whole:
         return text
-    return f"{text[:EXCERPT_CHARACTERS]}… [{hashlib.sha256((whole or text).encode()).hexdigest()[:12]}]"
+    cut = "…" if len(text) > EXCERPT_CHARACTERS else ""
+    return f"{text[:EXCERPT_CHARACTERS]}{cut} [{hashlib.sha256((whole or text).encode()).hexdigest()[:12]}]"
 
 
 def _excerpt(prompt: Prompt) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from providers.prompt import Prompt
@@ -15,12 +16,17 @@ SUFFIXES = (TEXT, *tables.READERS)
 PATTERNS = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SeedFile:
     """The prompts of one file."""
 
     name: str
     prompts: tuple[Prompt, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of a JSON line for each prompt: its id, system, turns, limit and time."""
+        return _hashed(_fields(prompt) for prompt in self.prompts)
 
 
 def read(place: Path, lines: bool = False) -> list[SeedFile]:
@@ -47,21 +53,20 @@ def read_file(path: Path, lines: bool = False) -> SeedFile:
 
 
 def sha256(files: Iterable[SeedFile]) -> str:
-    """Return a hash of the files' names and prompts as read. Neither the order of the files nor what is read alike
-    (line ends, a BOM) changes it.
-
-    It is the SHA-256 of JSON lines: for each file, in the order of names, its name and then, for each prompt, id,
-    system, turns, limit and time.
-    """
-    whole = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.name):
-        for record in (file.name, *map(_fields, file.prompts)):
-            whole.update(json.dumps(record).encode() + b"\n")
-    return whole.hexdigest()
+    """Return a hash of the files' names and prompts as read: the SHA-256 of a JSON line for each file, with its name
+    and hash, in the order of the names. What is read alike (line ends, a BOM) has the same hash."""
+    return _hashed(sorted([file.name, file.sha256] for file in files))
 
 
 def _fields(prompt: Prompt) -> list[object]:
     return [prompt.prompt_id, prompt.system, prompt.turns, prompt.max_tokens, prompt.at_s]
+
+
+def _hashed(records: Iterable[list[object]]) -> str:
+    whole = hashlib.sha256()
+    for record in records:
+        whole.update(json.dumps(record).encode() + b"\n")
+    return whole.hexdigest()
 
 
 def _reader(path: Path, lines: bool) -> Callable[[Path], Iterator[Prompt]]:
