@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,9 +35,12 @@ def read(place: Path, lines: bool = False) -> list[SeedFile]:
 
     lines  whether each line of a text file is a prompt, rather than the file a seed file
     """
-    if not place.exists():
-        raise SeedError(f"{place}: no such file or folder")
-    paths = _files_in(place) if place.is_dir() else [place]
+    try:
+        paths = _files_in(place) if stat.S_ISDIR(place.stat().st_mode) else [place]
+    except FileNotFoundError:
+        raise SeedError(f"{place}: no such file or folder") from None
+    except OSError as error:
+        raise SeedError(f"{place}: {error.strerror}") from error
     if lines and not any(_suffix(path) == TEXT for path in paths):
         raise SeedError(f"{place}: --plain is for text files (*{TEXT}), and there is none")
     return [read_file(path, lines) for path in paths]

@@ -1,5 +1,6 @@
 """The text of a file of prompts, and what is wrong with one. Stdlib only."""
 
+import stat
 from pathlib import Path
 
 LARGEST_BYTES = 2**30
@@ -15,10 +16,11 @@ class Wrong(Exception):
 
 def text_of(path: Path) -> str:
     """Return a file's text with LF line ends and without a BOM. Raises `SeedError`."""
-    if path.exists() and not path.is_file():
-        raise SeedError(f"{path}: not a regular file")
     try:
-        if path.stat().st_size > LARGEST_BYTES:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise SeedError(f"{path}: not a regular file")
+        if found.st_size > LARGEST_BYTES:
             raise SeedError(f"{path}: larger than 1 GiB")
         data = path.read_bytes()
         return data.decode("utf-8-sig").replace("\r\n", "\n")

@@ -13,7 +13,7 @@ from harness.plan.gate_options import check_needs, gates_of, junit_of, slo_of
 from harness.plan.keys import secrets_of
 from harness.plan.rate_options import schedule_of, timetable_of, users_for
 from harness.plan.target import Options, ProviderClasses, settings_of
-from harness.plan.values import DATA_DIR, LARGEST, count, here_or_beside, natural, number, one_of, rate, whole
+from harness.plan.values import DATA_DIR, LARGEST, count, here_or_beside, natural, number, one_of, rate, utf8, whole
 from harness.secrets import MASK, Secrets
 from providers.base import Provider
 from providers.prompt import shortened
@@ -161,7 +161,7 @@ def _selection_mode(options: Options) -> SelectionMode:
 def _system(given: str) -> str | None:
     """Return the system's text, or that of a file named `@FILE`."""
     if not given.startswith("@"):
-        return given or None
+        return utf8("--system", given.strip()) or None
     try:
         found = text.text_of(Path(given[1:])).strip()
     except text.SeedError as error:

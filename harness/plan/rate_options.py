@@ -37,7 +37,7 @@ def timetable_of(options: Mapping[str, Any], files: list[SeedFile]) -> Timetable
     prompts = in_order(files)
     for prompt in prompts:
         if prompt.at_s is None:
-            raise UsageError(f"--replay needs a time ('at') for every prompt, and {prompt.prompt_id} has none")
+            raise UsageError(f"--replay needs a time ('at') for every prompt, and {prompt.prompt_id!r} has none")
     return Timetable(tuple(prompt.at_s or 0.0 for prompt in prompts))
 
 

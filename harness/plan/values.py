@@ -84,6 +84,15 @@ def word(option: str, text: str) -> str:
     return text
 
 
+def utf8(option: str, text: str) -> str:
+    """Return a text that can be sent: Python reads other bytes of a command line as halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{option} is not UTF-8") from None
+    return text
+
+
 def one_of(option: str, value: str, choices: tuple[Any, ...]) -> Any:
     """Return the value if it is one of the choices."""
     if value not in choices:

@@ -24,7 +24,7 @@ def calm(options: Namespace, loggers: Iterable[str]) -> None:
         logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)
     if options.rate or options.rate_stages or options.replay:
         logging.getLogger("locust.runners").addFilter(lambda record: not record.msg.startswith("Your selected spawn"))
-    if options.iterations:
+    if options.iterations or options.replay:
         logging.getLogger("locust.main").addFilter(lambda record: not record.msg.startswith("No run time limit"))
 
 

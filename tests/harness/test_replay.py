@@ -63,13 +63,16 @@ def test_a_timetables_peak_is_its_busiest_second() -> None:
         (["--replay", "--rate-stages", "5:1s"], "--replay and --rate-stages are mutually exclusive"),
         (["--replay", "--selection-mode", "all-files"], "it takes no --selection-mode"),
         (["--replay", "--arrival", "poisson"], "no --arrival"),
-        (["--replay", "-d", str(PROJECT / "unstructured_data")], "#1 has none"),
+        (["--replay", "-d", str(PROJECT / "unstructured_data")], "#1' has none"),
         (["--plain", "-d", "TIMED"], "--plain is for text files"),
         (["--system", "@nowhere.txt"], "--system nowhere.txt: No such file"),
         (["--system", "@/dev/null"], "--system /dev/null: not a regular file"),
         (["-m", "my-model"], "(--any-model takes any)"),
         (["--any-model", "-m", "a\nb"], "--model must be a name"),
         (["-d", "nowhere"], "nowhere: no such file or folder"),
+        (["-d", "n" * 300], ": File name too long"),
+        (["--system", "@" + "n" * 300], ": File name too long"),
+        (["--system", "\udcff"], "--system is not UTF-8"),
     ],
 )
 def test_what_can_not_be_is_refused_with_2_and_one_line(
