@@ -1,78 +1,56 @@
-"""Seed files: a prompt and sentences to combine it with, turned into an endless sequence of prompts. Stdlib only."""
+"""Seed files, and other text files: what is in them, and what is wrong with one."""
 
 import logging
 import os
-import random
-from dataclasses import dataclass
+import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
-SelectionMode = Literal["single-file", "all-files"]
+from providers.prompt import Prompt, said
 
 HEADER = "### Prompt"
 DELIMITER = "---"
+LARGEST_BYTES = 2**30
 
 _log = logging.getLogger(__name__)
 
 
 class SeedError(Exception):
-    """A seed file or folder can't be used. The message names the file and line."""
+    """A file or folder of prompts can't be used. The message names the file and line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """One prompt. `prompt_id` is `file#number`, where `number` is the sentence's, counted from 1."""
-
-    prompt_id: str
-    payload: str
+class Wrong(Exception):
+    """What is wrong with one line of a file, for a `SeedError`."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeedFile:
-    """The prompts of one file, each the file's prompt, an empty line, and one of its sentences."""
-
-    name: str
-    prompts: tuple[Prompt, ...]
-
-
-class Prompts:
-    """An endless sequence of prompts; the same seed gives the same sequence.
-
-    `single-file` draws one file for the run and then a sentence per call; `all-files` draws the file per call, too.
-    Sequences with the same seed and another `stream` (one per worker) use the same file but draw other sentences.
-    With `cache_bust`, each payload ends in a unique line, so that no cache has an answer to it.
-    """
-
-    def __init__(
-        self, files: list[SeedFile], mode: SelectionMode, seed: int, cache_bust: bool = False, stream: int = 0
-    ) -> None:
-        self._files = [random.Random(seed).choice(files)] if mode == "single-file" else files
-        self._random = random.Random(f"{seed}/{stream}")
-        self._cache_bust = cache_bust
-
-    def __next__(self) -> Prompt:
-        prompt = self._random.choice(self._random.choice(self._files).prompts)
-        if not self._cache_bust:
-            return prompt
-        return Prompt(prompt.prompt_id, f"{prompt.payload}\n\n[{self._random.getrandbits(64):016x}]")
+def text_of(path: Path) -> str:
+    """Return a file's text with LF line ends and without a BOM. Raises `SeedError`."""
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise SeedError(f"{path}: not a regular file")
+        if found.st_size > LARGEST_BYTES:
+            raise SeedError(f"{path}: larger than 1 GiB")
+        data = path.read_bytes()
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise SeedError(f"{path}:{line}: not UTF-8 (byte {data[error.start]:#04x})") from error
+    except OSError as error:
+        raise SeedError(f"{path}: {error.strerror}") from error
 
 
-def read_folder(folder: Path) -> list[SeedFile]:
-    """Return the seed files (`*.txt`) of a folder, sorted by name. Raises `SeedError`."""
-    if not folder.is_dir():
-        raise SeedError(f"{folder}: no such folder")
-    files = [read_file(path) for path in sorted(folder.glob("*.txt"))]
-    if not files:
-        raise SeedError(f"{folder}: no seed file (*.txt) in this folder")
-    return files
+def name_of(path: Path) -> str:
+    """Return a file's name as rows and messages can hold it."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
 
 
-def read_file(path: Path) -> SeedFile:
-    """Return a seed file's prompts. Raises `SeedError`."""
-    lines = _lines(path)
+def seed_prompts(path: Path) -> Iterator[Prompt]:
+    """Yield a seed file's prompts: the file's own, an empty line, and one of its sentences. Raises `SeedError`."""
+    lines = [line.rstrip() for line in text_of(path).split("\n")]
     head = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    if not lines or lines[head].strip() != HEADER:
-        raise SeedError(f"{path}:{head + 1}: the first line must be '{HEADER}'")
+    if lines[head].strip() != HEADER:
+        raise SeedError(f"{path}:{head + 1}: the first line must be '{HEADER}' (or use --plain: each line is a prompt)")
     rest = lines[head + 1 :]
     if DELIMITER not in rest:
         raise SeedError(f"{path}:{len(lines)}: no line '{DELIMITER}' between the prompt and the sentences")
@@ -80,23 +58,15 @@ def read_file(path: Path) -> SeedFile:
     prompt = "\n".join(rest[:cut]).strip()
     if not prompt:
         raise SeedError(f"{path}:{head + 2}: no prompt between '{HEADER}' and '{DELIMITER}'")
-    sentences = _sentences(path, rest[cut + 1 :], first_line=head + cut + 3)
-    name = os.fsencode(path.name).decode("utf-8", "replace")  # Neither rows nor messages can hold other bytes.
-    prompts = (Prompt(f"{name}#{number}", f"{prompt}\n\n{sentence}") for number, sentence in enumerate(sentences, 1))
-    return SeedFile(name, tuple(prompts))
+    for number, sentence in enumerate(_sentences(path, rest[cut + 1 :], first_line=head + cut + 3), 1):
+        yield Prompt(f"{name_of(path)}#{number}", said(f"{prompt}\n\n{sentence}"))
 
 
-def _lines(path: Path) -> list[str]:
-    if path.exists() and not path.is_file():
-        raise SeedError(f"{path}: not a regular file")
-    try:
-        data = path.read_bytes()
-        return [line.rstrip() for line in data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")]
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise SeedError(f"{path}:{line}: not UTF-8 (byte {data[error.start]:#04x})") from error
-    except OSError as error:
-        raise SeedError(f"{path}: {error.strerror}") from error
+def line_prompts(path: Path) -> Iterator[Prompt]:
+    """Yield a prompt per line that isn't empty. Raises `SeedError`."""
+    lines = filter(None, map(str.strip, text_of(path).split("\n")))
+    for number, line in enumerate(lines, 1):
+        yield Prompt(f"{name_of(path)}#{number}", said(line))
 
 
 def _sentences(path: Path, lines: list[str], first_line: int) -> list[str]:

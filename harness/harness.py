@@ -4,7 +4,6 @@ import logging
 import sys
 from argparse import Namespace
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from gevent.event import Event
@@ -17,6 +16,7 @@ from harness.cluster.worker import Worker, report_no_users
 from harness.errors import INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.plan import addresses, keys, menus, models, options, target
+from harness.plan.values import MODELS_FILE, here_or_beside
 from harness.process import orphan, quiet, streams, user_errors
 from harness.process.signals import Signals
 from harness.record import outputs
@@ -32,8 +32,6 @@ from summary.render.render import RENDERERS
 
 _log = logging.getLogger("llm")
 
-DEFAULT_MODELS_FILE = Path("models.json")
-
 
 class Harness:
     """One process's harness. From Locust's `init` on it has `runs`, or is a `worker` of another process's runs."""
@@ -45,7 +43,7 @@ class Harness:
         self.exit_code = ExitCode()
         self.runs: Runs | None = None
         self.worker: Worker | None = None
-        self._models_file = DEFAULT_MODELS_FILE
+        self._models_file, self._any_model = MODELS_FILE, False
         self._has_begun = Event()
 
     def listen(self, events: Any) -> None:
@@ -66,8 +64,8 @@ class Harness:
 
     def add_arguments(self, parser: Any, **_: Any) -> None:
         """Listen to `init_command_line_parser`, which fires again for each view of the web UI's form."""
-        known = models.read_if_well(self._models_file)
-        offered = {provider: known.get(provider, []) for provider in self.classes}
+        known = models.read_if_well(here_or_beside(self._models_file, MODELS_FILE))
+        offered = {provider: [] if self._any_model else known.of(provider) for provider in self.classes}
         options.add_arguments(parser, offered, (user_class.__name__ for user_class in self.classes.values()))
 
     def begin(self, environment: Environment, runner: Runner, web_ui: WebUI | None, **_: Any) -> None:
@@ -91,7 +89,7 @@ class Harness:
 
     def _begin(self, environment: Environment, runner: Runner, web_ui: WebUI | None, finish: Finish) -> None:
         given: Any = environment.parsed_options
-        self._models_file = Path(given.models_file)
+        self._models_file, self._any_model = given.models_file, given.any_model
         secret_options = self._take_secrets(given)
         user_errors.redact(environment, self.secrets)
         if not orphan.is_forked(given):  # the process that forked it reports the same
@@ -214,5 +212,5 @@ def _check(given: Namespace, secret_options: dict[str, Any]) -> None:
 
 def _complete(given: Namespace) -> None:
     """Default to one call if no option limits the run."""
-    if given.headless and not (given.iterations or given.run_time or given.rate or given.rate_stages):
+    if given.headless and not (given.iterations or given.run_time or given.rate or given.rate_stages or given.replay):
         given.iterations = "1"

@@ -7,8 +7,8 @@ from typing import Any
 from mock.formats.message import Json
 
 PROMPT_FIELDS = (
-    "system", "systemInstruction", "instructions", "messages", "message", "contents", "content", "parts",
-    "text", "prompt", "input", "inputText",
+    "system", "systemInstruction", "instructions", "preamble", "chat_history", "messages", "message", "contents",
+    "content", "parts", "text", "prompt", "input", "inputText",
 )  # fmt: skip
 LIMIT_FIELDS = (
     "max_completion_tokens", "max_output_tokens", "max_tokens", "max_tokens_to_sample", "max_gen_len",

@@ -8,6 +8,7 @@ from providers.answers import anthropic as answers
 from providers.answers.reading import streamed, whole
 from providers.base import Provider
 from providers.call import Answer
+from providers.prompt import Prompt, dialogue, turns
 from providers.settings import Settings
 from wire.exchange import Wire
 from wire.httpx2_plug import client
@@ -17,7 +18,7 @@ DEMANDED_MAX_TOKENS = 1024
 
 
 class Anthropic(Provider):
-    """Makes calls through anthropic's client; answers are read raw, and the payload is sent as `extra_body`."""
+    """Makes calls through anthropic's client; answers are read raw, and the prompt is sent as `extra_body`."""
 
     name = "anthropic"
     key_variable = "ANTHROPIC_API_KEY"
@@ -27,6 +28,7 @@ class Anthropic(Provider):
     header_variables = ("ANTHROPIC_CUSTOM_HEADERS",)
     packages = ("anthropic",)
     loggers = ("anthropic",)
+    models_path = "/v1/models"
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:
@@ -47,34 +49,35 @@ class Anthropic(Provider):
         self.options = {} if temperature is None else {"temperature": temperature}
         self.max_tokens = settings.max_tokens or DEMANDED_MAX_TOKENS
 
-    def chat(self, payload: str) -> Answer:
-        return whole(self._message(payload).read(), answers.message)
+    def chat(self, prompt: Prompt) -> Answer:
+        return whole(self._message(prompt).read(), answers.message)
 
-    def chat_stream(self, payload: str) -> Answer:
-        return streamed(self._message(payload, stream=True).http_response, answers.message_stream)
+    def chat_stream(self, prompt: Prompt) -> Answer:
+        return streamed(self._message(prompt, stream=True).http_response, answers.message_stream)
 
-    def completions(self, payload: str) -> Answer:
-        return whole(self._completion(payload).content, answers.completion)
+    def completions(self, prompt: Prompt) -> Answer:
+        return whole(self._completion(prompt).content, answers.completion)
 
-    def completions_stream(self, payload: str) -> Answer:
-        return streamed(self._completion(payload, stream=True), answers.completion_stream)
+    def completions_stream(self, prompt: Prompt) -> Answer:
+        return streamed(self._completion(prompt, stream=True), answers.completion_stream)
 
-    def _message(self, payload: str, **options: Any) -> Any:
+    def _message(self, prompt: Prompt, **options: Any) -> Any:
+        system = {"system": prompt.system} if prompt.system else {}
         return self.client.messages.with_raw_response.create(
             model=self.settings.model,
-            max_tokens=self.max_tokens,
+            max_tokens=prompt.max_tokens or self.max_tokens,
             messages=(),
-            extra_body={"messages": [{"role": "user", "content": payload}], **self.options},
+            extra_body={**system, "messages": turns(prompt), **self.options},
             timeout=None,
             **options,
         )
 
-    def _completion(self, payload: str, stream: bool = False) -> Any:
+    def _completion(self, prompt: Prompt, stream: bool = False) -> Any:
         """Call the Text Completions API through the SDK's public `post`: the SDK no longer has a method for it."""
         body = {
             "model": self.settings.model,
-            "prompt": f"\n\nHuman: {payload}\n\nAssistant:",
-            "max_tokens_to_sample": self.max_tokens,
+            "prompt": dialogue(prompt, user="Human"),
+            "max_tokens_to_sample": prompt.max_tokens or self.max_tokens,
             **({"stream": True} if stream else {}),
             **self.options,
         }

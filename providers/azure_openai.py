@@ -16,6 +16,7 @@ class AzureOpenAI(OpenAI):
     name = "azure-openai"
     key_variable = "AZURE_OPENAI_API_KEY"
     secret_variables = (*OpenAI.secret_variables, "AZURE_OPENAI_AD_TOKEN")
+    models_path = None
     model_is_typed = True
 
     @staticmethod

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from providers.call import Answer
+from providers.prompt import Prompt
 from providers.settings import API, Settings
 from wire.exchange import Wire
 
@@ -20,6 +21,7 @@ class Provider:
     header_variables  variables with one header `NAME: VALUE` per line, which the SDK adds to every request
     packages          the SDK's distributions, for run.json
     loggers           those that log a line per call at INFO, and whole requests, keys included, at DEBUG
+    models_path       where, below the base address, its models are listed; `None` if that is not known
     signs             whether the SDK signs target and body, so that `connect` must add the settings' query and extra
                       body before signing
     """
@@ -31,12 +33,13 @@ class Provider:
     header_variables: ClassVar[tuple[str, ...]] = ()
     packages: ClassVar[tuple[str, ...]]
     loggers: ClassVar[tuple[str, ...]]
+    models_path: ClassVar[str | None] = None
     signs: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, client: Any) -> None:
         """Prepare what all calls share; `client` is what `connect` returned."""
         self.settings, self.client = settings, client
-        self.answer: Callable[[str], Answer] = getattr(self, settings.api + ("_stream" if settings.stream else ""))
+        self.answer: Callable[[Prompt], Answer] = getattr(self, settings.api + ("_stream" if settings.stream else ""))
 
     @staticmethod
     def connect(settings: Settings, wire: Wire) -> Any:

@@ -13,6 +13,7 @@ from providers.answers import converse, eventstream, reading
 from providers.answers.document import Event
 from providers.base import Provider
 from providers.call import Answer
+from providers.prompt import Prompt
 from providers.settings import DEFAULT_REGION, MOCK_HOST, Settings
 from wire.exchange import Wire, current
 from wire.extra_body import patched_body
@@ -67,36 +68,39 @@ class Bedrock(Provider):
     def __init__(self, settings: Settings, client: Any) -> None:
         super().__init__(settings, client)
         asked = {"temperature": settings.temperature, "maxTokens": settings.max_tokens}
-        self.request = {
-            "modelId": settings.model,
-            "inferenceConfig": {name: value for name, value in asked.items() if value is not None},
-        }
+        self.limits = {name: value for name, value in asked.items() if value is not None}
         self.family = families.of(settings.model)
 
-    def chat(self, payload: str) -> Answer:
-        self.client.converse(messages=said_by_user(payload), **self.request)
+    def chat(self, prompt: Prompt) -> Answer:
+        self.client.converse(**self._conversation(prompt))
         return reading.whole(current().unread.content, converse.message)
 
-    def chat_stream(self, payload: str) -> Answer:
-        self.client.converse_stream(messages=said_by_user(payload), **self.request)
+    def chat_stream(self, prompt: Prompt) -> Answer:
+        self.client.converse_stream(**self._conversation(prompt))
         return streamed(lambda events: reading.quick_stream(events, converse.message_stream))
 
-    def completions(self, payload: str) -> Answer:
-        answer = self.client.invoke_model(**self._invocation(payload))
+    def completions(self, prompt: Prompt) -> Answer:
+        answer = self.client.invoke_model(**self._invocation(prompt))
         return self.family.answer(answer["body"].read(), answer["ResponseMetadata"]["HTTPHeaders"])
 
-    def completions_stream(self, payload: str) -> Answer:
-        self.client.invoke_model_with_response_stream(**self._invocation(payload))
+    def completions_stream(self, prompt: Prompt) -> Answer:
+        self.client.invoke_model_with_response_stream(**self._invocation(prompt))
         return streamed(self.family.answer_stream)
 
-    def _invocation(self, payload: str) -> dict[str, Any]:
+    def _conversation(self, prompt: Prompt) -> dict[str, Any]:
+        """Return the arguments of `converse`."""
+        own_limit = {"maxTokens": prompt.max_tokens} if prompt.max_tokens else {}
+        return {
+            "messages": families.blocks(prompt),
+            **({"system": [{"text": prompt.system}]} if prompt.system else {}),
+            "modelId": self.settings.model,
+            "inferenceConfig": self.limits | own_limit,
+        }
+
+    def _invocation(self, prompt: Prompt) -> dict[str, Any]:
         settings = self.settings
-        body = self.family.request(payload, settings.temperature, settings.max_tokens)
+        body = self.family.request(prompt, settings.temperature, prompt.max_tokens or settings.max_tokens)
         return {"modelId": settings.model, "contentType": "application/json", "body": orjson.dumps(body)}
-
-
-def said_by_user(payload: str) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": [{"text": payload}]}]
 
 
 def streamed(read: Callable[[Iterable[Event]], Answer]) -> Answer:

@@ -14,6 +14,7 @@ from providers.answers import anthropic, converse, openai, reading
 from providers.answers.content import called, counts_of, finished, reason_of, text_of
 from providers.answers.document import SURPRISES, Event, parsed, quoted
 from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Said, Usage, total
+from providers.prompt import Prompt, dialogue, flattened, messages, turns
 
 Path = tuple[str | int, ...]
 Paths = tuple[Path, Path]
@@ -31,7 +32,7 @@ class Family:
     """A family's dialect: its requests, and how to read its answers.
 
     mark            the part of a model id that identifies the family
-    shape           of the request's body, with PROMPT, CLAUDE_PROMPT, TEMPERATURE and MAX_TOKENS as placeholders
+    shape           of the request's body, with placeholders such as PROMPT and MAX_TOKENS
     whole           reads the body of a whole answer
     chunks          reads the chunks of a stream
     limit_demanded  whether a request without a token limit would be refused
@@ -43,12 +44,19 @@ class Family:
     chunks: Reader
     limit_demanded: bool = False
 
-    def request(self, payload: str, temperature: float | None, max_tokens: int | None) -> Json:
+    def request(self, prompt: Prompt, temperature: float | None, max_tokens: int | None) -> Json:
         """Return the body for one prompt, without the options that are `None`."""
         limit = max_tokens or (DEMANDED_MAX_TOKENS if self.limit_demanded else None)
         values = {
-            PROMPT: payload,
-            CLAUDE_PROMPT: f"\n\nHuman: {payload}\n\nAssistant:",
+            PROMPT: flattened(prompt),
+            CLAUDE_PROMPT: dialogue(prompt, user="Human"),
+            MESSAGES: messages(prompt),
+            TURNS: turns(prompt),
+            BLOCKS: blocks(prompt),
+            SYSTEM: prompt.system,
+            SYSTEM_BLOCKS: [{"text": prompt.system}] if prompt.system else None,
+            LAST_TURN: prompt.payload,
+            EARLIER_TURNS: _earlier(prompt) or None,
             TEMPERATURE: temperature,
             MAX_TOKENS: limit,
         }
@@ -80,6 +88,17 @@ _TIMES = ("invocationLatency", "firstByteLatency")
 def of(model: str) -> Family:
     """Return the family of a model id, which can have a region prefix or be an ARN."""
     return next((family for family in _FAMILIES if family.mark in model), UNKNOWN)
+
+
+def blocks(prompt: Prompt) -> list[Json]:
+    """Return a prompt's turns as converse and Nova take them."""
+    return [{"role": turn.role, "content": [{"text": turn.text}]} for turn in prompt.turns]
+
+
+def _earlier(prompt: Prompt) -> list[Json]:
+    """Return the turns before the last one as Command R takes them."""
+    roles = {"user": "USER", "assistant": "CHATBOT"}
+    return [{"role": roles[turn.role], "message": turn.text} for turn in prompt.turns[:-1]]
 
 
 def _unwrapped(events: Iterable[Event]) -> Iterator[Event]:
@@ -205,12 +224,13 @@ def _number(text: str | None) -> int | None:
 
 
 PROMPT, CLAUDE_PROMPT, TEMPERATURE, MAX_TOKENS = "<prompt>", "<claude prompt>", "<temperature>", "<max tokens>"
-_USER_MESSAGE = [{"role": "user", "content": PROMPT}]
-_USER_BLOCKS = [{"role": "user", "content": [{"text": PROMPT}]}]
+MESSAGES, TURNS, BLOCKS, SYSTEM, SYSTEM_BLOCKS = "<messages>", "<turns>", "<blocks>", "<system>", "<system blocks>"
+LAST_TURN, EARLIER_TURNS = "<last turn>", "<earlier turns>"
 _CLAUDE_LEGACY = {"prompt": CLAUDE_PROMPT, "temperature": TEMPERATURE, "max_tokens_to_sample": MAX_TOKENS}
 _CLAUDE_MESSAGES = {
     "anthropic_version": "bedrock-2023-05-31",
-    "messages": _USER_MESSAGE,
+    "system": SYSTEM,
+    "messages": TURNS,
     "temperature": TEMPERATURE,
     "max_tokens": MAX_TOKENS,
 }
@@ -245,7 +265,7 @@ def _completing(mark: str) -> Family:
 
 def _chatting(mark: str, limit: str = "max_tokens") -> Family:
     """Return a family that uses OpenAI's chat format."""
-    shape = {"messages": _USER_MESSAGE, "temperature": TEMPERATURE, limit: MAX_TOKENS}
+    shape = {"messages": MESSAGES, "temperature": TEMPERATURE, limit: MAX_TOKENS}
     return Family(mark, shape, openai.chat, _chat_chunks)
 
 
@@ -267,7 +287,13 @@ _FAMILIES = (
     _chatting("deepseek."),
     _read_by_paths(
         "cohere.command-r",
-        {"message": PROMPT, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS},
+        {
+            "message": LAST_TURN,
+            "chat_history": EARLIER_TURNS,
+            "preamble": SYSTEM,
+            "temperature": TEMPERATURE,
+            "max_tokens": MAX_TOKENS,
+        },
         whole=(("text",), ("finish_reason",)),
         chunk=(("text",), ("finish_reason",)),
     ),
@@ -293,7 +319,11 @@ _FAMILIES = (
     ),
     Family(
         "amazon.nova",
-        {"messages": _USER_BLOCKS, "inferenceConfig": {"temperature": TEMPERATURE, "maxTokens": MAX_TOKENS}},
+        {
+            "system": SYSTEM_BLOCKS,
+            "messages": BLOCKS,
+            "inferenceConfig": {"temperature": TEMPERATURE, "maxTokens": MAX_TOKENS},
+        },
         converse.message,
         _nova_chunks,
     ),

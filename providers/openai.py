@@ -9,6 +9,7 @@ from providers.answers import openai as answers
 from providers.answers.reading import streamed, whole
 from providers.base import Provider
 from providers.call import Answer
+from providers.prompt import Prompt, flattened, messages
 from providers.settings import API, Settings
 from wire.exchange import Wire
 from wire.httpx2_plug import client
@@ -36,6 +37,7 @@ class OpenAI(Provider):
     header_variables = ("OPENAI_CUSTOM_HEADERS",)
     packages = ("openai",)
     loggers = ("openai",)
+    models_path: ClassVar[str | None] = "/models"
     model_is_typed = False
     """Whether the SDK itself needs the model, and not only the server."""
     has_reasoning_models = True
@@ -53,8 +55,8 @@ class OpenAI(Provider):
         from openai import omit
 
         super().__init__(settings, client)
-        limit = self.limit_name(settings.api, settings.model)
-        self.fields = {"model": settings.model, **sampling(settings, max_tokens=limit)}
+        self.limit = self.limit_name(settings.api, settings.model)
+        self.fields = {"model": settings.model, **sampling(settings, max_tokens=self.limit)}
         self.omit = omit
         self.model = settings.model if self.model_is_typed else omit
         self.read_stream = partial(answers.chat_stream, asked=choices_asked(settings))
@@ -74,38 +76,43 @@ class OpenAI(Provider):
         renamed = cls.has_reasoning_models and api == "chat" and _REASONING_MODEL.search(model)
         return "max_completion_tokens" if renamed else "max_tokens"
 
-    def chat(self, payload: str) -> Answer:
-        return whole(self._chat(payload).content, answers.chat)
+    def chat(self, prompt: Prompt) -> Answer:
+        return whole(self._chat(prompt).content, answers.chat)
 
-    def chat_stream(self, payload: str) -> Answer:
-        return streamed(self._chat(payload, stream=True, **WITH_USAGE).http_response, self.read_stream)
+    def chat_stream(self, prompt: Prompt) -> Answer:
+        return streamed(self._chat(prompt, stream=True, **WITH_USAGE).http_response, self.read_stream)
 
-    def completions(self, payload: str) -> Answer:
-        return whole(self._completion(payload).content, answers.chat)
+    def completions(self, prompt: Prompt) -> Answer:
+        return whole(self._completion(prompt).content, answers.chat)
 
-    def completions_stream(self, payload: str) -> Answer:
-        return streamed(self._completion(payload, stream=True, **WITH_USAGE).http_response, self.read_stream)
+    def completions_stream(self, prompt: Prompt) -> Answer:
+        return streamed(self._completion(prompt, stream=True, **WITH_USAGE).http_response, self.read_stream)
 
-    def responses(self, payload: str) -> Answer:
-        return whole(self._response(payload).content, answers.response)
+    def responses(self, prompt: Prompt) -> Answer:
+        return whole(self._response(prompt).content, answers.response)
 
-    def responses_stream(self, payload: str) -> Answer:
-        return streamed(self._response(payload, stream=True).http_response, answers.response_stream)
+    def responses_stream(self, prompt: Prompt) -> Answer:
+        return streamed(self._response(prompt, stream=True).http_response, answers.response_stream)
 
-    def _chat(self, payload: str, stream: bool = False, **more: Any) -> Any:
-        fields = {"messages": [{"role": "user", "content": payload}], **self.fields, **more}
+    def _fields(self, prompt: Prompt) -> dict[str, Any]:
+        """Return what all requests have in common, but with the prompt's own limit."""
+        return {**self.fields, self.limit: prompt.max_tokens} if prompt.max_tokens else self.fields
+
+    def _chat(self, prompt: Prompt, stream: bool = False, **more: Any) -> Any:
+        fields = {"messages": messages(prompt), **self._fields(prompt), **more}
         return self.client.chat.completions.with_raw_response.create(
             messages=self.omit, model=self.model, extra_body=fields, stream=stream or self.omit
         )
 
-    def _completion(self, payload: str, stream: bool = False, **more: Any) -> Any:
-        fields = {"prompt": payload, **self.fields, **more}
+    def _completion(self, prompt: Prompt, stream: bool = False, **more: Any) -> Any:
+        fields = {"prompt": flattened(prompt), **self._fields(prompt), **more}
         return self.client.completions.with_raw_response.create(
             prompt=self.omit, model=self.model, extra_body=fields, stream=stream or self.omit
         )
 
-    def _response(self, payload: str, stream: bool = False) -> Any:
-        fields = {"input": payload, **self.fields}
+    def _response(self, prompt: Prompt, stream: bool = False) -> Any:
+        is_alone = len(prompt.turns) == 1 and not prompt.system
+        fields = {"input": prompt.payload if is_alone else messages(prompt), **self._fields(prompt)}
         return self.client.responses.with_raw_response.create(
             input=self.omit, model=self.model, extra_body=fields, stream=stream or self.omit
         )

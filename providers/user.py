@@ -17,6 +17,7 @@ from providers.answers.refusal import delay_asked, missing_words, words_of_body
 from providers.base import Provider
 from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
 from providers.permit import Granted, Permit, SideName
+from providers.prompt import Prompt
 from providers.side import Side
 from wire.exchange import DeadlineExceeded, Exchange, WireError, exchange, now
 from wire.turns import turns
@@ -34,15 +35,6 @@ class CallFailed(Exception):
 
     def __repr__(self) -> str:
         return str(self)
-
-
-class Prompt(Protocol):
-    """The text to send, and where it came from."""
-
-    @property
-    def prompt_id(self) -> str: ...
-    @property
-    def payload(self) -> str: ...
 
 
 class Session(Protocol):
@@ -69,7 +61,7 @@ class Session(Protocol):
     def withdraw(self, user: Any) -> None:
         """End a user's wait for a permit, if it is waiting; it gets none."""
 
-    def next_prompt(self) -> Prompt: ...
+    def prompt_of(self, permit: Permit) -> Prompt: ...
 
     def redact(self, text: str) -> str:
         """Return the text without any secret of the run."""
@@ -105,7 +97,7 @@ class LLMUser(User):
         permit = self.session.take_permit()
         if permit is None:
             raise StopUser
-        prompt = self.session.next_prompt()
+        prompt = self.session.prompt_of(permit)
         left = deque(self.session.granted(permit))
         try:
             while left:
@@ -123,7 +115,7 @@ class LLMUser(User):
             call, started_at = self._begin(permit, granted, prompt)
             error: Exception | None = None
             try:
-                error = self._measure(call, wired, prompt.payload, started_at)
+                error = self._measure(call, wired, prompt, started_at)
             finally:
                 try:
                     _conclude(call, wired, started_at)
@@ -139,7 +131,7 @@ class LLMUser(User):
         started_at = now()
         call = Call(
             session.run_id, granted.number, settings.provider, settings.model, settings.api, mode,
-            prompt.prompt_id, prompt.payload, datetime.now(UTC), started_at - session.started_at,
+            prompt.prompt_id, prompt.excerpt, datetime.now(UTC), started_at - session.started_at,
             phase="warmup" if granted.number <= session.warmup_calls else "measured", stage=permit.stage,
             side=granted.side, pair=granted.pair, order=granted.order,
         )  # fmt: skip
@@ -148,7 +140,7 @@ class LLMUser(User):
             call.scheduled_at = session.began_at + timedelta(seconds=permit.scheduled_s)
         return call, started_at
 
-    def _measure(self, call: Call, wired: Exchange, payload: str, started_at: float) -> Exception | None:
+    def _measure(self, call: Call, wired: Exchange, prompt: Prompt, started_at: float) -> Exception | None:
         """Read the answer to its end, or until the deadline, and return the exception that ended it, if any.
 
         A killed greenlet leaves through here with `GreenletExit`; its call keeps the initial outcome, aborted.
@@ -156,7 +148,7 @@ class LLMUser(User):
         timeout_s = self.sides[call.side].settings.timeout_s
         deadline = gevent.Timeout.start_new(timeout_s, DeadlineExceeded(f"no complete answer within {timeout_s:g} s"))
         try:
-            self._take_all(call, wired, payload, started_at)
+            self._take_all(call, wired, prompt, started_at)
         except Exception as error:
             call.outcome = "failed"
             call.error = self._shown(_error_text(error, wired), ERROR_CHARACTERS)
@@ -167,7 +159,7 @@ class LLMUser(User):
         call.outcome = "ok"
         return None
 
-    def _take_all(self, call: Call, wired: Exchange, payload: str, started_at: float) -> None:
+    def _take_all(self, call: Call, wired: Exchange, prompt: Prompt, started_at: float) -> None:
         """Record each part as it arrives, with the time of the read that completed it: the wire's latest.
 
         Raises `IncompleteStream`, and `MalformedAnswer` if the SDK itself fails on an answer.
@@ -175,7 +167,7 @@ class LLMUser(User):
         finished, said = False, ""
         try:
             is_stream = self.sides[call.side].settings.stream
-            for part in self.answers[call.side](payload):
+            for part in self.answers[call.side](prompt):
                 at_s = (wired.last_byte_at or now()) - started_at if is_stream else None
                 call.take(part, at_s, wired.read_spread_s)
                 finished = finished or isinstance(part, Finish)

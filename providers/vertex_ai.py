@@ -9,6 +9,7 @@ from providers.answers.bare_json import framed
 from providers.answers.reading import streamed, whole
 from providers.base import Provider
 from providers.call import Answer
+from providers.prompt import Prompt, Turn
 from providers.settings import Settings
 from wire.exchange import Wire, current
 from wire.httpx2_plug import client
@@ -49,20 +50,32 @@ class VertexAI(Provider):
             should_return_http_response=not settings.stream,
         )
 
-    def chat(self, payload: str) -> Answer:
-        answer = self.client.models.generate_content(model=self.settings.model, contents=payload, config=self.config)
+    def chat(self, prompt: Prompt) -> Answer:
+        answer = self.client.models.generate_content(**self._request(prompt))
         return whole(answer.sdk_http_response.body, answers.content)
 
-    def chat_stream(self, payload: str) -> Answer:
+    def chat_stream(self, prompt: Prompt) -> Answer:
         """Send the request and check the answer's head through the SDK, but read the stream here: the SDK reads streams
         only through its models, at 0.2 ms per chunk."""
-        for _ in self.client.models.generate_content_stream(
-            model=self.settings.model, contents=payload, config=self.config
-        ):
+        for _ in self.client.models.generate_content_stream(**self._request(prompt)):
             pass
         return streamed(current().unread, answers.content_stream, framed)
 
     completions, completions_stream = chat, chat_stream
+
+    def _request(self, prompt: Prompt) -> dict[str, Any]:
+        """Return the SDK's arguments. A single turn is sent as a text, which costs the SDK least."""
+        own: dict[str, Any] = {"system_instruction": prompt.system, "max_output_tokens": prompt.max_tokens}
+        own = {name: value for name, value in own.items() if value}
+        return {
+            "model": self.settings.model,
+            "contents": prompt.payload if len(prompt.turns) == 1 else [_content(turn) for turn in prompt.turns],
+            "config": self.config.model_copy(update=own) if own else self.config,
+        }
+
+
+def _content(turn: Turn) -> dict[str, Any]:
+    return {"role": "model" if turn.role == "assistant" else "user", "parts": [{"text": turn.text}]}
 
 
 @cache

@@ -7,11 +7,11 @@ from typing import Any
 
 from locust.env import Environment
 
-import seeds
 from harness.run.client import with_extras
 from locustfile import harness
 from providers.call import Call
 from providers.permit import Granted, Permit, SideName
+from providers.prompt import Prompt, said
 from providers.settings import Settings
 from providers.side import Side
 from providers.user import LLMUser
@@ -33,6 +33,7 @@ class OneSession:
     keep_bodies: bool = False
     warmup_calls: int = 0
     payload: str = "Say something."
+    prompt: Prompt | None = None
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started_at: float = field(default_factory=now)
     calls: list[Call] = field(default_factory=list)
@@ -47,8 +48,8 @@ class OneSession:
     def withdraw(self, user: Any) -> None:
         """Do nothing: no user waits here."""
 
-    def next_prompt(self) -> seeds.Prompt:
-        return seeds.Prompt("test.txt#1", self.payload)
+    def prompt_of(self, permit: Permit) -> Prompt:
+        return self.prompt or Prompt("test.txt#1", said(self.payload))
 
     def redact(self, text: str) -> str:
         return text

@@ -16,9 +16,10 @@ MAY_IMPORT = {
     "providers": {"finishes", "locust_inside", "providers", "wire"},
     "mock": {"mock"},
     "summary": {"finishes", "summary"},
-    "seeds": set(),
+    "seeds": {"providers"},
+    "prompts": {"prompts", "providers", "seeds"},
     "report": {"summary"},
-    "harness": {"harness", "locust_inside", "providers", "wire", "mock", "summary", "seeds"},
+    "harness": {"harness", "locust_inside", "providers", "wire", "mock", "summary", "seeds", "prompts"},
     "locustfile": {"harness", "providers"},
 }
 HARNESS = """errors messages encodings secrets exit_code process load plan earlier_runs record watch run cluster runs
@@ -34,9 +35,12 @@ RELATED_PROVIDERS = {
     "deepseek": {"openai"},
     "bedrock": {"bedrock_families"},
 }
-SHARED_BY_PROVIDERS = {"answers", "base", "call", "claims", "permit", "settings", "side"}
-STDLIB_ONLY = ("finishes.py", "providers/call.py", "wire/exchange.py", "seeds.py", "summary/registry.py")
+SHARED_BY_PROVIDERS = {"answers", "base", "call", "claims", "permit", "prompt", "settings", "side"}
+STDLIB_ONLY = ("finishes.py", "providers/call.py", "providers/prompt.py", "wire/exchange.py", "summary/registry.py")
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
+
+
+SEEDS = tuple(str(path.relative_to(PROJECT)) for path in sorted((PROJECT / "prompts").glob("*.py")))
 
 
 def imports_of(path: Path) -> set[str]:
@@ -100,7 +104,7 @@ def test_no_provider_imports_locust() -> None:
     subprocess.run([sys.executable, "-c", command], cwd=PROJECT, check=True)
 
 
-@pytest.mark.parametrize("name", STDLIB_ONLY)
+@pytest.mark.parametrize("name", [*STDLIB_ONLY, *SEEDS])
 def test_the_vocabulary_needs_nothing_but_the_standard_library(name: str) -> None:
     used = {module.split(".")[0] for module in imports_of(PROJECT / name)}
     assert not used & (SDKS | {"httpx2", "orjson", "pandas", "numpy"})

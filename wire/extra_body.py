@@ -27,12 +27,14 @@ def patched_body(body: bytes, extra: dict[str, Any]) -> bytes:
 
 
 class WithExtraBody:
-    """A wire that merges fields into each request's body, and updates Content-Length."""
+    """A wire that merges fields into each request's body, if it has one, and updates Content-Length."""
 
     def __init__(self, wire: Wire, extra: dict[str, Any]) -> None:
         self._wire, self._extra = wire, extra
 
     def send(self, request: Request) -> Reply:
+        if not request.body:
+            return self._wire.send(request)
         body = patched_body(request.body, self._extra)
         headers = [(name, value) for name, value in request.headers if name.lower() != "content-length"]
         length = ("Content-Length", str(len(body)))

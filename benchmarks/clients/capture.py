@@ -15,6 +15,7 @@ from benchmarks.contenders import KEY
 from harness.run.rehearsal import rehearse
 from locustfile import harness
 from providers.base import Provider
+from providers.prompt import Prompt
 from providers.settings import Settings
 from wire.exchange import ConnectionBroken, Request, exchange
 
@@ -40,15 +41,15 @@ def capture(provider: type[Provider], settings: Settings) -> list[Captured]:
     trap, texts = Trap(), prompts()
     asking = provider(settings, provider.connect(settings, trap))
     for _ in range(COUNT):
-        call_trapped(asking, next(texts).payload)
+        call_trapped(asking, next(texts))
     return [plainly(request) for request in trap.caught]
 
 
-def call_trapped(provider: Provider, payload: str) -> None:
+def call_trapped(provider: Provider, prompt: Prompt) -> None:
     """Make a call, ignoring the SDK's error about the trap."""
     with exchange():
         try:
-            list(provider.answer(payload))
+            list(provider.answer(prompt))
         except Exception as error:
             if CAUGHT not in repr(error) + repr(error.__cause__):
                 raise

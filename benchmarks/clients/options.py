@@ -1,16 +1,20 @@
 """The options that the benchmarks' own Locust files share, and the prompts that all clients send."""
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from locust import events
 
-import seeds
 from benchmarks.contenders import DATA, SEED
+from prompts.draws import Prompts
+from prompts.files import read
+from providers.prompt import Prompt
 
 
-def prompts() -> seeds.Prompts:
+def prompts() -> Iterator[Prompt]:
     """Return the prompts that this project sends with `--seed SEED`."""
-    return seeds.Prompts(seeds.read_folder(DATA), "single-file", SEED)
+    return map(Prompts(read(DATA), "single-file", SEED).of_call, count(1))
 
 
 def add_options(parser: Any, **_: Any) -> None:

@@ -23,6 +23,7 @@ from harness.run import ending, preflight
 from harness.run.client import sides_of
 from harness.run.session import CallSession, NoSession, RunStart
 from harness.secrets import Secrets
+from prompts.files import sha256
 from providers.permit import Permit
 from providers.user import Session
 from wire.exchange import now
@@ -137,6 +138,8 @@ class Worker:
             self._secrets.add_all(target.secrets())
         if given.has_host_query and not plan.settings.host_query:
             raise UsageError("the master's -H has a query: give each worker the same -H")
+        if sha256(plan.files) != given.run_seeds_sha256:
+            raise UsageError("the seed files differ from the master's: give each worker the same ones")
         open_files.allow(len(plan.targets) * (plan.load["num_users"] or 1))
         preflight.check(plan)
         sides = sides_of(plan, self._secrets)
@@ -146,7 +149,7 @@ class Worker:
         if plan.is_counted_out:
             self._queue = PermitQueue(started_at, self._want, self._unwant, self._give_back)
         self._permits = self._queue or Budget(None, lambda: None)
-        stream = self._runner.worker_index + 1
+        stream = 0 if plan.is_counted_out else self._runner.worker_index + 1
         start = RunStart(run_id, datetime.fromtimestamp(given.run_began_at, UTC), started_at)
         return CallSession(plan, sides, start, self._secrets, self._permits, self._outbox.keep, stream)
 

@@ -1,6 +1,7 @@
 """When calls should start: absolute times computed from a rate, independent of the answers."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate, count, repeat
@@ -84,10 +85,39 @@ class Schedule:
         return _in_stages(self.stages, self._marks(Random(f"arrivals {seed}")))
 
     def _marks(self, random: Random) -> Iterator[float]:
-        """Yield arrival times of a process with one call per unit of time on average."""
+        """Yield arrival times of a process with one call per unit of time on average. Of `Random`, only `random()` is
+        the same in every version of Python."""
         if self.arrival == "constant":
             return map(float, count())
-        return accumulate(random.expovariate(1.0) for _ in repeat(None))
+        return accumulate(-math.log(1.0 - random.random()) for _ in repeat(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """Given due times, in seconds from the schedule's start, in ascending order. It has what `Schedule` has."""
+
+    due_s: tuple[float, ...]
+    arrival: Literal["replay"] = "replay"
+    stages: tuple[Stage, ...] = ()
+    has_end: bool = True
+
+    @property
+    def calls(self) -> int:
+        return len(self.due_s)
+
+    @property
+    def peak_rps(self) -> float:
+        """The most calls due within any second."""
+        return max(at - bisect_left(self.due_s, due_s - 1.0) + 1 for at, due_s in enumerate(self.due_s))
+
+    def most_calls(self, run_time_s: float | None) -> int:
+        return self.calls
+
+    def facts(self) -> None:
+        """Return no stages: the times are in the files."""
+
+    def times(self, seed: int) -> Iterator[Due]:
+        return (Due(due_s, 1) for due_s in self.due_s)
 
 
 def _in_stages(stages: Sequence[Stage], marks: Iterator[float]) -> Iterator[Due]:

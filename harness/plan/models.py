@@ -1,28 +1,47 @@
-"""models.json: each provider's models."""
+"""models.json: each provider's models, and which of them is the default."""
 
 import difflib
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UsageError
 from harness.process.utf8 import is_utf8
 
-Models = dict[str, list[str]]
+DEFAULTS = "default"
+"""The field that names providers' default models, beside the providers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models by provider, in the file's order."""
+
+    listed: dict[str, list[str]] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+
+    def of(self, provider: str) -> list[str]:
+        return self.listed.get(provider, [])
+
+    def default(self, provider: str) -> str:
+        """Return a provider's default model: the one that the file names, or the first; empty if there is none."""
+        return self.defaults.get(provider) or next(iter(self.of(provider)), "")
 
 
 def read(path: Path) -> Models:
-    """Return the models by provider, in the file's order. Raises `UsageError`."""
+    """Read a models file. Raises `UsageError`."""
     if path.exists() and not path.is_file():
         raise UsageError(f"models file {path}: not a regular file")
     try:
-        models = json.loads(path.read_text(encoding="utf-8"))
+        listed = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"models file {path}: {(error.strerror or str(error)).lower()}") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"models file {path}: not JSON ({error})") from error
-    if not _is_well_formed(models):
+    defaults = listed.pop(DEFAULTS, {}) if isinstance(listed, dict) else {}
+    if not _is_well_formed(listed):
         raise UsageError(f'models file {path}: expected {{"provider": ["model", …], …}}')
-    return dict(models)
+    _check_defaults(path, listed, defaults)
+    return Models(listed, defaults)
 
 
 def read_if_well(path: Path) -> Models:
@@ -30,16 +49,17 @@ def read_if_well(path: Path) -> Models:
     try:
         return read(path)
     except UsageError:
-        return {}
+        return Models()
 
 
 def check(models: Models, provider: str, model: str) -> None:
     """Raise `UsageError`, with the known models and the nearest, for a model that is not listed under its provider."""
-    known = models.get(provider, [])
+    known = models.of(provider)
     if model in known:
         return
     names = ", ".join(known) or "none"
-    raise UsageError(f"unknown model {model!r} for {provider}: models.json has {names}{hint(model, known)}")
+    found = f"unknown model {model!r} for {provider}: models.json has {names}{hint(model, known)}"
+    raise UsageError(f"{found} (--any-model takes any)")
 
 
 def hint(wrong: str, known: list[str]) -> str:
@@ -57,3 +77,11 @@ def _is_well_formed(models: object) -> bool:
 def _is_name(name: object) -> bool:
     """Return whether this is text that can be sent: half a surrogate pair can't."""
     return isinstance(name, str) and bool(name) and is_utf8(name)
+
+
+def _check_defaults(path: Path, listed: dict[str, list[str]], defaults: object) -> None:
+    if not isinstance(defaults, dict):
+        raise UsageError(f'models file {path}: expected "{DEFAULTS}": {{"provider": "model", …}}')
+    for provider, model in defaults.items():
+        if model not in listed.get(provider, []):
+            raise UsageError(f"models file {path}: the default {model!r} is not among {provider}'s models")

@@ -1,10 +1,10 @@
 """The options added to Locust's: all strings, since `harness.plan.plan` validates those of every source alike."""
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.plan.models import Models
+from harness.plan.values import DATA_DIR, MODELS_FILE
 from harness.process.command_line import refuse_mistakes
 from harness.process.option_help import ShowHelp, Topic
 from providers.settings import DEFAULT_REGION
@@ -16,6 +16,10 @@ DEFAULT_HOST = "http://localhost:8000"
 LOOPBACK = "127.0.0.1"
 STOP_TIMEOUT_OF_THE_RUN = -1
 """Means: as long as a call can take."""
+
+
+Offer = Mapping[str, list[str]]
+"""The models that the form offers, by provider; without any, its field takes any text."""
 
 
 class _Named:
@@ -46,7 +50,7 @@ class Offered(list[str]):
         return True
 
 
-def add_arguments(parser: Any, models: Models, user_classes: Iterable[str]) -> None:
+def add_arguments(parser: Any, models: Offer, user_classes: Iterable[str]) -> None:
     """Add every option, and this project's aliases and defaults for Locust's own."""
     refuse_mistakes(parser, sorted(user_classes))
     parser.set_defaults(
@@ -64,16 +68,20 @@ def add_arguments(parser: Any, models: Models, user_classes: Iterable[str]) -> N
     _take_over_csv(parser)
 
 
-def _add_target(parser: Any, models: Models) -> None:
+def _add_target(parser: Any, models: Offer) -> None:
     every_model = sorted({model for of_provider in models.values() for model in of_provider})
     parser.add_argument(
         "-p", "--provider", default="", env_var="LLM_PROVIDER", choices=Offered(["", *models]),
         help="which provider's SDK sends the requests",
     )  # fmt: skip
     parser.add_argument(
-        "-m", "--model", default="", env_var="LLM_MODEL_NAME", choices=Offered(["", *every_model]),
+        "-m", "--model", default="", env_var="LLM_MODEL_NAME",
+        choices=Offered(["", *every_model]) if every_model else None,
         help="one of the provider's models in models.json",
     )  # fmt: skip
+    parser.add_argument(
+        "--any-model", action="store_true", default=False, help="take any model, not only those in models.json"
+    )
     parser.add_argument(
         "--proxy-url", dest="host", default=argparse.SUPPRESS, env_var="LLM_ENDPOINT_URL", include_in_web_ui=False,
         help="same as --host",
@@ -89,7 +97,7 @@ def _add_target(parser: Any, models: Models) -> None:
     parser.add_argument("--api-version", default="", help="API version, for azure-openai and vertex-ai")
     parser.add_argument("--region", default=DEFAULT_REGION, env_var="AWS_REGION", help="AWS region, for aws-bedrock")
     parser.add_argument(
-        "--models-file", default="./models.json", include_in_web_ui=False, help="JSON file of each provider's models"
+        "--models-file", default=MODELS_FILE, include_in_web_ui=False, help="JSON file of each provider's models"
     )
 
 
@@ -146,11 +154,24 @@ def _add_load(parser: Any) -> None:
         "--warmup", default="", help="number of extra calls to make first, recorded but excluded from all figures"
     )
     parser.add_argument(
-        "-d", "--data-dir", default="./unstructured_data", include_in_web_ui=False, help="folder of seed files"
-    )
+        "-d", "--data-dir", default=DATA_DIR, include_in_web_ui=False,
+        help="folder of seed files, or of *.jsonl, *.csv or *.json; or one such file",
+    )  # fmt: skip
     parser.add_argument(
-        "--selection-mode", default="single-file", choices=Offered(["single-file", "all-files"]),
-        help="one seed file for the whole run, or a random one per call",
+        "--plain", action="store_true", default=False, include_in_web_ui=False,
+        help="each line of a text file is a prompt",
+    )  # fmt: skip
+    parser.add_argument(
+        "--system", default="", metavar="TEXT", include_in_web_ui=False,
+        help="a system's text for all prompts that have none; @FILE reads it from a file",
+    )  # fmt: skip
+    parser.add_argument(
+        "--replay", action="store_true", default=False,
+        help="open loop: send each prompt at its own time, the seconds in its field 'at'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--selection-mode", default="single-file", choices=Offered(["single-file", "all-files", "in-order"]),
+        help="one seed file for the whole run, a random one per call, or all sentences in order",
     )  # fmt: skip
     parser.add_argument("--seed", default="", help="makes the sequence of prompts reproducible")
     parser.add_argument(

@@ -7,18 +7,21 @@ from typing import Any, get_args
 
 from locust.util.timespan import parse_timespan
 
-import seeds
 from harness.errors import UsageError
 from harness.load.pairs import Grant, pairs, single
-from harness.load.schedule import Schedule
+from harness.load.schedule import Schedule, Timetable
 from harness.plan.gate_options import check_needs, gates_of, junit_of, slo_of
-from harness.plan.rate_options import schedule_of, users_for
+from harness.plan.rate_options import schedule_of, timetable_of, users_for
 from harness.plan.target import Options, ProviderClasses, Target, baseline_of, target_of
-from harness.plan.values import LARGEST, count, natural, one_of, whole
+from harness.plan.values import DATA_DIR, LARGEST, count, here_or_beside, natural, one_of, utf8, whole
 from harness.secrets import Secrets
+from prompts import files
+from prompts.draws import SelectionMode
 from providers.base import Provider
 from providers.permit import SideName
+from providers.prompt import shortened
 from providers.settings import Settings
+from seeds import SeedError, text_of
 from summary.gates.gate import Gate
 from summary.gates.relative import RelativeGate
 from summary.gates.slo import Slo
@@ -34,6 +37,7 @@ class Plan:
     permits       the exact number of measured calls, or pairs of calls; `None` if it is not limited
     warmup        the number of calls, or pairs, made before those
     schedule      when calls start in an open loop; `None` for a closed loop
+    system        what the model is told before prompts that don't tell it themselves
     slo           what each call should meet
     gates         conditions that fail the run; `junit` is the file for their verdicts
     earlier_runs  where the runs are that this one is compared with, by `relative_gates` too
@@ -45,15 +49,16 @@ class Plan:
     packages: tuple[str, ...]
     permits: int | None
     warmup: int
-    schedule: Schedule | None
+    schedule: Schedule | Timetable | None
     slo: Slo | None
     gates: list[Gate]
     relative_gates: list[RelativeGate]
     earlier_runs: tuple[str, ...]
     fail_fast: bool
     junit: Path | None
-    files: list[seeds.SeedFile]
-    selection_mode: seeds.SelectionMode
+    files: list[files.SeedFile]
+    selection_mode: SelectionMode
+    system: str | None
     seed: int
     cache_bust: bool
     log_bodies: bool
@@ -107,7 +112,8 @@ class Plan:
     @property
     def is_counted_out(self) -> bool:
         """Return whether calls are numbered in one place for all workers, rather than by each worker for itself."""
-        return bool(self.permits or self.warmup or self.schedule or self.baseline)
+        counted_out = (self.permits, self.warmup, self.schedule, self.baseline, self.selection_mode == "in-order")
+        return any(counted_out)
 
     def options(self) -> dict[str, Any]:
         """Return every option that affects the run, as parsed, without secrets."""
@@ -125,6 +131,7 @@ class Plan:
             "extra_body": self.secrets.redact_within(self.settings.extra_body),
             "seed_files": [file.name for file in self.files],
             "selection_mode": self.selection_mode,
+            "system": self.system and shortened(self.system),
             "cache_bust": self.cache_bust,
             **({"baseline": list(self.earlier_runs)} if self.earlier_runs else {}),
         }
@@ -135,13 +142,9 @@ _LOAD = ("num_users", "spawn_rate", "run_time", "stop_timeout")
 
 def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     """Return the plan for the options. Raises `UsageError` for the first invalid one."""
-    target = target_of(options, classes)
-    settings = target.settings
-    try:
-        files = seeds.read_folder(Path(options["data_dir"]))
-    except seeds.SeedError as error:
-        raise UsageError(str(error)) from error
-    schedule, level, (gates, relative_gates) = schedule_of(options), slo_of(options), gates_of(options)
+    target, found = target_of(options, classes), _files(options)
+    settings, timetable = target.settings, timetable_of(options, found)
+    schedule, level, (gates, relative_gates) = timetable or schedule_of(options), slo_of(options), gates_of(options)
     baseline = baseline_of(options, target, classes)
     needs = {"stream": settings.stream, "open_loop": schedule is not None, "has_baseline": baseline is not None}
     check_needs(level, [*gates, *relative_gates], **needs)
@@ -150,7 +153,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         target=target,
         baseline=baseline,
         packages=tuple(dict.fromkeys(name for user_class in classes.values() for name in user_class.provider.packages)),
-        permits=count("--iterations", options["iterations"]),
+        permits=_calls(count("--iterations", options["iterations"]), timetable),
         warmup=natural("--warmup", options["warmup"]),
         schedule=schedule,
         slo=level,
@@ -159,13 +162,44 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         earlier_runs=tuple(filter(None, options["baseline"])),
         fail_fast=bool(options["fail_fast"]),
         junit=junit_of(options, [*gates, *relative_gates]),
-        files=files,
-        selection_mode=one_of("--selection-mode", options["selection_mode"], get_args(seeds.SelectionMode)),
+        files=found,
+        selection_mode="in-order" if timetable else _selection_mode(options),
+        system=_system(options["system"]),
         seed=_seed(options["seed"]),
         cache_bust=bool(options["cache_bust"]),
         log_bodies=bool(options["json_response"]),
         load=_load(options, users),
     )
+
+
+def _files(options: Options) -> list[files.SeedFile]:
+    try:
+        return files.read(here_or_beside(options["data_dir"], DATA_DIR), lines=bool(options["plain"]))
+    except SeedError as error:
+        raise UsageError(str(error)) from error
+
+
+def _selection_mode(options: Options) -> SelectionMode:
+    mode: SelectionMode = one_of("--selection-mode", options["selection_mode"], get_args(SelectionMode))
+    return mode
+
+
+def _system(given: str) -> str | None:
+    """Return the system's text, or that of a file named `@FILE`."""
+    if not given.startswith("@"):
+        return utf8("--system", given.strip()) or None
+    try:
+        found = text_of(Path(given[1:])).strip()
+    except SeedError as error:
+        raise UsageError(f"--system {error}") from error
+    if not found:
+        raise UsageError(f"--system {given[1:]}: the file is empty")
+    return found
+
+
+def _calls(asked: int | None, timetable: Timetable | None) -> int | None:
+    """Return the exact number of calls: a recording has no more than its own."""
+    return asked if timetable is None else min(asked or timetable.calls, timetable.calls)
 
 
 def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]:

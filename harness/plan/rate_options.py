@@ -1,4 +1,4 @@
-"""`--rate`, `--rate-stages` and `--arrival`: an open loop's schedule."""
+"""`--rate`, `--rate-stages`, `--arrival` and `--replay`: an open loop's schedule."""
 
 import math
 import re
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from harness.errors import UsageError
-from harness.load.schedule import Arrival, Schedule, Stage
+from harness.load.schedule import Arrival, Schedule, Stage, Timetable
 from harness.plan.values import LARGEST, number
+from prompts.draws import in_order
+from prompts.files import SeedFile
 
 MOST_USERS = 1000
 SPAN_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
@@ -23,7 +25,23 @@ def schedule_of(options: Mapping[str, Any]) -> Schedule | None:
     return Schedule(stages, options["arrival"]) if stages else None
 
 
-def users_for(schedule: Schedule, timeout_s: float) -> int:
+def timetable_of(options: Mapping[str, Any], files: list[SeedFile]) -> Timetable | None:
+    """Return the times of `--replay`, which are the prompts' own; `None` without it. Raises `UsageError`."""
+    if not options["replay"]:
+        return None
+    for option in ("rate", "rate_stages"):
+        if options[option]:
+            raise UsageError(f"--replay and --{option.replace('_', '-')} are mutually exclusive")
+    if options["selection_mode"] == "all-files" or options["arrival"] != "constant":
+        raise UsageError("--replay sends the prompts at their own times: it takes no --selection-mode and no --arrival")
+    prompts = in_order(files)
+    for prompt in prompts:
+        if prompt.at_s is None:
+            raise UsageError(f"--replay needs a time ('at') for every prompt, and {prompt.prompt_id!r} has none")
+    return Timetable(tuple(prompt.at_s or 0.0 for prompt in prompts))
+
+
+def users_for(schedule: Schedule | Timetable, timeout_s: float) -> int:
     """Return the users needed, at most `MOST_USERS`: peak rate × timeout (Little's law)."""
     return max(1, min(MOST_USERS, math.ceil(schedule.peak_rps * timeout_s)))
 

@@ -3,13 +3,12 @@
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, get_args
 
 from harness.errors import UsageError
 from harness.plan import addresses, extra_body, headers, keys, models
 from harness.plan.gate_options import gates_of
-from harness.plan.values import count, number, one_of, rate, seconds, word
+from harness.plan.values import MODELS_FILE, count, here_or_beside, number, one_of, rate, seconds, word
 from harness.secrets import MASK
 from providers.base import Provider
 from providers.settings import API, DEFAULT_REGION, MOCK_HOST, Settings
@@ -197,14 +196,16 @@ def _provider_of_class(options: Options, classes: ProviderClasses) -> str | None
 
 
 def _model(options: Options, provider: str, mock: bool) -> str:
-    known = models.read(Path(options["models_file"]))
-    listed = known.get(provider, [])
-    model = str(options["model"]) or (listed[0] if mock and listed else "")
+    known = models.read(here_or_beside(options["models_file"], MODELS_FILE))
+    model = str(options["model"]) or (known.default(provider) if mock else "")
     if not model:
-        choice = f"give -m with one of {', '.join(listed)}" if listed else f"models.json lists none for {provider}"
-        raise UsageError(f"no model: {choice}")
-    if not _is_described_by_environment(model):
+        listed = ", ".join(known.of(provider))
+        choice = f"give -m with one of {listed}" if listed else f"models.json lists none for {provider}: give -m"
+        raise UsageError(f"no model: {choice}, or any with --any-model")
+    if not options["any_model"] and not _is_described_by_environment(model):
         models.check(known, provider, model)
+    if not model.isprintable() or not model.strip():
+        raise UsageError(f"--model must be a name, not {model!r}")
     return model
 
 

@@ -2,9 +2,13 @@
 
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+
+PROJECT = Path(__file__).parents[2]
+DATA_DIR, MODELS_FILE = "./unstructured_data", "./models.json"
 
 LARGEST = 1e9
 """In seconds, 30 years. Larger numbers overflow clocks and sums."""
@@ -13,6 +17,12 @@ _NUMERALS = re.compile(r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
 """What Python parses as a number, except `1_0` and the digits of other scripts: here those are typing errors."""
 
 _WORD = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def here_or_beside(given: str, default: str) -> Path:
+    """Return a path. The default one is beside the locustfile if it isn't in the current folder."""
+    path = Path(given)
+    return PROJECT / default if given == default and not path.exists() else path
 
 
 def count(option: str, text: str | int | None) -> int | None:
@@ -71,6 +81,15 @@ def word(option: str, text: str) -> str:
     """Return a text that needs no encoding in a header, a path or a query."""
     if not _WORD.fullmatch(text):
         raise UsageError(f"{option} must consist of letters, digits, '-', '_' and '.', not {text!r}")
+    return text
+
+
+def utf8(option: str, text: str) -> str:
+    """Return a text that can be sent: Python reads other bytes of a command line as halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{option} is not UTF-8") from None
     return text
 
 

@@ -22,9 +22,9 @@ def calm(options: Namespace, loggers: Iterable[str]) -> None:
     if not options.print_stats:
         options.only_summary = options.only_summary or bool(options.headless)
         logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)
-    if options.rate or options.rate_stages:
+    if options.rate or options.rate_stages or options.replay:
         logging.getLogger("locust.runners").addFilter(lambda record: not record.msg.startswith("Your selected spawn"))
-    if options.iterations:
+    if options.iterations or options.replay:
         logging.getLogger("locust.main").addFilter(lambda record: not record.msg.startswith("No run time limit"))
 
 

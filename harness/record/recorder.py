@@ -18,6 +18,7 @@ from harness.record.folder import Results, new_run_id, writable
 from harness.record.locust_csv import LocustCSV
 from harness.record.requests_csv import COLUMNS, REQUEST, Records, cells_of
 from harness.record.run_histograms import RunHistograms
+from prompts.files import sha256
 from providers.call import Call
 from summary import refused_fields
 from wire.exchange import now
@@ -206,6 +207,7 @@ def _facts(run_id: str, began_at: datetime, plan: Plan) -> dict[str, Any]:
         "stream": plan.settings.stream,
         "start": began_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "seed": plan.seed,
+        "seeds_sha256": sha256(plan.files),
         "options": plan.options(),
         "versions": {
             "python": python_version(),

@@ -1,14 +1,20 @@
-"""The check before the first call: does the host accept a connection, TLS included?"""
+"""Checks of the host's address: does it accept a connection, TLS included, and if not the API, which address has it?"""
 
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
+import httpx2
 
 from harness.errors import Unreachable
 from harness.plan.plan import Plan
 from providers.settings import Settings
+from providers.side import Side
 from wire.connection import connect
-from wire.exchange import ConnectTimedOut, Origin, WireError
+from wire.exchange import ConnectTimedOut, DeadlineExceeded, Origin, WireError, exchange
+
+MODELS_TIMEOUT_S = 3.0
 
 
 def check(plan: Plan) -> None:
@@ -26,3 +32,20 @@ def _check(settings: Settings, whose: str) -> None:
             connect(Origin(url.scheme, url.hostname or "", port)).close()
     except WireError as error:
         raise Unreachable(f"{whose}{settings.host} can't be reached: {error}") from error
+
+
+def answering_address(side: Side) -> str | None:
+    """Return a base address that has the API, after a 404 at the side's: with `/v1` if it has none, or without. It is
+    asked for its list of models, which costs nothing."""
+    if side.settings.mock or side.provider.models_path is None:
+        return None
+    host = side.settings.host.rstrip("/")
+    other = host.removesuffix("/v1") if host.endswith("/v1") else f"{host}/v1"
+    return other if _lists_models(side.client, f"{other}{side.provider.models_path}") else None
+
+
+def _lists_models(client: Any, url: str) -> bool:
+    late = DeadlineExceeded("no list of models in time")
+    with suppress(Exception), exchange(), gevent.Timeout(MODELS_TIMEOUT_S, late):
+        return isinstance(client.get(url, cast_to=httpx2.Response).json()["data"], list)
+    return False

@@ -8,6 +8,7 @@ from mock.service import Service
 from mock.timing import Pace
 from providers.base import Provider
 from providers.call import Finish
+from providers.prompt import Prompt, said
 from providers.settings import MOCK_HOST, Settings
 from wire.exchange import exchange
 
@@ -21,5 +22,5 @@ def rehearse(provider: type[Provider], settings: Settings) -> bool:
     settings = replace(settings, mock=True, host=MOCK_HOST, headers=(), max_tokens=settings.max_tokens or 1)
     asking = provider(settings, provider.connect(settings, InProcessWire(Service(Pace(0), seed=0))))
     with exchange(), suppress(Exception):
-        return any(isinstance(part, Finish) for part in asking.answer("Hello."))
+        return any(isinstance(part, Finish) for part in asking.answer(Prompt("", said("Hello."))))
     return False

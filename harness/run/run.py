@@ -18,6 +18,7 @@ from harness.secrets import Secrets
 from harness.watch import live_line
 from harness.watch.live_line import LiveLine
 from harness.watch.progress import Progress
+from prompts.files import sha256
 from providers.permit import SideName
 from providers.side import Side
 from summary.vocabulary import Summary
@@ -46,6 +47,7 @@ class Run:
         """Add what workers need to know about this run to the options, which Locust sends to them."""
         given = self._environment.parsed_options
         given.run_id, given.run_seed = self.recorder.run_id, str(self.plan.seed)
+        given.run_seeds_sha256 = sha256(self.plan.files)
         given.run_started_at, given.run_began_at = self.recorder.started_at, self.recorder.began_at.timestamp()
 
     def hand_to(self, begin: Callable[[Recorder, Budget | OpenLoop], None]) -> None:

@@ -8,13 +8,15 @@ from typing import NamedTuple
 
 import httpx2
 
-import seeds
 from harness.load.closed_loop import Budget
 from harness.load.permits import PermitQueue
 from harness.plan.plan import Plan
+from harness.run import preflight
 from harness.secrets import Secrets
+from prompts.draws import Prompts
 from providers.call import Call
 from providers.permit import Granted, Permit, SideName
+from providers.prompt import Prompt
 from providers.side import Side
 from wire.exchange import Exchange
 from wire.httpx2_plug import decompressed
@@ -35,6 +37,7 @@ class CallSession:
 
     permits    hands out the calls, here or for a master
     keep       is called with each ended call, before Locust hears of it
+    stream     tells this process's draws from others', if each process numbers its calls for itself; else 0
     in_flight  the number of calls in flight
     alone      whether there is only one user: then each call's end is logged
     """
@@ -58,8 +61,11 @@ class CallSession:
         self.in_flight = 0
         self.redact = secrets.redact
         self.alone = alone
-        self._prompts = seeds.Prompts(plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream)
+        self._prompts = Prompts(
+            plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream, plan.warmup, plan.system
+        )
         self._permits, self._keep = permits, keep
+        self._has_ended_one = False
         self.warmup_calls = plan.warmup_calls
 
     def take_permit(self) -> Permit | None:
@@ -67,8 +73,9 @@ class CallSession:
         self.in_flight += permit is not None
         return permit
 
-    def next_prompt(self) -> seeds.Prompt:
-        return next(self._prompts)
+    def prompt_of(self, permit: Permit) -> Prompt:
+        """Return the prompt of a permit's calls: both calls of a pair have the same one."""
+        return self._prompts.of_call(-(-permit.number // permit.calls))
 
     def record(self, call: Call, exchange: Exchange) -> None:
         """Record, log and count an ended call; it may be the run's last."""
@@ -77,9 +84,20 @@ class CallSession:
             _log.log(self._level(call), "%s", _line(call))
             if self.keep_bodies and exchange.status is not None:
                 _log.info("%s", _body_line(exchange))
+            self._correct_the_address(call)
         finally:  # The run waits for each call's end.
             self.in_flight -= call.order != 1  # The second call of a pair begins as the first one ends.
             self._permits.end(call.request)
+
+    def _correct_the_address(self, call: Call) -> None:
+        """If the first call to end gets a 404, log which address would answer. The run waits for it."""
+        is_first, self._has_ended_one = not self._has_ended_one, True
+        if not is_first or call.status != 404:
+            return
+        side = self.sides[call.side]
+        if address := preflight.answering_address(side):
+            asked, found = self.redact(side.settings.host), self.redact(address)
+            _log.error("%s has no such API (404), but %s has: use it as -H or LLM_ENDPOINT_URL", asked, found)
 
     def _level(self, call: Call) -> int:
         if not self.alone:
@@ -103,7 +121,7 @@ class NoSession:
     def withdraw(self, user: object) -> None:
         """Do nothing: no user waits for a permit."""
 
-    def next_prompt(self) -> seeds.Prompt:
+    def prompt_of(self, permit: Permit) -> Prompt:
         raise LookupError("no call without a permit")
 
     def redact(self, text: str) -> str:

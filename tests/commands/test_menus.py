@@ -84,23 +84,23 @@ def test_arrows_and_enter_choose_a_provider_and_one_of_its_models(tmp_path: Path
     with terminal(tmp_path, "-H", mock_server.url, ANTHROPIC_API_KEY="test-key-123") as menus:
         menus.until("deepseek")
         menus.press(DOWN, ENTER)
-        menus.until("claude-3-sonnet-20240229")
+        menus.until("claude-opus-5-5")
         assert "gpt-4o" not in menus.shown
-        menus.press(DOWN, ENTER)
+        menus.press(DOWN, ENTER)  # from the default
         assert menus.end() == 0
     asked = {(row["provider"], row["model"]) for row in rows_in(tmp_path)}
-    assert asked == {("anthropic", "claude-3-sonnet-20240229")}
+    assert asked == {("anthropic", "claude-sonnet-5-5")}
     assert mock_server.stats()["by_format"] == {"anthropic messages": 2}
     assert "\x1b[" in menus.shown.split("latency median")[0]
 
 
 def test_a_given_provider_is_not_asked_for(tmp_path: Path, mock_server: MockServer) -> None:
     with terminal(tmp_path, "-p", "deepseek", "-k", "test-key-123", "-H", mock_server.url) as menus:
-        menus.until("deepseek-coder")
+        menus.until("deepseek-v4-pro")
         assert "anthropic" not in menus.shown
         menus.press(DOWN, ENTER)
         assert menus.end() == 0
-    assert {row["model"] for row in rows_in(tmp_path)} == {"deepseek-coder"}
+    assert {row["model"] for row in rows_in(tmp_path)} == {"deepseek-v4-pro"}
 
 
 def test_ctrl_c_in_a_menu_ends_it_quietly(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 import report
 from harness.run.session import CallSession
-from seeds import Prompt
+from providers.permit import Permit
+from providers.prompt import Prompt
 from tests.running import MOCK, harnessed, run
 
 CALLS = 200
@@ -63,18 +64,18 @@ def test_what_was_compared_can_be_judged_again_without_the_baseline(
 def test_a_baseline_is_read_before_the_first_call(old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with --baseline results/latest: it is read before the run takes its place."""
     folder = Path(shutil.copytree(old.parent, tmp_path / "results"))
-    monkeypatch.setattr("harness.run.session.CallSession.next_prompt", removing(folder))
+    monkeypatch.setattr("harness.run.session.CallSession.prompt_of", removing(folder))
     _, summary, _ = ended(tmp_path, folder, monkeypatch=monkeypatch)
     assert summary["comparison"]["latency_median"]["old_samples"] == CALLS
 
 
-def removing(folder: Path) -> Callable[[CallSession], Prompt]:
-    """Return `next_prompt`, which also removes a folder."""
-    next_prompt = CallSession.next_prompt
+def removing(folder: Path) -> Callable[[CallSession, Permit], Prompt]:
+    """Return `prompt_of`, which also removes a folder."""
+    prompt_of = CallSession.prompt_of
 
-    def removes(session: CallSession) -> Prompt:
+    def removes(session: CallSession, permit: Permit) -> Prompt:
         shutil.rmtree(folder, ignore_errors=True)
-        return next_prompt(session)
+        return prompt_of(session, permit)
 
     return removes
 

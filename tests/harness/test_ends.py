@@ -25,8 +25,9 @@ from harness.record.row_check import is_row
 from harness.run import early_end
 from harness.run.early_end import End
 from locustfile import harness
+from prompts.files import read as read_prompts
 from providers.permit import Permit
-from seeds import SeedError, read_folder
+from seeds import SeedError
 from tests.harness.test_requests_csv import a_call
 from tests.running import harnessed, run, start_and_wait
 
@@ -107,7 +108,7 @@ def test_a_pipe_is_neither_a_models_file_nor_a_seed_file(fifo: Path) -> None:
     with pytest.raises(UsageError, match="not a regular file"):
         read(fifo)
     with pytest.raises(SeedError, match=r"seed\.txt: not a regular file"):
-        read_folder(fifo.parent)
+        read_prompts(fifo.parent)
 
 
 def test_a_pipe_without_a_reader_is_not_waited_for(fifo: Path) -> None:

@@ -110,6 +110,12 @@ def test_times_never_go_back_and_stay_within_their_stage(
     assert all(ends_s[due.stage - 1] - 1e-9 <= due.at_s <= ends_s[due.stage] + 1e-9 for due in found)
 
 
+def test_a_seed_draws_the_same_arrivals_in_every_version() -> None:
+    """If this test fails, `--seed` means something else than before: mend the draw, not the test."""
+    times = islice(scheduled((10, 10, math.inf), arrival="poisson").times(7), 4)
+    assert [due.at_s for due in times] == pytest.approx([0.069705939, 0.318596223, 0.343579894, 0.395383665], abs=1e-8)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_gaps_of_poisson_arrivals_are_exponential(seed: int) -> None:
     times = np.array([due.at_s for due in islice(scheduled((20, 20, math.inf), arrival="poisson").times(seed), 5000)])

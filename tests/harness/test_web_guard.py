@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import pytest
+from locust.argument_parser import get_empty_argument_parser
 
 from tests.command_line import FILES
 from tests.running import harnessed
@@ -81,6 +82,18 @@ def page(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Any:
     return page(monkeypatch, "--mock")
+
+
+@pytest.mark.parametrize(("arguments", "is_a_choice"), [((), True), (("--any-model",), False)])
+def test_the_form_offers_the_models_unless_any_will_do(
+    arguments: tuple[str, ...], is_a_choice: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    _, ours = harnessed([*FILES, "--mock", *arguments])
+    parser = get_empty_argument_parser(default_config_files=[])
+    ours.add_arguments(parser)
+    [model] = [action for action in parser._actions if action.dest == "model"]
+    assert (model.choices is not None) is is_a_choice
 
 
 @pytest.mark.parametrize("headers", FROM_ANOTHER_SITE.values(), ids=list(FROM_ANOTHER_SITE))
@@ -164,6 +177,8 @@ HIDDEN = [
     "junit",
     "models_file",
     "data_dir",
+    "system",
+    "plain",
     "logfile",
     "json_file",
     "html_file",

@@ -111,6 +111,7 @@ REFUSED = {
     "no provider": ({}, "no provider"),
     "an unknown provider": ({"provider": "opnai", "model": "gpt-4o"}, "'opnai'"),
     "another provider's model": ({"provider": "anthropic", "model": "gpt-4o"}, "claude-3-opus-20240229"),
+    "a model of one's own": ({"provider": "openai", "model": "my-model"}, "(--any-model takes any)"),
     "no model": ({"provider": "openai", "model": ""}, "gpt-4o-mini"),
     "no key": ({"provider": "deepseek", "model": "deepseek-chat"}, "DEEPSEEK_API_KEY"),
     "a dead host": ({**OPENAI, "host": f"http://127.0.0.1:{free_port()}"}, "can't be reached"),
@@ -132,6 +133,13 @@ REFUSED = {
 def test_a_start_that_can_not_work_is_refused_with_a_reason(case: str, page: Page, mock_server: MockServer) -> None:
     fields, reason = REFUSED[case]
     assert reason in _is_refused(page, mock_server, **{"host": mock_server.url, **FIVE_CALLS, **fields})
+
+
+def test_any_model_is_taken_if_the_form_says_so(page: Page, mock_server: MockServer) -> None:
+    before = len(page.runs())
+    answer = page.start(**OPENAI | {"model": "my-model"}, any_model="true", host=mock_server.url, **FIVE_CALLS)
+    assert answer["success"], answer
+    assert {row["model"] for row in rows_in(page.next_run(before), "metrics")} == {"my-model"}
 
 
 def test_two_runs_with_different_providers_have_their_own_five_calls(page: Page, mock_server: MockServer) -> None:

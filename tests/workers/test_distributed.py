@@ -22,7 +22,8 @@ from locust.runners import STATE_STOPPED
 from harness.cluster.worker import Worker
 from harness.harness import Harness
 from harness.secrets import Secrets
-from tests.command_line import Running, free_port, locust, report, rows_in, started, stats_in, summary_in
+from prompts.files import read, sha256
+from tests.command_line import PROJECT, Running, free_port, locust, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 from tests.runs.test_signals import silence
 from tests.runs.test_web_ui import OPENAI, web_ui
@@ -360,6 +361,37 @@ def test_a_worker_without_a_key_ends_the_run_and_is_named(tmp_path: Path, mock_s
     reasons = [line for line in ended.stderr.splitlines() if "OPENAI_API_KEY" in line]
     assert len(reasons) == 1
     assert f"worker {socket.gethostname()}-0: " in reasons[0]
+    assert mock_server.stats()["requests"] == 0
+
+
+def test_prompts_in_order_follow_the_calls_numbers_over_all_workers(tmp_path: Path, slow_mock: MockServer) -> None:
+    """Without -i, where each worker would otherwise number its calls for itself."""
+    options = ["--processes", "2", "-u", "4", "-r", "4", "-t", "2", "--selection-mode", "in-order"]
+    ended = locust(tmp_path, *against(slow_mock, *options))
+    assert ended.code == 0, ended.stderr
+    rows = sorted(rows_in(tmp_path), key=lambda row: int(row["request"]))
+    files = read(PROJECT / "unstructured_data")
+    prompts = [prompt.prompt_id for file in files for prompt in file.prompts]
+    assert len({row["worker"] for row in rows}) == 2
+    assert [row["prompt_id"] for row in rows] == prompts[: len(rows)]
+    facts = json.loads((tmp_path / "run_run.json").read_text())
+    assert facts["seeds_sha256"] == sha256(files)
+
+
+def test_a_worker_with_other_seed_files_ends_the_run_and_is_named(tmp_path: Path, mock_server: MockServer) -> None:
+    port = str(free_port())
+    here, there = tmp_path / "master", tmp_path / "worker"
+    for folder in (here, there):
+        (folder / "own").mkdir(parents=True)
+        (folder / "own" / "a.txt").write_text(f"### Prompt\nSay it.\n---\nAs the {folder.name}.\n")
+    options = [*TARGET, "-H", mock_server.url, "-i", "3", "-d", "own", "--master", "--master-bind-port", port]
+    with (
+        started(here, [*options, "--expect-workers", "1"]) as master,
+        started(there, ["--worker", "--master-port", port, "-k", "test-key-123"]),
+    ):
+        ended = master.wait()
+    assert ended.code == 2, ended.stderr
+    assert "-0: the seed files differ from the master's" in ended.stderr
     assert mock_server.stats()["requests"] == 0
 
 

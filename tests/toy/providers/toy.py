@@ -6,6 +6,7 @@ from providers.answers import toy as answers
 from providers.answers.reading import streamed, whole
 from providers.base import Provider
 from providers.call import Answer
+from providers.prompt import Prompt, flattened
 from providers.settings import Settings
 from wire.exchange import Wire
 from wire.httpx2_plug import client
@@ -31,14 +32,14 @@ class Toy(Provider):
         self.url, self.headers = f"{settings.host}/toy/talk", {"x-toy-key": settings.api_key or ""}
         self.fields = {"model": settings.model, **{name: value for name, value in asked.items() if value is not None}}
 
-    def chat(self, payload: str) -> Answer:
-        return whole(self._talk(payload).content, answers.talk)
+    def chat(self, prompt: Prompt) -> Answer:
+        return whole(self._talk(prompt).content, answers.talk)
 
-    def chat_stream(self, payload: str) -> Answer:
-        return streamed(self._talk(payload, stream=True), answers.talk_stream)
+    def chat_stream(self, prompt: Prompt) -> Answer:
+        return streamed(self._talk(prompt, stream=True), answers.talk_stream)
 
-    def _talk(self, payload: str, **more: Any) -> Any:
-        fields = {"question": payload, **self.fields, **more}
+    def _talk(self, prompt: Prompt, **more: Any) -> Any:
+        fields = {"question": flattened(prompt), **self.fields, **more}
         request = self.client.build_request("POST", self.url, headers=self.headers, json=fields)
         response = self.client.send(request, stream=bool(more))
         if response.is_error or response.is_redirect:

@@ -1,0 +1,1 @@
+"""Prompts: read from files, and which of them each call sends. Stdlib only."""

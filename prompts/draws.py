@@ -1,0 +1,71 @@
+"""Which prompt each call of a run sends. Stdlib only."""
+
+import hashlib
+from dataclasses import replace
+from typing import Literal
+
+from prompts.files import SeedFile
+from providers.prompt import Prompt, Turn
+
+SelectionMode = Literal["single-file", "all-files", "in-order"]
+
+
+class Prompts:
+    """The prompt of each call of a run, by the call's number: the same seed gives the same prompts.
+
+    `single-file` draws one file for the run and then a sentence per call; `all-files` draws the file per call, too.
+    `in-order` takes all prompts of all files one after the other, then again, whatever the seed: call 1 takes the
+    first, and warm-up calls, which come before it, take the last ones.
+
+    Draws with the same seed and another `stream` (one per worker, if each numbers its calls for itself) use the same
+    file but other sentences. With `cache_bust`, each payload ends in a unique line, so that no cache has an answer to
+    it. `system` is for prompts that have no system's text of their own.
+    """
+
+    def __init__(
+        self,
+        files: list[SeedFile],
+        mode: SelectionMode,
+        seed: int,
+        cache_bust: bool = False,
+        stream: int = 0,
+        warmup_calls: int = 0,
+        system: str | None = None,
+    ) -> None:
+        self._files = [files[drawn(len(files), f"{seed}/file")]] if mode == "single-file" else files
+        self._in_order = in_order(files) if mode == "in-order" else []
+        self._key, self._warmup_calls = f"{seed}/{stream}", warmup_calls
+        self._cache_bust, self._system = cache_bust, system
+
+    def of_call(self, number: int) -> Prompt:
+        """Return the prompt of a call, whose number counts from 1 and includes warm-up calls."""
+        prompt = self._next(number) if self._in_order else self._drawn(number)
+        if self._system and not prompt.system:
+            prompt = replace(prompt, system=self._system)
+        return self._with_a_unique_line(prompt, number) if self._cache_bust else prompt
+
+    def _with_a_unique_line(self, prompt: Prompt, number: int) -> Prompt:
+        line = f"[{_hashed(f'{self._key}/{number}/line'):016x}]"
+        return replace(prompt, turns=(*prompt.turns[:-1], Turn("user", f"{prompt.payload}\n\n{line}")))
+
+    def _next(self, number: int) -> Prompt:
+        return self._in_order[(number - self._warmup_calls - 1) % len(self._in_order)]
+
+    def _drawn(self, number: int) -> Prompt:
+        file = self._files[drawn(len(self._files), f"{self._key}/{number}/file")]
+        return file.prompts[drawn(len(file.prompts), f"{self._key}/{number}/sentence")]
+
+
+def in_order(files: list[SeedFile]) -> list[Prompt]:
+    """Return all prompts in the files' order; those that have a time, in the order of their times."""
+    return sorted((prompt for file in files for prompt in file.prompts), key=lambda prompt: prompt.at_s or 0.0)
+
+
+def drawn(count: int, key: str) -> int:
+    """Return a number from 0 to `count` - 1 that depends on nothing but the key, in every version of this tool and of
+    Python: the first 8 bytes of the key's SHA-256, as a fraction of 2^64, times `count`, rounded down."""
+    return _hashed(key) * count >> 64
+
+
+def _hashed(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")

@@ -1,0 +1,143 @@
+"""Files of records: JSON lines, JSON arrays and CSV, each record with the line on which it begins. Stdlib only."""
+
+import csv
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from prompts.records import prompt_of
+from providers.prompt import Prompt
+from seeds import LARGEST_BYTES, SeedError, Wrong, name_of, text_of
+
+Records = Iterator[tuple[int, Any]]
+
+CSV_COLUMNS = ("prompt", "id", "max_tokens", "at")
+
+_log = logging.getLogger(__name__)
+_GAP = re.compile(r"[ \t\n\r]*")
+_DECODER = json.JSONDecoder()
+
+
+def table_prompts(path: Path) -> Iterator[Prompt]:
+    """Yield the prompts of a file of records, named after their ids, or else numbered. Raises `SeedError`."""
+    file, lines, skipped = name_of(path), dict[str, int](), 0
+    for number, (line, record) in enumerate(_placed(path), 1):
+        try:
+            prompt = prompt_of(record, file, number)
+        except Wrong as error:
+            raise SeedError(f"{path}:{line}: {error}") from error
+        if prompt is None:
+            skipped += 1
+            continue
+        if first := lines.get(prompt.prompt_id):
+            name = prompt.prompt_id.removeprefix(f"{file}#")
+            raise SeedError(f"{path}:{line}: the id {name!r} is already that of line {first}")
+        lines[prompt.prompt_id] = line
+        yield prompt
+    if skipped:
+        _log.warning("%s: %d conversations without a word of the user's were skipped", path, skipped)
+
+
+def _placed(path: Path) -> Records:
+    """Yield the records with their lines. Raises `SeedError` for what is none."""
+    read = READERS[path.suffix.lower()]
+    try:
+        yield from read(text_of(path))
+    except _WrongLine as error:
+        raise SeedError(f"{path}:{error.line}: {error}") from error
+
+
+class _WrongLine(Exception):
+    def __init__(self, line: int, says: str) -> None:
+        super().__init__(says)
+        self.line = line
+
+
+def _json_lines(text: str) -> Records:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            record, end = _decoded(line.strip(), 0, number)
+            if end != len(line.strip()):
+                raise _WrongLine(number, "more than one JSON value on this line")
+            yield number, record
+
+
+def _json_array(text: str) -> Records:
+    at, line, counted = _past(text, 0), 1, 0
+    if text[at : at + 1] != "[":
+        raise _WrongLine(1, 'not a JSON array, such as [{"conversations": …}]')
+    at = _past(text, at + 1)
+    while text[at : at + 1] != "]":
+        line, counted = line + text.count("\n", counted, at), at
+        record, at = _decoded(text, at, line)
+        yield line, record
+        at = _past(text, at)
+        if text[at : at + 1] not in (",", "]"):
+            raise _WrongLine(line + text.count("\n", counted, at), "not JSON: expected ',' or ']'")
+        at = _past(text, at + (text[at] == ","))
+    if text[at + 1 :].strip():
+        raise _WrongLine(line + text.count("\n", counted, at), "not JSON: more after the array")
+
+
+def _past(text: str, at: int) -> int:
+    """Return where the white space at a place ends."""
+    return _GAP.match(text, at).end()  # type: ignore[union-attr]
+
+
+def _decoded(text: str, at: int, line: int) -> tuple[Any, int]:
+    """Return the JSON value at a place, and where it ends."""
+    try:
+        return _DECODER.raw_decode(text, at)
+    except RecursionError:
+        raise _WrongLine(line, "nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise _WrongLine(line + text.count("\n", at, error.pos), f"not JSON: {error.msg}") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise _WrongLine(line, f"not JSON: {error}") from error
+
+
+def _csv_rows(text: str) -> Records:
+    limit = csv.field_size_limit(LARGEST_BYTES)
+    try:
+        rows = list(_cells(text))
+    finally:
+        csv.field_size_limit(limit)
+    if not rows:
+        return
+    header = [name.strip() for name in rows[0][1]]
+    if header.count("prompt") != 1:
+        raise _WrongLine(rows[0][0], "the first line must name the columns, one of them 'prompt'")
+    for line, cells in rows[1:]:
+        if len(cells) != len(header):
+            raise _WrongLine(line, f"{len(cells)} cells, but {len(header)} columns")
+        found = dict(zip(header, cells, strict=True))
+        yield line, {name: _value(name, found.get(name, "")) for name in CSV_COLUMNS}
+
+
+def _cells(text: str) -> Iterator[tuple[int, list[str]]]:
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    line = 1
+    try:
+        for cells in rows:
+            if cells:
+                yield line, cells
+            line = rows.line_num + 1
+    except csv.Error as error:
+        raise _WrongLine(line, f"not CSV: {error}") from error
+
+
+def _value(name: str, cell: str) -> Any:
+    """Return a cell as JSON would have it: an empty one is missing, and numbers are numbers."""
+    if name in ("max_tokens", "at") and cell.strip():
+        try:
+            return json.loads(cell)
+        except (ValueError, RecursionError):
+            return cell
+    return cell or None
+
+
+READERS: dict[str, Callable[[str], Records]] = {".jsonl": _json_lines, ".json": _json_array, ".csv": _csv_rows}
