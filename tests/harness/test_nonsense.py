@@ -76,7 +76,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str, prefix: str = "
         harnessed([*FILES, *arguments])
     assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert said.startswith(prefix)
+    assert said.startswith((prefix, f"{Path(sys.argv[0]).name}: error: "))
     assert [line for line in said.splitlines() if "error: " in line] == said.splitlines()[-1:]
     assert not prefix or said.count("\n") == 1
     assert MARK not in said
