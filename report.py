@@ -1,5 +1,6 @@
 """Summarise a finished (or killed) run offline: python report.py [PATH] [-o table|json|csv] [--out FILE]
-[--slo CONDITIONS] [--fail-if CONDITION …]."""
+[--slo CONDITIONS] [--fail-if CONDITION …]. Or draw the charts of one run or several: python report.py [PATH …] --html
+FILE."""
 
 import argparse
 import contextlib
@@ -12,6 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from charts.data.run import Run
+from charts.page import file as page_file
+from charts.page.page import page
 from summary.cells import printable
 from summary.figures import summarise
 from summary.gates import gate, slo
@@ -20,7 +24,7 @@ from summary.gates.verdict import breaches
 from summary.render.render import RENDERERS
 from summary.rows import locust_stats, rows
 from summary.rows.losses import losses
-from summary.rows.rows import UnreadableRows
+from summary.rows.rows import REQUIRED, UnreadableRows, frame
 from summary.vocabulary import OBSERVED, Summary
 
 BREACHED = 3
@@ -30,22 +34,42 @@ REQUESTS, RUN, SUMMARY, STATS = "_requests.csv", "_run.json", "_summary.json", "
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the summary of a run. Return 0, 3 if a --fail-if condition is true, or 2, with one line on stderr, if there
-    is no summary to print."""
+    """Print the summary of a run, or draw the charts of one or several. Return 0, 3 if a --fail-if condition is true,
+    or 2, with one line on stderr, if there is nothing to print or to draw."""
     options = _parser().parse_args(arguments)
-    place = options.path
+    if len(options.paths) > 1 and (refusal := _against_several(options)):
+        return _refuse(refusal)
+    place, runs = "", []
     try:
-        place = place or newest()
-        summary = summary_of(Path(place), slo=options.slo, fail_if=options.fail_if)
-        _write(RENDERERS[options.output_format](summary), options.out)
-    except (UnreadableRows, BadCondition) as error:
+        for place in options.paths or [newest()]:
+            runs.append(run_at(Path(place), slo=options.slo, fail_if=options.fail_if))
+        _report(runs, options)
+    except (UnreadableRows, BadCondition, page_file.NotOurs) as error:
         return _refuse(str(error))
     except OSError as error:
-        return _refuse(f"{error.filename or options.out or 'stdout'}: {(error.strerror or str(error)).lower()}")
+        named = error.filename or options.out or options.html or "stdout"
+        return _refuse(f"{named}: {(error.strerror or str(error)).lower()}")
     except ODD as error:
         reason = f"{type(error).__name__}: {error}"
         return _refuse(f"{place}: {SUMMARY} or {RUN} is damaged, or was written by another version ({reason})")
-    return BREACHED if options.fail_if and _report_breaches(summary) else 0
+    return BREACHED if options.fail_if and _report_breaches(runs) else 0
+
+
+def _against_several(options: argparse.Namespace) -> str | None:
+    """Return why several runs can't be reported this way; `None` if they can."""
+    if options.html and not (options.output_format or options.out):
+        return None
+    return "only --html FILE takes several runs, and then neither -o nor --out"
+
+
+def _report(runs: list[Run], options: argparse.Namespace) -> None:
+    """Write what was asked for: the page, or else, or as well if its format or file is named, the summary."""
+    if options.html:
+        page_file.write(Path(options.html), page(runs))
+    if options.output_format or options.out or not options.html:
+        _write(RENDERERS[options.output_format or "table"](runs[0].summary), options.out)
+    else:
+        _write(f"{options.html}: charts of {', '.join(run.name for run in runs)}\n", None)
 
 
 ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -53,7 +77,13 @@ ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, 
 
 
 def summary_of(path: Path, **conditions: Any) -> Summary:
-    """Return the summary of a run's folder, prefix or `_requests.csv`, or of any Locust project's `_stats.csv`.
+    """Return the summary of a run: see `run_at`."""
+    return run_at(path, **conditions).summary
+
+
+def run_at(path: Path, **conditions: Any) -> Run:
+    """Return a run from its folder, prefix or `_requests.csv`, or from any Locust project's `_stats.csv`, which has no
+    rows.
 
     conditions  `slo` and `fail_if`, to replace the run's own
     """
@@ -61,7 +91,7 @@ def summary_of(path: Path, **conditions: Any) -> Summary:
     if not file.name.endswith(REQUESTS):
         if any(conditions.values()):
             raise UnreadableRows(f"{file}: --slo and --fail-if need a run's rows, not Locust's statistics")
-        return locust_stats.read(file)
+        return Run(str(path), locust_stats.read(file), frame(REQUIRED, []))
     prefix = file.name.removesuffix(REQUESTS)
     written = read_json(file.with_name(prefix + SUMMARY))
     run = read_json(file.with_name(prefix + RUN))
@@ -72,7 +102,7 @@ def summary_of(path: Path, **conditions: Any) -> Summary:
     observed = {name: written.get(name) for name in OBSERVED}
     observed["rows"] = losses(table, damage, run, observed, written)
     summary = summarise(table, run, observed, level, gates)
-    return summary if written else {**summary, "cut_off": True}
+    return Run(str(path), summary if written else {**summary, "cut_off": True}, table)
 
 
 def newest() -> str:
@@ -135,17 +165,20 @@ def _write(text: str, out: str | None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__)
-    parser.add_argument("path", nargs="?", help="a run's folder or prefix, or a CSV file (the newest run)")
-    parser.add_argument("-o", "--output-format", choices=tuple(RENDERERS), default="table")
+    parser.add_argument(
+        "paths", metavar="path", nargs="*", help="a run's folder or prefix, or a CSV file (the newest run)"
+    )
+    parser.add_argument("-o", "--output-format", choices=tuple(RENDERERS), help="of the summary (table)")
+    parser.add_argument("--html", metavar="FILE", help="draw the charts of one run or several as one HTML page")
     parser.add_argument("--slo", help='judge the calls by these limits instead: "ttft<0.5 latency<3"')
     parser.add_argument("--fail-if", action="append", metavar="CONDITION", help="exit code 3 if it is true; repeatable")
     parser.add_argument("--out", metavar="FILE", help="write to FILE instead of stdout")
     return parser
 
 
-def _report_breaches(summary: Summary) -> int:
+def _report_breaches(runs: list[Run]) -> int:
     """Write a line per breach to stderr, and return how many there are."""
-    lines = breaches(summary)
+    lines = [line for run in runs for line in breaches(run.summary)]
     for line in lines:
         _say(line)
     return len(lines)

@@ -1,0 +1,62 @@
+"""What charts are drawn from: a run's summary and its rows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import pandas as pd
+
+from summary import calls, figures
+from summary.vocabulary import Summary
+
+SIDES = ("target", "baseline")
+MEASURED_ONLY_ONCE = {"itl_s": None, "stages": None}
+"""What a summary has of the target alone."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, or one side of a run of pairs.
+
+    name     in legends
+    summary  as in PREFIX_summary.json
+    rows     a row per call, warm-up included, as `summary.rows` reads them
+    """
+
+    name: str
+    summary: Summary
+    rows: pd.DataFrame
+
+    @cached_property
+    def measured(self) -> pd.DataFrame:
+        return figures.measured(self.rows)[0]
+
+    @cached_property
+    def warmup(self) -> pd.DataFrame:
+        return self.rows.drop(self.measured.index)
+
+    @cached_property
+    def successes(self) -> pd.DataFrame:
+        return calls.of_successes(self.measured)
+
+    @property
+    def is_open_loop(self) -> bool:
+        return calls.is_reported(self.measured, "stage")
+
+
+def sides_of(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs with each run of pairs as two: the calls of its target, and those of its baseline."""
+    return [side for run in runs for side in _sides(run)]
+
+
+def has_sides(run: Run) -> bool:
+    return "side" in run.rows and run.rows["side"].nunique() == len(SIDES)
+
+
+def _sides(run: Run) -> list[Run]:
+    if not has_sides(run):
+        return [run]
+    target, baseline = (
+        replace(run, name=f"{run.name} {side}".strip(), rows=run.rows[run.rows["side"] == side]) for side in SIDES
+    )
+    return [target, replace(baseline, summary={**run.summary, **MEASURED_ONLY_ONCE})]

@@ -1,0 +1,138 @@
+"""A against B: the differences within pairs of calls, target minus baseline."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from charts.drawing import quantities
+from charts.drawing.chart import COLOURS, FAILED, QUIET, SMALL_HEIGHT_PX, Chart, Json, faint, figure
+from charts.drawing.quantities import listed
+from charts.data.run import SIDES, Run, has_sides
+from summary import calls
+from summary.confidence import interval
+from summary.registry import NAMED, found
+from summary.vocabulary import Summary
+
+FIGURES = ("latency_s", "ttft_s")
+SIZES = ("small", "medium", "large")
+MOST_BINS, LEAST_PAIRS_BY_SIZE = 50, 30
+
+
+def of_pairs(runs: Sequence[Run]) -> Chart:
+    """Return the distribution of the differences of the first run of pairs, and their medians by size of prompt."""
+    title = "Target against baseline"
+    run = next((run for run in runs if has_sides(run) and found(run.summary, "against.difference")), None)
+    pairs = {column: differences(run.measured, column) for column in FIGURES} if run else {}
+    drawn = {column: of_column for column, of_column in pairs.items() if len(of_column)}
+    if run is None or not drawn:
+        return Chart("differences", title, absent="it needs pairs of calls (--against)")
+    figures = [
+        each
+        for column, of_column in drawn.items()
+        for each in (_histogram(run, column, of_column), *_by_size(column, of_column))
+    ]
+    how = "Each value is one pair: the target's time less the baseline's for the same prompt; right of the zero line the target was slower."
+    return Chart("differences", title, how, figures, list(_notes(run, drawn)))
+
+
+def differences(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return, of each pair of which both calls succeeded, the difference in seconds and the prompt's input tokens."""
+    successes = calls.of_successes(rows)
+    target, baseline = (successes[successes["side"] == side].set_index("pair") for side in SIDES)
+    both = pd.DataFrame(
+        {
+            "difference_s": calls.numbers(target, column) - calls.numbers(baseline, column),
+            "input_tokens": calls.numbers(target, "input_tokens"),
+        }
+    )
+    return both.dropna(subset="difference_s")
+
+
+def _given(run: Run, column: str) -> Summary:
+    return found(run.summary, f"against.difference.{column}") or {}
+
+
+def _histogram(run: Run, column: str, pairs: pd.DataFrame) -> Json:
+    values_ms = 1000 * pairs["difference_s"].to_numpy()
+    low, high = np.percentile(values_ms, [0.5, 99.5])
+    edges = np.linspace(min(low, 0), max(high, 0) + 1e-6, MOST_BINS + 1)
+    shares = 100 * np.histogram(np.clip(values_ms, edges[0], edges[-1]), edges)[0] / len(values_ms)
+    trace = {
+        "type": "scatter", "mode": "lines", "x": listed([edges[0], *edges]), "y": [0, *listed(shares, 3), 0],
+        "line": {"color": COLOURS[0], "width": 1.5, "shape": "hv"}, "fill": "tozeroy",
+        "fillcolor": faint(COLOURS[0], 0.35), "hovertemplate": "%{x:.2f} ms: %{y:.2f} %<extra></extra>",
+    }  # fmt: skip
+    shapes, texts = zip(*_marks(_given(run, column)), strict=True)
+    x = {"title": {"text": f"{NAMED[column].title}: target − baseline"}, "ticksuffix": " ms", "rangemode": "normal"}
+    y = {"title": {"text": "share of pairs"}, "ticksuffix": " %"}
+    texts = [text for text in texts if text]
+    return figure([trace], x, y, SMALL_HEIGHT_PX, shapes=list(shapes), annotations=texts, showlegend=False)
+
+
+def _marks(given: Summary) -> Iterator[tuple[Json, Json | None]]:
+    """Yield the zero line, and the median with its confidence interval, as far as they are known."""
+    yield _line(0, {"color": QUIET, "width": 2}), None
+    if interval_s := given.get("median_ci95"):
+        low, high = (1000 * end for end in interval_s)
+        box = {"type": "rect", "yref": "paper", "x0": low, "x1": high, "y0": 0, "y1": 1, "line": {"width": 0}}
+        yield {**box, "fillcolor": faint(FAILED, 0.22), "layer": "below"}, None
+    if given.get("median") is not None:
+        at = 1000 * given["median"]
+        text = f"median {quantities.time(given['median'])}{_interval_text(given)}"
+        yield _line(at, {"color": FAILED, "width": 1.5}), _label(text, at)
+
+
+def _interval_text(given: Summary) -> str:
+    if not (ends := given.get("median_ci95")):
+        return ""
+    return f" (95 % CI {quantities.time(ends[0])} to {quantities.time(ends[1])})"
+
+
+def _line(at: float, line: Json) -> Json:
+    return {"type": "line", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": line}
+
+
+def _label(text: str, at: float) -> Json:
+    return {"text": text, "x": at, "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False}
+
+
+def _by_size(column: str, pairs: pd.DataFrame) -> Iterator[Json]:
+    """Yield the median and its confidence interval for the small, medium and large prompts, a third of the pairs
+    each."""
+    groups = list(by_size(pairs))
+    if not groups:
+        return
+    medians = np.array([1000 * group["difference_s"].median() for _, group in groups])
+    ends = [interval(group["difference_s"].to_numpy(), 0.5) for _, group in groups]
+    low, high = (np.array([1000 * (end[side] if end else np.nan) for end in ends]) for side in (0, 1))
+    trace = {
+        "type": "scatter", "mode": "markers", "y": [name for name, _ in groups], "x": listed(medians),
+        "error_x": {"type": "data", "array": listed(high - medians), "arrayminus": listed(medians - low), "width": 6},
+        "marker": {"size": 10, "color": COLOURS[0]}, "hovertemplate": "%{x:.2f} ms<extra>%{y}</extra>",
+    }  # fmt: skip
+    x = {"title": {"text": f"median {NAMED[column].title} difference, 95 % CI"}, "ticksuffix": " ms", "rangemode": "tozero"}
+    y = {"type": "category", "autorange": "reversed", "rangemode": "normal"}
+    yield figure([trace], x, y, SMALL_HEIGHT_PX, shapes=[_line(0, {"color": QUIET, "width": 2})], showlegend=False)
+
+
+def by_size(pairs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the pairs in three groups by their prompts' input tokens; none if these are unknown or all alike."""
+    known = pairs.dropna(subset="input_tokens")
+    edges = np.unique(np.quantile(known["input_tokens"], [0, 1 / 3, 2 / 3, 1])) if len(known) else np.array([])
+    if len(known) < LEAST_PAIRS_BY_SIZE or len(edges) != len(SIZES) + 1:
+        return
+    numbers = np.clip(np.searchsorted(edges, known["input_tokens"], side="right") - 1, 0, len(SIZES) - 1)
+    for number, name in enumerate(SIZES):
+        group = known[numbers == number]
+        if len(group):
+            least, most = group["input_tokens"].min(), group["input_tokens"].max()
+            yield f"{name} prompts<br>({least:.0f}–{most:.0f} tokens)", group
+
+
+def _notes(run: Run, drawn: dict[str, pd.DataFrame]) -> Iterator[str]:
+    counted = max(len(pairs) for pairs in drawn.values())
+    failed = found(run.summary, "against.failed_pairs")
+    yield f"{counted:,} pairs" + (f"; {failed:,} of which one call failed are left out." if failed else ".")
+    yield "The shaded band is the 95 % confidence interval of the median: if it holds zero, the two can't be told apart."
+    yield "Pairs beyond the outermost half per cent on either side are counted in the outermost bins."

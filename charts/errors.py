@@ -1,0 +1,78 @@
+"""Failures by kind, over time."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from charts.drawing.chart import SMALL_HEIGHT_PX, Chart, Json, figure, label
+from charts.data.claims import claimed
+from charts.latencies import seconds_axis
+from charts.drawing.quantities import short_time, time
+from charts.data.run import Run
+from charts.data.slices import Slices, sliced
+from summary import failures
+
+MOST_KINDS, MOST_BARS = 7, 60
+OTHERS = "others"
+COLOURS = ("#dc3f47", "#e07b1f", "#9a6ad6", "#b8912a", "#3aa3b5", "#c95f9d", "#3b82d0", "#7d8a99")
+TOO_MANY_REQUESTS = 429
+
+
+def by_kind(runs: Sequence[Run]) -> Chart:
+    """Return the failures in each slice of time, stacked by kind; one figure per run."""
+    title = "Errors over time"
+    if not any(_failed(run).size for run in runs):
+        return Chart("errors", title, absent="no call failed")
+    kinds = _kinds(runs)
+    last_s = max(float(_failed(run)["at_s"].max()) for run in runs if len(_failed(run)))
+    span = sliced(0, max(last_s, *(float(run.rows["start_s"].max()) for run in runs if len(run.rows))), 10**6, MOST_BARS)
+    found = [_figure(run, kinds, span, several=len(runs) > 1) for run in runs if len(_failed(run))]
+    how = "Each bar counts the calls that failed in a slice of time: a block is an outage, a carpet a constant share of failures."
+    notes = [f"A bar is {short_time(span.length_s)} wide.", *_limits(runs)]
+    return Chart("errors", title, how, found, notes)
+
+
+def _failed(run: Run) -> pd.DataFrame:
+    """Return a run's failures: when each ended, and its kind as people read it."""
+    rows = run.measured
+    found = failures.each(rows)
+    at_s = rows.loc[found.index, "start_s"] + rows.loc[found.index, "latency_s"].fillna(0)
+    kinds = [_kind(*cells) for cells in zip(found["error"], found["status"], found["reason"], strict=True)]
+    return pd.DataFrame({"at_s": at_s, "kind": pd.Series(kinds, index=found.index, dtype=object)})
+
+
+def _kind(error: str, status: float | None, reason: str | None) -> str:
+    parts = [error or "dropped", f"HTTP {status:.0f}" if status and status == status else "", reason or ""]
+    return " · ".join(filter(None, parts))
+
+
+def _kinds(runs: Sequence[Run]) -> list[str]:
+    """Return the most frequent kinds of all runs."""
+    counted = pd.concat([_failed(run)["kind"] for run in runs]).value_counts()
+    return [str(kind) for kind in counted.index[:MOST_KINDS]]
+
+
+def _figure(run: Run, kinds: Sequence[str], span: Slices, several: bool) -> Json:
+    failed = _failed(run)
+    named = failed["kind"].where(failed["kind"].isin(kinds), OTHERS)
+    traces = [
+        {
+            "type": "bar", "name": f"{label(kind)} ({int((named == kind).sum()):,})", "x": span.middles_s.round(6).tolist(),
+            "y": span.counts(failed.loc[named == kind, "at_s"]).tolist(), "width": span.length_s,
+            "marker": {"color": colour, "line": {"width": 0}}, "hovertemplate": "%{y} × %{fullData.name}<extra></extra>",
+        }
+        for kind, colour in zip([*kinds, OTHERS], COLOURS, strict=False)
+        if (named == kind).any()
+    ]  # fmt: skip
+    y = {"title": {"text": f"{label(run.name)}: failures" if several else "failures"}}
+    return figure(traces, seconds_axis(), y, SMALL_HEIGHT_PX, barmode="stack", bargap=0, showlegend=True)
+
+
+def _limits(runs: Sequence[Run]) -> list[str]:
+    """Say how many calls were turned away by a rate limit, and how long the server asked to wait, where it did."""
+    refused = [run.measured[run.measured["status"] == TOO_MANY_REQUESTS] for run in runs]
+    if not (count := sum(map(len, refused))):
+        return []
+    asked_s = pd.concat([claimed(rows, "retry_after_s") for rows in refused]).dropna()
+    waits = f"; Retry-After asked for {time(asked_s.min())} to {time(asked_s.max())}" if len(asked_s) else ""
+    return [f"{count:,} were turned away by a rate limit (HTTP 429){waits}."]
