@@ -3,15 +3,23 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from charts.data.run import Run
 from charts.drawing import quantities
 from charts.drawing.chart import LIMIT, Chart, Json, colour_of, figure, label
 from charts.drawing.quantities import TimeAxis, listed, time_axis
-from charts.data.run import Run
 from summary.gates import slo
 from summary.gates.language import BadCondition
 from summary.registry import NAMED, PERCENTILES, SAMPLES_NEEDED
 from summary.vocabulary import Summary
 
+HOW_LOAD = "The load at which a line turns upwards or crosses the limit is the most that the server should be given."
+HOW_THROUGHPUT = (
+    "Right is more work done, lower is faster: a line that goes up but not right shows a server at its limit."
+)
+NOTE = (
+    "Bars are 95 % confidence intervals of p95 and p99; hollow marks have too few samples "
+    f"({SAMPLES_NEEDED['p95']} for p95, {SAMPLES_NEEDED['p99']} for p99)."
+)
 DASHES = {"median": "solid", "p95": "dash", "p99": "dot"}
 Load = Callable[[Summary], float | None]
 
@@ -24,8 +32,7 @@ def by_load(runs: Sequence[Run]) -> Chart:
         return Chart("load", title, absent="it needs a schedule with several stages (--rate-stages)")
     columns = [_latency_of(drawn), *(["ttft_s"] if _has(drawn, "ttft_s") else [])]
     figures = [_figure(drawn, column, _asked, "asked rate, calls per second") for column in columns]
-    how = "The load at which a line turns upwards, or crosses the limit, is the most that this server should be given."
-    return Chart("load", title, how, figures, [_reads(drawn)])
+    return Chart("load", title, HOW_LOAD, figures, [NOTE])
 
 
 def _latency_of(runs: Sequence[Run]) -> str:
@@ -36,29 +43,22 @@ def _has(runs: Sequence[Run], column: str) -> bool:
     return any(stage.get(column) for run in runs for stage in _points(run))
 
 
-def _reads(runs: Sequence[Run]) -> str:
-    return (
-        "Bars are 95 % confidence intervals of p95 and p99; hollow marks have too few samples "
-        f"({SAMPLES_NEEDED['p95']} for p95, {SAMPLES_NEEDED['p99']} for p99)."
-    )
-
-
 def against_throughput(runs: Sequence[Run]) -> Chart:
     """Return latency against the successes per second, of each stage or of each run."""
     title = "Latency against throughput"
     if sum(len(_points(run)) for run in runs) < 2:
         return Chart("throughput", title, absent="it needs several stages or several runs")
     found = _figure(runs, "latency_s", lambda stage: stage.get("throughput_rps"), "throughput, successes per second")
-    how = "Further right is more work done, lower is faster: where the line goes up without going right, the server is full."
-    return Chart("throughput", title, how, [found], [_reads(runs)])
+    return Chart("throughput", title, HOW_THROUGHPUT, [found], [NOTE])
 
 
 def _points(run: Run) -> list[Summary]:
     return run.summary.get("stages") or [run.summary]
 
 
-def _asked(stage: Summary) -> float | None:
-    return stage.get("asked_rps") or (stage["from_rps"] + stage["to_rps"]) / 2
+def _asked(stage: Summary) -> float:
+    """Return a stage's mean rate: in one without calls, what was planned."""
+    return float(stage.get("asked_rps") or (stage["from_rps"] + stage["to_rps"]) / 2)
 
 
 def _figure(runs: Sequence[Run], column: str, load: Load, x_title: str) -> Json:
@@ -71,7 +71,9 @@ def _figure(runs: Sequence[Run], column: str, load: Load, x_title: str) -> Json:
         for name in PERCENTILES
     ]
     x = {"title": {"text": x_title}, "rangemode": "tozero"}
-    shapes, annotations = zip(*(_limit(text, limit, axis) for text, limit in limits), strict=True) if limits else ((), ())
+    shapes, annotations = (
+        zip(*(_limit(text, limit, axis) for text, limit in limits), strict=True) if limits else ((), ())
+    )
     return figure(traces, x, axis.layout, shapes=list(shapes), annotations=list(annotations))
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from charts import capacity, differences, distributions, errors, latencies, load, waterfall
-from charts.drawing.chart import Chart
 from charts.data.run import Run, sides_of
+from charts.drawing.chart import Chart
 
 
 def charts_of(runs: Sequence[Run]) -> list[Chart]:

@@ -5,15 +5,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from charts.data.run import SIDES, Run, has_sides
 from charts.drawing import quantities
 from charts.drawing.chart import COLOURS, FAILED, QUIET, SMALL_HEIGHT_PX, Chart, Json, faint, figure
 from charts.drawing.quantities import listed
-from charts.data.run import SIDES, Run, has_sides
 from summary import calls
 from summary.confidence import interval
 from summary.registry import NAMED, found
 from summary.vocabulary import Summary
 
+HOW = (
+    "Each value is one pair, the target's time less the baseline's for the same prompt: right of the zero line the "
+    "target was slower."
+)
 FIGURES = ("latency_s", "ttft_s")
 SIZES = ("small", "medium", "large")
 MOST_BINS, LEAST_PAIRS_BY_SIZE = 50, 30
@@ -32,8 +36,7 @@ def of_pairs(runs: Sequence[Run]) -> Chart:
         for column, of_column in drawn.items()
         for each in (_histogram(run, column, of_column), *_by_size(column, of_column))
     ]
-    how = "Each value is one pair: the target's time less the baseline's for the same prompt; right of the zero line the target was slower."
-    return Chart("differences", title, how, figures, list(_notes(run, drawn)))
+    return Chart("differences", title, HOW, figures, list(_notes(run, drawn)))
 
 
 def differences(rows: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -63,11 +66,11 @@ def _histogram(run: Run, column: str, pairs: pd.DataFrame) -> Json:
         "line": {"color": COLOURS[0], "width": 1.5, "shape": "hv"}, "fill": "tozeroy",
         "fillcolor": faint(COLOURS[0], 0.35), "hovertemplate": "%{x:.2f} ms: %{y:.2f} %<extra></extra>",
     }  # fmt: skip
-    shapes, texts = zip(*_marks(_given(run, column)), strict=True)
+    marks = list(_marks(_given(run, column)))
     x = {"title": {"text": f"{NAMED[column].title}: target − baseline"}, "ticksuffix": " ms", "rangemode": "normal"}
     y = {"title": {"text": "share of pairs"}, "ticksuffix": " %"}
-    texts = [text for text in texts if text]
-    return figure([trace], x, y, SMALL_HEIGHT_PX, shapes=list(shapes), annotations=texts, showlegend=False)
+    layout = {"shapes": [shape for shape, _ in marks], "annotations": [text for _, text in marks if text]}
+    return figure([trace], x, y, SMALL_HEIGHT_PX, **layout, showlegend=False)
 
 
 def _marks(given: Summary) -> Iterator[tuple[Json, Json | None]]:
@@ -111,7 +114,11 @@ def _by_size(column: str, pairs: pd.DataFrame) -> Iterator[Json]:
         "error_x": {"type": "data", "array": listed(high - medians), "arrayminus": listed(medians - low), "width": 6},
         "marker": {"size": 10, "color": COLOURS[0]}, "hovertemplate": "%{x:.2f} ms<extra>%{y}</extra>",
     }  # fmt: skip
-    x = {"title": {"text": f"median {NAMED[column].title} difference, 95 % CI"}, "ticksuffix": " ms", "rangemode": "tozero"}
+    x = {
+        "title": {"text": f"median {NAMED[column].title} difference, 95 % CI"},
+        "ticksuffix": " ms",
+        "rangemode": "tozero",
+    }
     y = {"type": "category", "autorange": "reversed", "rangemode": "normal"}
     yield figure([trace], x, y, SMALL_HEIGHT_PX, shapes=[_line(0, {"color": QUIET, "width": 2})], showlegend=False)
 
@@ -134,5 +141,5 @@ def _notes(run: Run, drawn: dict[str, pd.DataFrame]) -> Iterator[str]:
     counted = max(len(pairs) for pairs in drawn.values())
     failed = found(run.summary, "against.failed_pairs")
     yield f"{counted:,} pairs" + (f"; {failed:,} of which one call failed are left out." if failed else ".")
-    yield "The shaded band is the 95 % confidence interval of the median: if it holds zero, the two can't be told apart."
-    yield "Pairs beyond the outermost half per cent on either side are counted in the outermost bins."
+    yield "The shaded band is the median's 95 % confidence interval: if it contains zero, the two can't be told apart."
+    yield "The most extreme half per cent on each side is counted in the outermost bins."

@@ -5,31 +5,34 @@ from typing import Any
 
 import numpy as np
 
+from charts.data.run import Run
 from charts.drawing import quantities
 from charts.drawing.chart import QUIET, SMALL_HEIGHT_PX, Chart, Json, colour_of, faint, figure, label
 from charts.drawing.quantities import TimeAxis, listed, time_axis
-from charts.data.run import Run
 from summary import calls
 from summary.registry import NAMED, PERCENTILES, SAMPLES_NEEDED
 from summary.vocabulary import Summary
 
+HOW_SPECTRUM = (
+    "Above each percentile stands how long it took; the slowest calls, one in a hundred or in a thousand, get as much "
+    "room as all others."
+)
+HOW_HISTOGRAMS = "A second hump is a second kind of call, such as cache hits or cold starts."
 SPECTRUM = {"latency_s": "solid", "latency_from_schedule_s": "dash", "ttft_s": "dot"}
 DETAIL = 400
-TAILS = (1, 2, 10, 100, 1000, 10_000, 100_000, 1_000_000)
-TAIL_TEXTS = ("0 %", "50 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %")
+TAILS = (1, 2, 10, 20, 100, 1000, 10_000, 100_000, 1_000_000)
+TAIL_TEXTS = ("0 %", "50 %", "90 %", "95 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %")
 HISTOGRAMS = ("latency_s", "ttft_s", "tpot_s", "itl_s")
-MOST_BINS = 60
-WIDE = 30
-"""From this ratio of the largest to the smallest value on, bins grow with the values."""
+MOST_BINS, BINS_PER_CUBE_ROOT = 60, 3.5
 
 
 def spectrum(runs: Sequence[Run]) -> Chart:
     """Return latency at every percentile, with a logarithmic tail; a line per run and figure."""
     title = "Percentile spectrum"
-    drawn = [(run, position) for position, run in enumerate(runs) if len(run.successes)]
+    drawn = [(run, position) for position, run in enumerate(runs) if len(run.successes) > 1]
     if not drawn:
-        return Chart("spectrum", title, absent="no call succeeded")
-    found = [(run, position, column) for run, position in drawn for column in SPECTRUM if _values(run, column).size]
+        return Chart("spectrum", title, absent="it needs two successes")
+    found = [(run, position, column) for run, position in drawn for column in SPECTRUM if _values(run, column).size > 1]
     axis = time_axis("time", np.concatenate([_values(run, column) for run, _, column in found]), rangemode="tozero")
     traces = [
         trace
@@ -38,11 +41,11 @@ def spectrum(runs: Sequence[Run]) -> Chart:
     ]  # fmt: skip
     most = max(_values(run, column).size for run, _, column in found)
     x = {
-        "type": "log", "tickvals": list(TAILS), "ticktext": list(TAIL_TEXTS), "rangemode": "normal",
-        "range": [0, float(np.log10(max(2, most)) * 1.02)], "title": {"text": "share of the calls that were at most so slow"},
+        "type": "log", "tickvals": list(TAILS), "ticktext": list(TAIL_TEXTS), "rangemode": "normal", "tickangle": 0,
+        "range": [0, float(np.log10(max(2, most)) * 1.02)],
+        "title": {"text": "share of the calls that were at least this fast"},
     }  # fmt: skip
-    how = "Go up from a percentile to read how slow it was; the tail on the right, where one call in a hundred or a thousand lies, is given as much room as the rest."
-    return Chart("spectrum", title, how, [figure(traces, x, axis.layout)], list(_spectrum_notes(runs)))
+    return Chart("spectrum", title, HOW_SPECTRUM, [figure(traces, x, axis.layout)], list(_spectrum_notes(runs)))
 
 
 def _values(run: Run, column: str) -> np.ndarray:
@@ -57,8 +60,9 @@ def _curve(run: Run, column: str, axis: TimeAxis, position: int, several: bool) 
     tails = tail_of(len(values))
     y = [*np.percentile(values, 100 * (1 - 1 / tails)), values.max()]
     yield {
-        "type": "scatter", "mode": "lines", "name": name, "legendgroup": name, "x": listed([*tails, max(2, len(values))]),
-        "y": axis.placed(y), "line": {"color": colour, "width": 2, "dash": SPECTRUM[column]}, "hoverinfo": "skip",
+        "type": "scatter", "mode": "lines", "name": name, "legendgroup": name,
+        "x": listed([*tails, max(2, len(values))]), "y": axis.placed(y),
+        "line": {"color": colour, "width": 2, "dash": SPECTRUM[column]}, "hoverinfo": "skip",
     }  # fmt: skip
     found = calls.distribution(values)
     points = {name: percent for name, percent in PERCENTILES.items() if len(values) >= SAMPLES_NEEDED.get(name, 0)}
@@ -94,19 +98,19 @@ def histograms(runs: Sequence[Run]) -> Chart:
     """Return a histogram of latency, TTFT, TPOT and ITL each, as far as the runs have them."""
     title = "Distributions"
     found = {column: [_binnable(run, column) for run in runs] for column in HISTOGRAMS}
-    drawn = [column for column, of_runs in found.items() if any(len(values) for values, _ in of_runs)]
+    drawn = [column for column, of_runs in found.items() if any(len(values) > 1 for values, _ in of_runs)]
     if not drawn:
-        return Chart("distributions", title, absent="no call succeeded")
+        return Chart("distributions", title, absent="it needs two successes")
     figures = [_histogram(runs, column, found[column]) for column in drawn]
-    how = "The height is the share of the values in each bin: a second hump is a second kind of call, such as cache hits or cold starts."
-    return Chart("distributions", title, how, figures, list(_missing(drawn)))
+    return Chart("distributions", title, HOW_HISTOGRAMS, figures, list(_missing(runs)))
 
 
-def _missing(drawn: Sequence[str]) -> Iterator[str]:
-    absent = [NAMED[column].title for column in HISTOGRAMS if column not in drawn]
+def _missing(runs: Sequence[Run]) -> Iterator[str]:
+    """Say which figures the runs don't have at all, and why."""
+    absent = [NAMED[column].title for column in HISTOGRAMS if not any(len(_binnable(run, column)[0]) for run in runs)]
     if absent:
-        reason = "no call was streamed" if "ttft_s" not in drawn else "no pace of tokens was observed"
-        yield f"{', '.join(absent)}: {reason}."
+        reason = "no call was streamed" if NAMED["ttft_s"].title in absent else "no pace of tokens was observed"
+        yield f"Not drawn: {', '.join(absent)}, as {reason}."
 
 
 def _binnable(run: Run, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +126,7 @@ def _histogram(runs: Sequence[Run], column: str, of_runs: Sequence[tuple[np.ndar
     edges, is_log = bins([values for values, _ in of_runs], [counts for _, counts in of_runs])
     axis = time_axis(NAMED[column].title, edges, is_log, rangemode="normal")
     traces = [
-        _bars(label(run.name), axis.placed(edges, 6), np.histogram(values, edges, weights=counts)[0], position, len(runs))
+        _bars(label(run.name), axis.placed(edges, 6), _counted(values, counts, edges), position, len(runs))
         for position, (run, (values, counts)) in enumerate(zip(runs, of_runs, strict=True))
         if len(values)
     ]  # fmt: skip
@@ -132,14 +136,19 @@ def _histogram(runs: Sequence[Run], column: str, of_runs: Sequence[tuple[np.ndar
     return figure(traces, {**axis.layout, "nticks": 6}, y, SMALL_HEIGHT_PX, **layout)
 
 
+def _counted(values: np.ndarray, counts: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    counted: np.ndarray = np.histogram(values, edges, weights=counts)[0]
+    return counted
+
+
 def bins(of_runs: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> tuple[np.ndarray, bool]:
     """Return the edges of bins for all runs, and whether they grow with the values."""
     values, weights = np.concatenate(of_runs), np.concatenate(counts)
     smallest, largest = float(values.min()), float(values.max())
-    number = int(np.clip(2 * np.cbrt(weights.sum()), 1, MOST_BINS))
-    first_percent = _weighted(values, weights, 0.01)
-    if first_percent > 0 and largest / first_percent > WIDE:
-        return np.geomspace(max(smallest, first_percent / 3, 1e-6), largest * 1.0001, number + 1), True
+    number = int(np.clip(BINS_PER_CUBE_ROOT * np.cbrt(weights.sum()), 1, MOST_BINS))
+    median = _weighted(values, weights, 0.5)
+    if smallest > 0 and largest > quantities.MOST_ON_A_LINEAR_AXIS * median:
+        return np.geomspace(smallest, largest * (1 + 1e-9), number + 1), True
     margin = (largest - smallest) * 1e-9 or max(largest, 1e-6) * 0.05
     return np.linspace(smallest - margin, largest + margin, number + 1), False
 
@@ -169,7 +178,9 @@ def _percentiles(run: Run, column: str, axis: TimeAxis) -> tuple[list[Json], lis
     for row, name in enumerate(names):
         line = {"color": QUIET, "width": 1, "dash": "dot"}
         at = axis.factor * found[name]
-        shapes.append({"type": "line", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1 - 0.09 * row, "line": line})
+        shapes.append(
+            {"type": "line", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1 - 0.09 * row, "line": line}
+        )
         texts.append(_percentile_label(f"{name} {quantities.time(found[name])}", axis.at(found[name]), 1 - 0.09 * row))
     return shapes, texts
 

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from charts.drawing.chart import SMALL_HEIGHT_PX, Chart, Json, figure, label
 from charts.data.claims import claimed
-from charts.latencies import seconds_axis
-from charts.drawing.quantities import short_time, time
 from charts.data.run import Run
 from charts.data.slices import Slices, sliced
+from charts.drawing.chart import SMALL_HEIGHT_PX, Chart, Json, counted_axis, figure, label
+from charts.drawing.quantities import short_time, time
+from charts.latencies import last_end_s, seconds_axis
 from summary import failures
 
+HOW = "Each bar counts the calls that failed in that time: tall ones side by side are an outage."
 MOST_KINDS, MOST_BARS = 7, 60
 OTHERS = "others"
 COLOURS = ("#dc3f47", "#e07b1f", "#9a6ad6", "#b8912a", "#3aa3b5", "#c95f9d", "#3b82d0", "#7d8a99")
@@ -24,12 +25,11 @@ def by_kind(runs: Sequence[Run]) -> Chart:
     if not any(_failed(run).size for run in runs):
         return Chart("errors", title, absent="no call failed")
     kinds = _kinds(runs)
-    last_s = max(float(_failed(run)["at_s"].max()) for run in runs if len(_failed(run)))
-    span = sliced(0, max(last_s, *(float(run.rows["start_s"].max()) for run in runs if len(run.rows))), 10**6, MOST_BARS)
+    calls = max(len(run.measured) for run in runs)
+    span = sliced(0, max(last_end_s(run.rows) for run in runs), calls, MOST_BARS)
     found = [_figure(run, kinds, span, several=len(runs) > 1) for run in runs if len(_failed(run))]
-    how = "Each bar counts the calls that failed in a slice of time: a block is an outage, a carpet a constant share of failures."
     notes = [f"A bar is {short_time(span.length_s)} wide.", *_limits(runs)]
-    return Chart("errors", title, how, found, notes)
+    return Chart("errors", title, HOW, found, notes)
 
 
 def _failed(run: Run) -> pd.DataFrame:
@@ -57,15 +57,17 @@ def _figure(run: Run, kinds: Sequence[str], span: Slices, several: bool) -> Json
     named = failed["kind"].where(failed["kind"].isin(kinds), OTHERS)
     traces = [
         {
-            "type": "bar", "name": f"{label(kind)} ({int((named == kind).sum()):,})", "x": span.middles_s.round(6).tolist(),
-            "y": span.counts(failed.loc[named == kind, "at_s"]).tolist(), "width": span.length_s,
-            "marker": {"color": colour, "line": {"width": 0}}, "hovertemplate": "%{y} × %{fullData.name}<extra></extra>",
+            "type": "bar", "name": f"{label(kind)} ({int((named == kind).sum()):,})",
+            "x": span.middles_s.round(6).tolist(), "y": span.counts(failed.loc[named == kind, "at_s"]).tolist(),
+            "width": span.length_s, "marker": {"color": colour, "line": {"width": 0}},
+            "hovertemplate": "%{y} × %{fullData.name}<extra></extra>",
         }
         for kind, colour in zip([*kinds, OTHERS], COLOURS, strict=False)
         if (named == kind).any()
     ]  # fmt: skip
-    y = {"title": {"text": f"{label(run.name)}: failures" if several else "failures"}}
-    return figure(traces, seconds_axis(), y, SMALL_HEIGHT_PX, barmode="stack", bargap=0, showlegend=True)
+    most = int(span.counts(failed["at_s"]).max())
+    y = counted_axis(f"{label(run.name)}: failures" if several else "failures", most)
+    return figure(traces, seconds_axis([run]), y, SMALL_HEIGHT_PX, barmode="stack", bargap=0, showlegend=True)
 
 
 def _limits(runs: Sequence[Run]) -> list[str]:

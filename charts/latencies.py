@@ -6,18 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from charts.data.run import Run
+from charts.data.slices import Slices, nice, sliced, thinned
 from charts.drawing import quantities
 from charts.drawing.chart import FAILED, QUIET, WARMUP, Chart, Json, colour_of, faint, figure, label
 from charts.drawing.quantities import TimeAxis, time_axis
-from charts.data.run import Run
-from charts.data.slices import Slices, sliced, thinned
 from summary import calls
 from summary.registry import SAMPLES_NEEDED
 
 MOST_DOTS, MOST_FAILURES, MOST_LABELLED_STAGES = 4000, 1500, 12
-HOW = (
-    "Each dot is a call, placed at its start: a flat cloud is a steady server, a rising one a queue, a gap a standstill."
-)
+CROWD, SHORT_TICKS = 800, 6
+HOW = "Each dot is a call, at its start: a flat cloud is a steady server, a rising one a queue, a gap a standstill."
 
 
 def latency(runs: Sequence[Run]) -> Chart:
@@ -34,16 +33,36 @@ def _over_time(runs: Sequence[Run], column: str, noun: str, title: str, absent: 
     drawn = [run for run in runs if calls.is_reported(run.rows, column)]
     if not drawn:
         return Chart(column, title, absent=absent)
-    axis = time_axis(noun, np.concatenate([calls.numbers(run.rows, column).to_numpy() for run in drawn]))
-    time = sliced(0, _last_s(drawn), max(len(run.successes) for run in drawn))
-    traces = [trace for position, run in enumerate(drawn) for trace in _traces(run, column, axis, time, position, drawn)]
+    axis = _axis(noun, drawn, column)
+    time = sliced(0, max(last_end_s(run.rows) for run in drawn), max(len(run.successes) for run in drawn))
+    traces = [
+        trace for position, run in enumerate(drawn) for trace in _traces(run, column, axis, time, position, drawn)
+    ]
     shapes, annotations = marks(drawn)
-    found = figure(traces, seconds_axis(), axis.layout, shapes=shapes, annotations=annotations)
+    found = figure(traces, seconds_axis(drawn), axis.layout, shapes=shapes, annotations=annotations, showlegend=True)
     return Chart(column, title, HOW, [found], list(_notes(drawn, column, time, axis)))
 
 
-def seconds_axis() -> Json:
-    return {"title": {"text": "time since the start"}, "ticksuffix": " s", "rangemode": "tozero"}
+def _axis(noun: str, runs: Sequence[Run], column: str) -> TimeAxis:
+    """Return an axis for all calls, which is logarithmic only if the successes ask for it."""
+    successes = np.concatenate([calls.numbers(run.successes, column).dropna().to_numpy() for run in runs])
+    everything = np.concatenate([calls.numbers(run.rows, column).to_numpy() for run in runs])
+    return time_axis(noun, everything, quantities.spread(successes) > quantities.MOST_ON_A_LINEAR_AXIS)
+
+
+def seconds_axis(runs: Sequence[Run]) -> Json:
+    """Return the axis of the runs' time: the same in every chart, from 0 to the last end."""
+    last_s = max(last_end_s(run.rows) for run in runs) or 1.0
+    axis: Json = {"title": {"text": "time since the start"}, "range": [0, 1.01 * last_s]}
+    if last_s >= 1:
+        return {**axis, "ticksuffix": " s"}
+    ticks = np.arange(0, last_s, nice(last_s / SHORT_TICKS)).round(9).tolist()
+    return {**axis, "tickvals": ticks, "ticktext": [quantities.short_time(tick) for tick in ticks]}
+
+
+def last_end_s(rows: pd.DataFrame) -> float:
+    """Return when the last call ended; one that was cut off counts with its start."""
+    return float((rows["start_s"] + rows["latency_s"].fillna(0)).max()) if len(rows) else 0.0
 
 
 def marks(runs: Sequence[Run]) -> tuple[list[Json], list[Json]]:
@@ -59,8 +78,8 @@ def _warmup(run: Run) -> Iterator[Json]:
     if len(run.warmup):
         begin_s, end_s = float(run.warmup["start_s"].min()), _end_of_warmup(run)
         yield {
-            "type": "rect", "xref": "x", "yref": "paper", "x0": begin_s, "x1": end_s, "y0": 0, "y1": 1, "layer": "below",
-            "line": {"width": 0}, "fillcolor": faint(WARMUP, 0.16),
+            "type": "rect", "xref": "x", "yref": "paper", "x0": begin_s, "x1": end_s, "y0": 0, "y1": 1,
+            "layer": "below", "line": {"width": 0}, "fillcolor": faint(WARMUP, 0.16),
         }  # fmt: skip
 
 
@@ -81,8 +100,8 @@ def _stages(run: Run) -> Iterator[tuple[Json, Json]]:
                 "line": {"color": QUIET, "width": 1, "dash": "dot"},
             }  # fmt: skip
             yield line, {
-                "x": at_s, "xref": "x", "y": 1, "yref": "paper", "xanchor": "left", "yanchor": "top", "showarrow": False,
-                "text": label(rate_of(stage)), "font": {"size": 11}, "opacity": 0.8,
+                "x": at_s, "xref": "x", "y": 1, "yref": "paper", "xanchor": "left", "yanchor": "top",
+                "showarrow": False, "text": label(rate_of(stage)), "font": {"size": 11}, "opacity": 0.8,
             }  # fmt: skip
 
 
@@ -92,21 +111,20 @@ def rate_of(stage: Json) -> str:
     return f"{first:g}/s" if first == last else f"{first:g}–{last:g}/s"
 
 
-def _traces(
-    run: Run, column: str, axis: TimeAxis, time: Slices, position: int, runs: Sequence[Run]
-) -> Iterator[Json]:
+def _traces(run: Run, column: str, axis: TimeAxis, time: Slices, position: int, runs: Sequence[Run]) -> Iterator[Json]:
     several = len(runs) > 1
     colour = colour_of(position)
     prefix = f"{label(run.name)} " if several else ""
     most = MOST_DOTS // len(runs)
-    yield from _dots(f"{prefix}succeeded", run.successes, column, axis, most, faint(colour, 0.45), "circle", size=5)
+    dots = faint(colour, 0.45 if len(run.successes) < CROWD else 0.25)
+    yield from _dots(f"{prefix}succeeded", run.successes, column, axis, most, dots, "circle", size=5)
     if not several:
         yield from _dots("warm-up", run.warmup, column, axis, most // 4, faint(WARMUP, 0.7), "circle-open", size=5)
     ended = run.measured[run.measured["outcome"] == "failed"]
     failed = colour if several else FAILED
     yield from _dots(f"{prefix}failed", ended, column, axis, MOST_FAILURES // len(runs), failed, "x", size=7)
     yield from _unsent(run, prefix, axis, failed)
-    yield from _lines(run, column, axis, time, colour, prefix)
+    yield from _lines(run, column, axis, time, colour if several else colour_of(1), prefix)
 
 
 def _dots(
@@ -136,7 +154,10 @@ def _about(shown: tuple[Any, float, Any, Any]) -> str:
 def _unsent(run: Run, prefix: str, axis: TimeAxis, colour: str) -> Iterator[Json]:
     """Yield calls without a latency, on the floor: those that were dropped, and those that the run's end cut off."""
     floor = axis.layout["tickvals"][0] if axis.is_log else 0
-    for outcome, name, symbol in (("dropped", "dropped, never sent", "triangle-down"), ("aborted", "cut off", "line-ns")):
+    for outcome, name, symbol in (
+        ("dropped", "dropped, never sent", "triangle-down"),
+        ("aborted", "cut off", "line-ns"),
+    ):
         rows = run.measured[run.measured["outcome"] == outcome]
         if len(rows):
             at_s = rows["start_s"].to_numpy(dtype=float)
@@ -172,12 +193,8 @@ def _notes(runs: Sequence[Run], column: str, time: Slices, axis: TimeAxis) -> It
             f"Of {known:,} calls about {MOST_DOTS:,} dots are drawn: the fastest and the slowest of each moment, and "
             "others between them evenly by rank. The lines count every call."
         )
-    failed = max(int((run.measured["outcome"] == "failed").sum()) for run in runs)
+    failed = max(int((run.measured["outcome"] == "failed")[run.measured[column].notna()].sum()) for run in runs)
     if failed > MOST_FAILURES // len(runs):
         yield f"Failures are thinned out in the same way; the chart of errors counts all {failed:,}."
     if axis.is_log:
         yield "The axis is logarithmic: a few calls took many times the median."
-
-
-def _last_s(runs: Sequence[Run]) -> float:
-    return max(float((run.rows["start_s"]).max()) for run in runs if len(run.rows))

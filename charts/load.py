@@ -6,14 +6,30 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from charts.drawing.chart import LIMIT, QUIET, SMALL_HEIGHT_PX, Chart, Json, colour_of, faint, figure, label
-from charts.latencies import marks, seconds_axis
-from charts.drawing.quantities import listed, short_time
 from charts.data.run import Run
 from charts.data.slices import Slices, sliced
+from charts.drawing.chart import (
+    LIMIT,
+    QUIET,
+    SMALL_HEIGHT_PX,
+    Chart,
+    Json,
+    colour_of,
+    counted_axis,
+    faint,
+    figure,
+    label,
+)
+from charts.drawing.quantities import listed, short_time
+from charts.latencies import last_end_s, marks, seconds_axis
 from summary import calls
 from summary.vocabulary import Summary
 
+HOW_OPEN = (
+    "Where started falls below asked, the client could not keep its schedule; where answered falls below started, calls "
+    "pile up or fail."
+)
+HOW_CLOSED = "Started follows answered: a closed loop sends the next call when an answer has come."
 MOST_STEPS, ENVELOPE_SLICES = 1500, 300
 
 
@@ -26,7 +42,13 @@ def in_flight(runs: Sequence[Run]) -> Chart:
     traces = [trace for position, run in enumerate(drawn) for trace in _steps(run, position, len(drawn))]
     shapes, annotations = marks(drawn)
     layout = {"shapes": shapes, "annotations": annotations, "showlegend": len(drawn) > 1}
-    found = figure(traces, seconds_axis(), {"title": {"text": "calls in flight"}}, SMALL_HEIGHT_PX, **layout)
+    found = figure(
+        traces,
+        seconds_axis(drawn),
+        counted_axis("calls in flight", max(int(levels(_sent(run))[1].max()) for run in drawn)),
+        SMALL_HEIGHT_PX,
+        **layout,
+    )
     how = "A closed loop stays at its number of users; in an open loop a growing number is a queue at the server."
     notes = [] if all(2 * len(_sent(run)) <= MOST_STEPS for run in drawn) else [
         "The band spans the fewest and the most calls in flight within each moment."
@@ -40,22 +62,19 @@ def rates(runs: Sequence[Run]) -> Chart:
     title = "Calls per second"
     if not drawn:
         return Chart("rates", title, absent="no call was sent")
-    last_s = max(float((_sent(run)["start_s"] + _sent(run)["latency_s"].fillna(0)).max()) for run in drawn)
-    time = sliced(0, last_s, max(len(_sent(run)) for run in drawn))
+    time = sliced(0, max(last_end_s(run.rows) for run in drawn), max(len(_sent(run)) for run in drawn))
     traces = [trace for position, run in enumerate(drawn) for trace in _rates(run, time, position, len(drawn))]
     shapes, annotations = marks(drawn)
     layout = {"shapes": shapes, "annotations": annotations}
-    found = figure(traces, seconds_axis(), {"title": {"text": "calls per second"}}, SMALL_HEIGHT_PX, **layout)
+    found = figure(traces, seconds_axis(drawn), {"title": {"text": "calls per second"}}, SMALL_HEIGHT_PX, **layout)
     return Chart("rates", title, *_rates_text(drawn, [found], time))
 
 
 def _rates_text(runs: Sequence[Run], figures: list[Json], time: Slices) -> tuple[str, list[Json], list[str]]:
     counted = f"Counted in slices of {short_time(time.length_s)}; the first and the last are cut short by the run."
     if any(run.is_open_loop for run in runs):
-        how = "Started should follow asked: where it falls below, the client could not keep its schedule; where answered falls below started, calls pile up or fail."
-        return how, figures, [counted]
-    how = "Started and answered go together: a closed loop sends the next call when an answer has come."
-    return how, figures, [counted, "A closed loop has no schedule, so there is no asked rate."]
+        return HOW_OPEN, figures, [counted]
+    return HOW_CLOSED, figures, [counted, "A closed loop has no schedule, so there is no asked rate."]
 
 
 def _sent(run: Run) -> pd.DataFrame:
@@ -106,19 +125,23 @@ def _rates(run: Run, time: Slices, position: int, runs: int) -> Iterator[Json]:
             "type": "scatter", "mode": "lines", "name": f"{prefix}asked", "x": listed(x, 3), "y": listed(y),
             "line": {"color": LIMIT if runs == 1 else colour_of(position), "width": 1.5, "dash": "dash"},
         }  # fmt: skip
-    yield _counted(f"{prefix}started", time, sent["start_s"], colour_of(position), "solid")
+    yield from _counted(f"{prefix}started", time, sent["start_s"], colour_of(position), "solid")
     second = colour_of(2) if runs == 1 else colour_of(position)
-    yield _counted(f"{prefix}answered", time, answered_s, second, "dot")
+    yield from _counted(f"{prefix}answered", time, answered_s, second, "dot")
     dropped = run.measured.loc[run.measured["outcome"] == "dropped", "start_s"]
-    if len(dropped):
-        yield _counted(f"{prefix}dropped", time, dropped, QUIET, "dashdot")
+    yield from _counted(f"{prefix}dropped", time, dropped, QUIET, "dashdot")
 
 
-def _counted(name: str, time: Slices, at_s: "pd.Series[float]", colour: str, dash: str) -> Json:
-    return {
-        "type": "scatter", "mode": "lines", "name": name, "x": listed(time.middles_s),
-        "y": listed(time.counts(at_s) / time.length_s, 3), "line": {"color": colour, "width": 2, "dash": dash},
-    }  # fmt: skip
+def _counted(name: str, time: Slices, at_s: "pd.Series[float]", colour: str, dash: str) -> Iterator[Json]:
+    """Yield a step per slice, from the first to the last with a call."""
+    counts = time.counts(at_s)
+    (some,) = np.nonzero(counts)
+    if len(at_s):
+        rates = counts[some[0] : some[-1] + 1] / time.length_s
+        yield {
+            "type": "scatter", "mode": "lines", "name": name, "x": listed(time.edges_s[some[0] : some[-1] + 2]),
+            "y": listed([*rates, rates[-1]], 3), "line": {"color": colour, "width": 2, "dash": dash, "shape": "hv"},
+        }  # fmt: skip
 
 
 def asked(run: Run) -> tuple[list[float], list[float]]:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from charts.drawing import quantities
-from charts.drawing.chart import QUIET, Chart, Json, figure, label
 from charts.data.claims import times_of
-from charts.drawing.quantities import TimeAxis, time_axis
 from charts.data.run import Run
+from charts.drawing import quantities
+from charts.drawing.chart import LEGEND, QUIET, Chart, Json, figure, label
+from charts.drawing.quantities import TimeAxis, time_axis
 from summary.registry import PERCENTILES, SAMPLES_NEEDED
 
 PARTS = {
@@ -23,6 +23,7 @@ PARTS = {
     "body": "#2a9d74",
 }
 ROW_PX, REST_PX = 38, 110
+CLAIM = " · claims "
 
 
 def of_typical_calls(runs: Sequence[Run]) -> Chart:
@@ -33,15 +34,28 @@ def of_typical_calls(runs: Sequence[Run]) -> Chart:
         return Chart("waterfall", title, absent="no call succeeded")
     parts = [(name, parts_of(row)) for name, row in named]
     claims = [(name, times_of(row)) for name, row in named]
-    sums = [sum(of_call.values()) for _, of_call in parts]
-    axis = time_axis("time since the call was due or sent", [*sums, *(s for _, of in claims for s in of.values())], False)
+    ends_s = [sum(of_call.values()) for _, of_call in parts] + [s for _, of_call in claims for s in of_call.values()]
+    axis = time_axis("time since the call was due or sent", ends_s, False)
+    rows = [row for name, of_call in claims for row in (name, *(_claim(name, claim) for claim in of_call))]
+    layout = {
+        "barmode": "stack", "bargap": 0.35, "legend": {**LEGEND, "traceorder": "normal"},
+        "annotations": list(_totals(parts, axis)),
+    }  # fmt: skip
     traces = [*_bars(parts, axis), *_claims(claims, axis)]
-    rows = [*(name for name, _ in parts)]
-    y = {"autorange": "reversed", "type": "category", "rangemode": "normal"}
-    found = figure(traces, axis.layout, y, ROW_PX * (len(rows) + sum(len(of) for _, of in claims)) + REST_PX,
-                   barmode="stack", bargap=0.35, annotations=[*_totals(parts, axis)])  # fmt: skip
+    found = figure(traces, axis.layout, _rows_axis(rows), ROW_PX * len(rows) + REST_PX, **layout)
     how = "Each bar is one real call, the one whose latency is nearest to the percentile, cut into what it waited for."
     return Chart("waterfall", title, how, [found], list(_notes(runs, claims)))
+
+
+def _rows_axis(rows: Sequence[str]) -> Json:
+    """Return an axis with a row per call, the first on top, and one below it for each claim about it."""
+    texts = [f"↳ {row.partition(CLAIM)[2]}" if CLAIM in row else row for row in rows]
+    order = {"categoryorder": "array", "categoryarray": list(rows), "autorange": "reversed", "type": "category"}
+    return {**order, "tickvals": list(rows), "ticktext": texts, "rangemode": "normal"}
+
+
+def _claim(name: str, claim: str) -> str:
+    return f"{name}{CLAIM}{label(claim.removesuffix('_s').replace('_', ' '))}"
 
 
 def _named_calls(run: Run, several: bool) -> Iterator[tuple[str, "pd.Series[Any]"]]:
@@ -91,7 +105,7 @@ def _bars(parts: Sequence[tuple[str, dict[str, float]]], axis: TimeAxis) -> Iter
 
 def _claims(claims: Sequence[tuple[str, dict[str, float]]], axis: TimeAxis) -> Iterator[Json]:
     """Yield what the servers claim, each in a row below its call: nobody knows where within the call it belongs."""
-    rows = [(f"{name}: {label(claim)}", s) for name, of_call in claims for claim, s in of_call.items()]
+    rows = [(_claim(name, claim), s) for name, of_call in claims for claim, s in of_call.items()]
     if rows:
         yield {
             "type": "bar", "orientation": "h", "name": "the server's own claim", "y": [name for name, _ in rows],

@@ -46,7 +46,8 @@ class Run:
 
 def sides_of(runs: Iterable[Run]) -> list[Run]:
     """Return the runs with each run of pairs as two: the calls of its target, and those of its baseline."""
-    return [side for run in runs for side in _sides(run)]
+    runs = list(runs)
+    return [side for run in runs for side in _sides(run if len(runs) > 1 else replace(run, name=""))]
 
 
 def has_sides(run: Run) -> bool:

@@ -21,6 +21,11 @@ class Slices:
     count: int
 
     @property
+    def edges_s(self) -> np.ndarray:
+        edges: np.ndarray = self.first_s + self.length_s * np.arange(self.count + 1)
+        return edges
+
+    @property
     def middles_s(self) -> np.ndarray:
         middles: np.ndarray = self.first_s + self.length_s * (np.arange(self.count) + 0.5)
         return middles
@@ -43,15 +48,15 @@ class Slices:
 
 
 def sliced(first_s: float, last_s: float, calls: int, most: int = MOST_SLICES) -> Slices:
-    """Return slices of a round length that cover the time, with a dozen calls in each on average, but at most `most`."""
+    """Return slices of a round length that cover the time, with a dozen calls in each on average; at most `most`."""
     span_s = max(last_s - first_s, 1e-3)
     wanted = max(1, min(most, calls // CALLS_PER_SLICE))
-    length_s = _nice(span_s / wanted)
+    length_s = nice(span_s / wanted)
     begin_s = math.floor(first_s / length_s) * length_s
     return Slices(begin_s, length_s, max(1, math.ceil((last_s - begin_s) / length_s + 1e-9)))
 
 
-def _nice(length_s: float) -> float:
+def nice(length_s: float) -> float:
     """Return the next round number: 1, 2 or 5 times a power of ten."""
     power: float = 10.0 ** math.floor(math.log10(length_s))
     return next((step * power for step in NICE if step * power >= length_s * (1 - 1e-9)), 10 * power)

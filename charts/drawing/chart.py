@@ -10,7 +10,10 @@ from summary.cells import printable
 Json = dict[str, Any]
 
 HEIGHT_PX, SMALL_HEIGHT_PX = 360, 280
+LEGEND: Json = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 LABEL_CHARACTERS = 60
+FONTS = "system-ui, -apple-system, 'Segoe UI', sans-serif"
+FEW = 5
 
 COLOURS = ("#3b82d0", "#e07b1f", "#2a9d74", "#9a6ad6", "#b8912a", "#3aa3b5", "#c95f9d", "#7d8a99")
 FAILED, WARMUP, LIMIT, QUIET = "#dc3f47", "#8a919c", "#b4479e", "#8a919c"
@@ -20,6 +23,14 @@ LIGHT, DARK = (
     {"text": "#3d444d", "grid": "#e4e7eb", "line": "#b6bcc4", "paper": "#ffffff"},
     {"text": "#c3c9d1", "grid": "#2b3138", "line": "#525a64", "paper": "#181c21"},
 )
+
+
+CONFIG: Json = {
+    "responsive": True, "displaylogo": False, "showSendToCloud": False, "plotlyServerURL": "",
+    "modeBarButtons": [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+    "toImageButtonOptions": {"format": "png", "scale": 2},
+}  # fmt: skip
+"""How plotly draws every figure. By default it offers a button that sends the data to its makers' cloud."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +60,16 @@ def figure(traces: Sequence[Json], x: Json, y: Json, height_px: int = HEIGHT_PX,
             "yaxis": {"automargin": True, "rangemode": "tozero", **y},
             "height": height_px,
             "margin": {"l": 8, "r": 14, "t": 34, "b": 8},
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+            "legend": LEGEND,
             "hovermode": "closest",
             **layout,
         },
     }
+
+
+def counted_axis(title: str, largest: int) -> Json:
+    """Return an axis of counts, without ticks between two whole numbers."""
+    return {"title": {"text": title}, **({"dtick": 1} if largest <= FEW else {})}
 
 
 def template(colours: Json) -> Json:
@@ -65,7 +81,7 @@ def template(colours: Json) -> Json:
     }  # fmt: skip
     return {
         "layout": {
-            "font": {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 12, "color": colours["text"]},
+            "font": {"family": FONTS, "size": 12, "color": colours["text"]},
             "paper_bgcolor": colours["paper"], "plot_bgcolor": colours["paper"],
             "hoverlabel": {"font": {"color": colours["text"]}, "bgcolor": colours["paper"]},
             "xaxis": axis, "yaxis": axis,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from summary.registry import UNITS, Kind
+from summary.registry import Kind
 
 Json = dict[str, Any]
 SMALLEST_TICK_S, DECADES_WITH_STEPS = 1e-6, 2
@@ -23,11 +23,9 @@ def written(kind: Kind, value: float | None) -> str:
         return time(value)
     if kind == "rate":
         return f"{value:,.0f}/s" if value >= 1000 else f"{value:.4g}/s"
-    return UNITS[kind].text.format(UNITS[kind].factor * value) if value >= 100 else _few(kind, value)
-
-
-def _few(kind: Kind, value: float) -> str:
-    return f"{UNITS[kind].factor * value:.4g}{UNITS[kind].sign}"
+    if kind == "share":
+        return f"{100 * value:.4g} %"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
 
 
 def time(seconds: float) -> str:
@@ -35,6 +33,8 @@ def time(seconds: float) -> str:
     if abs(seconds) >= 0.9995:
         return f"{seconds:,.3f} s" if abs(seconds) < 100 else f"{seconds:,.1f} s"
     ms = 1000 * seconds
+    if abs(ms) < 0.995:
+        return f"{ms:.2g} ms"
     digits = 0 if abs(ms) >= 99.95 else 1 if abs(ms) >= 9.995 else 2
     return f"{ms:.{digits}f} ms"
 
@@ -43,7 +43,7 @@ def short_time(seconds: float) -> str:
     """Return a time without needless zeros, for ticks: "2 s", "50 ms", "5 µs"."""
     if seconds >= 1:
         return f"{seconds:g} s"
-    return f"{1000 * seconds:g} ms" if seconds >= 0.001 else f"{1e6 * seconds:g} µs"
+    return f"{1000 * seconds:g} ms" if seconds >= 0.001 or not seconds else f"{1e6 * seconds:g} µs"
 
 
 def listed(values: Iterable[float], digits: int = 6) -> list[float | None]:
@@ -91,7 +91,8 @@ def spread(known: np.ndarray) -> float:
 
 def _known(seconds: Iterable[float]) -> np.ndarray:
     values = np.array(list(seconds), dtype=float)
-    return values[~np.isnan(values)]
+    known: np.ndarray = values[~np.isnan(values)]
+    return known
 
 
 def _log_axis(seconds: np.ndarray) -> Json:

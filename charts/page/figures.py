@@ -11,26 +11,33 @@ from summary.vocabulary import Summary
 COMPARED = ("median", "p95", "p99")
 STAR = "*"
 HEADLINES = (
-    ("total_requests", ""), ("throughput_rps", ""), ("error_rate", ""), ("goodput_rps", ""), ("latency_s", "median"),
-    ("latency_s", "p95"), ("ttft_s", "median"), ("ttft_s", "p95"), ("output_tokens_per_s", ""),
+    tuple((name, "") for name in ("total_requests", "error_rate", "throughput_rps", "goodput_rps", "output_tokens_per_s")),
+    (("latency_s", "median"), ("latency_s", "p95"), ("ttft_s", "median"), ("ttft_s", "p95"), ("tpot_s", "median")),
 )  # fmt: skip
 
 
 def headlines(summary: Summary) -> str:
-    """Return the first numbers that anybody asks for."""
-    tiles = [
-        f'<div class="tile"><span>{text(figure.title)} {statistic}</span><b>{shown}</b></div>'
-        for figure, statistic in ((NAMED[name], statistic) for name, statistic in HEADLINES)
-        if (shown := _shown(summary, figure, statistic))
-    ]
-    return f'<div class="tiles">{"".join(tiles)}</div>'
+    """Return the first numbers that anybody asks for: counts and rates, then times."""
+    rows = ("".join(_tiles(summary, row)) for row in HEADLINES)
+    return "".join(f'<div class="tiles">{row}</div>' for row in rows if row)
+
+
+def _tiles(summary: Summary, row: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for name, statistic in row:
+        if shown := _shown(summary, NAMED[name], statistic):
+            yield f'<div class="tile"><span>{text(NAMED[name].title)} {statistic}</span><b>{shown}</b></div>'
 
 
 def _shown(summary: Summary, figure: Figure, statistic: str = "") -> str:
     if not statistic:
-        return data(figure.kind, found(summary, figure.name))
+        return data(figure.kind, found(summary, figure.name), unit=_unit(figure))
     values = found(summary, figure.name) or {}
     return data(figure.kind, values.get(statistic), _star(values, statistic))
+
+
+def _unit(figure: Figure) -> str:
+    """Return what a rate counts, if not calls."""
+    return "tokens/s" if figure.name == "output_tokens_per_s" else ""
 
 
 def _star(values: Summary, statistic: str) -> str:
@@ -54,7 +61,10 @@ def _needs() -> str:
 
 def _lines(summary: Summary, figure: Figure) -> Iterator[list[str]]:
     values = summary[figure.name]
-    yield [text(figure.title), *(_shown(summary, figure, name) + _interval(figure, values, name) for name in STATISTICS)]
+    yield [
+        text(figure.title),
+        *(_shown(summary, figure, name) + _interval(figure, values, name) for name in STATISTICS),
+    ]
     adjusted = NAMED["latency_error_adjusted_s"]
     if figure.name == "latency_s" and summary["failure_count"] and summary.get(adjusted.name):
         infinite = summary[adjusted.name]["infinite"]
@@ -72,15 +82,20 @@ def stages(summary: Summary) -> str:
     planned = summary.get("stages") or []
     if not planned:
         return ""
-    figures = [NAMED["latency_s"], NAMED["latency_from_schedule_s"], *used("stage")]
     columns = [
         (figure, statistic)
-        for figure in figures
+        for figure in [NAMED["latency_s"], *used("stage")]
         if any(found(stage, figure.name) is not None for stage in planned)
         for statistic in (COMPARED if figure.over else ("",))
     ]
+    columns.insert(len(COMPARED), (NAMED["latency_from_schedule_s"], "p99"))
     counts = ["delivered_rps", "total_requests", "failure_count"]
-    head = ["stage", "asked", *(text(NAMED[name].title) for name in counts), *(f"{text(figure.title)} {name}" for figure, name in columns)]
+    head = [
+        "stage",
+        "asked",
+        *(text(NAMED[name].title) for name in counts),
+        *(_heading(figure, name) for figure, name in columns),
+    ]
     rows = [
         [
             text(stage["stage"]), text(_rate(stage)), *(_shown(stage, NAMED[name]) for name in counts),
@@ -91,6 +106,11 @@ def stages(summary: Summary) -> str:
     return "<h3>Stages</h3>" + table(head, rows, "stages")
 
 
+def _heading(figure: Figure, statistic: str) -> str:
+    title = "sched." if figure.name == "latency_from_schedule_s" else text(figure.title)
+    return f"{title} {statistic}"
+
+
 def _rate(stage: Summary) -> str:
     first, last = stage["from_rps"], stage["to_rps"]
     return f"{first:g}/s" if first == last else f"{first:g}–{last:g}/s"
@@ -98,13 +118,12 @@ def _rate(stage: Summary) -> str:
 
 def comparison(runs: Sequence[Run]) -> str:
     """Return the runs' figures side by side: a line per figure, a column per run."""
-    columns = [
-        (figure, statistic) for figure in used("table") for statistic in (COMPARED if figure.over else ("",))
-    ]
+    columns = [(figure, statistic) for figure in used("table") for statistic in (COMPARED if figure.over else ("",))]
     rows = [
         [f"{text(figure.title)} {statistic}", *cells]
         for figure, statistic in columns
         if any(cells := [_shown(run.summary, figure, statistic) for run in runs])
+        and not (figure.quiet and not any(found(run.summary, figure.name) for run in runs))
     ]
     return table(["", *(text(run.name) for run in runs)], rows, "comparison")
 
@@ -117,9 +136,15 @@ def sentence(summary: Summary) -> str:
     parts = [what or str(summary.get("source") or ""), how, str(where or ""), _load(summary)]
     calls, lasted_s = summary["total_requests"], summary.get("total_execution_time_s")
     took = f" in {quantities.time(lasted_s)}" if lasted_s is not None else ""
-    began = f", started {summary['start']}" if summary.get("start") else ""
+    began = f", started {_moment(summary['start'])}" if summary.get("start") else ""
     noun = "call" if calls == 1 else "calls"
     return f"{calls:,} {noun}{took}: {', '.join(filter(None, parts))}{began}."
+
+
+def _moment(iso: str) -> str:
+    """Return a time of the summary as people write it."""
+    day, _, time = iso.partition("T")
+    return f"{day} at {time.partition('.')[0]} UTC"
 
 
 def _load(summary: Summary) -> str:

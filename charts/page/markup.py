@@ -17,18 +17,21 @@ def text(value: object) -> str:
     return escape(str(printable(str(value))))
 
 
-def data(kind: Kind, value: float | None, mark: str = "") -> str:
-    """Return a number as people read it, with all its digits beneath."""
+def data(kind: Kind, value: float | None, mark: str = "", unit: str = "") -> str:
+    """Return a number as people read it, with all its digits beneath; `unit` instead of a rate's own."""
     if value is None:
         return ""
-    return f'<data value="{value!r}" title="{value!r}">{text(quantities.written(kind, value))}</data>{mark}'
+    written = quantities.written(kind, value)
+    shown = f"{written.removesuffix('/s')} {unit}" if unit else written
+    return f'<data value="{value!r}" title="{value!r}">{text(shown)}</data>{mark}'
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], name: str) -> str:
     """Return a table of markup; the first cell of each row is its heading."""
     heads = "".join(f'<th scope="col">{cell}</th>' for cell in head)
     body = "\n".join(f"<tr>{_cells(row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table class="{name}"><thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    markup = f'<table class="{name}"><thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
+    return f'<div class="scroll">{markup}</div>'
 
 
 def _cells(row: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from charts.catalogue import charts_of
 from charts.data.run import Run
-from charts.drawing.chart import DARK, LIGHT, Chart, Json, colour_of, template
+from charts.drawing.chart import CONFIG, DARK, LIGHT, Chart, Json, colour_of, template
 from charts.page import figures
 from charts.page.file import OPENING
 from charts.page.markup import script_data, table, text
@@ -67,17 +67,19 @@ def _remarks(summary: Summary) -> str:
 
 def _findings(findings: Iterable[Json]) -> str:
     """Return what is not well for all to see, and the rest on demand."""
-    bad = [finding for finding in findings if not finding["ok"]]
-    good = [finding for finding in findings if finding["ok"]]
-    hidden = f"<details><summary>{len(good)} check{'s' if len(good) != 1 else ''} passed</summary>{_checks(good)}</details>"
-    return (_checks(bad) if bad else "") + (hidden if good else "")
+    checks = [(finding["ok"], text(finding["about"]), finding["says"]) for finding in findings]
+    bad, good = ([check for check in checks if check[0] == is_ok] for is_ok in (False, True))
+    passed = f"{len(good)} check{'s' if len(good) != 1 else ''} passed"
+    hidden = f"<details><summary>{passed}</summary>{_checklist(good)}</details>" if good else ""
+    return (_checklist(bad) if bad else "") + hidden
 
 
-def _checks(findings: Iterable[Json]) -> str:
-    return '<ul class="checks">' + "".join(
-        f'<li class="{"ok" if finding["ok"] else "bad"}"><b>{text(finding["about"])}</b> {text(finding["says"])}</li>'
-        for finding in findings
-    ) + "</ul>"  # fmt: skip
+def _checklist(checks: Iterable[tuple[bool, str, str]]) -> str:
+    """Return lines of whether all is well, about what (as markup), and what there is to say."""
+    items = "".join(
+        f'<li class="{"ok" if is_ok else "bad"}"><b>{about}</b> {text(says)}</li>' for is_ok, about, says in checks
+    )
+    return f'<ul class="checks">{items}</ul>'
 
 
 def _gates(summary: Summary) -> str:
@@ -86,11 +88,8 @@ def _gates(summary: Summary) -> str:
         return ""
     breached = sum(gate["breached"] for gate in gates)
     title = f"Gates: {breached} of {len(gates)} breached" if breached else "Gates: none breached"
-    items = "".join(
-        f'<li class="{"bad" if gate["breached"] else "ok"}"><b><code>{text(gate["gate"])}</code></b> {text(gate["reason"])}</li>'
-        for gate in gates
-    )
-    return f'<h3>{title}</h3><ul class="checks gates">{items}</ul>'
+    judged = [(not gate["breached"], f"<code>{text(gate['gate'])}</code>", gate["reason"]) for gate in gates]
+    return f"<h3>{title}</h3>{_checklist(judged)}"
 
 
 def _numbers(run: Run) -> str:
@@ -137,12 +136,14 @@ def _facts(summary: Summary) -> str:
 
 def _settings(summary: Summary) -> str:
     given = {**(summary.get("options") or {}), **(summary.get("versions") or {})}
-    return table(["", ""], [[text(name), text(value)] for name, value in given.items() if value not in (None, [], "")], "facts")
+    return table(
+        ["", ""], [[text(name), text(value)] for name, value in given.items() if value not in (None, [], "")], "facts"
+    )
 
 
 def _footer() -> str:
     return (
-        '<footer>Every number has all its digits beneath it, and in the summary within this file. '
+        "<footer>Every number has all its digits beneath it, and in the summary within this file. "
         "Charts: drag to zoom, double-click to zoom out, camera for a PNG. This page loads nothing from anywhere; "
         "plotly.js (MIT) is inside.</footer>\n<noscript>The charts need JavaScript; the tables don't.</noscript>\n"
     )
@@ -154,7 +155,9 @@ def _scripts(runs: Sequence[Run], charts: Sequence[Chart]) -> Iterator[str]:
 
     yield script_data("summaries", [run.summary for run in runs]) + "\n"
     yield script_data("figures", [figure for chart in charts for figure in chart.figures]) + "\n"
-    yield script_data("templates", {"light": template(LIGHT), "dark": template(DARK)}) + "\n"
+    yield (
+        script_data("style", {"templates": {"light": template(LIGHT), "dark": template(DARK)}, "config": CONFIG}) + "\n"
+    )
     yield f"<script>{get_plotlyjs()}</script>\n<script>\n{_asset('page.js')}</script>\n"
 
 
