@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from charts.data.run import Run
+from charts.data.run import Run, told_apart
 from charts.page import file as page_file
 from charts.page.page import page
 from summary.cells import printable
@@ -65,7 +65,7 @@ def _against_several(options: argparse.Namespace) -> str | None:
 def _report(runs: list[Run], options: argparse.Namespace) -> None:
     """Write what was asked for: the page, or else, or as well if its format or file is named, the summary."""
     if options.html:
-        page_file.write(Path(options.html), page(runs))
+        page_file.write(Path(options.html), page(told_apart(runs)))
     if options.output_format or options.out or not options.html:
         _write(RENDERERS[options.output_format or "table"](runs[0].summary), options.out)
     else:

@@ -26,8 +26,8 @@ from summary import calls
 from summary.vocabulary import Summary
 
 HOW_OPEN = (
-    "Where started falls below asked, the client could not keep its schedule; where answered falls below started, calls "
-    "pile up or fail."
+    "Where started falls below asked, the client could not keep its schedule; where answered falls below started, "
+    "calls pile up or fail."
 )
 HOW_CLOSED = "Started follows answered: a closed loop sends the next call when an answer has come."
 MOST_STEPS, ENVELOPE_SLICES = 1500, 300

@@ -1,6 +1,7 @@
 """What charts are drawn from: a run's summary and its rows."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -42,6 +43,19 @@ class Run:
     @property
     def is_open_loop(self) -> bool:
         return calls.is_reported(self.measured, "stage")
+
+
+def told_apart(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs with names that say only what differs: paths without their common beginning, and numbered if
+    that leaves two the same."""
+    if len(runs) < 2:
+        return list(runs)
+    common = os.path.commonpath([os.path.abspath(run.name) for run in runs])
+    names = [os.path.relpath(run.name, common) for run in runs]
+    return [
+        replace(run, name=name if names.count(name) == 1 else f"{os.path.basename(run.name)} ({number})")
+        for number, (run, name) in enumerate(zip(runs, names, strict=True), 1)
+    ]
 
 
 def sides_of(runs: Iterable[Run]) -> list[Run]:

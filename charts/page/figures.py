@@ -11,7 +11,8 @@ from summary.vocabulary import Summary
 COMPARED = ("median", "p95", "p99")
 STAR = "*"
 HEADLINES = (
-    tuple((name, "") for name in ("total_requests", "error_rate", "throughput_rps", "goodput_rps", "output_tokens_per_s")),
+    (("total_requests", ""), ("error_rate", ""), ("throughput_rps", ""), ("goodput_rps", ""),
+     ("output_tokens_per_s", "")),
     (("latency_s", "median"), ("latency_s", "p95"), ("ttft_s", "median"), ("ttft_s", "p95"), ("tpot_s", "median")),
 )  # fmt: skip
 
