@@ -7,10 +7,9 @@ import pandas as pd
 
 from charts.data.run import SIDES, Run, has_sides
 from charts.drawing import quantities
-from charts.drawing.chart import COLOURS, FAILED, QUIET, SMALL_HEIGHT_PX, Chart, Json, faint, figure
+from charts.drawing.chart import COLOURS, FAILED, QUIET, SMALL_HEIGHT_PX, Chart, Json, faint, figure, label
 from charts.drawing.quantities import listed
 from summary import calls
-from summary.confidence import interval
 from summary.registry import NAMED, found
 from summary.vocabulary import Summary
 
@@ -19,45 +18,47 @@ HOW = (
     "target was slower."
 )
 FIGURES = ("latency_s", "ttft_s")
-SIZES = ("small", "medium", "large")
-MOST_BINS, LEAST_PAIRS_BY_SIZE = 50, 30
+MOST_BINS = 50
 
 
 def of_pairs(runs: Sequence[Run]) -> Chart:
     """Return the distribution of the differences of the first run of pairs, and their medians by size of prompt."""
     title = "Target against baseline"
     run = next((run for run in runs if has_sides(run) and found(run.summary, "against.difference")), None)
-    pairs = {column: differences(run.measured, column) for column in FIGURES} if run else {}
+    connections = found(run.summary, "against.connections") if run else None
+    pairs = {column: differences(run.measured, column, connections) for column in FIGURES} if run else {}
     drawn = {column: of_column for column, of_column in pairs.items() if len(of_column)}
     if run is None or not drawn:
         return Chart("differences", title, absent="it needs pairs of calls (--against)")
     figures = [
         each
         for column, of_column in drawn.items()
-        for each in (_histogram(run, column, of_column), *_by_size(column, of_column))
+        for each in (_histogram(run, column, of_column), *_by_size(run, column))
     ]
     return Chart("differences", title, HOW, figures, list(_notes(run, drawn)))
 
 
-def differences(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return, of each pair of which both calls succeeded, the difference in seconds and the prompt's input tokens."""
-    successes = calls.of_successes(rows)
+def differences(rows: pd.DataFrame, column: str, connections: str | None) -> "pd.Series[float]":
+    """Return the difference within each pair of which both calls succeeded, in seconds.
+
+    connections  warm: only pairs in which neither call opened a connection; cold: only the others; `None`: all
+    """
+    successes = calls.of_successes(rows).drop_duplicates(["side", "pair"])
     target, baseline = (successes[successes["side"] == side].set_index("pair") for side in SIDES)
-    both = pd.DataFrame(
-        {
-            "difference_s": calls.numbers(target, column) - calls.numbers(baseline, column),
-            "input_tokens": calls.numbers(target, "input_tokens"),
-        }
-    )
-    return both.dropna(subset="difference_s")
+    found_s = (calls.numbers(target, column) - calls.numbers(baseline, column)).dropna()
+    cold = {
+        pair for side in (target, baseline) if "connection" in side for pair in side.index[side["connection"] == "new"]
+    }
+    is_cold = found_s.index.isin(list(cold))
+    return found_s if connections is None else found_s[is_cold if connections == "cold" else ~is_cold]
 
 
 def _given(run: Run, column: str) -> Summary:
     return found(run.summary, f"against.difference.{column}") or {}
 
 
-def _histogram(run: Run, column: str, pairs: pd.DataFrame) -> Json:
-    values_ms = 1000 * pairs["difference_s"].to_numpy()
+def _histogram(run: Run, column: str, differences_s: "pd.Series[float]") -> Json:
+    values_ms = 1000 * differences_s.to_numpy(dtype=float)
     low, high = np.percentile(values_ms, [0.5, 99.5])
     edges = np.linspace(min(low, 0), max(high, 0) + 1e-6, MOST_BINS + 1)
     shares = 100 * np.histogram(np.clip(values_ms, edges[0], edges[-1]), edges)[0] / len(values_ms)
@@ -100,46 +101,38 @@ def _label(text: str, at: float) -> Json:
     return {"text": text, "x": at, "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False}
 
 
-def _by_size(column: str, pairs: pd.DataFrame) -> Iterator[Json]:
-    """Yield the median and its confidence interval for the small, medium and large prompts, a third of the pairs
-    each."""
-    groups = list(by_size(pairs))
+def _by_size(run: Run, column: str) -> Iterator[Json]:
+    """Yield the medians of the thirds of the pairs by the size of their prompt, as the summary has them."""
+    thirds = found(run.summary, "against.by_prompt_size") or []
+    groups = [
+        (each, entry) for each in thirds if (entry := each["difference"].get(column)) and entry["median"] is not None
+    ]
     if not groups:
         return
-    medians = np.array([1000 * group["difference_s"].median() for _, group in groups])
-    ends = [interval(group["difference_s"].to_numpy(), 0.5) for _, group in groups]
-    low, high = (np.array([1000 * (end[side] if end else np.nan) for end in ends]) for side in (0, 1))
+    medians = np.array([1000 * entry["median"] for _, entry in groups])
+    low, high = (
+        np.array([1000 * (entry["median_ci95"] or (np.nan, np.nan))[end] for _, entry in groups]) for end in (0, 1)
+    )
     trace = {
-        "type": "scatter", "mode": "markers", "y": [name for name, _ in groups], "x": listed(medians),
+        "type": "scatter", "mode": "markers", "y": [_size(each) for each, _ in groups], "x": listed(medians),
         "error_x": {"type": "data", "array": listed(high - medians), "arrayminus": listed(medians - low), "width": 6},
         "marker": {"size": 10, "color": COLOURS[0]}, "hovertemplate": "%{x:.2f} ms<extra>%{y}</extra>",
     }  # fmt: skip
-    x = {
-        "title": {"text": f"median {NAMED[column].title} difference, 95 % CI"},
-        "ticksuffix": " ms",
-        "rangemode": "tozero",
-    }
+    title = f"median {NAMED[column].title} difference, 95 % CI"
+    x = {"title": {"text": title}, "ticksuffix": " ms", "rangemode": "tozero"}
     y = {"type": "category", "autorange": "reversed", "rangemode": "normal"}
     yield figure([trace], x, y, SMALL_HEIGHT_PX, shapes=[_line(0, {"color": QUIET, "width": 2})], showlegend=False)
 
 
-def by_size(pairs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the pairs in three groups by their prompts' input tokens; none if these are unknown or all alike."""
-    known = pairs.dropna(subset="input_tokens")
-    edges = np.unique(np.quantile(known["input_tokens"], [0, 1 / 3, 2 / 3, 1])) if len(known) else np.array([])
-    if len(known) < LEAST_PAIRS_BY_SIZE or len(edges) != len(SIZES) + 1:
-        return
-    numbers = np.clip(np.searchsorted(edges, known["input_tokens"], side="right") - 1, 0, len(SIZES) - 1)
-    for number, name in enumerate(SIZES):
-        group = known[numbers == number]
-        if len(group):
-            least, most = group["input_tokens"].min(), group["input_tokens"].max()
-            yield f"{name} prompts<br>({least:.0f}–{most:.0f} tokens)", group
+def _size(third: Summary) -> str:
+    return f"prompts of {third['from']:,} to {third['to']:,}<br>{label(third['unit'])}"
 
 
-def _notes(run: Run, drawn: dict[str, pd.DataFrame]) -> Iterator[str]:
+def _notes(run: Run, drawn: dict[str, "pd.Series[float]"]) -> Iterator[str]:
     counted = max(len(pairs) for pairs in drawn.values())
     failed = found(run.summary, "against.failed_pairs")
-    yield f"{counted:,} pairs" + (f"; {failed:,} of which one call failed are left out." if failed else ".")
+    warm = found(run.summary, "against.connections")
+    kind = f"{counted:,} pairs" + (f" on {label(warm)} connections" if warm else "")
+    yield kind + (f"; {failed:,} of which a call failed are left out." if failed else ".")
     yield "The shaded band is the median's 95 % confidence interval: if it contains zero, the two can't be told apart."
     yield "The most extreme half per cent on each side is counted in the outermost bins."

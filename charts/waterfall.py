@@ -17,6 +17,7 @@ PARTS = {
     "late start": "#7d8a99",
     "connect": "#c95f9d",
     "send": "#b8912a",
+    "to the headers": "#3aa3b5",
     "to the first byte": "#3b82d0",
     "to the first token": "#e07b1f",
     "stream": "#2a9d74",
@@ -84,7 +85,7 @@ def parts_of(row: "pd.Series[Any]") -> dict[str, float]:
     return {**({"late start": lag_s} if lag_s else {}), **dict(zip(ends, times, strict=True))}
 
 
-_LATER = {"to the first byte": "ttfb_s", "to the first token": "ttft_s"}
+_LATER = {"to the headers": "head_s", "to the first byte": "ttfb_s", "to the first token": "ttft_s"}
 
 
 def _known(row: "pd.Series[Any]", column: str) -> float:
@@ -130,4 +131,4 @@ def _notes(runs: Sequence[Run], claims: Sequence[tuple[str, dict[str, float]]]) 
         yield f"Too few successes for a {' and a '.join(missing)} call."
     if any(of_call for _, of_call in claims):
         yield "What the server claims is drawn from 0: where within the call it lies is not known."
-    yield "The first byte is the body's: when the headers came is not recorded."
+    yield "The first byte is the body's."

@@ -1,40 +1,22 @@
-"""What servers say of a call themselves: the numbers in the column `server_says`, a JSON object per row."""
+"""What servers and proxies claim of a call themselves: the columns `KEY.said` of the rows, one per claim."""
 
-import json
 from typing import Any
 
 import pandas as pd
 
-COLUMN = "server_says"
+from summary import calls
+
+SAID = ".said"
 TIME = "_s"
-NOT_OF_THE_CALL = ("retry_after_s", "reset_s")
+NOT_OF_THE_CALL = ("retry_after_s",)
 
 
-def claimed(rows: pd.DataFrame, name: str) -> "pd.Series[float]":
+def claimed(rows: pd.DataFrame, key: str) -> "pd.Series[float]":
     """Return one claimed number per row; NaN where there is none."""
-    if COLUMN not in rows:
-        return pd.Series(float("nan"), index=rows.index)
-    return pd.Series([_number(_parsed(text).get(name)) for text in rows[COLUMN]], index=rows.index, dtype=float)
+    return calls.numbers(rows, key + SAID)
 
 
 def times_of(row: "pd.Series[Any]") -> dict[str, float]:
-    """Return the times that a server claims for one call, in seconds, by name."""
-    claims = _parsed(row.get(COLUMN))
-    return {
-        name: number
-        for name, value in claims.items()
-        if name.endswith(TIME) and not name.endswith(NOT_OF_THE_CALL) and (number := _number(value)) >= 0
-    }
-
-
-def _parsed(text: object) -> dict[str, Any]:
-    try:
-        found = json.loads(text) if isinstance(text, str) else {}
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _number(value: object) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else float("nan")  # type: ignore[arg-type]
+    """Return the times that servers claim for one call, in seconds, by key."""
+    said = {str(name).removesuffix(SAID): row[name] for name in row.index if str(name).endswith(TIME + SAID)}
+    return {key: float(value) for key, value in said.items() if key not in NOT_OF_THE_CALL and not pd.isna(value)}

@@ -8,10 +8,11 @@ from functools import cached_property
 import pandas as pd
 
 from summary import calls, figures
+from summary.registry import found
 from summary.vocabulary import Summary
 
 SIDES = ("target", "baseline")
-MEASURED_ONLY_ONCE = {"itl_s": None, "stages": None}
+OF_THE_TARGET = {"itl_s": None, "stages": None}
 """What a summary has of the target alone."""
 
 
@@ -74,4 +75,5 @@ def _sides(run: Run) -> list[Run]:
     target, baseline = (
         replace(run, name=f"{run.name} {side}".strip(), rows=run.rows[run.rows["side"] == side]) for side in SIDES
     )
-    return [target, replace(baseline, summary={**run.summary, **MEASURED_ONLY_ONCE})]
+    own = found(run.summary, "against.baseline") or {}
+    return [target, replace(baseline, summary={**run.summary, **OF_THE_TARGET, **own})]

@@ -60,9 +60,16 @@ def paired(tmp_path_factory: pytest.TempPathFactory) -> Run:
         for side, noise_s in enumerate(RANDOM.normal(0, 0.001, 2).tolist())
     ]  # fmt: skip
     run = run_of(tmp_path_factory.mktemp("paired"), calls)
-    values = differences.differences(run.measured, "latency_s")["difference_s"].to_numpy()
+    values = differences.differences(run.measured, "latency_s", "warm").to_numpy()
     given = {"median": float(np.median(values)), "median_ci95": list(interval(values, 0.5) or ())}
-    against = {"pairs": 90, "failed_pairs": 0, "difference": {"latency_s": given}}
+    sizes = [
+        {"unit": "characters", "from": 10 * size, "to": 10 * size + 9, "pairs": 30, "difference": {"latency_s": given}}
+        for size in range(3)
+    ]
+    against = {
+        "pairs": 90, "failed_pairs": 0, "connections": "warm", "difference": {"latency_s": given},
+        "by_prompt_size": sizes,
+    }  # fmt: skip
     return Run(run.name, {**run.summary, "against": against}, run.rows)
 
 
@@ -122,9 +129,10 @@ def test_every_failure_is_in_the_chart_of_errors(staged: Run) -> None:
 
 
 def test_a_rate_limit_is_named_with_what_the_server_asked(tmp_path: Path) -> None:
-    says = '{"retry_after_s": 2.5, "upstream_s": 0.1}'
-    calls = [{**failed(n, status=429, error="RateLimitError: slow down"), "server_says": says} for n in range(3)]
-    notes = " ".join(errors.by_kind([run_of(tmp_path, calls)]).notes)
+    calls = [failed(n, status=429, error="RateLimitError: slow down") for n in range(3)]
+    run = run_of(tmp_path, calls)
+    said = Run(run.name, run.summary, run.rows.assign(**{"retry_after_s.said": 2.5}))
+    notes = " ".join(errors.by_kind([said]).notes)
     assert "3 were turned away by a rate limit (HTTP 429); Retry-After asked for 2.500 s to 2.500 s" in notes
 
 
@@ -145,6 +153,14 @@ def test_a_calls_parts_add_up_to_its_latency(staged: Run) -> None:
     assert parts["send"] == pytest.approx(0.001)
 
 
+def test_what_the_server_claims_is_a_row_below_its_call(staged: Run) -> None:
+    said = Run(staged.name, staged.summary, staged.rows.assign(**{"upstream_s.said": 0.25, "retry_after_s.said": 9.0}))
+    (figure,) = waterfall.of_typical_calls([said]).figures
+    assert figure["layout"]["yaxis"]["ticktext"][:3] == ["median call", "↳ upstream", "p95 call"]
+    claims = next(trace for trace in figure["data"] if trace["name"] == "the server's own claim")
+    assert set(claims["x"]) == {0.25}
+
+
 def test_warm_up_and_stages_are_marked_and_lost_calls_shown(staged: Run) -> None:
     chart = latencies.latency([staged])
     kinds = [shape["type"] for shape in chart.figures[0]["layout"]["shapes"]]
@@ -156,8 +172,14 @@ def test_differences_stand_beside_zero_and_by_size_of_prompt(paired: Run) -> Non
     histogram, sizes = differences.of_pairs([paired]).figures[:2]
     median_ms = 1000 * paired.summary["against"]["difference"]["latency_s"]["median"]
     assert [shape["x0"] for shape in histogram["layout"]["shapes"]][::2] == [0, median_ms]
-    assert sizes["data"][0]["x"] == pytest.approx([20.0, 20.0, 20.0], abs=2)
-    assert len(sizes["data"][0]["y"]) == 3
+    assert sizes["data"][0]["x"] == [round(median_ms, 6)] * 3
+    assert median_ms == pytest.approx(20, abs=2)
+
+
+def test_pairs_on_new_connections_are_counted_apart(paired: Run) -> None:
+    rows = paired.rows.assign(connection=np.where(paired.rows["pair"].astype(int) < 10, "new", "reused"))
+    counted = {kind: len(differences.differences(rows, "latency_s", kind)) for kind in ("warm", "cold", None)}
+    assert counted == {"warm": 80, "cold": 10, None: 90}
 
 
 def test_the_sides_of_a_pair_are_drawn_apart(paired: Run) -> None:
