@@ -20,8 +20,8 @@ HOW_SPECTRUM = (
 HOW_HISTOGRAMS = "A second hump is a second kind of call, such as cache hits or cold starts."
 SPECTRUM = {"latency_s": "solid", "latency_from_schedule_s": "dash", "ttft_s": "dot"}
 DETAIL = 400
-TAILS = (1, 2, 10, 20, 100, 1000, 10_000, 100_000, 1_000_000)
-TAIL_TEXTS = ("0 %", "50 %", "90 %", "95 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %")
+TAILS = (2, 10, 100, 1000, 10_000, 100_000, 1_000_000)
+TAIL_TEXTS = ("50 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %")
 HISTOGRAMS = ("latency_s", "ttft_s", "tpot_s", "itl_s")
 MOST_BINS, BINS_PER_CUBE_ROOT = 60, 3.5
 

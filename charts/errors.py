@@ -22,12 +22,13 @@ TOO_MANY_REQUESTS = 429
 def by_kind(runs: Sequence[Run]) -> Chart:
     """Return the failures in each slice of time, stacked by kind; one figure per run."""
     title = "Errors over time"
-    if not any(_failed(run).size for run in runs):
+    drawn = [(run, failed) for run in runs if len(failed := _failed(run))]
+    if not drawn:
         return Chart("errors", title, absent="no call failed")
-    kinds = _kinds(runs)
+    kinds = _kinds([failed for _, failed in drawn])
     calls = max(len(run.measured) for run in runs)
     span = sliced(0, max(last_end_s(run.rows) for run in runs), calls, MOST_BARS)
-    found = [_figure(run, kinds, span, several=len(runs) > 1) for run in runs if len(_failed(run))]
+    found = [_figure(label(run.name) if len(runs) > 1 else "", failed, kinds, span, runs) for run, failed in drawn]
     notes = [f"A bar is {short_time(span.length_s)} wide.", *_limits(runs)]
     return Chart("errors", title, HOW, found, notes)
 
@@ -46,14 +47,13 @@ def _kind(error: str, status: float | None, reason: str | None) -> str:
     return " · ".join(filter(None, parts))
 
 
-def _kinds(runs: Sequence[Run]) -> list[str]:
-    """Return the most frequent kinds of all runs."""
-    counted = pd.concat([_failed(run)["kind"] for run in runs]).value_counts()
+def _kinds(failed: Sequence[pd.DataFrame]) -> list[str]:
+    """Return the most frequent kinds of all runs' failures."""
+    counted = pd.concat([of_run["kind"] for of_run in failed]).value_counts()
     return [str(kind) for kind in counted.index[:MOST_KINDS]]
 
 
-def _figure(run: Run, kinds: Sequence[str], span: Slices, several: bool) -> Json:
-    failed = _failed(run)
+def _figure(name: str, failed: pd.DataFrame, kinds: Sequence[str], span: Slices, runs: Sequence[Run]) -> Json:
     named = failed["kind"].where(failed["kind"].isin(kinds), OTHERS)
     traces = [
         {
@@ -66,8 +66,8 @@ def _figure(run: Run, kinds: Sequence[str], span: Slices, several: bool) -> Json
         if (named == kind).any()
     ]  # fmt: skip
     most = int(span.counts(failed["at_s"]).max())
-    y = counted_axis(f"{label(run.name)}: failures" if several else "failures", most)
-    return figure(traces, seconds_axis([run]), y, SMALL_HEIGHT_PX, barmode="stack", bargap=0, showlegend=True)
+    y = counted_axis(f"{name}: failures" if name else "failures", most)
+    return figure(traces, seconds_axis(runs), y, SMALL_HEIGHT_PX, barmode="stack", bargap=0, showlegend=True)
 
 
 def _limits(runs: Sequence[Run]) -> list[str]:

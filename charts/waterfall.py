@@ -36,7 +36,7 @@ def of_typical_calls(runs: Sequence[Run]) -> Chart:
     parts = [(name, parts_of(row)) for name, row in named]
     claims = [(name, times_of(row)) for name, row in named]
     ends_s = [sum(of_call.values()) for _, of_call in parts] + [s for _, of_call in claims for s in of_call.values()]
-    axis = time_axis("time since the call was due or sent", ends_s, False)
+    axis = time_axis("time since the call was due", ends_s, False)
     rows = [row for name, of_call in claims for row in (name, *(_claim(name, claim) for claim in of_call))]
     layout = {
         "barmode": "stack", "bargap": 0.35, "legend": {**LEGEND, "traceorder": "normal"},

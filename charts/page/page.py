@@ -1,6 +1,7 @@
 """The report page: the verdict, the run, its gates and figures, then the charts. One file that loads nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from charts.catalogue import charts_of
@@ -17,16 +18,26 @@ FOLDER = Path(__file__).parent
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 """The browser itself refuses whatever is not in the file."""
 
+MOST_KINDS, FURTHER = 50, "further_kinds_of_failure"
 YES, NOT_ALL = "Yes.", "Not all of them."
 
 
 def page(runs: Sequence[Run]) -> str:
     """Return the page of one run, or of several laid over each other."""
     charts = charts_of(runs)
+    runs = [replace(run, summary=_without_the_rarest(run.summary)) for run in runs]
     return "".join([
         OPENING.decode(), _head(runs), "<body>\n<main>\n", *_opening(runs), *_sections(charts), _absent(charts),
         *_details(runs), _footer(), "</main>\n", *_scripts(runs, charts), "</body>\n</html>\n",
     ])  # fmt: skip
+
+
+def _without_the_rarest(summary: Summary) -> Summary:
+    """Return the summary with as many kinds of failure as a page can show: a server can make up any number of them."""
+    kinds = summary.get("failures") or []
+    if len(kinds) <= MOST_KINDS:
+        return summary
+    return {**summary, "failures": kinds[:MOST_KINDS], FURTHER: len(kinds) - MOST_KINDS}
 
 
 def _head(runs: Sequence[Run]) -> str:
@@ -131,6 +142,7 @@ def _details(runs: Sequence[Run]) -> Iterator[str]:
 
 def _facts(summary: Summary) -> str:
     rows = [[text(name), text(value)] for section in sections(summary) for name, value in section]
+    rows += [["", f"and {summary[FURTHER]:,} further kinds of failure"]] if FURTHER in summary else []
     return table(["", ""], rows, "facts")
 
 

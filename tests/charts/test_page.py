@@ -165,6 +165,14 @@ def test_a_hundred_thousand_calls_stay_small_and_keep_their_extremes(tmp_path: P
     assert "about 4,000 dots are drawn" in markup
 
 
+def test_a_server_that_makes_up_errors_fills_no_page(tmp_path: Path) -> None:
+    found = Page(page([run_of(tmp_path, (failed(n, n / 100, error=f"E{n}: {EVIL}") for n in range(300)))]))
+    assert len(found.blocks["summaries"][0]["failures"]) == 50
+    assert "and 250 further kinds of failure" in found.text
+    bars = next(figure for figure in found.blocks["figures"] if figure["layout"].get("barmode") == "stack")
+    assert sum(sum(trace["y"]) for trace in bars["data"]) == 300
+
+
 def test_an_old_page_is_replaced_whole_and_no_other_file_is(tmp_path: Path) -> None:
     target = tmp_path / "new" / "p.html"
     file.write(target, page([run_of(tmp_path, [call(1)])]))
