@@ -1,4 +1,4 @@
-# make run          a load test of the built-in mock; PROVIDER=anthropic picks another of the six providers
+# make run          a load test of the built-in mock; PROVIDER=anthropic picks another provider
 # make test         all tests, in groups side by side (make test-runs, test-parts, ... is one of them)
 # make quick        the tests that start no locust process
 # make venv         only the environment, which the other targets need too

@@ -1,4 +1,4 @@
-"""What Locust loads: a User class for each of the six providers, and the harness around them."""
+"""What Locust loads: a User class for each provider, and the harness around them."""
 
 from harness.process.signals import end_at_once
 
@@ -15,6 +15,7 @@ from providers.openai import OpenAI
 from providers.user import user_of, users_in
 from providers.vertex_ai import VertexAI
 
+# In the order of the menus; the first is the default with --mock.
 OpenAIUser = user_of(OpenAI)
 AnthropicUser = user_of(Anthropic)
 AzureOpenAIUser = user_of(AzureOpenAI)

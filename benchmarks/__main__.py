@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import accuracy, calls, events, floor, machine, million, scale, served, stall, start, truth
+from benchmarks import accuracy, added, calls, events, floor, machine, million, scale, served, stall, start, truth
 from benchmarks.plan import Plan
 from benchmarks.processes import BenchmarkFailed
 from benchmarks.tables import Table, markdown, show
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[Plan], Table]] = {
     "start": start.measure,
     "million": million.measure,
     "mock": served.measure,
+    "added": added.measure,
     "stall": stall.measure,
 }
 REMARKS = "## What was not reached, and why"

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from charts.data.run import SIDES, Run, has_sides
+from charts.data.run import Run, has_sides
 from charts.drawing import quantities
 from charts.drawing.chart import COLOURS, FAILED, QUIET, SMALL_HEIGHT_PX, Chart, Json, faint, figure, label
 from charts.drawing.quantities import listed
-from summary import calls
+from summary.comparison.pairs import whole
 from summary.registry import NAMED, found
 from summary.vocabulary import Summary
 
@@ -38,27 +38,26 @@ def of_pairs(runs: Sequence[Run]) -> Chart:
     return Chart("differences", title, HOW, figures, list(_notes(run, drawn)))
 
 
-def differences(rows: pd.DataFrame, column: str, connections: str | None) -> "pd.Series[float]":
+def differences(rows: pd.DataFrame, column: str, connections: str | None) -> np.ndarray:
     """Return the difference within each pair of which both calls succeeded, in seconds.
 
     connections  warm: only pairs in which neither call opened a connection; cold: only the others; `None`: all
     """
-    successes = calls.of_successes(rows).drop_duplicates(["side", "pair"])
-    target, baseline = (successes[successes["side"] == side].set_index("pair") for side in SIDES)
-    found_s = (calls.numbers(target, column) - calls.numbers(baseline, column)).dropna()
-    cold = {
-        pair for side in (target, baseline) if "connection" in side for pair in side.index[side["connection"] == "new"]
-    }
-    is_cold = found_s.index.isin(list(cold))
-    return found_s if connections is None else found_s[is_cold if connections == "cold" else ~is_cold]
+    pairs = whole(rows)
+    pairs = pairs.where(~pairs.has_failed)
+    if connections:
+        pairs = pairs.where(pairs.is_warm if connections == "warm" else ~pairs.is_warm)
+    target, baseline = pairs.both(column)
+    found_s: np.ndarray = (target - baseline)[~np.isnan(target - baseline)]
+    return found_s
 
 
 def _given(run: Run, column: str) -> Summary:
     return found(run.summary, f"against.difference.{column}") or {}
 
 
-def _histogram(run: Run, column: str, differences_s: "pd.Series[float]") -> Json:
-    values_ms = 1000 * differences_s.to_numpy(dtype=float)
+def _histogram(run: Run, column: str, differences_s: np.ndarray) -> Json:
+    values_ms = 1000 * differences_s
     low, high = np.percentile(values_ms, [0.5, 99.5])
     edges = np.linspace(min(low, 0), max(high, 0) + 1e-6, MOST_BINS + 1)
     shares = 100 * np.histogram(np.clip(values_ms, edges[0], edges[-1]), edges)[0] / len(values_ms)
@@ -128,7 +127,7 @@ def _size(third: Summary) -> str:
     return f"prompts of {third['from']:,} to {third['to']:,}<br>{label(third['unit'])}"
 
 
-def _notes(run: Run, drawn: dict[str, "pd.Series[float]"]) -> Iterator[str]:
+def _notes(run: Run, drawn: dict[str, np.ndarray]) -> Iterator[str]:
     counted = max(len(pairs) for pairs in drawn.values())
     failed = found(run.summary, "against.failed_pairs")
     warm = found(run.summary, "against.connections")

@@ -140,10 +140,12 @@ class Harness:
             delattr(given, name)
         address = secret_options["host_query"] = addresses.split_query(given.host)
         given.host, given.has_host_query = address.host, bool(address.query)
-        self.secrets.add(secret_options["api_key"])
-        self.secrets.add_all(header.partition(":")[2] for header in secret_options["header"])
+        self.secrets.add_all([secret_options["api_key"], secret_options["against_api_key"]])
+        headers = (*secret_options["header"], *secret_options["against_header"])
+        self.secrets.add_all(header.partition(":")[2] for header in headers)
         self.secrets.add_all(keys.secrets_in_environment(self._providers))
-        self.secrets.add_all(keys.credentials_in(address.host))
+        for url in (address.host, given.against):
+            self.secrets.add_all(keys.credentials_in(url))
         self.secrets.guard_logs()
         return secret_options
 
@@ -159,7 +161,11 @@ class Harness:
             provider = target.provider_of({**vars(given), "mock": False}, self.classes)
         except UsageError:
             provider = None
-        return KeyHosts(given.host, provider, secret_options["api_key"], given.web_allow_host)
+        allowed, baseline = given.web_allow_host, None
+        if given.against not in ("", target.MOCK):
+            of_baseline = given.against_provider or provider
+            baseline = KeyHosts(given.against, of_baseline, secret_options["against_api_key"], allowed)
+        return KeyHosts(given.host, provider, secret_options["api_key"], allowed, baseline)
 
     def start_run(self, environment: Environment, **_: Any) -> None:
         """Listen to `test_start`: give the users their session.

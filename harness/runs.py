@@ -13,22 +13,23 @@ from harness.cluster.master import Master
 from harness.errors import INTERNAL, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.load.open_loop import Standing
-from harness.plan import keys
 from harness.plan.options import STOP_TIMEOUT_OF_THE_RUN
 from harness.plan.plan import Plan, plan_of
-from harness.plan.target import ProviderClasses
+from harness.plan.target import ProviderClasses, Target
 from harness.process import open_files, orphan
 from harness.record.folder import check_writable
 from harness.record.locust_reports import LocustReports
 from harness.record.run_histograms import RunHistograms
 from harness.run import ending, preflight, refusals
-from harness.run.client import client_of
+from harness.run.client import sides_of
 from harness.run.finish import Finish
 from harness.run.gates import check_junit
 from harness.run.run import Run
 from harness.run.session import NoSession
 from harness.secrets import SHORTEST, Secrets
 from harness.watch.key_hosts import KeyHosts
+from providers.permit import SideName
+from providers.side import Side
 from providers.user import Session
 
 _log = logging.getLogger("llm")
@@ -58,7 +59,7 @@ class Runs:
         self._runner: Any = environment.runner
         self._master = Master(self._runner, self._refuse) if isinstance(self._runner, MasterRunner) else None
         self.plan: Plan | None = None
-        self._client: Any = None
+        self._sides: Mapping[SideName | None, Side] = {}
         self._run: Run | None = None
         self._latest: Run | None = None
         self._finishing: Greenlet[..., None] | None = None
@@ -86,22 +87,27 @@ class Runs:
         self.plan = None
         plan = plan_of({**options, **self._secret_options}, self._classes)
         user_class = self._classes[plan.settings.provider]
-        self._secrets.add_all(keys.secrets_of(plan.settings, plan.provider))
-        if (key := plan.settings.api_key) and len(key) < SHORTEST:
-            _log.warning("the key has fewer than %d characters: too short to be masked in logs and files", SHORTEST)
-        if key_hosts and (refusal := key_hosts.refusal(plan.settings)):
-            raise UsageError(refusal)
+        for target in plan.targets.values():
+            self._take_secrets(target)
+        if key_hosts:
+            _check_keys(plan, key_hosts)
         check_writable(options["results_prefix"])
         if plan.junit:
             check_junit(plan.junit)
-        if self._master is None and not plan.settings.mock:
-            open_files.check(plan.load["num_users"] or 1)
-        preflight.check(plan.settings)
+        if self._master is None:
+            connections = sum(not target.settings.mock for target in plan.targets.values())
+            open_files.check(connections * (plan.load["num_users"] or 1))
+        preflight.check(plan)
         refusals.check_tags(user_class, options)
-        self._client = client_of(plan, self._secrets)
+        self._sides = sides_of(plan, self._secrets)
         self._environment.user_classes = [user_class]
         self.plan = plan
         return plan
+
+    def _take_secrets(self, target: Target) -> None:
+        self._secrets.add_all(target.secrets())
+        if (key := target.settings.api_key) and len(key) < SHORTEST:
+            _log.warning("the key has fewer than %d characters: too short to be masked in logs and files", SHORTEST)
 
     def check_form(self, options: Mapping[str, Any], key_hosts: KeyHosts) -> str | None:
         """Prepare the run described by the web UI's form; return why it can't start, `None` if it can."""
@@ -133,7 +139,7 @@ class Runs:
         self._run = self._latest = run = Run(plan, self._environment, self._end_run)
         run.describe_to_workers()
         if self._master is None:
-            return run.session(self._client, self._secrets)
+            return run.session(self._sides, self._secrets)
         run.hand_to(self._master.begin)
         return NoSession()
 
@@ -191,3 +197,12 @@ class Runs:
     def standing(self) -> Standing | None:
         """Return how well the latest run kept its schedule; `None` for a closed loop."""
         return self._latest.standing() if self._latest else None
+
+
+def _check_keys(plan: Plan, key_hosts: KeyHosts) -> None:
+    """Raise `UsageError` if a run started from the web UI would send a key to a host that it was not given for."""
+    refusal = key_hosts.refusal(plan.settings)
+    if plan.baseline and key_hosts.baseline:
+        refusal = refusal or key_hosts.baseline.refusal(plan.baseline.settings)
+    if refusal:
+        raise UsageError(refusal)

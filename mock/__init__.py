@@ -1,1 +1,1 @@
-"""A mock of six LLM providers: their wire formats, plain and streaming, with each piece of an answer sent when due."""
+"""A mock of the LLM providers: their wire formats, plain and streaming, with each piece of an answer sent when due."""

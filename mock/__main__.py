@@ -47,7 +47,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 def parser() -> Parser:
     seconds = between(0, 86_400, "a number of seconds")
-    options = Parser(prog="python -m mock", description="Answers like six LLM providers, free of charge.")
+    options = Parser(prog="python -m mock", description="Answers like every provider here, free of charge.")
     add = options.add_argument
     add("--host", default="127.0.0.1")
     add("--port", type=whole(0, 65_535), default=8000, help="0 picks a free port")

@@ -1,5 +1,6 @@
 """What a request asks of the model: the same few fields, wherever each API puts them in its body."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,6 @@ PROMPT_FIELDS = (
     "system", "systemInstruction", "instructions", "messages", "message", "contents", "content", "parts",
     "text", "prompt", "input", "inputText",
 )  # fmt: skip
-SETTINGS = ("inferenceConfig", "generationConfig", "textGenerationConfig")
 LIMIT_FIELDS = (
     "max_completion_tokens", "max_output_tokens", "max_tokens", "max_tokens_to_sample", "max_gen_len",
     "maxTokens", "max_new_tokens", "maxOutputTokens", "maxTokenCount",
@@ -26,26 +26,28 @@ class Ask:
     path: str
     cached_tokens: int = 0
     """How much of the prompt to report as cached."""
+    prompt_fields: tuple[str, ...] = PROMPT_FIELDS
+    limit_fields: tuple[str, ...] = LIMIT_FIELDS
 
     @property
     def input_tokens(self) -> int:
         """The prompt's size: one token per four characters, plus one."""
-        return len(prompt_text(self.body)) // 4 + 1
+        return len(prompt_text(self.body, self.prompt_fields)) // 4 + 1
 
     @property
     def max_tokens(self) -> int | None:
-        """The limit on the answer's tokens; `None` if the request has none."""
-        places = [self.body, *(self.body.get(name) for name in SETTINGS)]
-        limits = (place.get(field) for place in places if isinstance(place, dict) for field in LIMIT_FIELDS)
+        """The limit on the answer's tokens, in the body or in an object in it; `None` if the request has none."""
+        places = [self.body, *self.body.values()]
+        limits = (place.get(field) for place in places if isinstance(place, dict) for field in self.limit_fields)
         return next((limit for limit in limits if isinstance(limit, int)), None)
 
 
-def prompt_text(value: Any) -> str:
+def prompt_text(value: Any, fields: Sequence[str]) -> str:
     """Return all prose in a body, joined; roles, names and settings are not prose."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "".join(map(prompt_text, value))
+        return "".join(prompt_text(each, fields) for each in value)
     if isinstance(value, dict):
-        return "".join(prompt_text(value[field]) for field in PROMPT_FIELDS if field in value)
+        return "".join(prompt_text(value[field], fields) for field in fields if field in value)
     return ""

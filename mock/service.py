@@ -32,7 +32,7 @@ class RefusedError(Exception):
 
 
 class Service:
-    """All six providers at once, each format on its own paths.
+    """All providers at once, each format on its own paths.
 
     Requests fail at once with probability `error_rate`, drawn from the seed. A request can ask for an error or a fault
     with `x-mock-status: 429` or `x-mock-fault: NAME` (see `mock.faults`), and with `x-mock-cached: N` for N of its
@@ -99,6 +99,8 @@ def read_ask(format: Format, model: str, request: Request) -> Ask:
         stream=body.get("stream") is True if format.streams is None else format.streams,
         path=request.target.partition("?")[0],
         cached_tokens=header_number(request.headers, "x-mock-cached", 0),
+        prompt_fields=format.prompt_fields,
+        limit_fields=format.limit_fields,
     )
 
 

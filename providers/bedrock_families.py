@@ -13,7 +13,7 @@ from typing import Any
 from providers.answers import anthropic, converse, openai, reading
 from providers.answers.content import called, counts_of, finished, reason_of, text_of
 from providers.answers.document import SURPRISES, Event, parsed, quoted
-from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Usage, total
+from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Said, Usage, total
 
 Path = tuple[str | int, ...]
 Paths = tuple[Path, Path]
@@ -61,10 +61,11 @@ class Family:
         return _counted(reading.whole(body, self.whole), counts)
 
     def answer_stream(self, events: Iterable[Event]) -> Answer:
-        """Read a stream of `chunk` events. Bedrock's own token counts come with the last one."""
+        """Read a stream of `chunk` events. Bedrock's own token counts and times come with the last one."""
         counts: Counts = {}
-        parts = reading.stream(_unwrapped(events), lambda chunks: self.chunks(_uncounted(chunks, counts)))
-        return _counted(parts, counts)
+        times: Json = {}
+        parts = reading.stream(_unwrapped(events), lambda chunks: self.chunks(_unmeasured(chunks, counts, times)))
+        return _counted(parts, counts, times)
 
 
 _HEADERS = {
@@ -73,6 +74,7 @@ _HEADERS = {
     "cacheReadInput": "cache-read-input",
     "cacheWriteInput": "cache-write-input",
 }
+_TIMES = ("invocationLatency", "firstByteLatency")
 
 
 def of(model: str) -> Family:
@@ -89,23 +91,26 @@ def _unwrapped(events: Iterable[Event]) -> Iterator[Event]:
             raise MalformedAnswer(f"a frame is not a chunk: {quoted(payload)}") from error
 
 
-def _uncounted(chunks: Iterable[Json], counts: Counts) -> Iterator[Json]:
-    """Yield the chunks without Bedrock's own counts, which are moved to `counts`."""
+def _unmeasured(chunks: Iterable[Json], counts: Counts, times: Json) -> Iterator[Json]:
+    """Yield the chunks without Bedrock's own metrics, which are moved to `counts` and `times`."""
     for chunk in chunks:
         if METRICS in chunk:
             metrics = counts_of(chunk.pop(METRICS))
             counts.update({name: metrics[f"{name}TokenCount"] for name in _HEADERS if f"{name}TokenCount" in metrics})
+            times.update({f"{METRICS}.{name}": metrics[name] for name in _TIMES if name in metrics})
         yield chunk
 
 
-def _counted(parts: Answer, counts: Counts) -> Answer:
-    """Yield the parts, then one usage: the counts in the family's body, completed with Bedrock's."""
+def _counted(parts: Answer, counts: Counts, times: Json | None = None) -> Answer:
+    """Yield the parts, then Bedrock's times, and one usage: the counts in the body, completed with Bedrock's."""
     reported = Usage()
     for part in parts:
         if isinstance(part, Usage):
             reported = part
         else:
             yield part
+    if times:
+        yield Said(times)
     pairs = zip(astuple(reported), astuple(_usage(counts)), strict=True)
     usage = Usage(*(own if own is not None else bedrocks for own, bedrocks in pairs))
     if usage != Usage():

@@ -58,7 +58,13 @@ def total(*counts: Any) -> int | None:
     return sum(known) if known else None
 
 
-Part = Delta | Usage | Finish
+class Said(NamedTuple):
+    """What the server says of itself within its answer, by the sources in `providers.claims`."""
+
+    fields: Json
+
+
+Part = Delta | Usage | Finish | Said
 Answer = Iterator[Part]
 
 
@@ -131,6 +137,13 @@ class Call:
                          and how long the client was kept from sending
     error_reason         what failed on the wire, in fixed words such as `refused` or `timed out within the body`;
                          `None` for an answer that itself says what is wrong
+    side                 in a run with a baseline: target or baseline
+    pair                 the number of the call's pair, from 1: one call to each side, with the same prompt
+    order                1 for the first call of its pair, 2 for the second, which starts when the first has ended
+    head_s               start -> the answer's head
+    server_request_id    the call's id at the server that was asked, by which its owner finds it
+    server_says          JSON: what the server and proxies say of the call (see `providers.claims`). Claims, not
+                         measurements
     gaps_s               the gaps themselves, for the run's histogram; not a column
     """
 
@@ -177,12 +190,24 @@ class Call:
     joined_events: int | None = None
     send_s: float | None = None
     error_reason: str | None = None
+    side: Literal["target", "baseline"] | None = None
+    pair: int | None = None
+    order: int | None = None
+    head_s: float | None = None
+    server_request_id: str | None = None
+    server_says: str | None = None
     gaps_s: list[float] = field(default_factory=list, repr=False)
+    _said: Json | None = None
     _last_content_s: float | None = None
     _last_reasoning_s: float | None = None
     _is_partial: bool = False
     _first_read_events: int = 0
     _read_is_joined: bool = False
+
+    @property
+    def title(self) -> str:
+        """The name under which Locust counts it."""
+        return f"{self.api} {self.model}{f' ({self.side})' if self.side else ''}"
 
     def take(self, part: Part, at_s: float | None, read_spread_s: float | None = None) -> None:
         """Record a part of the answer.
@@ -195,10 +220,17 @@ class Call:
             self._take_content(part, at_s, read_spread_s)
         elif isinstance(part, Usage):
             self._take_usage(part)
-        else:
+        elif isinstance(part, Finish):
             self.finish_reason = part.reason
+        else:
+            self._said = {**self.said, **part.fields}
         if self.content_events is None:
             self.content_events = 0
+
+    @property
+    def said(self) -> Json:
+        """What the server said of itself within the answer."""
+        return self._said or {}
 
     def _take_content(self, part: Delta, at_s: float | None, read_spread_s: float | None) -> None:
         self._is_partial = self._is_partial or part.partial

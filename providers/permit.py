@@ -1,16 +1,37 @@
-"""Permission to make one call, and when to make it."""
+"""Permission to make one call, or a pair of calls, and when to make it."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+SideName = Literal["target", "baseline"]
 
 
 class Permit(NamedTuple):
-    """Permission to make one of a run's calls.
+    """Permission to make `calls` of a run's calls, one right after the other.
 
-    number       from 1, over the whole run
-    scheduled_s  when the call should start, in seconds from the run's start; `None`: as soon as a user is free
+    number       the first call's, from 1, over the whole run; the other one's follows
+    scheduled_s  when the first call should start, in seconds from the run's start; `None`: as soon as a user is free
     stage        the stage of the schedule, from 1; `None` without a schedule
     """
 
     number: int
     scheduled_s: float | None = None
     stage: int | None = None
+    calls: int = 1
+
+    @property
+    def numbers(self) -> range:
+        return range(self.number, self.number + self.calls)
+
+
+class Granted(NamedTuple):
+    """One of the calls that a permit grants.
+
+    side   whom it goes to; `None` in a run without a baseline, as are the others
+    pair   the number of its pair, from 1
+    order  1 for the first call of a pair, 2 for the second
+    """
+
+    number: int
+    side: SideName | None = None
+    pair: int | None = None
+    order: int | None = None

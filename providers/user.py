@@ -1,6 +1,7 @@
 """The user that makes calls: the project's only task, only clock, only `except` and only event."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal, Protocol, cast
 
@@ -10,16 +11,17 @@ from locust.exception import StopUser
 from locust.user.users import UserMeta
 
 import locust_inside
+from providers import claims
 from providers.answers.document import SURPRISES
-from providers.answers.refusal import missing_words, words_of_body
+from providers.answers.refusal import delay_asked, missing_words, words_of_body
 from providers.base import Provider
 from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
-from providers.permit import Permit
-from providers.settings import Settings
+from providers.permit import Granted, Permit, SideName
+from providers.side import Side
 from wire.exchange import DeadlineExceeded, Exchange, WireError, exchange, now
 from wire.turns import turns
 
-ERROR_CHARACTERS, REASON_CHARACTERS = 500, 100
+ERROR_CHARACTERS, REASON_CHARACTERS, CLAIM_CHARACTERS = 500, 100, 100
 """How much of a server's text is kept in a row."""
 
 
@@ -47,18 +49,22 @@ class Session(Protocol):
     """A run as its users see it.
 
     began_at, started_at  when it began, on the wall clock and on the monotonic clock
+    sides                 whom the calls go to: `None` is the only side of a run without a baseline
+    warmup_calls          calls up to this number are not measured
     """
 
     run_id: str
     began_at: datetime
     started_at: float
-    settings: Settings
-    client: Any
+    sides: Mapping[SideName | None, Side]
     keep_bodies: bool
     warmup_calls: int
 
     def take_permit(self) -> Permit | None:
         """Wait until the next call is due and return its permit; `None` when there are no more calls."""
+
+    def granted(self, permit: Permit) -> Iterable[Granted]:
+        """Return the calls that a permit grants, in the order in which to make them."""
 
     def withdraw(self, user: Any) -> None:
         """End a user's wait for a permit, if it is waiting; it gets none."""
@@ -80,8 +86,8 @@ class LLMUser(User):
     session: ClassVar[Session]
 
     def on_start(self) -> None:
-        self.settings = self.session.settings
-        self.answer = self.provider(self.settings, self.session.client).answer
+        self.sides = self.session.sides
+        self.answers = {name: side.provider(side.settings, side.client).answer for name, side in self.sides.items()}
 
     def stop(self, force: bool = False) -> bool:
         """Ask the user to stop after its current call, even if it is between calls or waiting for one. Locust would
@@ -94,35 +100,50 @@ class LLMUser(User):
 
     @task
     def ask(self) -> None:
-        """Make one call, from permit to record; stop if there is no permit."""
+        """Make the calls of one permit; stop if there is none."""
         turns().take()
         permit = self.session.take_permit()
         if permit is None:
             raise StopUser
         prompt = self.session.next_prompt()
+        left = deque(self.session.granted(permit))
+        try:
+            while left:
+                if left[0].order == 2:
+                    turns().take()
+                self._call(permit, left.popleft(), prompt)
+        finally:
+            for granted in left:  # The end of the run cut off their pair.
+                with exchange() as wired:
+                    self.session.record(self._begin(permit, granted, prompt)[0], wired)
+
+    def _call(self, permit: Permit, granted: Granted, prompt: Prompt) -> None:
+        """Make one call, from start to record."""
         with exchange(self.session.keep_bodies) as wired:
-            call, started_at = self._begin(permit, prompt)
+            call, started_at = self._begin(permit, granted, prompt)
             error: Exception | None = None
             try:
                 error = self._measure(call, wired, prompt.payload, started_at)
             finally:
                 try:
                     _conclude(call, wired, started_at)
+                    self._take_claims(call, wired)
                 finally:  # The run would wait forever for a call that is never recorded.
                     self.session.record(call, wired)
         if call.phase == "measured":
             self._report_to_locust(call, error)
 
-    def _begin(self, permit: Permit, prompt: Prompt) -> tuple[Call, float]:
-        session, settings = self.session, self.settings
+    def _begin(self, permit: Permit, granted: Granted, prompt: Prompt) -> tuple[Call, float]:
+        session, settings = self.session, self.sides[granted.side].settings
         mode: Literal["mock", "real"] = "mock" if settings.mock else "real"
         started_at = now()
         call = Call(
-            session.run_id, permit.number, settings.provider, settings.model, settings.api, mode,
+            session.run_id, granted.number, settings.provider, settings.model, settings.api, mode,
             prompt.prompt_id, prompt.payload, datetime.now(UTC), started_at - session.started_at,
-            phase="warmup" if permit.number <= session.warmup_calls else "measured", stage=permit.stage,
+            phase="warmup" if granted.number <= session.warmup_calls else "measured", stage=permit.stage,
+            side=granted.side, pair=granted.pair, order=granted.order,
         )  # fmt: skip
-        if permit.scheduled_s is not None:
+        if permit.scheduled_s is not None and granted.order != 2:
             call.start_lag_s = call.start_s - permit.scheduled_s
             call.scheduled_at = session.began_at + timedelta(seconds=permit.scheduled_s)
         return call, started_at
@@ -132,7 +153,7 @@ class LLMUser(User):
 
         A killed greenlet leaves through here with `GreenletExit`; its call keeps the initial outcome, aborted.
         """
-        timeout_s = self.settings.timeout_s
+        timeout_s = self.sides[call.side].settings.timeout_s
         deadline = gevent.Timeout.start_new(timeout_s, DeadlineExceeded(f"no complete answer within {timeout_s:g} s"))
         try:
             self._take_all(call, wired, payload, started_at)
@@ -153,8 +174,9 @@ class LLMUser(User):
         """
         finished, said = False, ""
         try:
-            for part in self.answer(payload):
-                at_s = (wired.last_byte_at or now()) - started_at if self.settings.stream else None
+            is_stream = self.sides[call.side].settings.stream
+            for part in self.answers[call.side](payload):
+                at_s = (wired.last_byte_at or now()) - started_at if is_stream else None
                 call.take(part, at_s, wired.read_spread_s)
                 finished = finished or isinstance(part, Finish)
         except IncompleteStream as error:
@@ -172,6 +194,16 @@ class LLMUser(User):
         redact = self.session.redact
         return _in_one_line(redact(_in_one_line(redact(text), 4 * characters)), characters)
 
+    def _take_claims(self, call: Call, wired: Exchange) -> None:
+        """Add what the server says of itself. Redacting is the expensive part, so all its texts are checked at once."""
+        said = claims.found(wired.headers, {**delay_asked(wired), **call.said})
+        texts = {key: value for key, value in said.items() if isinstance(value, str)}
+        if texts:
+            together = "\n".join(texts.values())
+            shown = _in_one_line if self.session.redact(together) == together else self._shown
+            said |= {key: shown(value, CLAIM_CHARACTERS) for key, value in texts.items()}
+        call.server_request_id, call.server_says = claims.as_cells(said)
+
     def _report_to_locust(self, call: Call, error: Exception | None) -> None:
         failure = None
         if error is not None:
@@ -180,7 +212,7 @@ class LLMUser(User):
             failure.__cause__ = error
         self.environment.events.request.fire(
             request_type=call.provider,
-            name=f"{call.api} {call.model}",
+            name=call.title,
             response_time=(call.latency_s or 0.0) * 1000,
             response_length=call.response_bytes or 0,
             exception=failure,
@@ -219,6 +251,8 @@ def _in_one_line(text: str, characters: int) -> str:
     line = " ".join(text.split())
     if len(line) > characters:
         line = line[: characters - 1] + "…"
+    if line.isprintable():
+        return line
     return " ".join("".join(character if character.isprintable() else " " for character in line).split())
 
 
@@ -229,6 +263,8 @@ def _conclude(call: Call, wired: Exchange, started_at: float) -> None:
     call.connect_s, call.lag_s, call.error_reason = wired.connect_s, wired.lag_s, wired.failure
     if wired.sent_at is not None:
         call.send_s = wired.sent_at - started_at - (wired.connect_s or 0.0)
+    if wired.head_at is not None:
+        call.head_s = wired.head_at - started_at
     if wired.first_byte_at is not None:
         call.ttfb_s = wired.first_byte_at - started_at
     if call.outcome != "aborted":

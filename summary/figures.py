@@ -7,6 +7,9 @@ import pandas as pd
 
 from summary import calls, evidence, failures
 from summary import punctuality as open_loop
+from summary.claims.figures import claims
+from summary.comparison import sides
+from summary.comparison.against import against
 from summary.error_adjusted import error_adjusted
 from summary.gates.gate import Gate
 from summary.gates.slo import Slo
@@ -22,24 +25,30 @@ def summarise(
 ) -> Summary:
     """Return the summary of a run. `summary.registry` defines its figures.
 
-    rows      a row per call (see `providers.call`); warm-up calls count only in `warmup_count`
+    rows      a row per call (see `providers.call`); warm-up calls count only in `warmup_count`, and the calls to the
+              baseline of a run with --against only in `against`
     run       the content of PREFIX_run.json: the run's id, host, options, versions, seed; {} if it is lost
     observed  see `summary.vocabulary.OBSERVED`; {} if it is lost
     level     the service level that each call should meet
     gates     judged here and nowhere else
 
-    Other entries: `reads` and `finish_reasons` (see `summary.evidence`), `failures`, `own_failures` and `outages` (see
-    `summary.failures`), `verdict` (whether the figures can be believed) and `gates` (the outcome of each).
+    Other entries: `claims` (see `summary.claims.figures`), `reads` and `finish_reasons` (see `summary.evidence`),
+    `failures`, `own_failures` and `outages` (see `summary.failures`), `against` (see `summary.comparison.against`),
+    `verdict` (whether the figures can be believed) and `gates` (the outcome of each).
     """
-    rows, warmup_count = measured(_on_one_clock(rows))
+    both_sides = _on_one_clock(rows)
+    rows, warmup_count = measured(both_sides)
+    scheduled = sides.first_calls(without_warmup(both_sides))
     summary = {
         **_facts(rows, run),
         **calls.counts(rows),
         "warmup_count": warmup_count,
         **{name: observed.get(name) for name in ("lost", "rows", "ended")},
-        **_of_calls(rows, (run.get("options") or {}).get("rate_stages"), level, observed),
+        **_of_calls(rows, scheduled, (run.get("options") or {}).get("rate_stages"), level, observed),
         **sizes(rows),
         **_evidence(rows, observed),
+        "claims": claims(rows, _is_stream(rows, run)),
+        **against(without_warmup(both_sides)),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
     summary["verdict"] = verdict_on(summary)
@@ -56,17 +65,19 @@ def _facts(rows: pd.DataFrame, run: Summary) -> Summary:
     }
 
 
-def _of_calls(rows: pd.DataFrame, planned: list[Summary] | None, level: Slo | None, observed: Summary) -> Summary:
-    """Return the figures of the whole run and of each planned stage."""
+def _of_calls(
+    rows: pd.DataFrame, scheduled: pd.DataFrame, planned: list[Summary] | None, level: Slo | None, observed: Summary
+) -> Summary:
+    """Return the figures of the whole run and of each planned stage; `scheduled` are the calls that had a due time."""
     return {
-        **open_loop.punctuality(rows, planned),
+        **open_loop.punctuality(scheduled, planned),
         **calls.rates(rows),
         **service_level(rows, level),
         **calls.times(rows),
         "latency_error_adjusted_s": _error_adjusted(rows),
         "itl_s": observed.get("itl_s"),
         "too_few_samples": calls.too_few(rows),
-        "stages": open_loop.stages(rows, planned, level),
+        "stages": open_loop.stages(rows, scheduled, planned, level),
     }
 
 
@@ -83,6 +94,10 @@ def _evidence(rows: pd.DataFrame, observed: Summary) -> Summary:
         "own_failures": failures.own(rows),
         "outages": failures.outages(rows),
     }
+
+
+def _is_stream(rows: pd.DataFrame, run: Summary) -> bool:
+    return calls.is_reported(rows, "ttft_s") if run.get("stream") is None else bool(run["stream"])
 
 
 def _client(rows: pd.DataFrame, seen: Summary | None) -> Summary | None:
@@ -104,10 +119,15 @@ def sizes(rows: pd.DataFrame) -> Summary:
 
 
 def measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    if "phase" not in rows:
-        return rows, 0
-    is_warmup = rows["phase"] == "warmup"
-    return (rows[~is_warmup] if is_warmup.any() else rows), int(is_warmup.sum())
+    """Return the rows that the figures are over, those of the target, and how many warm-up calls it has besides."""
+    rows = sides.of_target(rows)
+    counted = without_warmup(rows)
+    return counted, len(rows) - len(counted)
+
+
+def without_warmup(rows: pd.DataFrame) -> pd.DataFrame:
+    is_warmup = rows["phase"] == "warmup" if "phase" in rows else None
+    return rows if is_warmup is None or not is_warmup.any() else rows[~is_warmup]
 
 
 def _on_one_clock(rows: pd.DataFrame) -> pd.DataFrame:
@@ -122,18 +142,14 @@ def _on_one_clock(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _start(rows: pd.DataFrame, run: dict[str, Any]) -> str | None:
     sent = rows[rows["outcome"] != "dropped"]
-    return run.get("start") if sent.empty else _iso(sent["timestamp"].min())
+    return run.get("start") if sent.empty else calls.iso(sent["timestamp"].min())
 
 
 def _end(rows: pd.DataFrame) -> str | None:
     ended = rows.loc[rows["latency_s"].notna(), ["timestamp", "latency_s"]]
     if ended.empty:
         return None
-    return _iso((ended["timestamp"] + pd.to_timedelta(ended["latency_s"], unit="s")).max())
-
-
-def _iso(at: pd.Timestamp) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return calls.iso((ended["timestamp"] + pd.to_timedelta(ended["latency_s"], unit="s")).max())
 
 
 def _only(rows: pd.DataFrame, column: str) -> Any:

@@ -44,10 +44,9 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None) -> Summ
 
 def _scheduled(planned: pd.DataFrame) -> int:
     """Return the number of calls scheduled. They are numbered consecutively, so the calls of a worker that died, which
-    have no rows, count too."""
-    if not calls.is_reported(planned, "request"):
-        return len(planned)
-    return int(planned["request"].max() - planned["request"].min()) + 1
+    have no rows, count too. In a run with --against every pair has one call to each side, and a number."""
+    number = next((name for name in ("pair", "request") if calls.is_reported(planned, name)), None)
+    return len(planned) if number is None else int(planned[number].max() - planned[number].min()) + 1
 
 
 def _asked_rps(stages: list[Summary], lasted_s: float, otherwise_rps: float) -> float:
@@ -62,20 +61,29 @@ def _asked_rps(stages: list[Summary], lasted_s: float, otherwise_rps: float) -> 
     return asked / covered_s if asked else otherwise_rps
 
 
-def stages(rows: pd.DataFrame, planned: list[Summary] | None, level: Slo | None = None) -> list[Summary] | None:
-    """Return a row of figures for each stage of a schedule with several: the planned rate, then what was measured."""
+def stages(
+    rows: pd.DataFrame, scheduled: pd.DataFrame, planned: list[Summary] | None, level: Slo | None = None
+) -> list[Summary] | None:
+    """Return a row of figures for each stage of a schedule with several: the planned rate, then what was measured.
+
+    scheduled  the rows of calls that had a due time
+    """
     if not planned or len(planned) < 2 or "stage" not in rows:
         return None
     return [
-        {"stage": number, **stage, **_of_stage(rows[rows["stage"] == number], planned[:number], level)}
+        {"stage": number, **stage, **_of_stage(_in(rows, number), _in(scheduled, number), planned[:number], level)}
         for number, stage in enumerate(planned, 1)
     ]
 
 
-def _of_stage(rows: pd.DataFrame, planned: list[Summary], level: Slo | None) -> Summary:
+def _in(rows: pd.DataFrame, stage: int) -> pd.DataFrame:
+    return rows[rows["stage"] == stage]
+
+
+def _of_stage(rows: pd.DataFrame, scheduled: pd.DataFrame, planned: list[Summary], level: Slo | None) -> Summary:
     return {
         **calls.counts(rows),
-        **punctuality(rows, planned),
+        **punctuality(scheduled, planned),
         **calls.rates(rows),
         **service_level(rows, level),
         **calls.times(rows),

@@ -10,8 +10,8 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 Kind = Literal["time", "share", "rate", "count", "bytes", "tokens"]
-Need = Literal["--stream", "--rate", "--slo"]
-Use = Literal["gate", "slo", "table", "stage", "line", "tab"]
+Need = Literal["--stream", "--rate", "--slo", "--against"]
+Use = Literal["gate", "slo", "table", "stage", "line", "tab", "difference"]
 Over = Literal["successes", "calls", "gaps", "failures"]
 Group = Literal["latency", "pace", "rate", "service", "failure", "with failures", "total", "size"]
 
@@ -82,7 +82,16 @@ PERCENTILES = {each.name: each.percent for each in _STATISTICS if each.percent i
 SAMPLES_NEEDED = {each.name: each.samples_needed for each in _STATISTICS if each.samples_needed}
 CI_NEEDS = {each.name: each.ci_needs for each in _STATISTICS if each.ci_needs}
 
+PAIRS_NEEDED = {"median": 6, **CI_NEEDS}
+"""With fewer pairs, a difference between target and baseline has no confidence interval."""
+
 _SAMPLED = (*STATISTICS, *(f"{name}_ci95" for name in CI_NEEDS), "samples")
+OF_DIFFERENCE = (
+    *(f"{name}{ending}" for name in PAIRS_NEEDED for ending in ("", "_ci95")),
+    "slower_share", "pairs", "told_apart", "would_show",
+)  # fmt: skip
+"""The keys of a difference between target and baseline, besides both sides' own percentiles."""
+
 FIELDS: dict[Over, tuple[str, ...]] = {
     "successes": _SAMPLED,
     "calls": _SAMPLED,
@@ -104,7 +113,7 @@ class Figure:
     needs       the option without which a run doesn't have it
     uses        gate, slo: conditions can name it (slo: figures of single calls only). table: it has a line in the
                 summary's tables. stage: it has a column in the table of stages. line: its median is in the live line.
-                tab: its percentiles are in the web UI's tab
+                tab: its percentiles are in the web UI's tab. difference: with --against, how much the target adds to it
     over        for a distribution, its values: those of successes, those of all calls, the gaps between reads, or those
                 of successes with each failure as an infinite one
     groups      figures that a finding casts doubt on together; a figure in no group is never doubted. size: a section
@@ -145,30 +154,32 @@ class Figure:
         """Its columns in the CSV form of a summary; none for a figure that only single calls have."""
         if self.over:
             return tuple(f"{self.name}.{field}" for field in self.fields)
-        return () if "slo" in self.uses else (self.name,)
+        return () if "slo" in self.uses or self.uses == ("difference",) else (self.name,)
 
 
 FIGURES = (
     Figure("latency_s", "time", "latency", "just before the SDK call -> last byte of the answer's body",
-           better="less", uses=("gate", "slo", "table", "line"), over="successes", groups=("latency",)),
+           better="less", uses=("gate", "slo", "table", "line", "difference"), over="successes", groups=("latency",)),
     Figure("latency_from_schedule_s", "time", "latency from schedule", "when the call should have started -> last byte",
            better="less", needs="--rate", uses=("gate", "slo", "table"), over="successes", groups=("latency",)),
     Figure("latency_error_adjusted_s", "time", "failures as ∞", "latency, with each failure as an infinitely slow call",
            better="less", uses=("gate",), over="failures", groups=("latency", "with failures"), word="error_adjusted"),
     Figure("ttft_s", "time", "TTFT", "start -> the read that completed the first content", better="less",
-           needs="--stream", uses=("gate", "slo", "table", "stage", "line", "tab"), over="successes", groups=("pace",)),
+           needs="--stream", uses=("gate", "slo", "table", "stage", "line", "tab", "difference"), over="successes",
+           groups=("pace",)),
     Figure("ttfv_s", "time", "TTFV",
            "start -> the read that completed the first visible content, reasoning excluded", better="less",
-           needs="--stream", uses=("gate", "slo", "table"), over="successes", groups=("pace",)),
+           needs="--stream", uses=("gate", "slo", "table", "difference"), over="successes", groups=("pace",)),
     Figure("tpot_s", "time", "TPOT", "(last content - first content) / (output tokens - 1)", better="less",
-           needs="--stream", uses=("gate", "slo", "table", "tab"), over="successes", groups=("pace",)),
+           needs="--stream", uses=("gate", "slo", "table", "tab", "difference"), over="successes", groups=("pace",)),
     Figure("itl_s", "time", "ITL", "each gap between two reads that carried content", better="less", needs="--stream",
            uses=("gate", "table", "tab"), over="gaps", groups=("pace",)),
     Figure("itl_mean_s", "time", "mean ITL", "the mean of a call's gaps", better="less", needs="--stream",
            uses=("slo",)),
     Figure("itl_max_s", "time", "longest ITL", "the longest of a call's gaps", better="less", needs="--stream",
-           uses=("slo",)),
-    Figure("ttfb_s", "time", "TTFB", "start -> first byte of the answer's body", better="less", uses=("slo",)),
+           uses=("slo", "difference")),
+    Figure("ttfb_s", "time", "TTFB", "start -> first byte of the answer's body", better="less",
+           uses=("slo", "difference")),
     Figure("start_lag_s", "time", "start lag", "how long after its due time a call started", better="less",
            needs="--rate", over="calls"),
     Figure("lag_s", "time", "lag", "how long arrived packets waited to be read, at worst per call", better="less",
@@ -211,10 +222,11 @@ FIGURES = (
     Figure("peak_in_flight", "count", "peak in flight", "the most calls that were in flight at once"),
     Figure("total_bytes", "bytes", "bytes received", "the answers' bodies as received, of all calls",
            uses=("gate", "table"), groups=("total", "size")),
+    Figure("response_bytes", "bytes", "response bytes", "an answer's body as received", uses=("difference",)),
     Figure("input_tokens", "tokens", "input tokens", "as the providers report them, cached ones included",
-           uses=("table",), groups=("size",)),
+           uses=("table", "difference"), groups=("size",)),
     Figure("output_tokens", "tokens", "output tokens", "as the providers report them, reasoning included",
-           uses=("table",), groups=("size",)),
+           uses=("table", "difference"), groups=("size",)),
     Figure("cached_tokens", "tokens", "cached tokens", "input tokens that the provider took from its cache"),
     Figure("reasoning_tokens", "tokens", "reasoning tokens", "output tokens that the end user doesn't see"),
     Figure("repeated_payloads", "count", "repeated payloads", "different payloads that were sent more than once",

@@ -4,6 +4,10 @@ from typing import Any
 
 Summary = dict[str, Any]
 
+LAG_LIMIT_S = 0.05
+CPU_LIMIT = 0.9
+"""A client whose event loop's lag has a higher p99, or that uses more of a core, is the bottleneck."""
+
 LATE_S = 0.01
 """A call that starts later than this after its due time is late."""
 
@@ -18,3 +22,11 @@ READS = (
     "joined_events", "one_piece", "unpaced",
 )  # fmt: skip
 """What `summary.evidence.reads` counts."""
+
+CLAIM_SPANS = ("latency_s", "head_s", "ttft_s")
+"""The measured times that servers' claims can speak of."""
+
+CLAIM_SHARES = ("measured", "proxy", "provider", "unaccounted")
+CLAIM_COUNTS = ("cache_hits", "retried_calls", "retries", "fallback_calls", "cost_usd")
+QUOTAS = ("requests", "tokens", "input_tokens", "output_tokens")
+"""What `summary.claims.figures` computes."""

@@ -1,6 +1,7 @@
 """One call to one provider through the real SDK and a real wire, without a run around it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +11,9 @@ import seeds
 from harness.run.client import with_extras
 from locustfile import harness
 from providers.call import Call
-from providers.permit import Permit
+from providers.permit import Granted, Permit, SideName
 from providers.settings import Settings
+from providers.side import Side
 from providers.user import LLMUser
 from tests.cases import CASES
 from tests.cases.case import KEY
@@ -26,8 +28,7 @@ APIS = [(name, api) for name, user_class in harness.classes.items() for api in u
 class OneSession:
     """A session that grants any number of calls with the same prompt, and keeps their records."""
 
-    settings: Settings
-    client: Any
+    sides: Mapping[SideName | None, Side]
     run_id: str = "test"
     keep_bodies: bool = False
     warmup_calls: int = 0
@@ -39,6 +40,9 @@ class OneSession:
 
     def take_permit(self) -> Permit | None:
         return Permit(len(self.calls) + 1)
+
+    def granted(self, permit: Permit) -> list[Granted]:
+        return [Granted(permit.number)]
 
     def withdraw(self, user: Any) -> None:
         """Do nothing: no user waits here."""
@@ -62,13 +66,18 @@ class Asker:
         settings = settings_of(provider, host, **options)
         wire = wire or NetworkWire()
         client = user_class.provider.connect(settings, with_extras(wire, settings, user_class.provider))
-        self.session = OneSession(settings, client)
+        self.session = OneSession({None: Side(user_class.provider, settings, client)})
         self.events: list[dict[str, Any]] = []
         environment: Any = Environment(user_classes=[user_class])
         environment.events.request.add_listener(lambda **event: self.events.append(event))
         self.user: LLMUser = user_class(environment)
         LLMUser.session = self.session
         self.user.on_start()
+
+    def wait_at_most(self, timeout_s: float) -> None:
+        """Set the deadline of the calls to come."""
+        side = self.user.sides[None]
+        self.user.sides = {None: replace(side, settings=replace(side.settings, timeout_s=timeout_s))}
 
     def ask(self) -> Call:
         """Make one call and return its record."""

@@ -23,8 +23,8 @@ MAY_IMPORT = {
     "locustfile": {"harness", "providers"},
 }
 HARNESS = "errors messages encodings secrets exit_code process load plan record watch run cluster runs harness"
-SUMMARY = """vocabulary registry cells confidence calls error_adjusted failures refused_fields evidence validity gates
-             goodput punctuality figures rows render"""
+SUMMARY = """vocabulary registry cells confidence calls claims error_adjusted failures refused_fields evidence validity
+             gates comparison goodput punctuality figures rows render"""
 CHARTS = """data drawing latencies load errors distributions capacity waterfall differences catalogue page"""
 FLOORS = {"harness": HARNESS.split(), "charts": CHARTS.split(), "summary": SUMMARY.split()}
 """The rooms of a part, each of which imports only those before it."""
@@ -35,7 +35,7 @@ RELATED_PROVIDERS = {
     "deepseek": {"openai"},
     "bedrock": {"bedrock_families"},
 }
-SHARED_BY_PROVIDERS = {"answers", "base", "call", "permit", "settings"}
+SHARED_BY_PROVIDERS = {"answers", "base", "call", "claims", "permit", "settings", "side"}
 STDLIB_ONLY = (
     "finishes.py", "providers/call.py", "wire/exchange.py", "seeds.py", "summary/registry.py", "charts/page/file.py",
 )  # fmt: skip

@@ -1,1 +1,1 @@
-"""The one wire under the six SDKs: it connects, sends, receives, counts bytes and keeps the clock."""
+"""The one wire under all SDKs: it connects, sends, receives, counts bytes and keeps the clock."""

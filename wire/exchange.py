@@ -92,6 +92,7 @@ class Exchange:
 
     requests        requests that the SDK sent: 0 or 1
     sent_at         just before the request was handed to the socket
+    head_at         when the read that completed the answer's head arrived
     first_byte_at   when the read with the first byte of the body arrived
     last_byte_at    when the read with the last byte of the body arrived; for an empty body, of the head
     event_at        for a stream: when the read that completed the latest event arrived; pings do not count
@@ -108,6 +109,7 @@ class Exchange:
     keep_body: bool = False
     requests: int = 0
     sent_at: float | None = None
+    head_at: float | None = None
     first_byte_at: float | None = None
     last_byte_at: float | None = None
     event_at: float | None = None
@@ -132,7 +134,7 @@ class Exchange:
     def answered(self, status: int, headers: list[tuple[str, str]], at: float) -> None:
         """Note that the head of the answer arrived at `at`."""
         self.status, self.headers, self.body_bytes = status, headers, 0
-        self.last_byte_at = at
+        self.head_at = self.last_byte_at = at
 
     def late(self, lag_s: float) -> None:
         """Note how long a packet waited before it was read. The timestamps do not include this wait."""

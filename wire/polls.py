@@ -1,5 +1,6 @@
 """When the event loop polled its sockets: how long the data it reads can have been waiting."""
 
+import math
 from functools import cache
 
 import gevent
@@ -14,6 +15,10 @@ SLEPT_S = 0.0002
 
 LATE_WAKE_S = 0.001
 """A packet that arrived this long before its poll returned did not wake it: the process was waiting for a CPU."""
+
+HELD_BACK_FOR_S = 1.0
+"""How long after a late delivery others are taken to be as late. Without a free CPU the kernel delivers packets late,
+one by one or several at once; their timestamps don't show which."""
 
 LONGEST_SLEEP_S = 0.05
 """No poll sleeps longer while an answer is awaited: whoever awaits one keeps a timer of this period."""
@@ -35,6 +40,7 @@ class Polls:
     def __init__(self) -> None:
         loop = gevent.get_hub().loop
         self.unread_since = self._slept_since = self._polled_at = self._returned_at = now()
+        self._held_back_s, self._held_back_until = 0.0, -math.inf
         # Run last before the poll, after gevent's own callbacks, and first after it, before any socket is read.
         self._before = loop.prepare(ref=False, priority=LOWEST_PRIORITY)
         self._after = loop.check(ref=False, priority=HIGHEST_PRIORITY)
@@ -45,9 +51,20 @@ class Polls:
         """Return the earliest time at which the first byte of a read can have arrived, if its last packet did at `at`.
 
         When a poll begins to sleep, nothing is unread. If the packet did not wake it promptly, others can have joined
-        it at any time since.
+        it at any time since. And if a packet was delivered late, so can those be that are read soon after it.
         """
-        return self.unread_since if at >= self.unread_since - LATE_WAKE_S else self._slept_since
+        if at < self.unread_since - LATE_WAKE_S:
+            self._hold_back(self.unread_since - at)
+            return min(self._slept_since, self._trusted_since())
+        return self._trusted_since()
+
+    def _trusted_since(self) -> float:
+        return self.unread_since - (self._held_back_s if self._returned_at < self._held_back_until else 0.0)
+
+    def _hold_back(self, late_s: float) -> None:
+        is_recent = self._returned_at < self._held_back_until
+        self._held_back_s = max(late_s, self._held_back_s) if is_recent else late_s
+        self._held_back_until = self._returned_at + HELD_BACK_FOR_S
 
     def _poll(self) -> None:
         self._polled_at = now()

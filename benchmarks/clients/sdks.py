@@ -1,4 +1,4 @@
-"""The six SDKs as documented: own HTTP client and typed answers, but one attempt per call."""
+"""The SDKs as documented: own HTTP client and typed answers, but one attempt per call."""
 
 from collections.abc import Iterator
 from functools import cache

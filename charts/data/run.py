@@ -31,7 +31,7 @@ class Run:
 
     @cached_property
     def measured(self) -> pd.DataFrame:
-        return figures.measured(self.rows)[0]
+        return figures.without_warmup(self.rows)
 
     @cached_property
     def warmup(self) -> pd.DataFrame:

@@ -16,12 +16,11 @@ from harness.errors import REACHED, CannotStart, UsageError
 from harness.load.closed_loop import Budget
 from harness.load.permits import PermitQueue
 from harness.messages import BACK, CUT, DRAIN, DRAINED, GRANT, PREPARED, REFUSED, UNWANT, WANT
-from harness.plan.keys import secrets_of
 from harness.plan.plan import Plan, plan_of
 from harness.plan.target import Options, ProviderClasses
 from harness.process import open_files, orphan
 from harness.run import ending, preflight
-from harness.run.client import client_of
+from harness.run.client import sides_of
 from harness.run.session import CallSession, NoSession, RunStart
 from harness.secrets import Secrets
 from providers.permit import Permit
@@ -125,7 +124,7 @@ class Worker:
     def _import_ahead(self, options: Options) -> None:
         """Import the SDK before a test has to wait for it, if the options are already known."""
         try:
-            client_of(self._plan(options), self._secrets)
+            sides_of(self._plan(options), self._secrets)
         except CannotStart as error:
             _log.debug("the options come from the master: %s", error)
 
@@ -134,12 +133,13 @@ class Worker:
         plan = self._plan({**vars(given), "host": environment.host, "seed": given.run_seed})
         if self._outbox is not None:
             self._outbox.close()
-        self._secrets.add_all(secrets_of(plan.settings, plan.provider))
+        for target in plan.targets.values():
+            self._secrets.add_all(target.secrets())
         if given.has_host_query and not plan.settings.host_query:
             raise UsageError("the master's -H has a query: give each worker the same -H")
-        open_files.allow(plan.load["num_users"] or 1)
-        preflight.check(plan.settings)
-        client = client_of(plan, self._secrets)
+        open_files.allow(len(plan.targets) * (plan.load["num_users"] or 1))
+        preflight.check(plan)
+        sides = sides_of(plan, self._secrets)
         run_id, started_at = given.run_id, self._started_at(given)
         self._outbox = Outbox(run_id, self._name, started_at)
         self._run_id, self._queue = run_id, None
@@ -148,7 +148,7 @@ class Worker:
         self._permits = self._queue or Budget(None, lambda: None)
         stream = self._runner.worker_index + 1
         start = RunStart(run_id, datetime.fromtimestamp(given.run_began_at, UTC), started_at)
-        return CallSession(plan, client, start, self._secrets, self._permits, self._outbox.keep, stream)
+        return CallSession(plan, sides, start, self._secrets, self._permits, self._outbox.keep, stream)
 
     def _started_at(self, given: Any) -> float:
         """Return the run's start on this process's clock."""

@@ -6,27 +6,30 @@ from providers.permit import Permit
 
 
 class Budget:
-    """Hands out permits numbered 1 to `calls`, each exactly once; with `calls` `None` it never runs out.
+    """Hands out the calls numbered 1 to `calls`, each exactly once; with `calls` `None` it never runs out.
+
+    `per_permit` of them, one or two, are handed out together, and `calls` is a multiple of it.
 
     `on_spent` is called once, when the last call has ended.
     """
 
-    def __init__(self, calls: int | None, on_spent: Callable[[], None]) -> None:
-        self._calls, self._on_spent = calls, on_spent
+    def __init__(self, calls: int | None, on_spent: Callable[[], None], per_permit: int = 1) -> None:
+        self._calls, self._on_spent, self._per_permit = calls, on_spent, per_permit
         self._begun = self._ended = 0
         self._returned: list[Permit] = []
         self._is_closed = False
 
     def take(self) -> Permit | None:
-        """Return the permit for the next call; `None` when none are left."""
+        """Return the next permit; `None` when none are left."""
         if self._is_closed:
             return None
         if self._returned:
             return self._returned.pop()
         if self._begun == self._calls:
             return None
-        self._begun += 1
-        return Permit(self._begun)
+        permit = Permit(self._begun + 1, calls=self._per_permit)
+        self._begun += self._per_permit
+        return permit
 
     def when_ready(self, on_ready: Callable[[], None]) -> None:
         """Do nothing: a call can be taken at once, or never."""

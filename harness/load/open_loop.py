@@ -15,8 +15,8 @@ LEAD_S = 0.1
 
 
 class Standing(NamedTuple):
-    """How well a schedule is being kept, in calls. `asked` are those due by now; each of them was delivered (started),
-    is waiting for a user, or was dropped. Warm-up calls have no due time and are not counted."""
+    """How well a schedule is being kept, in calls or pairs of calls. `asked` are those due by now; each of them was
+    delivered (started), is waiting for a user, or was dropped. Warm-up calls have no due time and are not counted."""
 
     asked: int
     delivered: int
@@ -30,8 +30,10 @@ class OpenLoop:
     The schedule begins when all users have started (`begin`) and the warm-up calls have ended. A call that no user has
     taken within `patience_s` of its due time, or by the end of the run, is dropped.
 
-    `on_dropped` is called with each call that is dropped, and `on_spent` once,
-    when the last call has ended.
+    `on_dropped` is called with each permit whose calls are dropped, and `on_spent` once, when the last call has ended.
+
+    per_permit    the calls of each permit, one or two; due times are those of permits
+    warmup_calls  a multiple of that
     """
 
     def __init__(
@@ -42,7 +44,9 @@ class OpenLoop:
         run_started_at: float,
         on_dropped: Callable[[Permit], None],
         on_spent: Callable[[], None],
+        per_permit: int = 1,
     ) -> None:
+        self._per_permit = per_permit
         self._on_ready: Callable[[], None] = lambda: None
         self._times, self._patience_s, self._run_started_at = times, patience_s, run_started_at
         self._on_dropped, self._on_spent = on_dropped, on_spent
@@ -62,7 +66,7 @@ class OpenLoop:
         if self._closed_at is not None:
             return None
         if self._warmup_left:
-            self._warmup_left -= 1
+            self._warmup_left -= self._per_permit
             return self._next(None)
         while self._ready:
             permit = self._ready.popleft()
@@ -147,8 +151,10 @@ class OpenLoop:
             self._coming = next(self._times, None)
 
     def _next(self, due: Due | None) -> Permit:
-        self._counted += 1
-        return Permit(self._counted, *(due or ()))
+        at_s, stage = due or (None, None)
+        permit = Permit(self._counted + 1, at_s, stage, self._per_permit)
+        self._counted += self._per_permit
+        return permit
 
     def _lateness_s(self, permit: Permit) -> float:
         """Return how late the call is, or was when the run ended; a call without a due time is never late."""
@@ -162,7 +168,8 @@ class OpenLoop:
     def _drop(self, permit: Permit) -> None:
         self._dropped += 1
         self._on_dropped(permit)
-        self.end(permit.number)
+        for number in permit.numbers:
+            self.end(number)
 
     def _look_whether_spent(self) -> None:
         if self._is_drawn and self._ended == self._counted:

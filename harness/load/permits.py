@@ -24,8 +24,8 @@ class Budget(Protocol):
 class PermitLedger:
     """Grants a budget's permits to workers and knows which are outstanding.
 
-    A permit is outstanding until its call's row arrives. Permits held by a worker that dies are never granted again:
-    their calls may have been sent, so they are reported as lost. A worker that only seemed dead can still send rows.
+    A call is outstanding until its row arrives. Calls granted to a worker that dies are never granted again: they may
+    have been sent, so they are reported as lost. A worker that only seemed dead can still send rows.
 
     grant     sends a permit to a worker, for its longest-waiting user
     is_there  whether a worker has been heard from lately; a silent one is granted nothing
@@ -62,7 +62,9 @@ class PermitLedger:
 
     def take_back(self, worker: str, number: int) -> None:
         """Take back a permit whose user was stopped before it could use it."""
-        if permit := self._out[worker].pop(number, None):
+        if permit := self._out[worker].get(number):
+            for each in permit.numbers:
+                self._out[worker].pop(each, None)
             self._budget.take_back(permit)
             self.serve()
 
@@ -94,13 +96,13 @@ class PermitLedger:
             while (worker := self._next_waiting()) and (permit := self._budget.take()):
                 self._waiting[worker] -= 1
                 self._turns[worker] += 1
-                self._out[worker][permit.number] = permit
+                self._out[worker] |= dict.fromkeys(permit.numbers, permit)
                 self._grant(worker, permit)
         finally:
             self._is_serving = False
 
     def _next_waiting(self) -> str | None:
-        """Return the waiting worker with the fewest permits outstanding, and among those the one served least often.
+        """Return the waiting worker with the fewest calls outstanding, and among those the one served least often.
         This keeps the load even, and a worker that has just died soon gets no more."""
         waiting = [worker for worker, users in self._waiting.items() if users and self._is_there(worker)]
         return min(waiting, key=lambda worker: (len(self._out[worker]), self._turns[worker]), default=None)
@@ -143,7 +145,7 @@ class PermitQueue:
         finally:
             if permit is None:
                 self._forget(waiter)
-        self._in_flight += permit is not None
+        self._in_flight += permit.calls if permit else 0
         return permit
 
     def end(self, number: int) -> None:

@@ -29,9 +29,13 @@ def gates_of(options: Mapping[str, Any]) -> list[Gate]:
         raise UsageError(str(error)) from error
 
 
-def check_needs(level: Slo | None, asked: list[Gate], stream: bool, open_loop: bool) -> None:
+def check_needs(
+    level: Slo | None, asked: list[Gate], stream: bool, open_loop: bool, has_baseline: bool = False
+) -> None:
     """Raise `UsageError` for a condition on a figure that the run won't have."""
-    has: dict[Need, bool] = {"--stream": stream, "--rate": open_loop, "--slo": level is not None}
+    has: dict[Need, bool] = {
+        "--stream": stream, "--rate": open_loop, "--slo": level is not None, "--against": has_baseline,
+    }  # fmt: skip
     given = [name for name, is_given in has.items() if is_given]
     try:
         if level:

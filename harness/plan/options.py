@@ -1,14 +1,15 @@
 """The options added to Locust's: all strings, since `harness.plan.plan` validates those of every source alike."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from harness.plan.models import Models
 from harness.process.command_line import refuse_mistakes
+from harness.process.option_help import ShowHelp, Topic
 from providers.settings import DEFAULT_REGION
 
-SECRET = ("api_key", "header")
+SECRET = ("api_key", "header", "against_api_key", "against_header")
 """Options whose values never leave the process: not for the web UI, a file, a log or a message to a worker."""
 
 DEFAULT_HOST = "http://localhost:8000"
@@ -18,10 +19,14 @@ STOP_TIMEOUT_OF_THE_RUN = -1
 
 
 class _Named:
-    """A parser that gives each option an environment variable, unless one is named, the way Locust names its own."""
+    """A parser that gives each option an environment variable, unless one is named, the way Locust names its own.
+
+    added  the options added to it so far
+    """
 
     def __init__(self, parser: Any) -> None:
         self._parser = parser
+        self.added: list[argparse.Action] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._parser, name)
@@ -29,7 +34,9 @@ class _Named:
     def add_argument(self, *names: str, **settings: Any) -> Any:
         longest = next(name for name in names if name.startswith("--"))
         variable = "LOCUST_" + longest.removeprefix("--").replace("-", "_").upper()
-        return self._parser.add_argument(*names, **{"env_var": variable, **settings})
+        action = self._parser.add_argument(*names, **{"env_var": variable, **settings})
+        self.added.append(action)
+        return action
 
 
 class Offered(list[str]):
@@ -42,18 +49,18 @@ class Offered(list[str]):
 def add_arguments(parser: Any, models: Models, user_classes: Iterable[str]) -> None:
     """Add every option, and this project's aliases and defaults for Locust's own."""
     refuse_mistakes(parser, sorted(user_classes))
-    parser = _Named(parser)
     parser.set_defaults(
         host=DEFAULT_HOST, exit_code_on_error=0, enable_rebalancing=True, stop_timeout=STOP_TIMEOUT_OF_THE_RUN,
         web_host=LOOPBACK,
     )  # fmt: skip
-    _add_target(parser, models)
-    _add_request(parser)
-    _add_load(parser)
-    _add_gates(parser)
-    _add_mock(parser)
-    _add_output(parser)
-    _add_page(parser)
+    topics = {}
+    for name, (title, add, examples) in _TOPICS.items():
+        named = _Named(parser)
+        add(named, models) if add is _add_target else add(named)
+        topics[name] = Topic(title, examples, named.added)
+    parser.add_argument(
+        "--llm-help", action=ShowHelp, topics=topics, include_in_web_ui=False, help="show these options, by topic"
+    )
     _take_over_csv(parser)
 
 
@@ -86,6 +93,30 @@ def _add_target(parser: Any, models: Models) -> None:
     )
 
 
+def _add_baseline(parser: Any) -> None:
+    parser.add_argument(
+        "--against", default="", metavar="URL", include_in_web_ui=False,
+        help="make each call twice, in pairs: to the host, and to this baseline ('mock' for the mock)",
+    )  # fmt: skip
+    for name, what in (("provider", "provider"), ("model", "model"), ("api", "API")):
+        parser.add_argument(
+            f"--against-{name}", default="", include_in_web_ui=False,
+            help=f"the baseline's {what}, if it differs from the target's",
+        )  # fmt: skip
+    parser.add_argument(
+        "--against-api-key", default="", env_var="LLM_AGAINST_API_KEY", include_in_web_ui=False,
+        help="the baseline's API key; prefer the environment, which process lists don't show",
+    )  # fmt: skip
+    parser.add_argument(
+        "--against-header", action="append", default=[], metavar="NAME:VALUE", include_in_web_ui=False,
+        help="a header for every request to the baseline; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--against-mock-latency", default="", include_in_web_ui=False,
+        help="the median latency of '--against mock', in seconds, if it differs from --mock-latency",
+    )  # fmt: skip
+
+
 def _add_request(parser: Any) -> None:
     parser.add_argument(
         "--api", default="chat", choices=Offered(["chat", "completions", "responses"]), help="which API to call"
@@ -102,8 +133,9 @@ def _add_request(parser: Any) -> None:
 
 def _add_load(parser: Any) -> None:
     parser.add_argument(
-        "-i", "--iterations", "-n", "--num-requests", default="", help="exactly this many calls in total"
-    )
+        "-i", "--iterations", "-n", "--num-requests", default="",
+        help="exactly this many calls in total, or pairs of calls with --against",
+    )  # fmt: skip
     parser.add_argument("--rate", default="", help="open loop: calls started per second, however long answers take")
     parser.add_argument(
         "--arrival", default="constant", choices=Offered(["constant", "poisson"]),
@@ -185,6 +217,29 @@ def _add_page(parser: Any) -> None:
         "--web-name", action="append", default=[], metavar="NAME", include_in_web_ui=False,
         help="another name that browsers can open the web UI by; repeatable",
     )  # fmt: skip
+
+
+_TOPICS: dict[str, tuple[str, Callable[..., None], Sequence[str]]] = {
+    "target": (
+        "Where calls go", _add_target, ["locust --headless -p openai -m gpt-4o -H http://localhost:4000/v1 -i 100"],
+    ),
+    "against": (
+        "What to compare them with", _add_baseline,
+        ["locust --headless … -H http://localhost:4000/v1 --against https://api.openai.com/v1 -i 200"],
+    ),
+    "request": ("What is asked", _add_request, ["locust --headless --mock --stream --max-tokens 50 -i 20"]),
+    "load": (
+        "How much, when, and with which prompts", _add_load,
+        ["locust --headless --mock -u 8 -r 8 -i 100", "locust --headless --mock --rate-stages 5:30s,10:30s,5-20:1m"],
+    ),
+    "gates": (
+        "What fails a run", _add_gates,
+        ['locust --headless --mock -i 200 -u 20 --fail-if "p95>2s" --fail-if "error_rate>1%"'],
+    ),
+    "mock": ("Answers without a network", _add_mock, ["locust --headless --mock --mock-latency 0.2 -i 20"]),
+    "output": ("What is printed and asked", _add_output, ["locust --headless --mock -i 20 -o json > summary.json"]),
+    "page": ("The web UI", _add_page, ["locust --mock"]),
+}  # fmt: skip
 
 
 def _take_over_csv(parser: Any) -> None:

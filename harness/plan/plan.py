@@ -1,7 +1,7 @@
 """What a run will do: every option validated and typed, or one line that says which is wrong."""
 
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,47 +9,40 @@ from locust.util.timespan import parse_timespan
 
 import seeds
 from harness.errors import UsageError
+from harness.load.pairs import Grant, pairs, single
 from harness.load.schedule import Schedule
 from harness.plan.gate_options import check_needs, gates_of, junit_of, slo_of
-from harness.plan.keys import secrets_of
 from harness.plan.rate_options import schedule_of, users_for
-from harness.plan.target import Options, ProviderClasses, settings_of
-from harness.plan.values import LARGEST, count, natural, number, one_of, rate, whole
-from harness.secrets import MASK, Secrets
+from harness.plan.target import Options, ProviderClasses, Target, baseline_of, target_of
+from harness.plan.values import LARGEST, count, natural, one_of, whole
+from harness.secrets import Secrets
 from providers.base import Provider
+from providers.permit import SideName
 from providers.settings import Settings
 from summary.gates.gate import Gate
 from summary.gates.slo import Slo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MockPlan:
-    """How the in-process mock answers."""
-
-    median_latency_s: float
-    tokens: int
-    error_rate: float
-    error_status: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that one run will do.
 
+    target        where the calls go
+    baseline      what it is compared with, if anything: then calls come in pairs, one to each
     packages      the distributions of all providers' SDKs
-    calls         the exact number of measured calls; `None` if it is not limited
-    warmup_calls  the number of calls made before those
+    permits       the exact number of measured calls, or pairs of calls; `None` if it is not limited
+    warmup        the number of calls, or pairs, made before those
     schedule      when calls start in an open loop; `None` for a closed loop
     slo           what each call should meet
     gates         conditions that fail the run; `junit` is the file for their verdicts
     load          Locust's own options: users, users started per second, run time, stop timeout
     """
 
-    settings: Settings
-    provider: type[Provider]
+    target: Target
+    baseline: Target | None
     packages: tuple[str, ...]
-    calls: int | None
-    warmup_calls: int
+    permits: int | None
+    warmup: int
     schedule: Schedule | None
     slo: Slo | None
     gates: list[Gate]
@@ -60,73 +53,100 @@ class Plan:
     seed: int
     cache_bust: bool
     log_bodies: bool
-    mock: MockPlan
     load: dict[str, Any]
+
+    @property
+    def settings(self) -> Settings:
+        return self.target.settings
+
+    @property
+    def provider(self) -> type[Provider]:
+        return self.target.provider
+
+    @property
+    def targets(self) -> dict[SideName | None, Target]:
+        """Return whom the calls go to, by side; `None` is the only side of a run without a baseline."""
+        return {"target": self.target, "baseline": self.baseline} if self.baseline else {None: self.target}
 
     @property
     def secrets(self) -> Secrets:
         """Return the values that this run must never show."""
         secrets = Secrets()
-        secrets.add_all(secrets_of(self.settings, self.provider))
+        for target in self.targets.values():
+            secrets.add_all(target.secrets())
         return secrets
 
     @property
-    def most_calls(self) -> int | None:
-        """Return the largest possible number of calls; `None` if it is unknown."""
+    def warmup_calls(self) -> int:
+        return self.warmup * len(self.targets)
+
+    @property
+    def calls(self) -> int | None:
+        return self.permits and self.permits * len(self.targets)
+
+    @property
+    def most_permits(self) -> int | None:
+        """Return the largest possible number of measured calls, or pairs; `None` if it is unknown."""
         of_schedule = self.schedule.most_calls(self.load["run_time"]) if self.schedule else None
-        known = [calls for calls in (self.calls, of_schedule) if calls is not None]
+        known = [permits for permits in (self.permits, of_schedule) if permits is not None]
         return min(known, default=None)
+
+    @property
+    def most_calls(self) -> int | None:
+        most = self.most_permits
+        return most and most * len(self.targets)
+
+    def grant(self) -> Grant:
+        """Return what divides a permit into its calls."""
+        return pairs(self.seed) if self.baseline else single
 
     @property
     def is_counted_out(self) -> bool:
         """Return whether calls are numbered in one place for all workers, rather than by each worker for itself."""
-        return bool(self.calls or self.warmup_calls or self.schedule)
+        return bool(self.permits or self.warmup or self.schedule or self.baseline)
 
     def options(self) -> dict[str, Any]:
         """Return every option that affects the run, as parsed, without secrets."""
-        settings = {name: value for name, value in asdict(self.settings).items() if name not in _NOT_OPTIONS}
         return {
             **self.load,
-            "iterations": self.calls,
-            "warmup": self.warmup_calls,
+            "iterations": self.permits,
+            "warmup": self.warmup,
             "rate_stages": self.schedule and self.schedule.facts(),
             "arrival": self.schedule and self.schedule.arrival,
             "slo": self.slo and self.slo.text,
             "fail_if": [gate.text for gate in self.gates],
             "fail_fast": self.fail_fast,
-            **settings,
-            "headers": [name for name, _ in self.settings.headers],
-            "host_query": MASK if self.settings.host_query else None,
+            **self.target.options(),
+            **({"against": {**self.baseline.facts(), **self.baseline.options()}} if self.baseline else {}),
             "extra_body": self.secrets.redact_within(self.settings.extra_body),
             "seed_files": [file.name for file in self.files],
             "selection_mode": self.selection_mode,
             "cache_bust": self.cache_bust,
-            **({f"mock_{name}": value for name, value in asdict(self.mock).items()} if self.settings.mock else {}),
         }
 
-
-_NOT_OPTIONS = ("provider", "model", "api", "host", "mock", "api_key", "headers", "host_query", "extra_body")
-"""Settings that are recorded beside the options, or must not be shown."""
 
 _LOAD = ("num_users", "spawn_rate", "run_time", "stop_timeout")
 
 
 def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     """Return the plan for the options. Raises `UsageError` for the first invalid one."""
-    settings = settings_of(options, classes)
+    target = target_of(options, classes)
+    settings = target.settings
     try:
         files = seeds.read_folder(Path(options["data_dir"]))
     except seeds.SeedError as error:
         raise UsageError(str(error)) from error
     schedule, level, gates = schedule_of(options), slo_of(options), gates_of(options)
-    check_needs(level, gates, stream=settings.stream, open_loop=schedule is not None)
+    baseline = baseline_of(options, target, classes)
+    needs = {"stream": settings.stream, "open_loop": schedule is not None, "has_baseline": baseline is not None}
+    check_needs(level, gates, **needs)
     users = users_for(schedule, settings.timeout_s) if schedule else None
     return Plan(
-        settings=settings,
-        provider=classes[settings.provider].provider,
+        target=target,
+        baseline=baseline,
         packages=tuple(dict.fromkeys(name for user_class in classes.values() for name in user_class.provider.packages)),
-        calls=count("--iterations", options["iterations"]),
-        warmup_calls=natural("--warmup", options["warmup"]),
+        permits=count("--iterations", options["iterations"]),
+        warmup=natural("--warmup", options["warmup"]),
         schedule=schedule,
         slo=level,
         gates=gates,
@@ -137,7 +157,6 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         seed=_seed(options["seed"]),
         cache_bust=bool(options["cache_bust"]),
         log_bodies=bool(options["json_response"]),
-        mock=_mock(options),
         load=_load(options, users),
     )
 
@@ -176,19 +195,3 @@ def _seed(text: str) -> int:
     if (seed := whole(text)) is None:
         raise UsageError(f"--seed must be an integer, not {text!r}")
     return seed
-
-
-def _mock(options: Options) -> MockPlan:
-    return MockPlan(
-        median_latency_s=number("--mock-latency", options["mock_latency"]),
-        tokens=count("--mock-tokens", options["mock_tokens"]) or 1,
-        error_rate=rate("--mock-error-rate", options["mock_error_rate"]),
-        error_status=_error_status(options["mock_error_status"]),
-    )
-
-
-def _error_status(text: str) -> int:
-    status = count("--mock-error-status", text) or 0
-    if not 400 <= status <= 599:
-        raise UsageError(f"--mock-error-status must be from 400 to 599, not {text!r}")
-    return status

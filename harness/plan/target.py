@@ -1,19 +1,135 @@
-"""Where a run's calls go: provider, model, address, key and headers, all validated."""
+"""Where a run's calls go: the target, and perhaps a baseline; provider, model, address, key and headers, validated."""
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from harness.errors import UsageError
 from harness.plan import addresses, extra_body, headers, keys, models
 from harness.plan.gate_options import gates_of
-from harness.plan.values import count, number, one_of, seconds, word
+from harness.plan.values import count, number, one_of, rate, seconds, word
+from harness.secrets import MASK
+from providers.base import Provider
 from providers.settings import API, DEFAULT_REGION, MOCK_HOST, Settings
 from providers.user import LLMUser
 
 ProviderClasses = Mapping[str, type[LLMUser]]
 Options = Mapping[str, Any]
+
+MOCK = "mock"
+"""The value of `--against` that means the in-process mock."""
+
+_OF_BASELINE = ("provider", "model", "api", "api_key", "header", "mock_latency")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MockPlan:
+    """How the in-process mock answers."""
+
+    median_latency_s: float
+    tokens: int
+    error_rate: float
+    error_status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where calls go, and everything that they need.
+
+    mock  how the mock answers, if it is the mock
+    """
+
+    settings: Settings
+    provider: type[Provider]
+    mock: MockPlan
+
+    def secrets(self) -> list[str]:
+        """Return the values that must never be shown."""
+        return keys.secrets_of(self.settings, self.provider)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what identifies it."""
+        return {
+            **{name: getattr(self.settings, name) for name in ("provider", "model", "api")},
+            "mode": "mock" if self.settings.mock else "real",
+            "host": None if self.settings.mock else self.settings.host,
+        }
+
+    def options(self) -> dict[str, Any]:
+        """Return its other options, without secrets."""
+        settings = {name: value for name, value in asdict(self.settings).items() if name not in _NOT_OPTIONS}
+        return {
+            **settings,
+            "headers": [name for name, _ in self.settings.headers],
+            "host_query": MASK if self.settings.host_query else None,
+            **({f"mock_{name}": value for name, value in asdict(self.mock).items()} if self.settings.mock else {}),
+        }
+
+
+_NOT_OPTIONS = ("provider", "model", "api", "host", "mock", "api_key", "headers", "host_query", "extra_body")
+"""Settings that are recorded beside the options, or must not be shown."""
+
+
+def target_of(options: Options, classes: ProviderClasses) -> Target:
+    """Return where the calls go. Raises `UsageError` for the first invalid option."""
+    settings = settings_of(options, classes)
+    return Target(settings=settings, provider=classes[settings.provider].provider, mock=_mock(options))
+
+
+def baseline_of(options: Options, target: Target, classes: ProviderClasses) -> Target | None:
+    """Return what `--against` compares the target with, if it is given. Raises `UsageError`."""
+    given = {name: options[f"against_{name}"] for name in _OF_BASELINE}
+    if not options["against"]:
+        if stray := next((name for name in _OF_BASELINE if name != "api_key" and given[name]), None):
+            raise UsageError(f"--against-{stray.replace('_', '-')} needs --against")
+        return None
+    try:
+        return target_of({**options, **_options_of_baseline(options, given, target, classes)}, classes)
+    except UsageError as error:
+        raise UsageError(f"the baseline: {error}") from error
+
+
+def _options_of_baseline(
+    options: Options, given: dict[str, Any], target: Target, classes: ProviderClasses
+) -> dict[str, Any]:
+    """Return the options of the baseline, as if it were the target: those of the target where none are given."""
+    is_mock = options["against"] == MOCK
+    host = options["host"] if is_mock else addresses.check(options["against"], "--against")
+    named = given["provider"] or target.settings.provider
+    provider = provider_of({**options, "provider": named, "user_classes": []}, classes)
+    model = given["model"] or (target.settings.model if provider == target.settings.provider else "")
+    if not (model or is_mock):
+        raise UsageError(f"--against-provider {provider} needs --against-model")
+    if not is_mock:
+        _check_key(classes[provider].provider, given["api_key"])
+    return {
+        "provider": provider, "model": model, "api": given["api"] or options["api"], "user_classes": [],
+        "mock": is_mock, "mock_latency": given["mock_latency"] or options["mock_latency"],
+        "host": host, "host_query": addresses.HostQuery(), "api_key": given["api_key"], "header": given["header"],
+    }  # fmt: skip
+
+
+def _check_key(provider: type[Provider], given: str) -> None:
+    if not (given or os.environ.get(provider.key_variable)) and provider.missing_key():
+        raise UsageError(f"no API key for {provider.name}: set LLM_AGAINST_API_KEY or {provider.key_variable}")
+
+
+def _mock(options: Options) -> MockPlan:
+    return MockPlan(
+        median_latency_s=number("--mock-latency", options["mock_latency"]),
+        tokens=count("--mock-tokens", options["mock_tokens"]) or 1,
+        error_rate=rate("--mock-error-rate", options["mock_error_rate"]),
+        error_status=_error_status(options["mock_error_status"]),
+    )
+
+
+def _error_status(text: str) -> int:
+    status = count("--mock-error-status", text) or 0
+    if not 400 <= status <= 599:
+        raise UsageError(f"--mock-error-status must be from 400 to 599, not {text!r}")
+    return status
 
 
 def settings_of(options: Options, classes: ProviderClasses) -> Settings:
@@ -46,8 +162,10 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
 
 def check_unshown(options: Options) -> None:
     """Raise `UsageError`, before the web UI opens, for options that its form doesn't show and so can't correct."""
-    for text in options["header"]:
+    for text in (*options["header"], *options["against_header"]):
         headers.parse(text)
+    if options["against"] not in ("", MOCK):
+        addresses.check(options["against"], "--against")
     extra_body.parse(options["extra_body"])
     gates_of(options)
 

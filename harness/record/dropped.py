@@ -6,7 +6,7 @@ from typing import Literal
 from locust.env import Environment
 
 from providers.call import Call
-from providers.permit import Permit
+from providers.permit import Granted, Permit
 from providers.settings import Settings
 
 
@@ -17,14 +17,15 @@ class CallDropped(Exception):
         return str(self)
 
 
-def dropped_call(run_id: str, settings: Settings, permit: Permit, run_began: datetime) -> Call:
+def dropped_call(run_id: str, settings: Settings, permit: Permit, granted: Granted, run_began: datetime) -> Call:
     """Return the record of a call that was never sent: it has no prompt, and nothing about it was observed."""
     scheduled_s = permit.scheduled_s or 0.0
     scheduled_at = run_began + timedelta(seconds=scheduled_s)
     mode: Literal["mock", "real"] = "mock" if settings.mock else "real"
     return Call(
-        run_id, permit.number, settings.provider, settings.model, settings.api, mode, "", "", scheduled_at, scheduled_s,
-        outcome="dropped", error="Dropped: no user was free for it", scheduled_at=scheduled_at, stage=permit.stage,
+        run_id, granted.number, settings.provider, settings.model, settings.api, mode, "", "",
+        scheduled_at, scheduled_s, outcome="dropped", error="Dropped: no user was free for it",
+        scheduled_at=scheduled_at, stage=permit.stage, side=granted.side, pair=granted.pair, order=granted.order,
     )  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def tell_locust(environment: Environment, call: Call) -> None:
     """Count the call among Locust's failures, without a response time, so that it enters no percentile."""
     environment.events.request.fire(
         request_type=call.provider,
-        name=f"{call.api} {call.model}",
+        name=call.title,
         response_time=None,
         response_length=0,
         exception=CallDropped("Dropped"),

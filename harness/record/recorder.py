@@ -22,7 +22,7 @@ from summary import refused_fields
 from wire.exchange import now
 
 START_S, LATENCY_S = COLUMNS.index("start_s"), COLUMNS.index("latency_s")
-STATUS, ERROR = COLUMNS.index("status"), COLUMNS.index("error")
+STATUS, ERROR, SIDE = COLUMNS.index("status"), COLUMNS.index("error"), COLUMNS.index("side")
 
 _log = logging.getLogger("llm")
 
@@ -33,7 +33,7 @@ class Recorder:
     A full disk loses no calls: those that couldn't be written still count in the summary, and `broken` says that the
     files are incomplete.
 
-    on_row                is called with the cells of each row
+    on_row                is called with the cells of each row, but for a baseline's
     began_at, started_at  the run's start, as wall-clock time and on the monotonic clock
     """
 
@@ -170,7 +170,8 @@ class Recorder:
     def _write(self, cells: list[Any]) -> None:
         self._extend_span(cells)
         self._hint_once(cells)
-        self._on_row(cells)
+        if cells[SIDE] != "baseline":
+            self._on_row(cells)
         try:
             if not self.broken:
                 self._records.append(cells)
@@ -201,15 +202,10 @@ class Recorder:
 
 def _facts(run_id: str, began_at: datetime, plan: Plan) -> dict[str, Any]:
     """Return the content of PREFIX_run.json, written at the start so that a killed run can be reported."""
-    settings = plan.settings
     return {
         "run_id": run_id,
-        "provider": settings.provider,
-        "model": settings.model,
-        "api": settings.api,
-        "mode": "mock" if settings.mock else "real",
-        "stream": settings.stream,
-        "host": None if settings.mock else settings.host,
+        **plan.target.facts(),
+        "stream": plan.settings.stream,
         "start": began_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "seed": plan.seed,
         "options": plan.options(),

@@ -28,17 +28,17 @@ class Tokens:
 
 
 class RunHistograms:
-    """Histograms in seconds, by `<api> <model>` and figure; measured successes only."""
+    """Histograms in seconds, by the calls' title and figure; measured successes only."""
 
     def __init__(self) -> None:
         self._histograms: defaultdict[tuple[str, str], Histogram] = defaultdict(Histogram)
         self._tokens: defaultdict[str, Tokens] = defaultdict(Tokens)
 
     def add(self, call: Call) -> None:
-        """Count a call's figures, if it is a measured success."""
-        if call.outcome != "ok" or call.phase != "measured":
+        """Count a call's figures, if it is a measured success. Those of a baseline are compared, not shown here."""
+        if call.outcome != "ok" or call.phase != "measured" or call.side == "baseline":
             return
-        name = f"{call.api} {call.model}"
+        name = call.title
         for figure in COUNTED:
             if (value := getattr(call, figure)) is not None:
                 self._histograms[name, figure].add([value])
@@ -49,7 +49,7 @@ class RunHistograms:
             self._tokens[name].add(call.output_tokens, call.start_s, ended_s)
 
     def names(self) -> list[str]:
-        """Return each `<api> <model>` that has streamed."""
+        """Return the title of the calls that have streamed."""
         return sorted({name for name, figure in list(self._histograms) if figure == "ttft_s"})
 
     def of(self, name: str, figure: str) -> Histogram:

@@ -1,4 +1,4 @@
-"""The wire and the SDK client that a plan's calls go through."""
+"""The wire and the SDK client that each side's calls go through."""
 
 import gc
 from typing import Any
@@ -7,6 +7,7 @@ import gevent
 
 from harness.errors import UsageError
 from harness.plan.plan import Plan
+from harness.plan.target import Target
 from harness.run.rehearsal import rehearse
 from harness.run.sent_tokens import WithTokensLearnt
 from harness.secrets import Secrets
@@ -14,7 +15,9 @@ from mock.inprocess import InProcessWire
 from mock.service import Service
 from mock.timing import Pace
 from providers.base import Provider
+from providers.permit import SideName
 from providers.settings import Settings
+from providers.side import Side
 from wire.exchange import Wire
 from wire.extra_body import WithExtraBody
 from wire.extra_headers import WithHeaders
@@ -24,16 +27,26 @@ from wire.network import NetworkWire
 COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 
 
-def client_of(plan: Plan, secrets: Secrets) -> Any:
-    """Return the provider's SDK client for a plan. Raises `UsageError` with the SDK's reason if it refuses."""
+def sides_of(plan: Plan, secrets: Secrets) -> dict[SideName | None, Side]:
+    """Return whom a plan's calls go to. Each side has connections of its own, even if both are at one host.
+
+    Raises `UsageError` with the SDK's reason if it refuses the options.
+    """
+    sides: dict[SideName | None, Side] = {}
+    for name, target in plan.targets.items():
+        wire = wire_of(target, plan.seed, pace_seed=plan.seed + len(sides))
+        sides[name] = Side(target.provider, target.settings, _client_of(target, wire, secrets))
+    _spare_the_collector()
+    return sides
+
+
+def _client_of(target: Target, wire: Wire, secrets: Secrets) -> Any:
     try:
-        rehearse(plan.provider, plan.settings)
-        client = plan.provider.connect(plan.settings, WithTokensLearnt(wire_of(plan), secrets))
-        _spare_the_collector()
-        return client
+        rehearse(target.provider, target.settings)
+        return target.provider.connect(target.settings, WithTokensLearnt(wire, secrets))
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise UsageError(f"{plan.settings.provider}'s SDK refuses the options: {reason}") from error
+        raise UsageError(f"{target.settings.provider}'s SDK refuses the options: {reason}") from error
     finally:
         # gevent's clock has not seen the second that importing the SDK took: a timer set now would fire that early.
         gevent.get_hub().loop.update_now()
@@ -47,9 +60,13 @@ def _spare_the_collector() -> None:
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
-def wire_of(plan: Plan) -> Wire:
-    """Return the wire for a plan, which adds the user's extras to each request."""
-    return with_extras(_mock_wire(plan) if plan.settings.mock else NetworkWire(), plan.settings, plan.provider)
+def wire_of(target: Target, seed: int, pace_seed: int) -> Wire:
+    """Return the wire to a target, which adds the user's extras to each request.
+
+    seed, pace_seed  of the mock's answers, and of its latencies: two mocks that are compared draw their own latencies
+    """
+    wire = _mock_wire(target, seed, pace_seed) if target.settings.mock else NetworkWire()
+    return with_extras(wire, target.settings, target.provider)
 
 
 def with_extras(wire: Wire, settings: Settings, provider: type[Provider]) -> Wire:
@@ -63,7 +80,7 @@ def with_extras(wire: Wire, settings: Settings, provider: type[Provider]) -> Wir
     return wire
 
 
-def _mock_wire(plan: Plan) -> Wire:
-    mock = plan.mock
-    pace = Pace(mock.median_latency_s, seed=plan.seed)
-    return InProcessWire(Service(pace, plan.seed, mock.tokens, mock.error_rate, mock.error_status))
+def _mock_wire(target: Target, seed: int, pace_seed: int) -> Wire:
+    mock = target.mock
+    pace = Pace(mock.median_latency_s, seed=pace_seed)
+    return InProcessWire(Service(pace, seed, mock.tokens, mock.error_rate, mock.error_status))

@@ -21,15 +21,19 @@ def budget_of(
 ) -> Budget | OpenLoop:
     """Return what hands out a plan's calls; `on_spent` is called when the last of them has ended."""
     if plan.schedule is None:
-        return Budget(plan.warmup_calls + plan.calls if plan.calls else None, on_spent)
+        return Budget(plan.warmup_calls + plan.calls if plan.calls else None, on_spent, len(plan.targets))
+
+    targets, grant = plan.targets, plan.grant()
 
     def drop(permit: Permit) -> None:
-        call = dropped_call(recorder.run_id, plan.settings, permit, recorder.began_at)
-        recorder.keep(call)
-        tell_locust(environment, call)
+        for granted in grant(permit):
+            settings = targets[granted.side].settings
+            call = dropped_call(recorder.run_id, settings, permit, granted, recorder.began_at)
+            recorder.keep(call)
+            tell_locust(environment, call)
 
-    times = islice(plan.schedule.times(plan.seed), plan.calls)
-    return OpenLoop(times, plan.warmup_calls, plan.settings.timeout_s, recorder.started_at, drop, on_spent)
+    times, patience_s = islice(plan.schedule.times(plan.seed), plan.permits), plan.settings.timeout_s
+    return OpenLoop(times, plan.warmup_calls, patience_s, recorder.started_at, drop, on_spent, len(targets))
 
 
 def queue_here(open_loop: OpenLoop, started_at: float) -> PermitQueue:

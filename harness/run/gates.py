@@ -24,7 +24,7 @@ class FailFast:
     """Watches each row and calls `end` once, when a gate's breach can no longer be avoided."""
 
     def __init__(self, plan: Plan, end: Callable[[], None]) -> None:
-        self._seals = [(gate, Seal(gate, plan.most_calls, plan.slo)) for gate in plan.gates]
+        self._seals = [(gate, Seal(gate, plan.most_permits, plan.slo)) for gate in plan.gates]
         self._end = end
 
     def see(self, cells: list[Any]) -> None:

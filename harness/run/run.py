@@ -1,6 +1,6 @@
 """One run, from Locust's `test_start` to the summary: its files, its calls and its live line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.load.closed_loop import Budget
@@ -17,6 +17,8 @@ from harness.secrets import Secrets
 from harness.watch import live_line
 from harness.watch.live_line import LiveLine
 from harness.watch.progress import Progress
+from providers.permit import SideName
+from providers.side import Side
 from summary.vocabulary import Summary
 from wire.exchange import now
 
@@ -48,14 +50,14 @@ class Run:
         begin(self.recorder, self._budget)
         self._show_progress(self.recorder.in_flight)
 
-    def session(self, client: Any, secrets: Secrets) -> CallSession:
+    def session(self, sides: Mapping[SideName | None, Side], secrets: Secrets) -> CallSession:
         """Return the session with which users of this process make the calls."""
         recorder, budget = self.recorder, self._budget
         permits = queue_here(budget, recorder.started_at) if isinstance(budget, OpenLoop) else budget
         self._queue = permits if isinstance(permits, PermitQueue) else None
         start = RunStart(recorder.run_id, recorder.began_at, recorder.started_at)
         alone = self.plan.load["num_users"] in (None, 1)
-        session = CallSession(self.plan, client, start, secrets, permits, recorder.keep, alone=alone)
+        session = CallSession(self.plan, sides, start, secrets, permits, recorder.keep, alone=alone)
         self._show_progress(lambda: session.in_flight)
         return session
 

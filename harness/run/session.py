@@ -2,9 +2,9 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx2
 
@@ -14,8 +14,8 @@ from harness.load.permits import PermitQueue
 from harness.plan.plan import Plan
 from harness.secrets import Secrets
 from providers.call import Call
-from providers.permit import Permit
-from providers.settings import Settings
+from providers.permit import Granted, Permit, SideName
+from providers.side import Side
 from wire.exchange import Exchange
 from wire.httpx2_plug import decompressed
 
@@ -42,7 +42,7 @@ class CallSession:
     def __init__(
         self,
         plan: Plan,
-        client: Any,
+        sides: Mapping[SideName | None, Side],
         start: RunStart,
         secrets: Secrets,
         permits: Budget | PermitQueue,
@@ -51,9 +51,9 @@ class CallSession:
         alone: bool = False,
     ) -> None:
         self.run_id, self.began_at, self.started_at = start
-        self.settings = plan.settings
+        self.sides = sides
         self.keep_bodies = plan.log_bodies
-        self.client = client
+        self.granted = plan.grant()
         self.withdraw = permits.withdraw
         self.in_flight = 0
         self.redact = secrets.redact
@@ -78,7 +78,7 @@ class CallSession:
             if self.keep_bodies and exchange.status is not None:
                 _log.info("%s", _body_line(exchange))
         finally:  # The run waits for each call's end.
-            self.in_flight -= 1
+            self.in_flight -= call.order != 1  # The second call of a pair begins as the first one ends.
             self._permits.end(call.request)
 
     def _level(self, call: Call) -> int:
@@ -91,12 +91,14 @@ class NoSession:
     """The session of users that make no calls, on a master or in a refused run: it has no permits."""
 
     run_id, began_at, started_at = "", datetime.min.replace(tzinfo=UTC), 0.0
-    settings = Settings(provider="", model="", api="chat", host="", timeout_s=1.0)
-    client = None
+    sides: Mapping[SideName | None, Side] = {}
     keep_bodies, warmup_calls = False, 0
 
     def take_permit(self) -> None:
         return None
+
+    def granted(self, permit: Permit) -> list[Granted]:
+        return []
 
     def withdraw(self, user: object) -> None:
         """Do nothing: no user waits for a permit."""

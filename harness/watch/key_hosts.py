@@ -12,11 +12,15 @@ class KeyHosts:
     """The command line's host takes the key given there, and the environment's key of any provider, or only of the
     command line's provider if it names one. Hosts named by `--web-allow-host` take every key.
 
-    key      the key given by -k or LLM_API_KEY
-    allowed  hosts, each as `NAME`, `NAME:PORT` or an address with its scheme
+    key       the key given by -k or LLM_API_KEY
+    allowed   hosts, each as `NAME`, `NAME:PORT` or an address with its scheme
+    baseline  the same of `--against`
     """
 
-    def __init__(self, host: str, provider: str | None, key: str, allowed: Sequence[str]) -> None:
+    def __init__(
+        self, host: str, provider: str | None, key: str, allowed: Sequence[str], baseline: "KeyHosts | None" = None
+    ) -> None:
+        self.baseline = baseline
         self._origin, self._provider, self._key = addresses.origin(host), provider, key
         self._allowed = {named(host) for host in allowed}
 

@@ -31,7 +31,7 @@ class Progress:
         self._standing = standing
         self._plan, self._total, self._histograms, self._run_time_s = plan, stats.total, histograms, run_time_s
         self._in_flight = in_flight
-        self._name = f"{plan.settings.api} {plan.settings.model}"
+        self._name = f"{plan.settings.api} {plan.settings.model}{' (target)' if plan.baseline else ''}"
         self._began_at, self._rate = now(), Rate()
 
     def line(self) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mock.ask import Ask
+from mock.ask import LIMIT_FIELDS, PROMPT_FIELDS, Ask
 from mock.formats import sse
 from mock.formats.message import Headers, Json, Part
 from mock.formats.utterance import Utterance
@@ -38,5 +38,9 @@ class Format:
     id_header: str = "x-request-id"
     headers: Callable[[Ask, Utterance], Headers] = no_headers
     """Further headers of a successful answer."""
+    prompt_fields: tuple[str, ...] = PROMPT_FIELDS
+    """The fields of a request that hold its prompt, or objects and lists with more such fields."""
+    limit_fields: tuple[str, ...] = LIMIT_FIELDS
+    """The fields that can limit the answer's tokens."""
     near: re.Pattern[str] | None = None
     """Unknown paths whose 404 has this format's shape."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from providers.answers.content import called, counts_of, ended, finished, reason_of, text_of
-from providers.call import Answer, Delta, Json, Usage, total
+from providers.call import Answer, Delta, Json, Said, Usage, total
 
 TOOL, REASONING, CITED = "toolUse", "reasoningContent", "citationsContent"
 
@@ -21,6 +21,7 @@ def message(body: Json) -> Answer:
         yield from _block(block)
     if usage := body.get("usage"):
         yield _usage(counts_of(usage))
+    yield from _metrics(body)
     yield from ended("converse", body["stopReason"], body)
 
 
@@ -37,8 +38,10 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
                 yield from _block(event.get("start") or {})
             case "messageStop":
                 yield from finished("converse", reason_of(event["stopReason"]), event)
-            case "metadata" if usage := event.get("usage"):
-                yield _usage(counts_of(usage))
+            case "metadata":
+                if usage := event.get("usage"):
+                    yield _usage(counts_of(usage))
+                yield from _metrics(event)
 
 
 def _block(block: Json) -> Iterator[Delta]:
@@ -60,6 +63,11 @@ def _reasoning(block: Any) -> str:
     """Return the text of reasoning, nested deeper in a whole answer than in a delta, or its encrypted form."""
     text = block.get("text") or (block.get("reasoningText") or {}).get("text") or block.get("redactedContent")
     return text_of(text)
+
+
+def _metrics(body: Json) -> Iterator[Said]:
+    if "metrics" in body:
+        yield Said({"metrics.latencyMs": counts_of(body["metrics"]).get("latencyMs")})
 
 
 def _usage(usage: Json) -> Usage:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from providers.answers.content import Choices, counts_of, merged, reason_of, text_of
-from providers.call import Answer, Delta, ErrorInStream, Json, Usage, total
+from providers.call import Answer, Delta, ErrorInStream, Json, Said, Usage, total
 
 NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
 NO_CONTENT = {"thought", "thoughtSignature", "text"}
@@ -17,6 +17,7 @@ NO_CONTENT = {"thought", "thoughtSignature", "text"}
 
 def content(body: Json) -> Answer:
     """Read a whole `GenerateContentResponse`."""
+    yield from _id(body)
     _refuse_block(body)
     choices = Choices("gemini")
     if not body["candidates"]:
@@ -31,16 +32,25 @@ def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
     """Read a stream of `GenerateContentResponse`s. The usage is cumulative: the last one counts."""
     usage: Json = {}
     choices = Choices("gemini")
+    has_id = False
     for body in bodies:
         if isinstance(body, Delta):
             yield body
             continue
+        if not has_id:
+            yield from _id(body)
+            has_id = True
         _refuse_block(body)
         usage = merged(usage, body.get("usageMetadata"))
         yield from _candidates(body, choices)
     if usage:
         yield _usage(usage)
     yield from choices.finished()
+
+
+def _id(body: Json) -> Iterator[Said]:
+    if "responseId" in body:
+        yield Said({"responseId": body["responseId"]})
 
 
 def _candidates(body: Json, choices: Choices) -> Iterator[Delta]:

@@ -13,10 +13,13 @@ import finishes
 from providers.answers.content import Choices, called, counts_of, finished, reason_of, text_of
 from providers.answers.errors import told, words_of
 from providers.answers.reading import DONE
-from providers.call import Answer, Delta, ErrorInStream, Json, Usage, total
+from providers.call import Answer, Delta, ErrorInStream, Json, Said, Usage, total
 
 REASONING = ("reasoning_content", "reasoning")
 """The names used by DeepSeek and older vLLM, and by vLLM, OpenRouter, Groq and Ollama."""
+
+TIMES = ("total_time", "queue_time", "prompt_time", "completion_time")
+"""Groq's, in seconds, among the counts of its usage."""
 
 
 def chat(body: Json) -> Answer:
@@ -26,7 +29,7 @@ def chat(body: Json) -> Answer:
         raise LookupError("no choice")
     yield from _choices(body, choices)
     if usage := body.get("usage"):
-        yield _usage(usage)
+        yield from _usage(usage)
     yield from choices.finished()
 
 
@@ -42,7 +45,7 @@ def chat_stream(bodies: Iterable[Json | Delta], needs_done: bool = True, asked: 
             break
         yield from _choices(body, choices)
         if usage := body.get("usage"):
-            yield _usage(usage)
+            yield from _usage(usage)
     yield from choices.finished(is_done)
 
 
@@ -182,16 +185,18 @@ def _response_usage(usage: Json) -> Usage:
     )
 
 
-def _usage(usage: Any) -> Usage:
+def _usage(usage: Any) -> Iterator[Usage | Said]:
     usage = counts_of(usage)
     cached = counts_of(usage.get("prompt_tokens_details")).get("cached_tokens")
     reasoning = counts_of(usage.get("completion_tokens_details")).get("reasoning_tokens")
     outputs = usage.get("completion_tokens")
     if reasoning and usage.get("total_tokens") == total(usage.get("prompt_tokens"), outputs, reasoning):
         outputs = total(outputs, reasoning)
-    return Usage(
+    yield Usage(
         usage.get("prompt_tokens"),
         outputs,
         usage.get("prompt_cache_hit_tokens") if cached is None else cached,
         reasoning,
     )
+    if "total_time" in usage:  # Groq
+        yield Said({f"usage.{name}": usage.get(name) for name in TIMES})

@@ -1,9 +1,13 @@
-"""The error message in the body of an answer over which the SDK raised, so that no reader ever got to it."""
+"""What the body of an answer says over which the SDK raised, so that no reader ever got to it."""
 
-from providers.answers.document import quoted
+from typing import Any
+
+from providers.answers.document import SURPRISES, parsed, quoted
 from providers.answers.errors import message_in
 from wire.exchange import Exchange
 from wire.httpx2_plug import decompressed
+
+TOO_MANY_REQUESTS = 429
 
 MOST_READ_BYTES = 1 << 20
 """How much of a decompressed body is looked at."""
@@ -22,3 +26,15 @@ def missing_words(wired: Exchange, text: str) -> str:
     words = words_of_body(wired)
     message = words.partition(": ")[2] or words.strip("“”…")
     return "" if message in text else words
+
+
+def delay_asked(wired: Exchange) -> dict[str, Any]:
+    """Return the wait that Google's APIs ask for in the body of a 429 (`google.rpc.RetryInfo`); {} if there is none."""
+    if wired.status != TOO_MANY_REQUESTS:
+        return {}
+    try:
+        body = parsed(decompressed(wired.headers, bytes(wired.body), MOST_READ_BYTES))
+        details = (body[0] if isinstance(body, list) else body)["error"]["details"]
+        return next({"RetryInfo.retryDelay": detail["retryDelay"]} for detail in details if "retryDelay" in detail)
+    except (*SURPRISES, StopIteration):
+        return {}

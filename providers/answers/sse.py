@@ -129,7 +129,7 @@ def _blocks(pieces: Iterable[bytes], stray: Stray) -> Iterator[tuple[bytes, bool
             held.append(piece)
             held_bytes += len(piece)
         else:
-            *blocks, rest = (b"".join((*held, piece)) if held else piece).split(b"\n\n")
+            *blocks, rest = _split(held, piece)
             for block in blocks:
                 yield block, True
             held, held_bytes = [rest] if rest else [], len(rest)
@@ -137,6 +137,17 @@ def _blocks(pieces: Iterable[bytes], stray: Stray) -> Iterator[tuple[bytes, bool
             stray.refuse_endless(held, held_bytes)
             stray.refuse_bare_error(held)
     yield b"".join(held), False
+
+
+def _split(held: list[bytes], piece: bytes) -> list[bytes]:
+    """Return the blocks, and what follows them, of the held pieces and one that ends a block. A long block is copied
+    once: copying megabytes takes milliseconds, in which nothing else is read."""
+    if not held:
+        return piece.split(b"\n\n")
+    if held[-1][-1] == piece[0] == 10:
+        held, piece = [*held[:-1], held[-1][:-1]], b"\n" + piece
+    first, *others = piece.split(b"\n\n")
+    return [b"".join((*held, first)), *others]
 
 
 def _without_byte_order_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -33,8 +33,9 @@ class Seal:
         self._weight = 0.0
 
     def add(self, values: Values) -> None:
-        """Count a call, given as its row's columns, with numbers as numbers. Aborted and warm-up calls are ignored."""
-        if self._rule is not None and values["outcome"] != "aborted" and values.get("phase") != "warmup":
+        """Count a call, given as its row's columns, with numbers as numbers. Aborted and warm-up calls are ignored, and
+        those to the baseline of a run with --against."""
+        if self._rule is not None and _counts(values):
             self._weight += self._rule.weigh(values)
 
     @property
@@ -42,8 +43,14 @@ class Seal:
         return self._rule is not None and self._rule.seals(self._weight)
 
 
+def _counts(values: Values) -> bool:
+    return values["outcome"] != "aborted" and values.get("phase") != "warmup" and values.get("side") != "baseline"
+
+
 def _rule(gate: Gate, calls: int | None, slo: Slo | None) -> Rule | None:
-    """Return how the gate is sealed; `None` if later calls could always undo its breach."""
+    """Return how the gate is sealed; `None` if later calls could always undo its breach, as that of a difference."""
+    if gate.is_of_difference:
+        return None
     if gate.condition.operator in ("<", "<="):
         return _of_attainment(gate, calls, slo) if calls and slo else None
     return _of_any_run(gate) or (_of_at_most(gate, calls) if calls else None)

@@ -18,6 +18,7 @@ COMPARE: dict[str, Callable[[Any, float], Any]] = {
 }
 _CONDITION = re.compile(r"([A-Za-z_]\w*)\s*([<>]=?)\s*([^\s<>=]+)", re.ASCII)
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(ms|s|%|)", re.ASCII)
+_STRICT = "?"
 
 
 class BadCondition(ValueError):
@@ -26,10 +27,25 @@ class BadCondition(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The subject of a condition: a figure, or one statistic of a distribution."""
+    """The subject of a condition: a figure, or one statistic of a distribution.
+
+    added  it is the difference between target and baseline: its limit can be a percentage of the baseline's, and a
+           question mark after it makes the condition strict
+    """
 
     figure: Figure
     statistic: str | None = None
+    added: bool = False
+
+    @property
+    def noun(self) -> str:
+        return f"added_{self.figure.noun}" if self.added else self.figure.noun
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """The options without which a run doesn't have it."""
+        own: tuple[Need, ...] = (self.figure.needs,) if self.figure.needs else ()
+        return (*own, "--against") if self.added else own
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +62,18 @@ class Language:
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A figure's name, an operator, and a limit (seconds, a share, a rate per second, or a count). `text` has no
-    spaces."""
+    spaces.
+
+    is_relative, is_strict  of a difference: the limit is a share of the baseline's figure; and the condition holds
+                            unless the whole confidence interval speaks against it
+    """
 
     text: str
     name: str
     operator: str
     limit: float
+    is_relative: bool = False
+    is_strict: bool = False
 
     def holds(self, value: float | None) -> bool:
         """Return whether the condition is true; it never is of an unobserved value (`None`, NaN)."""
@@ -70,18 +92,21 @@ def parse(text: str, language: Language) -> Condition:
         raise BadCondition(f"{language.option} {text}: {expected}")
     name, sign, number = written.groups()
     place = f"{language.option} {name}{sign}{number}"
-    kind = _subject(name, place, language).figure.kind
+    subject = _subject(name, place, language)
     if sign not in language.operators:
         raise BadCondition(f"{place}: expected {' or '.join(language.operators)}, not {sign}")
+    if subject.added:
+        return _of_difference(name, sign, number, subject.figure.kind, place)
+    kind = subject.figure.kind
     return _possible(Condition(f"{name}{sign}{number}", name, sign, _limit(number, kind, place)), kind, place)
 
 
 def check(condition: Condition, language: Language, given: Collection[Need]) -> None:
     """Refuse a condition on a figure that a run with these options can't have. Raises `BadCondition`."""
-    figure = language.subjects[condition.name].figure
-    if figure.needs is not None and figure.needs not in given:
-        place = f"{language.option} {condition.text}"
-        raise BadCondition(f"{place}: {figure.noun} needs {figure.needs}")
+    subject = language.subjects[condition.name]
+    for option in subject.needs:
+        if option not in given:
+            raise BadCondition(f"{language.option} {condition.text}: {subject.noun} needs {option}")
 
 
 def _subject(name: str, place: str, language: Language) -> Subject:
@@ -90,6 +115,22 @@ def _subject(name: str, place: str, language: Language) -> Subject:
     close = difflib.get_close_matches(name, language.subjects, n=4)
     hint = f"did you mean {' or '.join(close)}?" if close else f"known figures are {language.known}"
     raise BadCondition(f"{place}: unknown figure {name}; {hint}")
+
+
+def _of_difference(name: str, sign: str, number: str, kind: Kind, place: str) -> Condition:
+    """Return a condition on a difference; any can be true, since a difference can be negative."""
+    bare = number.removesuffix(_STRICT)
+    is_relative = bare.endswith("%") and kind != "share"
+    limit = _share_of_baseline(bare, kind, place) if is_relative else _limit(bare, kind, place)
+    return Condition(f"{name}{sign}{number}", name, sign, limit, is_relative, is_strict=number != bare)
+
+
+def _share_of_baseline(number: str, kind: Kind, place: str) -> float:
+    """Return a percentage of the baseline's figure as a share: it can be over 100 %."""
+    written = _NUMBER.fullmatch(number)
+    if written is None:
+        raise BadCondition(f"{place}: expected {UNITS[kind].expected}, or a percentage of the baseline's, not {number}")
+    return float(Decimal(written[1]).scaleb(-2))
 
 
 def _limit(number: str, kind: Kind, place: str) -> float:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from summary.gates import difference
+from summary.gates.difference import Judged
 from summary.gates.gate import Gate
 from summary.registry import SAMPLES_NEEDED, UNITS, found
 from summary.validity.verdict import notes_on
@@ -40,11 +42,16 @@ class Verdict:
 
 def judge(gate: Gate, summary: Summary) -> Verdict:
     """Return the verdict: breached if the condition is true of the run's figure, or the figure can't be judged."""
+    found = difference.judged(gate, summary) if gate.is_of_difference else _judged(gate, summary)
+    return Verdict(gate, found.breached, found.value, found.samples, found.reason + _reservation(gate, summary))
+
+
+def _judged(gate: Gate, summary: Summary) -> Judged:
     value, samples = _value(gate, summary), _samples(gate, summary)
     doubt = _absence(gate, summary) if value is None else _scarcity(gate, samples)
     breached = doubt is not None or gate.condition.holds(value)
     reason = doubt or _finding(gate, value or 0, samples)
-    return Verdict(gate, breached, value, samples, reason + _reservation(gate, summary))
+    return Judged(breached, value, samples, reason)
 
 
 def breaches(summary: Summary) -> list[str]:

@@ -4,13 +4,24 @@ import json
 from typing import Any
 
 from summary.cells import printable, quoted
-from summary.registry import FIGURES, NAMED, found
-from summary.vocabulary import READS, Summary
+from summary.registry import FIGURES, NAMED, OF_DIFFERENCE, found, used
+from summary.vocabulary import CLAIM_COUNTS, CLAIM_SHARES, CLAIM_SPANS, QUOTAS, READS, Summary
 
 
 def _nested(name: str, fields: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{name}.{field}" for field in fields)
 
+
+_CLAIMED_TIMES = (
+    *(f"{share}.{field}" for share in CLAIM_SHARES for field in ("median", "p95", "samples")),
+    "longer",
+)
+_CLAIMS = (
+    *(f"{span}.{field}" for span in CLAIM_SPANS for field in _CLAIMED_TIMES),
+    *CLAIM_COUNTS,
+    *_nested("too_many_requests", ("count", "retry_after_s.median", "retry_after_s.max", "retry_after_s.samples")),
+    *(f"lowest_remaining.{quota}.{field}" for quota in QUOTAS for field in ("value", "at")),
+)
 
 _PLACED = (
     *("run_id", "provider", "model", "api", "mode", "stream", "host", "files", "source", "start", "end", "seed"),
@@ -23,6 +34,7 @@ _PLACED = (
     *("start_lag_s", "lag_s"),
     *("percentiles", "too_few_samples", "finish_reasons", "no_content_count", "peak_in_flight"),
     *_nested("reads", READS),
+    *_nested("claims", _CLAIMS),
     *("total_bytes", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "repeated_payloads"),
     *_nested("client", ("verdict", "loop_lag_s.p50", "loop_lag_s.p99", "loop_lag_s.max", "cpu_share", "late_calls")),
     *_nested("client", ("observed_s", "processes", "new_connections")),
@@ -31,6 +43,10 @@ _PLACED = (
     *("rows.is_cut", "verdict.believable", "verdict.enough_samples"),
     *("verdict.findings", "gates", "failures", "own_failures", "outages", "stages", "entries"),
     *("options", "versions"),
+    *_nested("against", ("pairs", "failed_pairs", "incomplete_pairs", "unequal_pairs", "warm_pairs", "connections")),
+    *_nested("against.error_rate", ("target", "baseline", "difference", "difference_ci95", "told_apart", "pairs")),
+    *(f"against.difference.{figure.name}.{field}" for figure in used("difference") for field in OF_DIFFERENCE),
+    *_nested("against", ("cold", "equal_output", "by_prompt_size", "baseline")),
 )
 """The fixed order of columns; those of figures not listed here come after them."""
 

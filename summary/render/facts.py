@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from rich.table import Table
 from rich.text import Text
 
+from finishes import is_natural
 from summary import refused_fields
 from summary.registry import UNITS, Figure, found, used
 from summary.vocabulary import Summary
 
-ORDINARY_ENDS = {"stop", "end_turn", "completed", "complete", "finish", "eos", "eos_token", "endoftext"}
 REASON_CHARACTERS = 40
 
 
@@ -26,7 +26,7 @@ def facts(summary: Summary) -> Table:
 
 def sections(summary: Summary) -> Iterator[Iterator[tuple[str, str]]]:
     """Yield the sections of the table; each yields names with their values."""
-    for section in (_run_lines, _count_lines, _size_lines, _finish_lines, _failure_lines):
+    for section in (_run_lines, _count_lines, _size_lines, _claim_lines, _finish_lines, _failure_lines):
         yield section(summary)
 
 
@@ -109,10 +109,27 @@ def _time_of_day(iso: str) -> str:
     return iso[iso.find("T") + 1 :]
 
 
+def _claim_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Yield what servers say of cost and limits; caches and retries are in the verdict."""
+    claims = summary.get("claims") or {}
+    if cost_usd := claims.get("cost_usd"):
+        yield "cost", f"{cost_usd:.4g} USD, as the proxy says"
+    if refused := claims.get("too_many_requests"):
+        yield "HTTP 429", f"{refused['count']}{_asked(refused['retry_after_s'])}"
+    for quota, lowest in (claims.get("lowest_remaining") or {}).items():
+        yield f"{quota.replace('_', ' ')} left", f"{lowest['value']:,} at least, at {_time_of_day(lowest['at'])}"
+
+
+def _asked(retry_after_s: Summary | None) -> str:
+    if retry_after_s is None:
+        return ", none with a Retry-After"
+    return f"; Retry-After: median {retry_after_s['median']:.4g} s, longest {retry_after_s['max']:.4g} s"
+
+
 def _finish_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     """Yield the finish reasons, unless the model ended every answer of its own accord."""
     reasons = summary.get("finish_reasons") or {}
-    if len(reasons) > 1 or not {reason.lower() for reason in reasons} <= ORDINARY_ENDS:
+    if len(reasons) > 1 or not all(map(is_natural, reasons)):
         counted = ", ".join(f"{count} {_short(reason)}" for reason, count in reasons.items())
         yield "finish reasons", counted
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from summary.cells import escaped, printable
 from summary.render import tables
+from summary.render.against import against
 from summary.render.csv_row import COLUMNS, cells
 from summary.render.facts import facts
 from summary.vocabulary import Summary
@@ -51,9 +52,13 @@ def _parts(summary: Summary) -> Iterator[Table]:
     yield facts(summary)
     if summary["success_count"]:
         yield from tables.distributions(summary)
+    if summary.get("claims"):
+        yield from tables.claims(summary["claims"])
     if summary.get("stages"):
         yield tables.stages(summary["stages"])
         yield from tables.further_of_stages(summary["stages"])
+    if summary.get("against"):
+        yield against(summary["against"])
     if summary.get("gates"):
         yield tables.gates(summary["gates"])
     if summary.get("verdict"):

@@ -6,7 +6,14 @@ from rich.table import Table
 from rich.text import Text
 
 from summary.registry import CI_NEEDS, NAMED, PERCENTILES, SAMPLES_NEEDED, STATISTICS, UNITS, Figure, Kind, used
-from summary.vocabulary import Summary
+from summary.vocabulary import CLAIM_SPANS, Summary
+
+_SPANS = dict(zip(CLAIM_SPANS, ("latency", "to the headers", "TTFT"), strict=True))
+_SHARES = {
+    "proxy": "· claimed by the proxy",
+    "provider": "· claimed for the provider",
+    "unaccounted": "· unaccounted",
+}
 
 StageColumn = tuple[str, Callable[[Summary], str]]
 FURTHER_COLUMNS = 5
@@ -66,6 +73,33 @@ def _intervals(figure: Figure, values: Summary) -> list[str]:
 
 def _interval(figure: Figure, ends: list[float] | None) -> str:
     return "–" if ends is None else "–".join(_cell(figure.kind, end) for end in ends)
+
+
+def claims(claims: Summary) -> Iterator[Table]:
+    """Yield a table of the measured times that servers made claims about, each with the claims below it."""
+    spans = {title: claims[name] for name, title in _SPANS.items() if claims[name]}
+    if not spans:
+        return
+    table = Table(title="What the servers say themselves", title_justify="left", min_width=64)
+    table.add_column("seconds", style="bold")
+    for name in ("median", "p95", "calls"):
+        table.add_column(name, justify="right")
+    for title, span in spans.items():
+        for share, titled in {"measured": f"{title}, measured", **_SHARES}.items():
+            if span[share]["samples"]:
+                table.add_row(titled, *_claimed(span[share]))
+    yield table
+
+
+def _claimed(values: Summary) -> list[str]:
+    """Return a line's cells, starred as above. A claim that is longer than the measured time leaves less than nothing
+    unaccounted."""
+    mark = TOO_FEW if values["samples"] < SAMPLES_NEEDED["p95"] else ""
+    return [_signed(values["median"]), _signed(values["p95"]) + mark, str(values["samples"])]
+
+
+def _signed(seconds: float) -> str:
+    return f"-{_cell('time', -seconds)}" if seconds < 0 else _cell("time", seconds)
 
 
 def stages(stages: list[Summary]) -> Table:

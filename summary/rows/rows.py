@@ -12,21 +12,24 @@ import numpy as np
 import pandas as pd
 
 from summary.cells import unquoted
-from summary.registry import OF_CALLS
+from summary.claims import cell
+from summary.registry import NAMED, OF_CALLS
 from summary.rows.blocks import Blocks, NoRowEnds, is_regular
 
 csv.field_size_limit(2**31 - 1)
 REQUIRED = (
     "run_id", "request", "timestamp", "start_s", "latency_s", "response_bytes", "outcome", "status", "error", "prompt",
 )  # fmt: skip
-IN_NO_FIGURE = {"prompt_id", "scheduled_at", "output_tokens_per_s"} - set(OF_CALLS)
+IN_NO_FIGURE = {"prompt_id", "scheduled_at", "output_tokens_per_s", "server_request_id"} - set(OF_CALLS)
 COUNTS = (
     "request", "status", "stage", "content_events", "content_reads", "joined_reads", "first_read_joined",
-    "joined_events",
+    "joined_events", "pair", "order", "prompt_characters",
 )  # fmt: skip
 COUNT_ENDINGS = ("_bytes", "_tokens")
+COUNT_KINDS = ("count", "bytes", "tokens")
 OUTCOMES = ("ok", "failed", "aborted", "dropped")
 PHASES = ("warmup", "measured")
+SIDES = ("target", "baseline")
 LONGEST_S = 1e9
 LARGEST_COUNT = 1e15
 NO_PROMPT = -(2**63)
@@ -107,15 +110,22 @@ class _Heap:
 
     def __init__(self) -> None:
         self._columns: dict[str, array[Any] | list[Any]] = {}
+        self._count = 0
 
     def add(self, table: pd.DataFrame) -> None:
-        for name in map(str, table):
-            values = table[name].to_numpy()
+        for name, values in cell.columns(table):
             column = self._columns.setdefault(name, [] if values.dtype == object else array(values.dtype.char))
             if isinstance(column, array):
+                self._pad(column)
                 column.frombytes(values.tobytes())
             else:
                 column.extend(values)
+        self._count += len(table)
+
+    def _pad(self, column: "array[Any]") -> None:
+        """Fill up a column of what servers said with NaN: not every block of rows has it."""
+        if column.typecode == "d" and len(column) < self._count:
+            column.frombytes(np.full(self._count - len(column), np.nan).tobytes())
 
     def table(self) -> pd.DataFrame:
         """Return everything as one table, emptying the heap."""
@@ -123,6 +133,8 @@ class _Heap:
 
     def _taken(self, name: str) -> Any:
         column = self._columns.pop(name)
+        if isinstance(column, array):
+            self._pad(column)
         if isinstance(column, list):
             return pd.Series(column, dtype=object)
         values = np.frombuffer(column, column.typecode)
@@ -136,7 +148,7 @@ class _Table:
         self._all = list(columns)
         self._used = [name for name in columns if name not in IN_NO_FIGURE]
         self._numbers = [name for name in self._used if _is_number(name)]
-        self._texts = [name for name in self._used if name not in (*self._numbers, "prompt")]
+        self._texts = [name for name in self._used if name not in (*self._numbers, "prompt", cell.CELL)]
         self._known: dict[str, dict[str, str]] = {name: {} for name in self._texts}
 
     def take(self, block: bytes, blocks: Blocks, damage: Damage) -> pd.DataFrame:
@@ -178,6 +190,8 @@ class _Table:
         )  # fmt: skip
         for name in self._texts:
             table[name] = self._shared(name, table[name])
+        if {"side", "prompt"} <= set(table):
+            table["prompt_characters"] = _lengths(table)
         if "prompt" in table:
             table["prompt"] = _hashed(table["prompt"])
         return table
@@ -202,7 +216,8 @@ def _is_number(column: str) -> bool:
 
 
 def _is_count(column: str) -> bool:
-    return column in COUNTS or column.endswith(COUNT_ENDINGS)
+    is_figure = column in NAMED and NAMED[column].kind in COUNT_KINDS
+    return is_figure or column in COUNTS or column.endswith(COUNT_ENDINGS)
 
 
 def _hashed(prompts: "pd.Series[str]") -> np.ndarray:
@@ -211,13 +226,22 @@ def _hashed(prompts: "pd.Series[str]") -> np.ndarray:
     return np.where(prompts.isna(), NO_PROMPT, hashes)
 
 
+def _lengths(table: pd.DataFrame) -> np.ndarray:
+    """Return how many characters each prompt of a run with --against has; NaN in other runs, which don't need it."""
+    if not table["side"].notna().any():
+        return np.full(len(table), np.nan)
+    return table["prompt"].str.len().to_numpy(dtype="float64", na_value=np.nan)
+
+
 def _is_sound(table: pd.DataFrame) -> np.ndarray:
-    """Return for each row whether a run could have written its numbers, time and phase."""
+    """Return for each row whether a run could have written its numbers, time, phase and side."""
     is_sound = table["request"].notna().to_numpy() & table["start_s"].notna().to_numpy()
     is_sound &= ((table["outcome"] != "ok") | table["latency_s"].notna()).to_numpy()
     is_sound &= pd.to_datetime(table["timestamp"], format="ISO8601", utc=True, errors="coerce").notna().to_numpy()
     if "phase" in table:
         is_sound &= table["phase"].isin(PHASES).to_numpy()
+    if {"side", "pair"} <= set(table):
+        is_sound &= (table["side"].isin(SIDES) & table["pair"].notna() | table["side"].isna()).to_numpy()
     for name in filter(_is_number, table.columns):
         is_sound &= _is_possible(table[name].to_numpy(), _is_count(name))
     return is_sound

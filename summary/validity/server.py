@@ -1,17 +1,18 @@
 """What the server, or a proxy in front of it, did: worth knowing, but no reason to disbelieve the figures."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from finishes import is_known
-from summary.validity.finding import LATENCY, PACE, finding, is_many, listed
-from summary.vocabulary import OTHER_REASONS, Summary
+from summary.validity.finding import LATENCY, PACE, RATES, finding, is_many, listed, percent
+from summary.vocabulary import CLAIM_SPANS, OTHER_REASONS, Summary
 
 NEW_CONNECTIONS_LIMIT = 0.1
 MOST_NAMED = 3
 
 
 def findings(summary: Summary) -> Iterator[Summary]:
-    for look in (_connections, _buffering, _no_content, _finish_reasons, _outages):
+    for look in (_connections, _buffering, _no_content, _finish_reasons, _outages, _claims):
         yield from look(summary)
 
 
@@ -70,3 +71,51 @@ def _outages(summary: Summary) -> Iterator[Summary]:
         reported.append(f"and {len(outages) - MOST_NAMED} more")
     if reported:
         yield finding("outage" if len(outages) == 1 else "outages", "server", False, "; ".join(reported))
+
+
+def _claims(summary: Summary) -> Iterator[Summary]:
+    """Report what servers say that they did."""
+    for look in (_cache, _retries, _fallbacks, _untrue):
+        yield from look(summary)
+
+
+def _cache(summary: Summary) -> Iterator[Summary]:
+    """Report answers from a proxy's cache. The figures are right for the proxy's clients, so this is no reason to
+    disbelieve them; but they are not the provider's."""
+    if not (hits := _claimed(summary, "cache_hits")):
+        return
+    answers = summary["success_count"]
+    if is_many(hits, answers):
+        says = f"{percent(hits, answers)} of the answers came from the proxy's cache: they did not measure the provider"
+        says += "; --cache-bust makes each prompt new"
+        yield finding("cache", "server", False, says, (*LATENCY, *PACE, *RATES))
+    else:
+        yield finding("cache", "server", True, f"{hits} of {answers} answers came from the proxy's cache")
+
+
+def _retries(summary: Summary) -> Iterator[Summary]:
+    if calls := _claimed(summary, "retried_calls"):
+        of = summary["total_requests"]
+        says = f"{calls} of {of} calls were retried behind the proxy, {_claimed(summary, 'retries')} times in total"
+        says += ": their times include the failed attempts"
+        yield finding("retries", "server", not is_many(calls, of), says, (*LATENCY, *PACE, "error_rate"))
+
+
+def _fallbacks(summary: Summary) -> Iterator[Summary]:
+    if calls := _claimed(summary, "fallback_calls"):
+        of = summary["total_requests"]
+        says = f"{calls} of {of} calls went to a fallback behind the proxy: another model or provider than the first"
+        yield finding("fallbacks", "server", not is_many(calls, of), says, (*LATENCY, *PACE, "error_rate"))
+
+
+def _untrue(summary: Summary) -> Iterator[Summary]:
+    """Report claimed times that can't be true."""
+    spans = [span for name in CLAIM_SPANS if (span := _claimed(summary, name))]
+    longer, of = sum(span["longer"] for span in spans), sum(span["measured"]["samples"] for span in spans)
+    if longer:
+        says = f"{longer} of {of} times that servers claim are longer than what was measured: they can't be true"
+        yield finding("claims", "server", not is_many(longer, of), says)
+
+
+def _claimed(summary: Summary, name: str) -> Any:
+    return (summary.get("claims") or {}).get(name)

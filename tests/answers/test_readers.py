@@ -22,7 +22,7 @@ from providers.answers.bare_json import framed
 from providers.answers.document import Event
 from providers.answers.eventstream import BadChecksum
 from providers.answers.sse import BYTE_ORDER_MARK
-from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, MalformedAnswer, Part, Usage
+from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, MalformedAnswer, Part, Said, Usage
 from wire.exchange import now
 
 QUICKLY = settings(deadline=None, max_examples=100)
@@ -726,6 +726,7 @@ CONVERSE_END: list[tuple[str, Body]] = [
     ("messageStop", {"stopReason": "end_turn"}),
     ("metadata", {"usage": CONVERSE_USAGE, "metrics": {"latencyMs": 1275}}),
 ]
+CONVERSE_SAYS = Said({"metrics.latencyMs": 1275})
 
 
 def conversed(*events: tuple[str, Body]) -> list[Part]:
@@ -735,7 +736,7 @@ def conversed(*events: tuple[str, Body]) -> list[Part]:
 
 def test_a_converse_streams_usage_comes_after_its_finish_and_includes_the_cache() -> None:
     parts = conversed(*CONVERSE, *CONVERSE_END)
-    assert parts == [*MESSAGE_TEXT, TOOL_INPUT, Finish("end_turn"), Usage(130, 628, 60, None)]
+    assert parts == [*MESSAGE_TEXT, TOOL_INPUT, Finish("end_turn"), Usage(130, 628, 60, None), CONVERSE_SAYS]
 
 
 def test_a_converse_stream_without_its_stop_is_unfinished() -> None:
@@ -743,6 +744,7 @@ def test_a_converse_stream_without_its_stop_is_unfinished() -> None:
         *MESSAGE_TEXT,
         TOOL_INPUT,
         Usage(130, 628, 60, None),
+        CONVERSE_SAYS,
     ]
 
 
@@ -790,6 +792,12 @@ def test_a_response_that_failed_is_an_error(status: str) -> None:
 # Bedrock's invoke: the chunks of a family, and Bedrock's own counts in the last
 
 METRICS = {"inputTokenCount": 30, "outputTokenCount": 15, "invocationLatency": 900, "firstByteLatency": 300}
+INVOKE_SAYS = Said(
+    {
+        f"{bedrock_families.METRICS}.invocationLatency": 900,
+        f"{bedrock_families.METRICS}.firstByteLatency": 300,
+    }
+)
 CACHE_METRICS = {**METRICS, "cacheReadInputTokenCount": 60, "cacheWriteInputTokenCount": 40}
 
 
@@ -803,7 +811,7 @@ def invoked(model: str, chunks: Iterable[Body], metrics: Body | None) -> list[Pa
 
 def test_bedrocks_own_counts_include_the_cache() -> None:
     parts = invoked("meta.llama3-70b", [{"generation": "Hi", "stop_reason": "stop"}], CACHE_METRICS)
-    assert parts == [Delta("Hi"), Finish("stop"), Usage(130, 15, 60, None)]
+    assert parts == [Delta("Hi"), Finish("stop"), INVOKE_SAYS, Usage(130, 15, 60, None)]
 
 
 def test_a_stream_without_bedrocks_counts_has_only_its_own_usage() -> None:
@@ -825,12 +833,12 @@ def test_a_claudes_cache_counts_survive_bedrock_counts_without_them() -> None:
 
 def test_a_nova_sends_converse_events_in_chunks() -> None:
     parts = invoked("amazon.nova-lite-v1:0", [{kind: event} for kind, event in [*CONVERSE, *CONVERSE_END]], None)
-    assert parts == [*MESSAGE_TEXT, TOOL_INPUT, Finish("end_turn"), Usage(130, 628, 60, None)]
+    assert parts == [*MESSAGE_TEXT, TOOL_INPUT, Finish("end_turn"), CONVERSE_SAYS, Usage(130, 628, 60, None)]
 
 
 def test_an_unknown_family_finishes_when_its_body_ends() -> None:
     assert invoked("acme.novel-v1", [{"outputText": "Hel"}, {"completion": "lo"}, {"done": True}], METRICS) == [
-        Delta("Hel"), Delta("lo"), Finish(None), Usage(30, 15, None, None)
+        Delta("Hel"), Delta("lo"), Finish(None), INVOKE_SAYS, Usage(30, 15, None, None)
     ]  # fmt: skip
 
 

@@ -17,11 +17,13 @@ from harness.run import session
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, sse
+from providers.answers.content import finished
 from providers.answers.document import QUOTED
 from providers.call import (
     Answer,
     Call,
     ErrorInStream,
+    Finish,
     IncompleteStream,
     MalformedAnswer,
 )
@@ -200,12 +202,25 @@ def test_a_failing_finish_reason_is_a_failure_in_every_family(model: str, chunks
 
 def test_the_table_knows_each_reason_once_and_an_unknown_one_is_a_success() -> None:
     for api, reasons in finishes.TABLE.items():
-        assert {finishes.meaning(api, word) for word in reasons.finishes.split()} == {"finish"}
+        finishing = f"{reasons.natural} {reasons.finishes}".split()
+        assert {finishes.meaning(api, word) for word in finishing} == {"finish"}
         assert {finishes.meaning(api, word) for word in reasons.failures.split()} <= {"failure"}
     assert finishes.meaning("openai", "new_next_year") == "unknown"
     assert (finishes.is_known("END_TURN"), finishes.is_known("new_next_year")) == (True, False)
     call = chat(chunk(content="Hi"), chunk("new_next_year"), DONE)
     assert (call.outcome, call.finish_reason) == ("ok", "new_next_year")
+
+
+def test_an_api_without_a_row_in_the_table_has_the_reasons_of_the_others() -> None:
+    reasons = ("stop", "error", "new_next_year")
+    assert [finishes.meaning("new", reason) for reason in reasons] == ["finish", "failure", "unknown"]
+    assert [*finished("new", "new_next_year")] == [Finish("new_next_year")]
+
+
+def test_only_the_end_that_the_model_chose_is_natural() -> None:
+    natural = ["stop", "END_TURN", "completed", "complete", "FINISH", "eos", "eos_token", "endoftext"]
+    assert all(map(finishes.is_natural, natural))
+    assert not any(map(finishes.is_natural, ["length", "tool_use", "stop_sequence", "error", "new_next_year", ""]))
 
 
 def test_a_protocols_word_for_no_reason_is_not_a_finish() -> None:

@@ -1,8 +1,7 @@
-"""Streams of all six providers: the figures of an exact schedule, and every way in which a stream can fail."""
+"""Streams of all providers: the figures of an exact schedule, and every way in which a stream can fail."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import pairwise
 
 import gevent
@@ -434,14 +433,14 @@ def corrupted_user(server: MockServer, provider: str, api: str, fault: str) -> t
     vars(asker.user)["session"] = asker.session
     assert ask_one(asker).outcome == "ok"
     wire.headers = {"x-mock-fault": fault}
-    asker.user.settings = replace(asker.user.settings, timeout_s=DEADLINE_S)
+    asker.wait_at_most(DEADLINE_S)
     return asker, wire, fault
 
 
 def mend(users: Iterable[tuple[Asker, Corrupting, str]]) -> None:
     for asker, wire, _ in users:
         wire.headers = {}
-        asker.user.settings = replace(asker.user.settings, timeout_s=PATIENT_S)
+        asker.wait_at_most(PATIENT_S)
 
 
 @EVERY_API

@@ -60,7 +60,7 @@ def paired(tmp_path_factory: pytest.TempPathFactory) -> Run:
         for side, noise_s in enumerate(RANDOM.normal(0, 0.001, 2).tolist())
     ]  # fmt: skip
     run = run_of(tmp_path_factory.mktemp("paired"), calls)
-    values = differences.differences(run.measured, "latency_s", "warm").to_numpy()
+    values = differences.differences(run.measured, "latency_s", "warm")
     given = {"median": float(np.median(values)), "median_ci95": list(interval(values, 0.5) or ())}
     sizes = [
         {"unit": "characters", "from": 10 * size, "to": 10 * size + 9, "pairs": 30, "difference": {"latency_s": given}}
@@ -177,7 +177,7 @@ def test_differences_stand_beside_zero_and_by_size_of_prompt(paired: Run) -> Non
 
 
 def test_pairs_on_new_connections_are_counted_apart(paired: Run) -> None:
-    rows = paired.rows.assign(connection=np.where(paired.rows["pair"].astype(int) < 10, "new", "reused"))
+    rows = paired.rows.assign(connection=np.where(paired.rows["pair"] < 10, "new", "reused"))
     counted = {kind: len(differences.differences(rows, "latency_s", kind)) for kind in ("warm", "cold", None)}
     assert counted == {"warm": 80, "cold": 10, None: 90}
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from summary.registry import used
 from tests.command_line import QUICK_MOCK, Command, Ended, locusts, rows_in, summary_in
 from tests.commands.test_menus import terminal
 
+IN_LINE = [figure for figure in used("line") if figure.needs in (None, "--stream")]
 SLOW = ["--mock", "--mock-latency", "0.3", "-u", "4", "-r", "4", "-i", "30"]
 
 
@@ -22,8 +24,9 @@ def test_a_terminal_shows_how_far_how_fast_and_how_well_the_run_is(tmp_path: Pat
     with terminal(tmp_path, *SLOW, "--stream") as screen:
         screen.until("TTFT p50")
         assert screen.end() == 0
-    line = r"\d+/30 calls · \d+\.\d/s · [0-4] in flight · p50 \d[\d.]* s · TTFT p50 \d[\d.]* s · 0 failed"
-    assert re.search(line, screen.shown)
+    medians = [rf"{figure.title} p50 \d[\d.]* s" for figure in IN_LINE if figure.name != "latency_s"]
+    line = [r"\d+/30 calls", r"\d+\.\d/s", "[0-4] in flight", r"p50 \d[\d.]* s", *medians, "0 failed"]
+    assert re.search(" · ".join(line), screen.shown)
     # The log is printed above the line, and the summary below where it was.
     assert "All users spawned" in screen.shown
     assert screen.shown.rindex("in flight") < screen.shown.index("Can these figures be believed?")

@@ -7,6 +7,7 @@ import pytest
 from summary import goodput
 from summary.gates import slo
 from summary.gates.language import BadCondition
+from summary.registry import used
 from summary.rows.rows import frame
 
 COLUMNS = ("outcome", "start_s", "latency_s", "ttft_s", "tpot_s")
@@ -46,8 +47,7 @@ def test_a_level_is_shown_as_written_without_needless_spaces() -> None:
         ("ttft_p95<1", "--slo ttft_p95<1: unknown figure ttft_p95; did you mean ttft?"),
         (
             "p99<1",
-            "--slo p99<1: unknown figure p99; known figures are latency, latency_from_schedule, ttft, ttfv, tpot, "
-            "itl_mean, itl_max, ttfb",
+            f"--slo p99<1: unknown figure p99; known figures are {', '.join(figure.noun for figure in used('slo'))}",
         ),
     ],
 )

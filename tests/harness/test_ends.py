@@ -30,12 +30,16 @@ from seeds import SeedError, read_folder
 from tests.harness.test_requests_csv import a_call
 from tests.running import harnessed, run, start_and_wait
 
+CLASSES = ", ".join(sorted(user_class.__name__ for user_class in harness.classes.values()))
 WHOLE = End(asked=False, spent=False, lasted_s=3.0, made=12, workers_gone=0)
 
 
 def a_plan(*arguments: str) -> Plan:
     environment, _ = harnessed(["--headless", "--mock", "--models-file", "models.json", *arguments])
-    return plan_of({**vars(environment.parsed_options), "api_key": "", "header": []}, harness.classes)
+    return plan_of(
+        {**vars(environment.parsed_options), "api_key": "", "header": [], "against_api_key": "", "against_header": []},
+        harness.classes,
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -129,10 +133,10 @@ MISTYPED = {
     "--api-key:sk-secret-1 -i 3": "unrecognized arguments: --api-key (did you mean --api-key?)",
     "--api-keysk-secret-1 -i 3": "unrecognized arguments: --api-key (did you mean --api-key?)",
     "-Ksk-secret-1": "unrecognized arguments: -K",
-    "-key sk-secret-1": "a value that belongs to no option and is not a User class: choose from AnthropicUser, ",
+    "-key sk-secret-1": f"a value that belongs to no option and is not a User class: choose from {CLASSES}",
     "OPENAI_API_KEY=sk-secret-1": "a value that belongs to no option and is not a User class: choose from ",
     "--header Authorization:Bearer sk-secret-1": "a value that belongs to no option and is not a User class: choose ",
-    "-i 3 OpenUser": "unknown User class 'OpenUser': choose from AnthropicUser, ",
+    "-i 3 OpenUser": f"unknown User class 'OpenUser': choose from {CLASSES}",
     "OpenAIUser -i 3 AnthropicUser": "unrecognized arguments: AnthropicUser",
     "-i 3 --logfile nowhere/x.log": "--logfile nowhere/x.log: no such file or directory",
 }

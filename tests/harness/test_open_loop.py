@@ -462,7 +462,10 @@ def test_a_run_time_from_the_web_form_limits_the_number_of_calls(
 ) -> None:
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     environment, harness = harnessed([*MOCK, "--rate", "5", "-i", "100"])
-    options, secret = vars(environment.parsed_options), {"api_key": "", "header": []}
+    options, secret = (
+        vars(environment.parsed_options),
+        {"api_key": "", "header": [], "against_api_key": "", "against_header": []},
+    )
     for given, most in (("1m", 100), ("3s", 16), (3, 16), ("", 100), (None, 100)):
         assert plan_of({**options, **secret, "run_time": given}, harness.classes).most_calls == most
     with pytest.raises(UsageError, match="--run-time must look like 20, 20s, 3m or 1h20m, not 'soon'"):

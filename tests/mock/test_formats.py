@@ -1,4 +1,4 @@
-"""The mock's six wire formats, read by the providers' own SDKs."""
+"""The mock's wire formats, read by the providers' own SDKs."""
 
 import os
 import subprocess

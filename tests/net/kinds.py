@@ -17,12 +17,18 @@ SPEED_WORDS = ("client", "rate")
 
 RATES = {"throughput_rps", "goodput_rps", "delivered_rps", "output_tokens_per_s"}
 SPEEDS = {"late_count", "late_calls", "late_sends", "cpu_share", "loop_lag_s", "stalls"}
-COUNTS = {"samples", "gaps", "infinite"}
+COUNTS = {"samples", "gaps", "infinite", "longer"}
 """Numbers among seconds that are not seconds."""
+
+PACKAGES = {
+    "python", "platform", "locust", "openai", "anthropic", "boto3", "google-genai", "httpx2", "gevent", "pandas",
+}  # fmt: skip
+"""A new provider's packages are not held: no run here uses them."""
 
 DRAWN = {
     "prompt_id", "prompt", "response_bytes", "total_bytes", "input_tokens", "output_tokens", "repeated_payloads",
     "worker", "peak_in_flight", "gaps", "histogram_ms", "content_events", "content_reads",
+    "server_request_id",
 }  # fmt: skip
 """Values that depend on which of two workers makes which call."""
 
@@ -49,7 +55,7 @@ def json(content: Json, name: str = "", is_time: bool = False) -> Json:
     if name == "options":
         return content
     if name == "versions":
-        return dict.fromkeys(content, VERSION)
+        return {held: VERSION for held in content if held in PACKAGES}
     if name in SPEEDS:
         return None if content is None else BY_SPEED
     if name == "histogram_ms":

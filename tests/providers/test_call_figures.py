@@ -16,12 +16,13 @@ from locust.rpc.protocol import Message
 
 from harness.cluster.outbox import Outbox
 from harness.messages import HISTOGRAMS
-from harness.record.client_load import CPU_LIMIT, LAG_LIMIT_S, ClientFigures, ClientWatch, lags_of, verdict
+from harness.record.client_load import ClientFigures, ClientWatch, lags_of, verdict
 from harness.record.run_histograms import RunHistograms
 from harness.run.rehearsal import rehearse
 from locustfile import harness
 from providers.call import Call, Delta, Finish, Part, Usage
 from providers.vertex_ai import VertexAI
+from summary.vocabulary import CPU_LIMIT, LAG_LIMIT_S
 from tests.asking import APIS, settings_of
 from tests.raw_server import serving, silent
 from wire.exchange import now
@@ -273,11 +274,19 @@ def test_tokens_per_second_cover_all_tokens_from_first_start_to_last_end() -> No
     ],
 )
 def test_the_client_is_the_bottleneck_beyond_either_limit(lag_p99_s: float, cpu_share: float, is_ok: bool) -> None:
-    assert (verdict(lag_p99_s, cpu_share) == "ok") is is_ok
+    assert (verdict(lag_p99_s, cpu_share, observed_s=60) == "ok") is is_ok
+
+
+@pytest.mark.parametrize(
+    ("cpu_share", "observed_s", "is_ok"), [(0.5, 8.0, True), (0.5, 8.3, False), (0.95, 1.0, False), (0.5, 60, False)]
+)
+def test_a_hiccup_in_a_short_run_is_no_bottleneck(cpu_share: float, observed_s: float, is_ok: bool) -> None:
+    """Half a second without a tick would be no hiccup: 61 ms at p99 of 8.3 s."""
+    assert (verdict(0.061, cpu_share, observed_s) == "ok") is is_ok
 
 
 def test_the_verdict_says_what_was_seen_and_what_to_do() -> None:
-    assert verdict(0.084, 0.98) == "the bottleneck (loop lag p99 84 ms, CPU 98 %): use --processes or fewer users"
+    assert verdict(0.084, 0.98, 60) == "the bottleneck (loop lag p99 84 ms, CPU 98 %): use --processes or fewer users"
 
 
 ALL_ALONG = (0.0, 1e9)
@@ -300,7 +309,7 @@ def test_the_busiest_process_decides_over_all_of_its_samples() -> None:
 
 def test_the_lag_is_over_the_samples_of_all_processes() -> None:
     client = ClientFigures()
-    client.add("one", a_sample([0.001] * 97, late_calls=2))
+    client.add("one", a_sample([0.001] * 97, late_calls=2, wall_s=60))
     client.add("two", a_sample([0.2, 0.3, 0.4], late_calls=3))
     concluded = client.conclude(ALL_ALONG)
     # 100 samples: rank 0.99 * 99 = 98.01, so 1 % of the way from the 99th, 0.3, to the 100th.

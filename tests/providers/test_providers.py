@@ -1,9 +1,9 @@
-"""One contract for six providers: a call through the real SDK is one request, one event and one truthful record."""
+"""One contract for all providers: a call through the real SDK is one request, one event and one truthful record."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import gevent
 import gevent.monkey
@@ -14,10 +14,12 @@ from mock.inprocess import InProcessWire
 from mock.service import Service
 from mock.timing import Pace
 from providers.call import Call
+from providers.settings import API
 from providers.user import CallFailed
 from tests.asking import APIS, PROVIDERS, Asker
 from tests.cases import CASES, case_of
 from tests.certificates import make_certificate, trusting
+from tests.command_line import PROJECT
 from tests.mock_server import MockServer
 from tests.mock_server import serving as serving_mock
 from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, serving, silent
@@ -27,6 +29,7 @@ from wire.extra_headers import WithHeaders
 from wire.network import NetworkReply, NetworkWire
 
 block = gevent.monkey.get_original("time", "sleep")
+README = (PROJECT / "README.md").read_text()
 HELD_S = 0.05
 NEVER_S = 3600.0
 PATIENT_S = 60.0
@@ -129,7 +132,7 @@ def assert_failed(asker: Asker, call: Call, error: str, status: int | None) -> N
 
 
 def set_deadline(asker: Asker, timeout_s: float) -> None:
-    asker.user.settings = replace(asker.user.settings, timeout_s=timeout_s)
+    asker.wait_at_most(timeout_s)
 
 
 # Success
@@ -159,12 +162,21 @@ def test_a_call_is_named_after_its_provider_api_and_model(mock_server: MockServe
     assert (call.prompt_id, call.prompt) == ("test.txt#1", "Say something.")
 
 
+@EVERY_PROVIDER
+def test_the_readme_lists_the_provider_with_its_key_and_its_apis(provider: str) -> None:
+    case = CASES[provider].provider
+    (row,) = [line for line in README.splitlines() if line.startswith(f"| `{provider}` |")]
+    key, *apis = (cell.strip() for cell in row.split("|")[2:-1])
+    assert key == f"`{case.key_variable}`"
+    assert [api for api, cell in zip(get_args(API), apis, strict=True) if cell != "–"] == list(case.apis)
+
+
 @EVERY_API
 def test_a_token_limit_reaches_the_model(mock_server: MockServer, provider: str, api: str) -> None:
     call = ask_one(Asker(provider, mock_server.url, api=api, max_tokens=5))
     assert call.outcome == "ok"
     assert mock_server.stats()["output_tokens"] == 5
-    assert call.finish_reason in ("length", "max_tokens", "max_output_tokens", "MAX_TOKENS")
+    assert call.finish_reason == case_of(provider, api).cut_reason
 
 
 @EVERY_API

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.net import kinds
 from tests.net.cases import CASES, HELD, differences, run_all
 
 
@@ -20,3 +21,7 @@ def test_a_run_writes_what_is_held(case: str, left: dict[str, str]) -> None:
 
 def test_nothing_is_held_that_is_not_run() -> None:
     assert {path.stem for path in HELD.iterdir()} == set(CASES)
+
+
+def test_a_new_providers_packages_change_nothing_that_is_held() -> None:
+    assert kinds.json({"versions": {"locust": "2.0", "new-sdk": "1.0"}}) == {"versions": {"locust": kinds.VERSION}}

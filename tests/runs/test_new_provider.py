@@ -1,4 +1,4 @@
-"""A seventh provider is only its own files: a toy is added to a copy of this tree, and the whole copy knows it."""
+"""A new provider is only its own files: a toy is added to a copy of this tree, and the whole copy knows it."""
 
 import json
 import shutil
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import command_line, mock_server
+from tests.asking import PROVIDERS
 from tests.command_line import PROJECT, Command, locusts, report, rows_in, scrubbed, summary_in
 from tests.commands import test_menus
 from tests.commands.test_menus import DOWN, ENTER, terminal
@@ -23,6 +24,7 @@ NEW_LINES = {
         ("from providers.user import", "from providers.toy import Toy\n"),
         ("\nharness =", "ToyUser = user_of(Toy)\n"),
     ],
+    "README.md": [("\n`vertex-ai` speaks", "| `toy` | `TOY_API_KEY` | `/toy/talk` | – | – |\n")],
     "models.json": [('  "openai"', '  "toy": ["toy-1", "toy-2"],\n')],
 }
 CONTRACT = (
@@ -36,11 +38,11 @@ CONTRACT = (
 RUN = ["--headless", "--mock", "--mock-latency", "0", "-p", "toy", "-i", "5", "--csv", "run"]
 REFUSED = {
     "no key": (["--headless", "-p", "toy", "-m", "toy-1"], "no API key for toy: set TOY_API_KEY, LLM_API_KEY or -k"),
-    "no provider": (["--headless"], "azure-openai, aws-bedrock, vertex-ai, deepseek, toy"),
+    "no provider": (["--headless"], f"give -p with one of {', '.join([*PROVIDERS, 'toy'])}"),
     "a misspelt provider": (["--headless", "-p", "tyo"], "did you mean 'toy'?"),
     "no model": (["--headless", "-p", "toy", "-k", "k"], "give -m with one of toy-1, toy-2"),
     "another API": ([*RUN, "--api", "responses"], "toy has no API 'responses': choose from chat"),
-    "a misspelt class": ([*RUN, "ToyUsers"], "DeepSeekUser, OpenAIUser, ToyUser, VertexAIUser"),
+    "a misspelt class": ([*RUN, "ToyUsers"], "ToyUser, "),
 }
 
 
@@ -83,7 +85,7 @@ def _files() -> list[str]:
     return [name for name in listed.split("\0") if (PROJECT / name).is_file()]
 
 
-def test_a_provider_is_four_files_and_three_lines(tree: Path) -> None:
+def test_a_provider_is_four_files_and_four_lines(tree: Path) -> None:
     put = {str(path.relative_to(TOY)) for path in TOY.rglob("*.py")}
     assert put == NEW_FILES
     assert not any((PROJECT / name).exists() for name in NEW_FILES)
@@ -123,7 +125,7 @@ def test_refusals_name_it_and_its_key(tmp_path: Path) -> None:
 def test_the_menus_offer_it_and_its_own_variable_has_the_key(tmp_path: Path, toy_server: MockServer) -> None:
     with terminal(tmp_path, "-H", toy_server.url, TOY_API_KEY="toy-key-5af1c03b") as menus:
         menus.until("toy")
-        menus.press(*[DOWN] * 6, ENTER)
+        menus.press(*[DOWN] * len(PROVIDERS), ENTER)
         menus.until("toy-2")
         menus.press(DOWN, ENTER)
         assert menus.end() == 0, menus.shown

@@ -13,7 +13,7 @@ import pytest
 
 import report
 from summary.vocabulary import OBSERVED
-from tests.asking import PROVIDERS
+from tests.asking import APIS
 from tests.cases import case_of
 from tests.command_line import Ended, Running, free_port, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
@@ -89,8 +89,7 @@ def test_a_streamed_runs_summary_has_every_figure_of_its_rows(tmp_path: Path, mo
     assert_client_was_watched(summary, processes=1)
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("api", ["chat", "completions"])
+@pytest.mark.parametrize(("provider", "api"), APIS)
 def test_each_provider_streams_in_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, api: str
 ) -> None:

@@ -5,26 +5,31 @@ from typing import Any
 import numpy as np
 import pytest
 
-from providers.call import Call
+from harness.record.requests_csv import COLUMNS
 from summary.figures import summarise
 from summary.gates.gate import parse
 from summary.gates.junit import as_junit
 from summary.gates.verdict import judge
+from summary.registry import NAMED, OF_CALLS, Need
 from summary.render.render import as_table
 from summary.rows.rows import frame
+from summary.validity.client import FIRSTS, GAPS
+from summary.validity.finding import titles
 from summary.vocabulary import READS
 
-COLUMNS = (
+OLDER = (
     "request", "timestamp", "start_s", "latency_s", "response_bytes", "status", "outcome", "error", "prompt", "phase",
-    "finish_reason", "output_tokens", "reasoning_tokens", "connection", "ttft_s", "ttfv_s", "tpot_s", "itl_mean_s",
-    "lag_s", "start_lag_s", "latency_from_schedule_s", "stage", "content_events", "content_reads", "joined_reads",
-    "first_read_joined", "error_reason",
 )  # fmt: skip
-OPEN = ("start_lag_s", "latency_from_schedule_s", "stage")
-STREAM = (
-    "ttft_s", "ttfv_s", "tpot_s", "itl_mean_s", "content_reads", "joined_reads", "first_read_joined",
-    "output_tokens",
-)  # fmt: skip
+"""The columns of a version that knew less of a call."""
+
+
+def needing(option: Need) -> set[str]:
+    """The figures of calls that only such a run has."""
+    return {name for name in OF_CALLS if NAMED[name].needs == option}
+
+
+OPEN = needing("--rate") | {"stage"}
+STREAM = needing("--stream") | {"content_reads", "joined_reads", "first_read_joined", "output_tokens"}
 QUIET = {
     "verdict": "ok", "loop_lag_s": {"p50": 0.0005, "p99": 0.006, "max": 0.05}, "cpu_share": 0.3, "processes": 1,
     "observed_s": 20.0, "stalls": {"count": 0, "longest_s": 0.0, "total_s": 0.0}, "late_calls": 0,
@@ -41,9 +46,10 @@ def a_row(number: int, **cells: Any) -> list[str]:
         "reasoning_tokens": 0, "connection": "reused", "ttft_s": 0.102, "ttfv_s": 0.102, "tpot_s": 0.01,
         "itl_mean_s": 0.01, "lag_s": 0.002, "start_lag_s": 0.001, "latency_from_schedule_s": 0.703, "stage": 1,
         "content_events": 61, "content_reads": 61, "joined_reads": 0, "first_read_joined": 0,
-        "error_reason": "",
+        "send_s": 0.001,
     }  # fmt: skip
-    return [str({**usual, **cells}[name]) for name in COLUMNS]
+    others = {name: 0.001 if NAMED[name].kind == "time" else 1 for name in OF_CALLS}
+    return [str({**others, **usual, **cells}.get(name, "")) for name in COLUMNS]
 
 
 def closed(number: int, **cells: Any) -> list[str]:
@@ -108,7 +114,7 @@ def test_many_streams_on_a_busy_process_are_doubted() -> None:
     ]  # fmt: skip
     summary = summary_of(rows, {"cpu_share": 0.8})
     assert_doubted(summary, ["joined reads"], {"ttft_s", "ttfv_s", "tpot_s", "itl_s"})
-    assert "p95 and p99 of TTFT, TTFV, TPOT and ITL: late reads joined 8 % of the first tokens" in shown(summary)
+    assert f"p95 and p99 of {titles((*FIRSTS, *GAPS))}: late reads joined 8 % of the first tokens" in shown(summary)
 
 
 def test_late_packets_of_an_older_run_are_doubted() -> None:
@@ -238,18 +244,13 @@ def test_the_rarest_of_many_finish_reasons_are_counted_together() -> None:
 
 
 def test_an_older_runs_rows_are_read_without_what_they_lack() -> None:
-    older = COLUMNS[:10]
-    rows = frame(older, [row[:10] for row in map(closed, range(200))])
+    rows = frame(OLDER, [[row[COLUMNS.index(name)] for name in OLDER] for row in map(closed, range(200))])
     summary = summarise(rows, {}, {"client": {"verdict": "ok", "loop_lag_s": {"p99": 0.001}, "cpu_share": 0.1}})
     assert summary["reads"] == dict.fromkeys(READS)
     assert (summary["finish_reasons"], summary["no_content_count"], summary["ended"]) == (None, None, None)
     assert (summary["failures"], summary["own_failures"], summary["outages"]) == ([], [], [])
     assert summary["verdict"]["believable"]
     as_table(summary)
-
-
-def test_the_rows_have_these_columns() -> None:
-    assert set(COLUMNS) <= set(Call.__dataclass_fields__)
 
 
 # Gates

@@ -160,7 +160,7 @@ STAGED = (
 
 
 def test_each_stage_has_its_own_figures() -> None:
-    first, pause, ramp = open_loop.stages(table(*STAGED), PLANNED) or []
+    first, pause, ramp = open_loop.stages(table(*STAGED), table(*STAGED), PLANNED) or []
     assert [stage["stage"] for stage in (first, pause, ramp)] == [1, 2, 3]
     assert {name: ramp[name] for name in PLANNED[2]} == PLANNED[2]
     assert (first["total_requests"], first["asked_rps"], first["delivered_rps"]) == (2, 1.0, 1.0)
@@ -175,8 +175,8 @@ def test_each_stage_has_its_own_figures() -> None:
 
 
 def test_one_stage_alone_is_the_run_and_needs_no_table() -> None:
-    assert open_loop.stages(table(*STAGED), PLANNED[:1]) is None
-    assert open_loop.stages(table(*STAGED), None) is None
+    assert open_loop.stages(table(*STAGED), table(*STAGED), PLANNED[:1]) is None
+    assert open_loop.stages(table(*STAGED), table(*STAGED), None) is None
 
 
 def test_the_table_of_stages_has_one_line_per_stage() -> None:

@@ -2,16 +2,18 @@
 
 import re
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.record.requests_csv import COLUMNS as ROW
 from providers.call import Call
 from summary.figures import summarise
 from summary.gates import gate, slo
 from summary.registry import FIGURES, NAMED, STATISTICS, TOKENS, Figure, found, used
 from summary.render.csv_row import COLUMNS
-from summary.rows.rows import frame
+from summary.rows.rows import REQUIRED, frame, read_with_damage
 from tests.command_line import PROJECT
 from tests.summary import test_doubts
 
@@ -29,7 +31,7 @@ def summary() -> dict[str, Any]:
         "lost": {"calls": 0},
         "itl_s": {**dict.fromkeys(STATISTICS, 0.01), "gaps": 9},
     }
-    return summarise(frame(test_doubts.COLUMNS, rows), {}, observed, slo.parse("ttft<1"))
+    return summarise(frame(ROW, rows), {}, observed, slo.parse("ttft<1"))
 
 
 def test_a_name_and_a_title_mean_one_figure() -> None:
@@ -47,6 +49,15 @@ def test_a_figure_of_summaries_is_in_them_with_all_its_fields(figure: Figure, su
         value = found(summary, figure.name)
         assert set(figure.fields) <= set(value) if figure.over else value is not None
     assert set(figure.columns) <= set(COLUMNS)
+
+
+def test_a_figure_that_counts_is_a_whole_number_in_sound_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NAMED, "tool_calls", Figure("tool_calls", "count", "tool calls", "tools that an answer called"))
+    cells = ["1", "1", "2026-01-01T00:00:00.000Z", "0", "1", "9", "ok", "200", "", "p"]
+    rows = [",".join([*REQUIRED, "tool_calls"]), *(",".join([*cells, count]) for count in ("3", "1.5", "-1", ""))]
+    (tmp_path / "rows.csv").write_text("\n".join([*rows, ""]))
+    table, damage = read_with_damage(tmp_path / "rows.csv")
+    assert (table["tool_calls"].dropna().tolist(), len(table), damage.unreadable) == ([3.0], 2, 2)
 
 
 def test_only_mere_sizes_have_no_better_direction() -> None:

@@ -109,16 +109,8 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
             "was the bottleneck: loop lag p99 61 ms, CPU 95 % of a core; use --processes or fewer users",
         ),
         (
-            "client", "client", True, {"client": {**BUSY, "cpu_share": 0.5, "observed_s": 8.0}},
+            "client", "client", True, {"client": {**BUSY, "verdict": "ok", "cpu_share": 0.5, "observed_s": 8.0}},
             "kept up, except for a hiccup: loop lag p99 61 ms, CPU 50 % of a core",
-        ),
-        (
-            "client", "client", False, {"client": {**BUSY, "cpu_share": 0.5, "observed_s": 8.3}},
-            "was the bottleneck: loop lag p99 61 ms, CPU 50 % of a core; use --processes or fewer users",
-        ),
-        (
-            "client", "client", False, {"client": {**BUSY, "observed_s": 1.0}},
-            "was the bottleneck: loop lag p99 61 ms, CPU 95 % of a core; use --processes or fewer users",
         ),
         ("client", "run", False, {"client": None}, "unknown: the run was cut off"),
         ("stalls", "client", True, stalls(1, 0.49, 0.49), "the client stood still for 0.49 s"),
@@ -340,7 +332,7 @@ def test_one_doubt_is_enough() -> None:
 
 def test_a_slow_machines_hiccup_raises_no_doubt() -> None:
     """60 ms without a tick are three late ones of 100, and two calls of 40 have a late packet."""
-    hiccup = client(verdict="the bottleneck (…)", loop_lag_s={"p50": 0.001, "p99": 0.06, "max": 0.06}, observed_s=2.0)
+    hiccup = client(loop_lag_s={"p50": 0.001, "p99": 0.06, "max": 0.06}, observed_s=2.0)
     few = {"total_requests": 40, "success_count": 40, "too_few_samples": ["p99"]}
     for changes in (hiccup, {**hiccup, **STREAMED}, {**hiccup, **packets(2, stamped=40)}):
         verdict = verdict_on(a_summary(**few, **changes))

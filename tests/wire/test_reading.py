@@ -298,10 +298,25 @@ def test_a_poll_that_overslept_says_since_when_bytes_may_have_come(monkeypatch: 
 
 def test_a_poll_that_got_no_cpu_when_a_packet_came_looks_back_to_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that waits for a CPU returns late from its poll; meanwhile more packets join the one that woke it."""
-    stamped = Polls()
-    for began_at, ended_at in [(10.0, 10.04), (10.04, 10.0401)]:
-        monkeypatch.setattr(polls, "now", iter([began_at, ended_at]).__next__)
-        stamped._poll()
-        stamped._return()
+    for stamped, polls_until_read in [(Polls(), 1), (Polls(), 2)]:
+        for began_at, ended_at in [(10.0, 10.04), (10.04, 10.0401)][:polls_until_read]:
+            _poll(stamped, began_at, ended_at, monkeypatch)
         assert stamped.since(10.0399) == stamped.unread_since
         assert stamped.since(10.02) == 10.0
+
+
+def test_reads_soon_after_a_late_delivery_can_be_late_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel without a free CPU delivers packets late, and a later packet can hide an earlier one."""
+    stamped = Polls()
+    _poll(stamped, 10.0, 10.04, monkeypatch)
+    assert stamped.since(10.015) == 10.0, "it arrived before the poll returned, and did not wake it"
+    _poll(stamped, 10.5, 10.52, monkeypatch)
+    assert stamped.since(10.52) == pytest.approx(10.495), "as late as that one was: 25 ms"
+    _poll(stamped, 11.5, 11.52, monkeypatch)
+    assert stamped.since(11.52) == stamped.unread_since, "trusted again, a second later"
+
+
+def _poll(stamped: Polls, began_at: float, ended_at: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polls, "now", iter([began_at, ended_at]).__next__)
+    stamped._poll()
+    stamped._return()

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -96,6 +97,23 @@ def test_a_killed_workers_calls_in_flight_are_lost_and_the_rest_is_done_by_the_o
     assert len(set(numbers)) == len(numbers) == summary["total_requests"] == int(stats_in(tmp_path)["Request Count"])
     assert slow_mock.stats()["requests"] <= calls
     assert "Traceback" not in ended.stderr
+
+
+def test_of_a_killed_workers_pairs_whole_ones_count_and_halves_are_told(
+    tmp_path: Path, slow_mock: MockServer, mock_server: MockServer
+) -> None:
+    options = against(slow_mock, "--processes", "2", "-u", "6", "-r", "6", "-i", "80", "--against", mock_server.url)
+    with started(tmp_path, options, LLM_AGAINST_API_KEY="test-key-456") as running:
+        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
+        os.kill(children_of(running)[0], signal.SIGKILL)
+        ended = running.wait()
+    assert ended.code == 0, ended.stderr
+    sides = Counter(row["pair"] for row in rows_in(tmp_path))
+    halves = sum(calls == 1 for calls in sides.values())
+    lost = summary_in(tmp_path)["lost"]["calls"]
+    assert max(map(int, sides)) == 80
+    assert sum(sides.values()) + lost == 160
+    assert len(sides) == 80 - (lost - halves) // 2
 
 
 def test_a_run_whose_workers_are_all_killed_is_not_complete_and_ends_with_70(

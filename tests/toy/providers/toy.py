@@ -27,7 +27,7 @@ class Toy(Provider):
 
     def __init__(self, settings: Settings, client: Any) -> None:
         super().__init__(settings, client)
-        asked = {"temperature": settings.temperature, "max_tokens": settings.max_tokens}
+        asked = {"temperature": settings.temperature, "most": settings.max_tokens}
         self.url, self.headers = f"{settings.host}/toy/talk", {"x-toy-key": settings.api_key or ""}
         self.fields = {"model": settings.model, **{name: value for name, value in asked.items() if value is not None}}
 
@@ -38,7 +38,7 @@ class Toy(Provider):
         return streamed(self._talk(payload, stream=True), answers.talk_stream)
 
     def _talk(self, payload: str, **more: Any) -> Any:
-        fields = {"prompt": payload, **self.fields, **more}
+        fields = {"question": payload, **self.fields, **more}
         request = self.client.build_request("POST", self.url, headers=self.headers, json=fields)
         response = self.client.send(request, stream=bool(more))
         if response.is_error or response.is_redirect:

@@ -38,6 +38,8 @@ FORMATS = (
         events=events,
         error=error,
         stream_error=sse.event(error(500, "The toy is broken")[1]),
+        prompt_fields=("question",),
+        limit_fields=("most",),
         near=re.compile("/toy/.*"),
     ),
 )

@@ -13,7 +13,7 @@ def talk(body: Json) -> Answer:
     if counts := counts_of(body.get("counts")):
         yield Usage(input_tokens=counts.get("in"), output_tokens=counts.get("out"), cached_tokens=counts.get("cached"))
     if reason := reason_of(body.get("ended")):
-        yield from finished("openai", reason, body)
+        yield from finished("toy", reason, body)
 
 
 def talk_stream(bodies: Iterable[Json | Delta]) -> Answer:

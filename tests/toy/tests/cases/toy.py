@@ -11,5 +11,13 @@ CASE = ProviderCase(
     key_headers={"x-toy-key": KEY},
     status_errors=dict.fromkeys(STATUS_ERRORS, "HTTPStatusError"),
     trouble=Trouble(refused="ConnectError", broken="RemoteProtocolError", late="ReadTimeout"),
-    apis={"chat": APICase("/toy/talk", {"model": MODEL, "prompt": PROMPT}, finish_reason="stop", cut_reason="length")},
+    apis={
+        "chat": APICase(
+            "/toy/talk",
+            {"model": MODEL, "question": PROMPT},
+            finish_reason="stop",
+            cut_reason="length",
+            limit={"most": 5},
+        ),
+    },
 )

@@ -1,0 +1,1 @@
+"""What servers and proxies said of calls, beside what was measured."""

@@ -1,0 +1,88 @@
+"""The verdict on a gate of a difference between target and baseline: by its confidence interval, not by its value."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from summary.gates.gate import Gate
+from summary.gates.language import COMPARE
+from summary.registry import PAIRS_NEEDED, UNITS, Kind, found
+from summary.vocabulary import Summary
+
+
+class Judged(NamedTuple):
+    """What a verdict is made of: see `summary.gates.verdict`."""
+
+    breached: bool
+    value: float | None
+    samples: int
+    reason: str
+
+
+def judged(gate: Gate, summary: Summary) -> Judged:
+    """Return the verdict: breached if the whole interval is beyond the limit, or the difference can't be judged; for a
+    strict gate also if only a part of the interval is beyond it."""
+    entry, measured = _entry(gate, summary), gate.statistic or "difference"
+    value, interval, pairs = entry.get(measured), entry.get(f"{measured}_ci95"), int(entry.get("pairs") or 0)
+    if interval is None:
+        return Judged(True, value, pairs, _doubt(gate, pairs))
+    return Judged(_is_beyond(gate, entry, interval), value, pairs, _finding(gate, entry, measured))
+
+
+def signed(value: float, kind: Kind) -> str:
+    """Return a difference with its sign, three digits or all of an integer, and its unit: of times, milliseconds."""
+    return f"{bare(value, kind)}{_SIGNED[kind][1]}"
+
+
+def ends(interval: Sequence[float], kind: Kind) -> str:
+    """Return both ends of a difference's interval, and the unit."""
+    return f"{bare(interval[0], kind)} to {signed(interval[1], kind)}"
+
+
+def bare(value: float, kind: Kind) -> str:
+    """Return a difference, or with the sign removed any such number, without its unit."""
+    scaled = _SIGNED[kind][0] * value
+    decimals = 0 if scaled == 0 or _is_whole(scaled, kind) else 2 - math.floor(math.log10(abs(scaled)))
+    return f"{scaled:+,.{min(3, max(0, decimals))}f}" if scaled else "0"
+
+
+def _is_whole(value: float, kind: Kind) -> bool:
+    return kind in ("bytes", "tokens") and value == round(value)
+
+
+_SIGNED: dict[Kind, tuple[int, str]] = {kind: (unit.factor, unit.sign) for kind, unit in UNITS.items()} | {
+    "time": (1000, " ms"),
+    "share": (100, " points"),
+}
+
+
+def _entry(gate: Gate, summary: Summary) -> Summary:
+    place = "against.difference" if gate.statistic else "against"
+    entry: Summary = (found(summary, place) or {}).get(gate.figure.name) or {}
+    return entry
+
+
+def _is_beyond(gate: Gate, entry: Summary, interval: Sequence[float]) -> bool:
+    limit = _limit(gate, entry)
+    are_beyond = [COMPARE[gate.condition.operator](end, limit) for end in interval]
+    return any(are_beyond) if gate.condition.is_strict else all(are_beyond)
+
+
+def _limit(gate: Gate, entry: Summary) -> float:
+    """Return the limit in the figure's unit."""
+    limit = gate.condition.limit
+    return limit * float(entry["baseline"][gate.statistic]) if gate.condition.is_relative else limit
+
+
+def _doubt(gate: Gate, pairs: int) -> str:
+    if not pairs:
+        return f"{gate.condition.name} was not observed"
+    return f"too few pairs ({pairs}): {gate.statistic} needs {PAIRS_NEEDED[gate.statistic or 'median']}"
+
+
+def _finding(gate: Gate, entry: Summary, measured: str) -> str:
+    kind = gate.figure.kind
+    interval = f"95 % CI {ends(entry[f'{measured}_ci95'], kind)}"
+    limit = f"; the limit is {signed(_limit(gate, entry), kind)}" if gate.condition.is_relative else ""
+    counted = "1 pair" if entry["pairs"] == 1 else f"{entry['pairs']:,} pairs"
+    return f"{gate.condition.name} is {signed(entry[measured], kind)}, {interval} ({counted}){limit}"
