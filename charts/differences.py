@@ -83,7 +83,7 @@ def _marks(given: Summary) -> Iterator[tuple[Json, Json | None]]:
     if given.get("median") is not None:
         at = 1000 * given["median"]
         text = f"median {quantities.time(given['median'])}{_interval_text(given)}"
-        yield _line(at, {"color": FAILED, "width": 1.5}), _label(text, at)
+        yield _line(at, {"color": FAILED, "width": 1.5}), _label(text)
 
 
 def _interval_text(given: Summary) -> str:
@@ -96,8 +96,10 @@ def _line(at: float, line: Json) -> Json:
     return {"type": "line", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": line}
 
 
-def _label(text: str, at: float) -> Json:
-    return {"text": text, "x": at, "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False}
+def _label(text: str) -> Json:
+    """Return a line of text above the plot."""
+    place = {"x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "bottom"}
+    return {"text": text, **place, "showarrow": False}
 
 
 def _by_size(run: Run, column: str) -> Iterator[Json]:

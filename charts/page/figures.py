@@ -6,6 +6,7 @@ from charts.data.run import Run
 from charts.drawing import quantities
 from charts.page.markup import data, table, text
 from summary.registry import CI_NEEDS, NAMED, SAMPLES_NEEDED, STATISTICS, Figure, found, used
+from summary.render import against as pairs
 from summary.vocabulary import Summary
 
 COMPARED = ("median", "p95", "p99")
@@ -76,6 +77,17 @@ def _lines(summary: Summary, figure: Figure) -> Iterator[list[str]]:
 def _interval(figure: Figure, values: Summary, name: str) -> str:
     ends = values.get(f"{name}_ci95") if name in CI_NEEDS else None
     return f"<small>{data(figure.kind, ends[0])} – {data(figure.kind, ends[1])}</small>" if ends else ""
+
+
+def against(summary: Summary) -> str:
+    """Return what the target adds to the baseline, in words and as on the console."""
+    found = summary.get("against")
+    if not found:
+        return ""
+    rows = [[text(cell) for cell in line] for line in pairs.lines(found)]
+    head = [text(title) for title in pairs.HEADINGS]
+    counted = f'<p class="note">{text(pairs.counts(found))}</p>'
+    return f"<h3>{text(pairs.conclusion(found))}</h3>{table(head, rows, 'against')}{counted}"
 
 
 def stages(summary: Summary) -> str:

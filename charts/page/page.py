@@ -63,7 +63,7 @@ def _verdict(run: Run, position: int, several: bool) -> str:
     """Return the answer to the first question, the run in a sentence, what speaks against it, and the gates."""
     verdict = run.summary.get("verdict")
     name = f'<h2><i style="background:{colour_of(position)}"></i>{text(run.name)}</h2>' if several else ""
-    parts = [name, f"<p class=run>{text(figures.sentence(run.summary))}</p>", _remarks(run.summary)]
+    parts = [name, f'<p class="run">{text(figures.sentence(run.summary))}</p>', _remarks(run.summary)]
     if verdict:
         is_good = verdict["believable"]
         answer = f'<b class="{"yes" if is_good else "no"}">{YES if is_good else NOT_ALL}</b>'
@@ -104,8 +104,11 @@ def _gates(summary: Summary) -> str:
 
 
 def _numbers(run: Run) -> str:
-    parts = [figures.headlines(run.summary), figures.distributions(run.summary), figures.stages(run.summary)]
-    return f'<section class="card numbers">{"".join(parts)}</section>\n'
+    return f'<section class="card numbers">{figures.headlines(run.summary)}{_tables(run.summary)}</section>\n'
+
+
+def _tables(summary: Summary) -> str:
+    return figures.against(summary) + figures.distributions(summary) + figures.stages(summary)
 
 
 def _sections(charts: Sequence[Chart]) -> Iterator[str]:
@@ -133,7 +136,7 @@ def _absent(charts: Sequence[Chart]) -> str:
 def _details(runs: Sequence[Run]) -> Iterator[str]:
     for run in runs:
         name = f": {text(run.name)}" if len(runs) > 1 else ""
-        numbers = figures.distributions(run.summary) + figures.stages(run.summary) if len(runs) > 1 else ""
+        numbers = _tables(run.summary) if len(runs) > 1 else ""
         yield (
             f'<section class="card quiet"><h2>The run{name}</h2>{numbers}{_facts(run.summary)}'
             f"<details><summary>Options and versions</summary>{_settings(run.summary)}</details></section>\n"

@@ -121,6 +121,22 @@ def test_several_runs_are_laid_over_each_other(tmp_path: Path, capsys: pytest.Ca
     assert {"old/run latency", "new/run latency"} <= named
 
 
+def test_a_run_of_pairs_says_what_its_target_adds(tmp_path: Path) -> None:
+    calls = [
+        {
+            **call(2 * pair + order, pair / 10, side=side, pair=pair, order=order),
+            "latency_s": latency_s + pair % 7 / 1000,
+        }
+        for pair in range(60)
+        for order, (side, latency_s) in enumerate((("target", 1.2), ("baseline", 1.0)), 1)
+    ]
+    found = Page(page([run_of(tmp_path, calls)]))
+    assert "Against the baseline: latency +200 ms at the median" in found.text
+    histogram = found.blocks["figures"][0]["layout"]
+    assert histogram["annotations"][0]["text"].startswith("median 200 ms (95 % CI ")
+    assert found.text.index("Against the baseline") < found.text.index("Target against baseline")
+
+
 def test_several_runs_need_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = str(made(tmp_path, [call(1)]))
     for options in ([], ["--html", str(tmp_path / "p.html"), "-o", "json"]):
