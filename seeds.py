@@ -1,6 +1,7 @@
 """Seed files: a prompt and sentences to combine it with, turned into an endless sequence of prompts. Stdlib only."""
 
 import logging
+import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +81,9 @@ def read_file(path: Path) -> SeedFile:
     if not prompt:
         raise SeedError(f"{path}:{head + 2}: no prompt between '{HEADER}' and '{DELIMITER}'")
     sentences = _sentences(path, rest[cut + 1 :], first_line=head + cut + 3)
-    prompts = (
-        Prompt(f"{path.name}#{number}", f"{prompt}\n\n{sentence}") for number, sentence in enumerate(sentences, 1)
-    )
-    return SeedFile(path.name, tuple(prompts))
+    name = os.fsencode(path.name).decode("utf-8", "replace")  # Neither rows nor messages can hold other bytes.
+    prompts = (Prompt(f"{name}#{number}", f"{prompt}\n\n{sentence}") for number, sentence in enumerate(sentences, 1))
+    return SeedFile(name, tuple(prompts))
 
 
 def _lines(path: Path) -> list[str]:

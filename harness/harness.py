@@ -158,12 +158,13 @@ class Harness:
 
     def _key_hosts(self, given: Namespace, secret_options: dict[str, Any]) -> KeyHosts:
         try:
-            provider = target.provider_of({**vars(given), "mock": False}, self.classes)
+            provider = self.classes[target.provider_of({**vars(given), "mock": False}, self.classes)].provider
         except UsageError:
             provider = None
         allowed, baseline = given.web_allow_host, None
         if given.against not in ("", target.MOCK):
-            of_baseline = given.against_provider or provider
+            named = self.classes.get(given.against_provider)
+            of_baseline = named.provider if named else provider
             baseline = KeyHosts(given.against, of_baseline, secret_options["against_api_key"], allowed)
         return KeyHosts(given.host, provider, secret_options["api_key"], allowed, baseline)
 

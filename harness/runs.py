@@ -10,6 +10,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from harness.cluster.master import Master
+from harness.earlier_runs import EarlierRuns
 from harness.errors import INTERNAL, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.load.open_loop import Standing
@@ -36,6 +37,7 @@ _log = logging.getLogger("llm")
 
 SETTLE_S = 0.01
 BUSY = "calls of the last run are still in flight: try again in a moment"
+OVERTAKEN = "a later start took the place of this one"
 
 
 class Runs:
@@ -57,9 +59,12 @@ class Runs:
         self._secret_options, self._exit_code, self._finish = secret_options, exit_code, finish
         self._given: Any = environment.parsed_options
         self._runner: Any = environment.runner
-        self._master = Master(self._runner, self._refuse) if isinstance(self._runner, MasterRunner) else None
+        is_master = isinstance(self._runner, MasterRunner)
+        self._master = Master(self._runner, self._refuse, lambda: exit_code.is_signalled) if is_master else None
         self.plan: Plan | None = None
         self._sides: Mapping[SideName | None, Side] = {}
+        self._earlier_runs: EarlierRuns | None = None
+        self._preparing: object = None
         self._run: Run | None = None
         self._latest: Run | None = None
         self._finishing: Greenlet[..., None] | None = None
@@ -69,6 +74,7 @@ class Runs:
         """Wait until the workers of `--processes` are ready. Raises `NoWorkers`."""
         if self._master is not None:
             orphan.forget_stopped_workers()
+            orphan.remember_dead_workers()
             self._master.wait_for_workers(self._given.processes or 0)
 
     def prepare_unattended(self) -> None:
@@ -80,11 +86,12 @@ class Runs:
         given.num_users, given.spawn_rate = plan.load["num_users"], plan.load["spawn_rate"]
 
     def prepare(self, options: Mapping[str, Any], key_hosts: KeyHosts | None = None) -> Plan:
-        """Set the plan and the client for the next run. Raises `CannotStart` if it must not start.
+        """Set the plan and the client for the next run. Raises `CannotStart` if it must not start, also because another
+        run was prepared or started meanwhile: connecting can take long, and the web UI answers several forms at once.
 
         key_hosts  the hosts that keys can be sent to, if the options come from the web UI
         """
-        self.plan = None
+        self.plan, self._preparing = None, (this := object())
         plan = plan_of({**options, **self._secret_options}, self._classes)
         user_class = self._classes[plan.settings.provider]
         for target in plan.targets.values():
@@ -97,9 +104,13 @@ class Runs:
         if self._master is None:
             connections = sum(not target.settings.mock for target in plan.targets.values())
             open_files.check(connections * (plan.load["num_users"] or 1))
+        self._earlier_runs = EarlierRuns(plan) if plan.earlier_runs else None
         preflight.check(plan)
         refusals.check_tags(user_class, options)
-        self._sides = sides_of(plan, self._secrets)
+        self._refuse_if_overtaken(this)
+        sides = sides_of(plan, self._secrets)
+        self._refuse_if_overtaken(this)
+        self._sides = sides
         self._environment.user_classes = [user_class]
         self.plan = plan
         return plan
@@ -108,6 +119,10 @@ class Runs:
         self._secrets.add_all(target.secrets())
         if (key := target.settings.api_key) and len(key) < SHORTEST:
             _log.warning("the key has fewer than %d characters: too short to be masked in logs and files", SHORTEST)
+
+    def _refuse_if_overtaken(self, preparing: object) -> None:
+        if self._preparing is not preparing or self._run is not None:
+            raise UsageError(OVERTAKEN)
 
     def check_form(self, options: Mapping[str, Any], key_hosts: KeyHosts) -> str | None:
         """Prepare the run described by the web UI's form; return why it can't start, `None` if it can."""
@@ -136,7 +151,7 @@ class Runs:
         self._environment.user_classes = [self._classes[plan.settings.provider]]
         if self._given.stop_timeout == STOP_TIMEOUT_OF_THE_RUN:
             self._environment.stop_timeout = plan.settings.timeout_s + 1
-        self._run = self._latest = run = Run(plan, self._environment, self._end_run)
+        self._run = self._latest = run = Run(plan, self._environment, self._end_run, self._earlier_runs)
         run.describe_to_workers()
         if self._master is None:
             return run.session(self._sides, self._secrets)
@@ -201,8 +216,8 @@ class Runs:
 
 def _check_keys(plan: Plan, key_hosts: KeyHosts) -> None:
     """Raise `UsageError` if a run started from the web UI would send a key to a host that it was not given for."""
-    refusal = key_hosts.refusal(plan.settings)
+    refusal = key_hosts.refusal(plan.settings, plan.provider)
     if plan.baseline and key_hosts.baseline:
-        refusal = refusal or key_hosts.baseline.refusal(plan.baseline.settings)
+        refusal = refusal or key_hosts.baseline.refusal(plan.baseline.settings, plan.baseline.provider)
     if refusal:
         raise UsageError(refusal)

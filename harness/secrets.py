@@ -14,8 +14,8 @@ SHORTEST = 6
 NAMED = re.compile(r"""=\s*"?([^\s;,"]+)""")
 """A value behind its name: of a cookie, or of a scheme that has several, such as `Digest`."""
 
-LONG, HEAD = 16, 12
-"""The first 12 characters of a secret of 16 or more are masked too, with what is left after them: a message can be cut
+LONG, HEAD = 13, 12
+"""The first 12 characters of a longer secret are masked too, with what is left after them: a message can be cut
 anywhere."""
 
 

@@ -165,7 +165,7 @@ def _unknown_chunks(chunks: Iterable[Json]) -> Answer:
     """Read text under the names that models commonly use; only the body's end reliably marks the finish."""
     is_empty, reason = True, None
     for chunk in chunks:
-        is_empty = False
+        is_empty = is_empty and not chunk
         for part in openai.chat_stream([chunk], needs_done=False):
             reason = part.reason if isinstance(part, Finish) else reason
             if isinstance(part, Delta):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 Kind = Literal["time", "share", "rate", "count", "bytes", "tokens"]
 Need = Literal["--stream", "--rate", "--slo", "--against"]
-Use = Literal["gate", "slo", "table", "stage", "line", "tab", "difference"]
+Use = Literal["gate", "slo", "table", "stage", "line", "tab", "difference", "compare"]
 Over = Literal["successes", "calls", "gaps", "failures"]
 Group = Literal["latency", "pace", "rate", "service", "failure", "with failures", "total", "size"]
 
@@ -113,7 +113,9 @@ class Figure:
     needs       the option without which a run doesn't have it
     uses        gate, slo: conditions can name it (slo: figures of single calls only). table: it has a line in the
                 summary's tables. stage: it has a column in the table of stages. line: its median is in the live line.
-                tab: its percentiles are in the web UI's tab. difference: with --against, how much the target adds to it
+                tab: its percentiles are in the web UI's tab. difference: with --against, how much the target adds to
+                it. compare: `summary.baseline.measures` compares it between runs, as it does every distribution over
+                successes or gaps
     over        for a distribution, its values: those of successes, those of all calls, the gaps between reads, or those
                 of successes with each failure as an infinite one
     groups      figures that a finding casts doubt on together; a figure in no group is never doubted. size: a section
@@ -144,6 +146,13 @@ class Figure:
     @property
     def statistics(self) -> tuple[str, ...]:
         return tuple(name for name in self.fields if name in STATISTICS)
+
+    @property
+    def compared(self) -> tuple[str | None, ...]:
+        """What of it is compared between runs: `None` is the figure itself. A minimum or maximum is one call's."""
+        if self.over in ("successes", "gaps"):
+            return tuple(name for name in STATISTICS if name not in ("min", "max"))
+        return (None,) if "compare" in self.uses else ()
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -185,7 +194,8 @@ FIGURES = (
     Figure("lag_s", "time", "lag", "how long arrived packets waited to be read, at worst per call", better="less",
            over="calls"),
     Figure("error_rate", "share", "error rate",
-           "failed and dropped calls over all but aborted ones, which never ended", better="less", uses=("gate",),
+           "failed and dropped calls over all but aborted ones, which never ended", better="less",
+           uses=("gate", "compare"),
            groups=("failure",)),
     Figure("total_requests", "count", "calls", "all calls but the warm-up", uses=("gate", "table"), groups=("total",)),
     Figure("success_count", "count", "succeeded", "calls whose answer the provider finished", better="more",
@@ -204,13 +214,14 @@ FIGURES = (
     Figure("total_execution_time_s", "time", "time", "first send -> last end", uses=("table",),
            text="{:.3f} s, first send to last end"),
     Figure("throughput_rps", "rate", "throughput", "successes over the run's time", better="more",
-           uses=("gate", "table"), groups=("rate",), text="{:.3g} successes/s", quiet=True),
+           uses=("gate", "table", "compare"), groups=("rate",), text="{:.3g} successes/s", quiet=True),
     Figure("slo_attainment", "share", "met SLO", "the share of ended calls that met the --slo", better="more",
-           needs="--slo", uses=("gate", "stage"), groups=("service", "with failures")),
+           needs="--slo", uses=("gate", "stage", "compare"), groups=("service", "with failures")),
     Figure("goodput_rps", "rate", "goodput", "calls that met the --slo, over the run's time", better="more",
-           needs="--slo", uses=("gate", "table", "stage"), groups=("service", "with failures"), text="{:.3g} calls/s"),
+           needs="--slo", uses=("gate", "table", "stage", "compare"), groups=("service", "with failures"),
+           text="{:.3g} calls/s"),
     Figure("output_tokens_per_s", "rate", "output", "all output tokens of successes over the run's time", better="more",
-           uses=("gate", "table"), groups=("rate",), text="{:.4g} tokens/s", quiet=True),
+           uses=("gate", "table", "compare"), groups=("rate",), text="{:.4g} tokens/s", quiet=True),
     Figure("asked_rps", "rate", "asked", "the rate that the options ask for", needs="--rate"),
     Figure("drawn_rps", "rate", "drawn", "the rate of the calls that were scheduled", needs="--rate"),
     Figure("delivered_rps", "rate", "delivered", "the part of the drawn rate that had started by the schedule's end",

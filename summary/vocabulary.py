@@ -17,6 +17,10 @@ OTHER_REASONS = "…"
 OBSERVED = ("itl_s", "client", "lost", "ended")
 """What only the running process saw, and the rows don't contain: read from PREFIX_summary.json if that exists."""
 
+COMPARED = ("comparison", "compared")
+"""The entries of a comparison with a baseline (see `summary.baseline.runs`), whose rows may be gone: read from
+PREFIX_summary.json too."""
+
 READS = (
     "stamped", "late", "late_sends", "streams", "joined_firsts", "content_reads", "joined_reads", "content_events",
     "joined_events", "one_piece", "unpaced",

@@ -69,6 +69,11 @@ def test_a_malformed_file_is_refused_with_its_line(tmp_path: Path, content: str 
     assert complaint in str(refused.value)
 
 
+def test_a_file_name_that_is_not_utf_8_is_shown_as_text(tmp_path: Path) -> None:
+    file = seeds.read_file(written(tmp_path, GOOD, "caf\udce9.txt"))
+    assert (file.name, file.prompts[0].prompt_id) == ("caf\ufffd.txt", "caf\ufffd.txt#1")
+
+
 def test_a_folder_without_seed_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(seeds.SeedError, match="no seed file"):
         seeds.read_folder(tmp_path)

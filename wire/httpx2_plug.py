@@ -66,7 +66,8 @@ def _parsed(url: str) -> httpx2.URL:
 
 
 def decompressed(headers: Iterable[tuple[str, str]], body: bytes, most_bytes: int = wire.MOST_WHOLE_BYTES) -> bytes:
-    """Return the beginning of a body as it was before it was compressed, as far as that can be read."""
+    """Return the beginning of a body as it was before it was compressed, as far as that can be read; of one that was
+    not compressed, as its head claims, as it is."""
     encodings = [(name, value) for name, value in headers if name.lower() == "content-encoding"]
     if not encodings:
         return body[:most_bytes]
@@ -78,7 +79,7 @@ def decompressed(headers: Iterable[tuple[str, str]], body: bytes, most_bytes: in
                 break
     except httpx2.DecodingError:
         pass
-    return bytes(text)
+    return bytes(text) or body[:most_bytes]
 
 
 class WireTransport(httpx2.BaseTransport):

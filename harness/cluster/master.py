@@ -46,11 +46,12 @@ def _accepts(recorder: Recorder, ledger: PermitLedger, worker: str, cells: Any) 
 class Master:
     """Listens to a master's workers, one run after another.
 
-    refuse  ends the run with a reason and an exit code, when a worker can't take part
+    refuse        ends the run with a reason and an exit code, when a worker can't take part
+    is_signalled  returns whether a signal ends the run: a terminal sends it to the workers too
     """
 
-    def __init__(self, runner: Any, refuse: Callable[[str, int], None]) -> None:
-        self._runner, self._refuse = runner, refuse
+    def __init__(self, runner: Any, refuse: Callable[[str, int], None], is_signalled: Callable[[], bool]) -> None:
+        self._runner, self._refuse, self._is_signalled = runner, refuse, is_signalled
         locust_inside.let_workers_come_and_go(runner)
         self._drain = Drain(runner)
         self._recorder: Recorder | None = None
@@ -156,11 +157,15 @@ class Master:
 
     def _on_stopping(self, **_: Any) -> None:
         """Wait for the last rows, and count the workers and calls that are lost."""
+        left = set() if self._is_signalled() else self._took_part - {worker.id for worker in self._runner.clients.all}
         locust_inside.end_ramp_up(self._runner)
         self._drain.wait()
         self._bury_the_dead()
         if self._recorder is not None and self._ledger is not None:
-            self._recorder.lose(self._ledger.lost_count, len(self._took_part & self._missing))
+            dead = self._took_part & self._missing
+            counted = self._recorder.is_counted_out
+            calls = self._ledger.lost_count if counted else self._recorder.in_flight(dead)
+            self._recorder.lose(calls, len(dead | left))
         self._is_over = True
 
     def _stay_stopped(self, **_: Any) -> None:

@@ -1,14 +1,14 @@
-"""`--slo`, `--fail-if` and `--junit`: what a run is judged by."""
+"""`--slo`, `--fail-if`, `--baseline` and `--junit`: what a run is judged by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from summary.gates import gate as gates
-from summary.gates import slo
+from summary.gates import relative, slo
 from summary.gates.gate import Gate
 from summary.gates.language import BadCondition
+from summary.gates.relative import RelativeGate
 from summary.gates.slo import Slo
 from summary.registry import Need
 
@@ -21,16 +21,19 @@ def slo_of(options: Mapping[str, Any]) -> Slo | None:
         raise UsageError(str(error)) from error
 
 
-def gates_of(options: Mapping[str, Any]) -> list[Gate]:
-    """Return the gates. Raises `UsageError`."""
+def gates_of(options: Mapping[str, Any]) -> tuple[list[Gate], list[RelativeGate]]:
+    """Return the gates, and those relative to a baseline. Raises `UsageError`."""
     try:
-        return [gates.parse(text) for text in options["fail_if"]]
+        found, relative_gates = relative.parse_all(options["fail_if"])
     except BadCondition as error:
         raise UsageError(str(error)) from error
+    if relative_gates and not any(options["baseline"]):
+        raise UsageError(f"--fail-if {relative_gates[0].text} compares with a baseline: give --baseline")
+    return found, relative_gates
 
 
 def check_needs(
-    level: Slo | None, asked: list[Gate], stream: bool, open_loop: bool, has_baseline: bool = False
+    level: Slo | None, asked: Sequence[Gate | RelativeGate], stream: bool, open_loop: bool, has_baseline: bool = False
 ) -> None:
     """Raise `UsageError` for a condition on a figure that the run won't have."""
     has: dict[Need, bool] = {
@@ -46,7 +49,7 @@ def check_needs(
         raise UsageError(str(error)) from error
 
 
-def junit_of(options: Mapping[str, Any], asked: list[Gate]) -> Path | None:
+def junit_of(options: Mapping[str, Any], asked: Sequence[Gate | RelativeGate]) -> Path | None:
     """Return the file for the gates' verdicts, if one is given. Raises `UsageError`."""
     if not options["junit"]:
         return None

@@ -54,6 +54,13 @@ def secrets_in_environment(providers: Iterable[type[Provider]]) -> Iterator[str]
         yield from credentials_in(url)
 
 
+def header_variables(provider: type[Provider]) -> list[str]:
+    """Return the environment's variables whose values the SDK sends in headers beside any given key. One that signs
+    uses them only without a key."""
+    names = (*provider.header_variables, *(() if provider.signs else provider.header_values()))
+    return [name for name in names if os.environ.get(name)]
+
+
 def credentials_in(url: str) -> list[str]:
     """Return the password and `user:password` in a URL, or the user alone, each as written and percent-decoded."""
     userinfo, at, _ = url.rpartition("://")[2].rpartition("@")

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.process.utf8 import is_utf8
 
 Models = dict[str, list[str]]
 
@@ -17,7 +18,7 @@ def read(path: Path) -> Models:
         models = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"models file {path}: {(error.strerror or str(error)).lower()}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"models file {path}: not JSON ({error})") from error
     if not _is_well_formed(models):
         raise UsageError(f'models file {path}: expected {{"provider": ["model", …], …}}')
@@ -49,5 +50,10 @@ def hint(wrong: str, known: list[str]) -> str:
 
 def _is_well_formed(models: object) -> bool:
     return isinstance(models, dict) and all(
-        isinstance(names, list) and all(isinstance(name, str) and name for name in names) for names in models.values()
+        isinstance(names, list) and all(map(_is_name, names)) for names in models.values()
     )
+
+
+def _is_name(name: object) -> bool:
+    """Return whether this is text that can be sent: half a surrogate pair can't."""
+    return isinstance(name, str) and bool(name) and is_utf8(name)

@@ -166,6 +166,10 @@ def _add_gates(parser: Any) -> None:
         help='exit with code 3 if this is true of the summary, such as "p95>800ms"; repeatable',
     )  # fmt: skip
     parser.add_argument(
+        "--baseline", action="append", default=[], metavar="PATH", include_in_web_ui=False,
+        help='an earlier run to compare with, for a --fail-if such as "p95>+10%%"; repeatable',
+    )  # fmt: skip
+    parser.add_argument(
         "--fail-fast", action="store_true", default=False, include_in_web_ui=False,
         help="end the run as soon as a --fail-if can no longer be avoided",
     )  # fmt: skip
@@ -184,8 +188,8 @@ def _add_mock(parser: Any) -> None:
 
 def _add_output(parser: Any) -> None:
     parser.add_argument(
-        "-o", "--output-format", default="table", choices=Offered(["table", "json", "csv"]), include_in_web_ui=False,
-        help="format of the summary on stdout: table, json or csv",
+        "-o", "--output-format", default="table", choices=Offered(["table", "json", "csv", "markdown"]),
+        include_in_web_ui=False, help="format of the summary on stdout: table, json, csv or markdown",
     )  # fmt: skip
     parser.add_argument(
         "--html-report", default="", metavar="FILE", include_in_web_ui=False,

@@ -20,6 +20,7 @@ from providers.base import Provider
 from providers.permit import SideName
 from providers.settings import Settings
 from summary.gates.gate import Gate
+from summary.gates.relative import RelativeGate
 from summary.gates.slo import Slo
 
 
@@ -35,6 +36,7 @@ class Plan:
     schedule      when calls start in an open loop; `None` for a closed loop
     slo           what each call should meet
     gates         conditions that fail the run; `junit` is the file for their verdicts
+    earlier_runs  where the runs are that this one is compared with, by `relative_gates` too
     load          Locust's own options: users, users started per second, run time, stop timeout
     """
 
@@ -46,6 +48,8 @@ class Plan:
     schedule: Schedule | None
     slo: Slo | None
     gates: list[Gate]
+    relative_gates: list[RelativeGate]
+    earlier_runs: tuple[str, ...]
     fail_fast: bool
     junit: Path | None
     files: list[seeds.SeedFile]
@@ -114,7 +118,7 @@ class Plan:
             "rate_stages": self.schedule and self.schedule.facts(),
             "arrival": self.schedule and self.schedule.arrival,
             "slo": self.slo and self.slo.text,
-            "fail_if": [gate.text for gate in self.gates],
+            "fail_if": [gate.text for gate in self.gates] + [gate.text for gate in self.relative_gates],
             "fail_fast": self.fail_fast,
             **self.target.options(),
             **({"against": {**self.baseline.facts(), **self.baseline.options()}} if self.baseline else {}),
@@ -122,6 +126,7 @@ class Plan:
             "seed_files": [file.name for file in self.files],
             "selection_mode": self.selection_mode,
             "cache_bust": self.cache_bust,
+            **({"baseline": list(self.earlier_runs)} if self.earlier_runs else {}),
         }
 
 
@@ -136,10 +141,10 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         files = seeds.read_folder(Path(options["data_dir"]))
     except seeds.SeedError as error:
         raise UsageError(str(error)) from error
-    schedule, level, gates = schedule_of(options), slo_of(options), gates_of(options)
+    schedule, level, (gates, relative_gates) = schedule_of(options), slo_of(options), gates_of(options)
     baseline = baseline_of(options, target, classes)
     needs = {"stream": settings.stream, "open_loop": schedule is not None, "has_baseline": baseline is not None}
-    check_needs(level, gates, **needs)
+    check_needs(level, [*gates, *relative_gates], **needs)
     users = users_for(schedule, settings.timeout_s) if schedule else None
     return Plan(
         target=target,
@@ -150,8 +155,10 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         schedule=schedule,
         slo=level,
         gates=gates,
+        relative_gates=relative_gates,
+        earlier_runs=tuple(filter(None, options["baseline"])),
         fail_fast=bool(options["fail_fast"]),
-        junit=junit_of(options, gates),
+        junit=junit_of(options, [*gates, *relative_gates]),
         files=files,
         selection_mode=one_of("--selection-mode", options["selection_mode"], get_args(seeds.SelectionMode)),
         seed=_seed(options["seed"]),

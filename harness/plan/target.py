@@ -198,9 +198,11 @@ def _provider_of_class(options: Options, classes: ProviderClasses) -> str | None
 
 def _model(options: Options, provider: str, mock: bool) -> str:
     known = models.read(Path(options["models_file"]))
-    model = str(options["model"]) or (known.get(provider, [""])[0] if mock else "")
+    listed = known.get(provider, [])
+    model = str(options["model"]) or (listed[0] if mock and listed else "")
     if not model:
-        raise UsageError(f"no model: give -m with one of {', '.join(known.get(provider, []))}")
+        choice = f"give -m with one of {', '.join(listed)}" if listed else f"models.json lists none for {provider}"
+        raise UsageError(f"no model: {choice}")
     if not _is_described_by_environment(model):
         models.check(known, provider, model)
     return model

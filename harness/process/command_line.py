@@ -10,9 +10,13 @@ from typing import Any
 
 from harness.process import class_settings, ports
 from harness.process.outlet import open_outlet
+from harness.process.utf8 import is_utf8
 from harness.secrets import SHORTEST
 
 AFTER_NAME = re.compile(r"[^\w-].*", re.DOTALL)
+LISTED = re.compile(r"(?<=can't be set to a list) '.*'(?= unless)", re.DOTALL)
+"""What the parser says of a config file or variable with a list for one value, such as `api-key = [a, b]`."""
+
 LARGEST_EXIT_CODE = 255
 
 
@@ -23,7 +27,8 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
     `--max-token` for `--max-tokens` but let an environment variable override it, so abbreviations are disabled.
     """
     parser.allow_abbrev = False
-    parse = parser.parse_known_args
+    parse, fail = parser.parse_known_args, parser.error
+    parser.error = lambda message: fail(LISTED.sub("", message))
 
     def parse_known_args(args: Sequence[str] | None = None, *others: Any, **settings: Any) -> tuple[Any, list[str]]:
         try:
@@ -56,7 +61,12 @@ def _refusal(
     for config in itertools.chain(*options.config_users or ()):
         if reason := class_settings.refusal(config, user_classes):
             return f"--config-users: {reason}"
-    return _locusts_refusal(options) or ports.refusal(options) or _log_refusal(options.logfile)
+    return (
+        _encoding_refusal(parser, options)
+        or _locusts_refusal(options)
+        or ports.refusal(options)
+        or _log_refusal(options.logfile)
+    )
 
 
 def _with_hint(name: str, known: list[str]) -> str:
@@ -87,6 +97,16 @@ def _left_over(text: str, user_classes: Sequence[str]) -> str:
 def _long(name: str) -> str:
     """Return the usual spelling of an option written as `-rate-stages`, `--rate_stages` or `--RATE-STAGES`."""
     return "--" + name.strip("-").replace("_", "-").lower() if name.startswith("-") else ""
+
+
+def _encoding_refusal(parser: Any, options: Any) -> str | None:
+    """Return which option's value is not UTF-8: Locust's master could not send it, and would hang."""
+    for action in parser._actions:
+        value = getattr(options, action.dest, None)
+        texts = value if isinstance(value, list) else [value]
+        if not all(is_utf8(text) for text in texts if isinstance(text, str)):
+            return f"{action.option_strings[-1] if action.option_strings else action.dest} is not UTF-8"
+    return None
 
 
 def _locusts_refusal(options: Any) -> str | None:

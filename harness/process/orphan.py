@@ -1,11 +1,13 @@
 """A worker that loses its master exits, since uncounted calls still cost money; a master kills suspended workers."""
 
 import atexit
+import math
 import os
 from argparse import Namespace
 from functools import cache
 
 import gevent
+import gevent.os
 import psutil
 from locust.runners import Runner
 
@@ -46,6 +48,12 @@ def watch(runner: Runner, is_forked: bool) -> None:
     if is_forked:
         gevent.killall(_early_watch)
         runner.greenlet.spawn(_watch_parent, runner)
+
+
+def remember_dead_workers() -> None:
+    """Keep the exit codes of workers that died until the process ends: gevent forgets them after a minute, and Locust,
+    which asks for them at its end, would log tracebacks for three seconds."""
+    gevent.os._reap_children.__defaults__ = (math.inf,)  # type: ignore[attr-defined]  # a private timeout
 
 
 def forget_stopped_workers() -> None:

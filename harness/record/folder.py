@@ -92,7 +92,7 @@ def _claimed(prefix: Path) -> Path:
 
 
 def _is_used(prefix: Path) -> bool:
-    return any(_file(prefix, name).exists() for name in _MARKS)
+    return any(os.path.lexists(_file(prefix, name)) for name in _MARKS)
 
 
 def _claim(prefix: Path) -> bool:
@@ -116,7 +116,10 @@ def _point_to(prefix: Path, run_id: str) -> None:
 
 
 def _write_json(path: Path, content: dict[str, Any], draft: str) -> None:
-    """Write a JSON file atomically: a reader finds all of it or nothing."""
+    """Write a JSON file atomically: a reader finds all of it or nothing. The draft is a new file: a link in its place
+    would be followed, and a pipe waited for."""
     part = path.with_name(draft)
-    part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.unlink(missing_ok=True)
+    with part.open("x", encoding="utf-8") as file:
+        file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     part.replace(path)

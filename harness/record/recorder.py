@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from importlib.metadata import version
 from platform import platform, python_version
@@ -10,6 +10,7 @@ from typing import Any
 
 from locust.env import Environment
 
+from harness.earlier_runs import EarlierRuns
 from harness.messages import CALLS, CLIENT, HISTOGRAMS, IN_FLIGHT
 from harness.plan.plan import Plan
 from harness.record.client_load import ClientFigures, ClientWatch
@@ -34,6 +35,7 @@ class Recorder:
     files are incomplete.
 
     on_row                is called with the cells of each row, but for a baseline's
+    earlier_runs          what the summary is compared with
     began_at, started_at  the run's start, as wall-clock time and on the monotonic clock
     """
 
@@ -44,6 +46,7 @@ class Recorder:
         given_prefix: str | None,
         full_history: bool,
         on_row: Callable[[list[Any]], None] | None = None,
+        earlier_runs: EarlierRuns | None = None,
     ) -> None:
         """Open the run's files. Raises `UsageError` if they can't be written."""
         self.run_id = new_run_id()
@@ -68,6 +71,7 @@ class Recorder:
         self._calls_s = (math.inf, 0.0)
         self._table: Any = None
         self._on_row = on_row or (lambda cells: None)
+        self._earlier_runs = earlier_runs
 
     def keep(self, call: Call) -> None:
         """Write a call's row and count the call."""
@@ -102,9 +106,9 @@ class Recorder:
         """The number of rows, including those that couldn't be written."""
         return self._records.row_count + len(self._unwritten)
 
-    def in_flight(self) -> int:
-        """Return the number of calls in flight on the workers, by their latest reports."""
-        return sum(self._in_flight.values())
+    def in_flight(self, workers: Collection[str] | None = None) -> int:
+        """Return the number of calls in flight on these workers, or on all, by their latest reports."""
+        return sum(calls for worker, calls in self._in_flight.items() if workers is None or worker in workers)
 
     def finish(self, why_early: str | None = None) -> dict[str, Any]:
         """Close the files and return the summary, which is also written to PREFIX_summary.json.
@@ -149,7 +153,8 @@ class Recorder:
         self._table = table
         observed = self._observed()
         observed["rows"] = losses(table, damage, self._facts, observed, written={})
-        return summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)
+        summary = summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)
+        return self._earlier_runs.compare(summary, table, self._facts) if self._earlier_runs else summary
 
     def _observed(self) -> dict[str, Any]:
         client = self._client.conclude(self._calls_s)

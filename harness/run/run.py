@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness.earlier_runs import EarlierRuns
 from harness.load.closed_loop import Budget
 from harness.load.open_loop import OpenLoop, Standing
 from harness.load.permits import PermitQueue
@@ -27,11 +28,13 @@ class Run:
     """One run, created at Locust's `test_start`; it stops the test by calling `end`. Raises `UsageError` if its files
     can't be written."""
 
-    def __init__(self, plan: Plan, environment: Any, end: Callable[[], None]) -> None:
+    def __init__(
+        self, plan: Plan, environment: Any, end: Callable[[], None], earlier_runs: EarlierRuns | None = None
+    ) -> None:
         given = environment.parsed_options
         self.plan = plan
         on_row = FailFast(plan, self._fail_fast).see if plan.fail_fast else None
-        self.recorder = Recorder(plan, environment, given.results_prefix, given.full_history, on_row)
+        self.recorder = Recorder(plan, environment, given.results_prefix, given.full_history, on_row, earlier_runs)
         self._environment, self._end = environment, end
         self._is_spent = self._fails_fast = False
         self._stopped_at: float | None = None

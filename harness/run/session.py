@@ -128,7 +128,7 @@ def _body_line(exchange: Exchange) -> str:
     body = _text(exchange)
     try:
         line = json.dumps(json.loads(body), ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         line = json.dumps(body, ensure_ascii=False)
     return line.encode("utf-8", "replace").decode()
 

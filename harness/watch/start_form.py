@@ -19,6 +19,7 @@ from harness.watch.web_guard import WebGuard
 
 LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "user_classes", "shape_class")
 OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
+DEFAULT_SHAPE = "Default"
 SWITCHES = ("true", "false", "")
 Check = Callable[[Mapping[str, Any]], str | None]
 
@@ -69,6 +70,8 @@ def _refuse_start(web_ui: Any, environment: Any, check: Check) -> str | None:
         return refusal
     if refusal := _refuse_load(request.form):
         return refusal
+    if refusal := _refuse_shape(request.form, environment.available_shape_classes or {}):
+        return refusal
     options = _options(environment)
     return _refuse_changes(environment, options) if _is_on(environment) else check(options)
 
@@ -94,6 +97,11 @@ def _refuse_load(given: Mapping[str, str]) -> str | None:
     except UsageError as error:
         return str(error)
     return None
+
+
+def _refuse_shape(given: Mapping[str, str], known: Iterable[str]) -> str | None:
+    name = given.get("shape_class", DEFAULT_SHAPE)
+    return None if name in (DEFAULT_SHAPE, *known) else f"unknown shape class {name!r}"
 
 
 def _posted_json() -> Any:

@@ -48,9 +48,10 @@ class WebGuard:
 
     def _refusal(self, environ: dict[str, Any]) -> str | None:
         """Return why a request is refused; `None` if it isn't."""
-        host, origin = _netloc(environ.get("HTTP_HOST", "")), environ.get("HTTP_ORIGIN")
-        if host[0] and not self._is_own(host[0]):
-            return f"the page is not known as {host[0]}: allow it with --web-name"
+        given, origin = environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN")
+        host = _netloc(given or "")
+        if given and not self._is_own(host[0]):
+            return f"the page is not known as {host[0] or given}: allow it with --web-name"
         if environ.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITE:
             return "the request comes from another site's page: type this address to open it"
         if origin is not None and not self._is_own_origin(origin, host):
@@ -84,7 +85,8 @@ def _is_address(name: str) -> bool:
 
 
 def _without_cors(start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Drop the headers with which Locust lets every page on the Web read its answers."""
+    """Drop the headers with which Locust lets every page on the Web read its answers, and make the others fit for HTTP:
+    the name of a download contains the host's, which can be in any script."""
 
     def start(status: str, headers: Headers, *rest: Any) -> Any:
         return start_response(status, [*_kept(headers), *PROTECTIONS], *rest)
@@ -93,4 +95,5 @@ def _without_cors(start_response: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _kept(headers: Headers) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in headers if not name.lower().startswith("access-control-"))
+    kept = ((name, value) for name, value in headers if not name.lower().startswith("access-control-"))
+    return ((name, value.encode("latin-1", "replace").decode("latin-1")) for name, value in kept)

@@ -35,12 +35,15 @@ class Alike:
         return Delta(text, delta.reasoning, delta.partial) if text and text.isprintable() else None
 
     def learn(self, name: str, data: bytes, part: Part | None) -> None:
-        """Learn from an event that was parsed and its only part; `None` if it yielded none or several."""
+        """Learn from an event that was parsed and its only part; `None` if it yielded none or several.
+
+        With a backslash in the event, its text can be escaped, and what looks like it another string.
+        """
         if self._misses == MOST_MISSES:
             return
         self._misses += self._delta is not None
         self._delta = None
-        if isinstance(part, Delta) and part.text:
+        if isinstance(part, Delta) and part.text and b"\\" not in data:
             begin, found, end = data.partition(b'"%s"' % part.text.encode("utf-8", "surrogatepass"))
             if found and found not in end:
                 self._name, self._begin, self._end, self._delta = name, begin + b'"', b'"' + end, part

@@ -22,9 +22,9 @@ def message(body: Json) -> Answer:
 
 
 def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
-    """Read a message's events."""
+    """Read a message's events. A `message_stop` before any other event ends nothing."""
     usage: Json = {}
-    reason = None
+    reason, has_begun = None, False
     for event in bodies:
         if isinstance(event, Delta):
             yield event
@@ -39,11 +39,12 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
             case "message_delta":
                 usage = merged(usage, event.get("usage"))
                 reason = reason_of((event.get("delta") or {}).get("stop_reason")) or reason
-            case "message_stop":
+            case "message_stop" if has_begun:
                 if usage:
                     yield _usage(usage)
                 yield from finished("anthropic", reason, event)
                 return
+        has_begun = True
 
 
 def completion(body: Json) -> Answer:

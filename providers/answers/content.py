@@ -36,12 +36,11 @@ def called(function: Any) -> Iterator[Delta]:
 
 
 def reason_of(value: Any) -> str | None:
-    """Return a finish reason as a string, or `None`; for an object, its type."""
+    """Return a finish reason as a string, or `None`; for an object, its type. White space around it means nothing."""
     if isinstance(value, dict):
         value = value.get("type") or value.get("reason") or str(value)
-    if not value or (isinstance(value, str) and value.lower() in finishes.NO_REASON):
-        return None
-    return str(value)
+    reason = str(value).strip() if value else ""
+    return reason if reason and reason.lower() not in finishes.NO_REASON else None
 
 
 def is_settled(api: str, reason: str | None) -> bool:

@@ -8,7 +8,7 @@ from providers.call import ErrorInStream, Json
 
 _KINDS = ("code", "status", "type", "__type", "name")
 _WORDS = ("message", "Message", "msg", "detail", "details", "error", "errors", "error_message", "error_description")
-_FLAT = ("message", "Message", "detail", "errors", "error_message", "error_msg")
+_FLAT = ("message", "Message", "__type", "detail", "errors", "error_message", "error_msg")
 _TELLTALES = frozenset({"error", *_FLAT})
 _OF_AN_ANSWER = (
     "choices", "candidates", "content", "output", "outputs", "completion", "completions", "generation", "generations",
@@ -24,6 +24,7 @@ def told(body: Any) -> str | None:
     [{"error": {...}}]                          Gemini's streams
     {"object": "error", "message": ...}         vLLM, SGLang
     {"message": ..., "code": ...}               gateways; an answer can have a `message` too, but then it has content
+    {"__type": "ThrottlingException"}           AWS, with or without a message
     {"detail": ...}                             FastAPI: a string, or a list of what is wrong with each field
     """
     if isinstance(body, list):
@@ -36,8 +37,8 @@ def told(body: Any) -> str | None:
         return words_of(body)
     if any(body.get(name) is not None for name in _OF_AN_ANSWER):
         return None
-    flat = any(isinstance(body.get(name), str) and body[name] for name in _FLAT[:2])
-    return words_of(body) if flat or any(body.get(name) for name in _FLAT[2:]) else None
+    flat = any(isinstance(body.get(name), str) and body[name] for name in _FLAT[:3])
+    return words_of(body) if flat or any(body.get(name) for name in _FLAT[3:]) else None
 
 
 def message_in(data: bytes) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import finishes
 from providers.answers.content import Choices, called, counts_of, finished, reason_of, text_of
-from providers.answers.errors import told, words_of
+from providers.answers.errors import refuse_error, told, words_of
 from providers.answers.reading import DONE
 from providers.call import Answer, Delta, ErrorInStream, Json, Said, Usage, total
 
@@ -76,7 +76,7 @@ def response_stream(bodies: Iterable[Json | Delta]) -> Answer:
             yield from _response_end({"status": kind.removeprefix("response."), **event["response"]})
             return
         elif kind == "response.failed":
-            yield from _response_end({"status": "failed", **event["response"]})
+            yield from _response_end({**event["response"], "status": "failed"})
 
 
 def _choices(body: Json, choices: Choices) -> Iterator[Delta]:
@@ -169,6 +169,7 @@ def _response_delta(kind: str, event: Json) -> Delta:
 def _response_end(body: Json) -> Answer:
     if usage := body.get("usage"):
         yield _response_usage(counts_of(usage))
+    refuse_error(body)
     status = reason_of(body["status"])
     if status in ("completed", "incomplete"):
         yield from finished("responses", reason_of((body.get("incomplete_details") or {}).get("reason")) or status)

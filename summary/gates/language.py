@@ -18,7 +18,7 @@ COMPARE: dict[str, Callable[[Any, float], Any]] = {
 }
 _CONDITION = re.compile(r"([A-Za-z_]\w*)\s*([<>]=?)\s*([^\s<>=]+)", re.ASCII)
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(ms|s|%|)", re.ASCII)
-_STRICT = "?"
+STRICT = "?"
 
 
 class BadCondition(ValueError):
@@ -92,13 +92,13 @@ def parse(text: str, language: Language) -> Condition:
         raise BadCondition(f"{language.option} {text}: {expected}")
     name, sign, number = written.groups()
     place = f"{language.option} {name}{sign}{number}"
-    subject = _subject(name, place, language)
+    subject = subject_of(name, place, language)
     if sign not in language.operators:
         raise BadCondition(f"{place}: expected {' or '.join(language.operators)}, not {sign}")
     if subject.added:
         return _of_difference(name, sign, number, subject.figure.kind, place)
     kind = subject.figure.kind
-    return _possible(Condition(f"{name}{sign}{number}", name, sign, _limit(number, kind, place)), kind, place)
+    return _possible(Condition(f"{name}{sign}{number}", name, sign, limit_of(number, kind, place)), kind, place)
 
 
 def check(condition: Condition, language: Language, given: Collection[Need]) -> None:
@@ -109,7 +109,8 @@ def check(condition: Condition, language: Language, given: Collection[Need]) -> 
             raise BadCondition(f"{language.option} {condition.text}: {subject.noun} needs {option}")
 
 
-def _subject(name: str, place: str, language: Language) -> Subject:
+def subject_of(name: str, place: str, language: Language) -> Subject:
+    """Return what a name means, for a condition written as `place` says. Raises `BadCondition`."""
     if name in language.subjects:
         return language.subjects[name]
     close = difflib.get_close_matches(name, language.subjects, n=4)
@@ -119,13 +120,13 @@ def _subject(name: str, place: str, language: Language) -> Subject:
 
 def _of_difference(name: str, sign: str, number: str, kind: Kind, place: str) -> Condition:
     """Return a condition on a difference; any can be true, since a difference can be negative."""
-    bare = number.removesuffix(_STRICT)
+    bare = number.removesuffix(STRICT)
     is_relative = bare.endswith("%") and kind != "share"
-    limit = _share_of_baseline(bare, kind, place) if is_relative else _limit(bare, kind, place)
+    limit = share_of_baseline(bare, kind, place) if is_relative else limit_of(bare, kind, place)
     return Condition(f"{name}{sign}{number}", name, sign, limit, is_relative, is_strict=number != bare)
 
 
-def _share_of_baseline(number: str, kind: Kind, place: str) -> float:
+def share_of_baseline(number: str, kind: Kind, place: str) -> float:
     """Return a percentage of the baseline's figure as a share: it can be over 100 %."""
     written = _NUMBER.fullmatch(number)
     if written is None:
@@ -133,7 +134,7 @@ def _share_of_baseline(number: str, kind: Kind, place: str) -> float:
     return float(Decimal(written[1]).scaleb(-2))
 
 
-def _limit(number: str, kind: Kind, place: str) -> float:
+def limit_of(number: str, kind: Kind, place: str) -> float:
     """Return the limit in the figure's unit, exactly as written: 7 % is 0.07."""
     written, unit = _NUMBER.fullmatch(number), UNITS[kind]
     if written is None or written[2] not in unit.powers:

@@ -5,7 +5,7 @@ from typing import Any
 
 from summary.cells import printable, quoted
 from summary.registry import FIGURES, NAMED, OF_DIFFERENCE, found, used
-from summary.vocabulary import CLAIM_COUNTS, CLAIM_SHARES, CLAIM_SPANS, QUOTAS, READS, Summary
+from summary.vocabulary import CLAIM_COUNTS, CLAIM_SHARES, CLAIM_SPANS, COMPARED, QUOTAS, READS, Summary
 
 
 def _nested(name: str, fields: tuple[str, ...]) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ _PLACED = (
     *_nested("client.stalls", ("count", "longest_s", "total_s")),
     *_nested("rows", ("unreadable", "double_numbers", "missing_numbers", "unknown_outcomes", "runs", "differs")),
     *("rows.is_cut", "verdict.believable", "verdict.enough_samples"),
-    *("verdict.findings", "gates", "failures", "own_failures", "outages", "stages", "entries"),
+    *("verdict.findings", "gates", "failures", "own_failures", "outages", "stages", "entries", *COMPARED),
     *("options", "versions"),
     *_nested("against", ("pairs", "failed_pairs", "incomplete_pairs", "unequal_pairs", "warm_pairs", "connections")),
     *_nested("against.error_rate", ("target", "baseline", "difference", "difference_ci95", "told_apart", "pairs")),
@@ -59,10 +59,11 @@ COLUMNS = tuple(
 
 
 def cells(summary: Summary) -> list[Any]:
-    """Return one cell per column: lists and dicts as JSON, text made safe for spreadsheets and terminals."""
-    return [_cell(found(summary, column)) for column in COLUMNS]
+    """Return one cell per column."""
+    return [cell(found(summary, column)) for column in COLUMNS]
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """Return a value as a cell: lists and dicts as JSON, text made safe for spreadsheets and terminals."""
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
     return quoted(printable(text))

@@ -14,7 +14,7 @@ REASON_CHARACTERS = 40
 
 
 def facts(summary: Summary) -> Table:
-    table = Table(title=_title(summary), show_header=False, title_justify="left", min_width=64)
+    table = Table(title=title(summary), show_header=False, title_justify="left", min_width=64)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for section in sections(summary):
@@ -26,11 +26,12 @@ def facts(summary: Summary) -> Table:
 
 def sections(summary: Summary) -> Iterator[Iterator[tuple[str, str]]]:
     """Yield the sections of the table; each yields names with their values."""
-    for section in (_run_lines, _count_lines, _size_lines, _claim_lines, _finish_lines, _failure_lines):
+    for section in (_run_lines, count_lines, _size_lines, _claim_lines, _finish_lines, _failure_lines):
         yield section(summary)
 
 
-def _title(summary: Summary) -> str:
+def title(summary: Summary) -> str:
+    """Return what was tested: provider, model, API, and how."""
     named = [summary[name] for name in ("provider", "model", "api", "mode") if summary.get(name)]
     return " · ".join([*named, *(["stream"] if summary.get("stream") else [])]) or str(summary.get("source"))
 
@@ -41,7 +42,8 @@ def _run_lines(summary: Summary) -> Iterator[tuple[str, str]]:
             yield name.replace("_id", ""), str(summary[name])
 
 
-def _count_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+def count_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Yield the run's counts and rates, each with its title."""
     return _lines(summary, lambda figure: "size" not in figure.groups)
 
 

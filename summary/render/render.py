@@ -1,4 +1,4 @@
-"""A summary as text: tables for people, JSON or a CSV row for programs."""
+"""A summary, or a comparison alone, as text: tables and Markdown for people, JSON or CSV for programs."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from summary.cells import escaped, printable
-from summary.render import tables
+from summary.render import comparison, markdown, tables
 from summary.render.against import against
 from summary.render.csv_row import COLUMNS, cells
 from summary.render.facts import facts
@@ -24,9 +24,10 @@ def as_json(summary: Summary) -> str:
 
 
 def as_csv(summary: Summary) -> str:
-    """Return a header and a row: see `summary.render.csv_row`."""
+    """Return a header and a row: see `summary.render.csv_row`; of a comparison alone, a row per figure."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, cells(summary)])
+    rows = [COLUMNS, cells(summary)] if _is_of_a_run(summary) else comparison.csv_rows(summary)
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
@@ -45,10 +46,34 @@ def as_table(summary: Summary, colour: bool = False) -> str:
     return "\n" + "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
-RENDERERS: dict[str, Callable[[Summary], str]] = {"table": as_table, "json": as_json, "csv": as_csv}
+def as_markdown(summary: Summary) -> str:
+    return markdown.as_markdown(printable(summary))
+
+
+RENDERERS: dict[str, Callable[[Summary], str]] = {
+    "table": as_table,
+    "json": as_json,
+    "csv": as_csv,
+    "markdown": as_markdown,
+}
+
+
+def _is_of_a_run(summary: Summary) -> bool:
+    return "total_requests" in summary
 
 
 def _parts(summary: Summary) -> Iterator[Table]:
+    if _is_of_a_run(summary):
+        yield from _of_a_run(summary)
+    if summary.get("comparison"):
+        yield from comparison.tables(summary)
+    if summary.get("gates"):
+        yield tables.gates(summary["gates"])
+    if summary.get("verdict"):
+        yield tables.verdict(summary["verdict"])
+
+
+def _of_a_run(summary: Summary) -> Iterator[Table]:
     yield facts(summary)
     if summary["success_count"]:
         yield from tables.distributions(summary)
@@ -59,10 +84,6 @@ def _parts(summary: Summary) -> Iterator[Table]:
         yield from tables.further_of_stages(summary["stages"])
     if summary.get("against"):
         yield against(summary["against"])
-    if summary.get("gates"):
-        yield tables.gates(summary["gates"])
-    if summary.get("verdict"):
-        yield tables.verdict(summary["verdict"])
 
 
 def remarks(summary: Summary) -> Iterator[str]:

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from summary.registry import CI_NEEDS, NAMED, PERCENTILES, SAMPLES_NEEDED, STATISTICS, UNITS, Figure, Kind, used
+from summary.render.numbers import number
 from summary.vocabulary import CLAIM_SPANS, Summary
 
 _SPANS = dict(zip(CLAIM_SPANS, ("latency", "to the headers", "TTFT"), strict=True))
@@ -58,12 +59,12 @@ def _starred(figure: Figure, values: Summary, name: str, marked: Collection[str]
     """Return a cell, with an asterisk if the figure has too few samples and its column is not already `marked`."""
     samples = values.get("samples", values.get("gaps"))
     is_few = samples is not None and samples < SAMPLES_NEEDED.get(name, 0)
-    cell = _cell(figure.kind, values.get(name))
+    cell = number(figure.kind, values.get(name))
     return cell + TOO_FEW if cell and is_few and name not in marked else cell
 
 
 def _adjusted(figure: Figure, values: Summary) -> list[str]:
-    return [INFINITE if name in values["infinite"] else _cell(figure.kind, values.get(name)) for name in STATISTICS]
+    return [INFINITE if name in values["infinite"] else number(figure.kind, values.get(name)) for name in STATISTICS]
 
 
 def _intervals(figure: Figure, values: Summary) -> list[str]:
@@ -72,7 +73,7 @@ def _intervals(figure: Figure, values: Summary) -> list[str]:
 
 
 def _interval(figure: Figure, ends: list[float] | None) -> str:
-    return "–" if ends is None else "–".join(_cell(figure.kind, end) for end in ends)
+    return "–" if ends is None else "–".join(number(figure.kind, end) for end in ends)
 
 
 def claims(claims: Summary) -> Iterator[Table]:
@@ -99,7 +100,7 @@ def _claimed(values: Summary) -> list[str]:
 
 
 def _signed(seconds: float) -> str:
-    return f"-{_cell('time', -seconds)}" if seconds < 0 else _cell("time", seconds)
+    return f"-{number('time', -seconds)}" if seconds < 0 else number("time", seconds)
 
 
 def stages(stages: list[Summary]) -> Table:
@@ -109,7 +110,7 @@ def stages(stages: list[Summary]) -> Table:
         stages,
         [
             ("calls/s", _rates),
-            ("delivered", lambda stage: _cell("rate", stage.get("delivered_rps"))),
+            ("delivered", lambda stage: number("rate", stage.get("delivered_rps"))),
             ("calls", lambda stage: str(stage["total_requests"])),
             ("failed", lambda stage: str(stage["failure_count"])),
             *((name, _starred_in(latency, name)) for name in PERCENTILES),
@@ -140,7 +141,7 @@ def _of_stages(stages: list[Summary], columns: Sequence[StageColumn]) -> Table:
 def _stage_columns(figure: Figure) -> list[StageColumn]:
     if figure.over:
         return [(f"{figure.title} {name}", _starred_in(figure, name)) for name in PERCENTILES]
-    return [(figure.title, lambda stage: _cell(figure.kind, stage.get(figure.name)))]
+    return [(figure.title, lambda stage: number(figure.kind, stage.get(figure.name)))]
 
 
 def _starred_in(figure: Figure, name: str) -> Callable[[Summary], str]:
@@ -176,14 +177,3 @@ def _checklist(title: str) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     return table
-
-
-def _cell(kind: Kind, value: float | None) -> str:
-    """Return a number as a table cell: its significant digits, and no unit except a percent sign."""
-    if value is None:
-        return ""
-    if kind == "time":
-        return f"{value:.3f}" if value >= 0.1 else f"{value:.4f}"
-    if kind in ("share", "rate"):
-        return f"{100 * value:.4g} %" if kind == "share" else f"{value:.4g}"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,5 +1,6 @@
 """What a file of rows lacks, according to its numbering and to the summary that the run wrote."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,17 @@ import pandas as pd
 
 from summary import calls
 from summary.figures import measured, sizes
-from summary.registry import TOKENS
+from summary.registry import TOKENS, over
 from summary.rows.rows import Damage
 from summary.vocabulary import Summary
 
 TOTALS = (
     "run_id", "total_requests", "success_count", "failure_count", "aborted_count", "warmup_count", "total_bytes",
-    *TOKENS,
+    *TOKENS, "total_execution_time_s",
 )  # fmt: skip
+TIMES = over("successes")
+COMPARABLE = (*TOTALS, *TIMES)
+COMPARED = ("min", "avg", "max", "samples")
 
 
 def losses(rows: pd.DataFrame, damage: Damage, run: dict[str, Any], observed: Summary, written: Summary) -> Summary:
@@ -27,7 +31,7 @@ def losses(rows: pd.DataFrame, damage: Damage, run: dict[str, Any], observed: Su
     double_numbers                rows whose number (`request`) another row already has
     missing_numbers               gaps in the numbers that lost calls don't explain
     runs                          the number of runs that the rows come from
-    differs                       the totals that differ from those in `written`
+    differs                       the totals and times that differ from those in `written`
     is_cut                        the last row was cut off, as when a run is killed
     """
     numbers = rows["request"].to_numpy()
@@ -70,4 +74,16 @@ def _differs(rows: pd.DataFrame, written: Summary) -> list[str]:
     found: Summary = {**calls.counts(counted), "warmup_count": warmup_count, **sizes(counted)}
     ids = [run_id for run_id in rows["run_id"].unique() if run_id is not None]
     found["run_id"] = ids[0] if len(ids) == 1 else None
-    return [name for name in TOTALS if name in written and found[name] != written[name]]
+    found["total_execution_time_s"] = calls.rates(counted)["total_execution_time_s"]
+    found |= dict.fromkeys(TIMES) | calls.times(counted)
+    return [name for name in COMPARABLE if name in written and not _is_same(found[name], written[name])]
+
+
+def _is_same(found: Any, written: Any) -> bool:
+    """Compare two figures; of distributions, the statistics that need no interpolation. A spreadsheet that saves rows
+    shortens their numbers to 15 digits."""
+    if isinstance(found, dict) and isinstance(written, dict):
+        return all(_is_same(found[name], written.get(name)) for name in COMPARED)
+    if isinstance(found, float) and isinstance(written, (float, int)):
+        return math.isclose(found, written, rel_tol=1e-9)
+    return bool(found == written)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from providers.answers import anthropic, converse, gemini, openai, reading
 from providers.answers.alike import MOST_MISSES, Alike
-from providers.call import Answer, Delta, MalformedAnswer
+from providers.call import Answer, Delta, ErrorInStream, MalformedAnswer
 
 Event = tuple[str, bytes]
 Reader = Callable[[Iterable[Any]], Answer]
@@ -87,6 +87,16 @@ def test_an_event_that_repeats_its_text_gives_no_shortcut() -> None:
     alike = Alike()
     alike.learn("", b'{"id":"one","content":"one"}', Delta("one"))
     assert alike.delta_of("", b'{"id":"two","content":"one"}') is None
+
+
+def test_an_event_whose_text_may_be_escaped_gives_no_shortcut() -> None:
+    """The finish reason looks like the text, which is spelled `st\\u006fp`."""
+    ends = [
+        rb'{"choices":[{"finish_reason":"%s","delta":{"content":"st\u006fp"}}]}' % reason
+        for reason in (b"stop", b"error")
+    ]
+    with pytest.raises(ErrorInStream, match="finish reason error"):
+        list(reading.quick_stream([("", end) for end in ends], READERS["openai"][1]))
 
 
 def test_events_that_differ_in_more_than_text_soon_end_the_shortcut() -> None:

@@ -598,6 +598,21 @@ def test_an_error_in_a_stream_is_raised_with_its_kind_and_message(read: Reader, 
         streamed(read, event)
 
 
+CONTRADICTIONS = [
+    ("failed", {"status": "completed"}, "status is failed"),
+    ("failed", {**RESPONSE_FAILED, "status": "in_progress"}, "server_error: The model failed"),
+    ("completed", {**RESPONSE_FAILED, "status": "completed"}, "server_error: The model failed"),
+    ("incomplete", {**RESPONSE_FAILED, "incomplete_details": {"reason": "max_output_tokens"}}, "server_error"),
+    ("completed", {"status": "failed"}, "status is failed"),
+]
+
+
+@pytest.mark.parametrize(("kind", "response", "told"), CONTRADICTIONS)
+def test_a_response_that_failed_in_any_way_failed(kind: str, response: Body, told: str) -> None:
+    with pytest.raises(ErrorInStream, match=told):
+        streamed(openai.response_stream, {"type": f"response.{kind}", "response": response})
+
+
 MESSAGE_USAGE = {
     "input_tokens": 25,
     "cache_creation_input_tokens": 100,
@@ -631,6 +646,11 @@ def test_a_later_count_of_a_message_stream_replaces_an_earlier_one_but_null_does
     later = {"input_tokens": 30, "cache_read_input_tokens": None, "output_tokens": 15}
     events = [*MESSAGE[:-1], {**MESSAGE[-1], "usage": later}, MESSAGE_STOP]
     assert Usage(1130, 15, 1000, None) in streamed(anthropic.message_stream, *events)
+
+
+def test_a_message_that_has_not_begun_does_not_stop() -> None:
+    assert streamed(anthropic.message_stream, MESSAGE_STOP) == []
+    assert streamed(anthropic.message_stream, *MESSAGE[:1], MESSAGE_STOP)[-1] == Finish(None)
 
 
 def test_unknown_events_are_ignored() -> None:
@@ -840,6 +860,15 @@ def test_an_unknown_family_finishes_when_its_body_ends() -> None:
     assert invoked("acme.novel-v1", [{"outputText": "Hel"}, {"completion": "lo"}, {"done": True}], METRICS) == [
         Delta("Hel"), Delta("lo"), Finish(None), INVOKE_SAYS, Usage(30, 15, None, None)
     ]  # fmt: skip
+
+
+def test_an_empty_answer_of_an_unknown_family_is_unfinished() -> None:
+    assert invoked("acme.novel-v1", [{}], None) == []
+
+
+def test_an_exception_of_aws_without_a_message_is_an_error() -> None:
+    with pytest.raises(ErrorInStream, match="ThrottlingException"):
+        invoked("acme.novel-v1", [{"__type": "com.amazon.coral#ThrottlingException"}], None)
 
 
 def test_an_error_of_an_unknown_family_is_an_error() -> None:

@@ -16,7 +16,7 @@ import finishes
 from harness.run import session
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
-from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, sse
+from providers.answers import anthropic, converse, eventstream, gemini, openai, reading, refusal, sse
 from providers.answers.content import finished
 from providers.answers.document import QUOTED
 from providers.call import (
@@ -154,13 +154,22 @@ def test_an_empty_error_is_not_an_error(provider: str, api: str, stream: bool, n
     assert answered(provider, api, Canned([extended]), stream=stream).error is None
 
 
-@pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource", "network_error", "ERROR_TOXIC"])
+@pytest.mark.parametrize(
+    "reason", ["error", " error\n", "abort", "insufficient_system_resource", "network_error", "ERROR_TOXIC"]
+)
 def test_a_finish_reason_of_provider_failure_is_a_failure(reason: str) -> None:
     streams = [chat(chunk(content="Hi"), chunk(reason), DONE), chat(chunk(content="Hi"), chunk(reason))]
     body = {"choices": [{"message": {"content": "Hi"}, "finish_reason": reason}]}
     for call in [*streams, answered("openai", "chat", Canned([json.dumps(body).encode()]), stream=False)]:
-        assert (call.outcome, call.finish_reason) == ("failed", reason)
-        assert call.error == f"ErrorInStream: finish reason {reason}"
+        assert (call.outcome, call.finish_reason) == ("failed", reason.strip())
+        assert call.error == f"ErrorInStream: finish reason {reason.strip()}"
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "null", " None "])
+def test_a_blank_finish_reason_finishes_nothing(reason: str) -> None:
+    body = {"choices": [{"message": {"content": "Hi"}, "finish_reason": reason}]}
+    call = answered("openai", "chat", Canned([json.dumps(body).encode()]), stream=False)
+    assert (call.outcome, call.finish_reason) == ("failed", None)
 
 
 @pytest.mark.parametrize("provider", ["openai", "azure-openai", "deepseek"])
@@ -455,6 +464,19 @@ def test_half_an_emoji_does_not_keep_a_body_out_of_a_log() -> None:
     wired = Exchange(keep_body=True)
     wired.received(b'{"text": "\\ud83d"}', at=0.0)
     assert session._body_line(wired).encode() == b'{"text": "?"}'
+
+
+def test_nor_does_an_endless_list() -> None:
+    wired = Exchange(keep_body=True)
+    wired.received(b"[" * 100_000, at=0.0)
+    assert len(session._body_line(wired)) == 100_002
+
+
+def test_a_body_that_its_head_calls_compressed_and_that_is_not_is_quoted() -> None:
+    wired = Exchange(keep_body=True, status=502, headers=[("Content-Encoding", "gzip")])
+    wired.received(b'{"error": {"message": "upstream is down"}}', at=0.0)
+    assert refusal.missing_words(wired, "Connection error.") == "upstream is down"
+    assert "upstream is down" in session._body_line(wired)
 
 
 @pytest.mark.parametrize("later", [None, {}, {"prompt_tokens": None, "completion_tokens": None}, [], "x"])

@@ -72,7 +72,7 @@ def test_a_block_of_commands_ends_well(block: str, clone: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("block", PIPELINES, ids=["github", "gitlab"])
+@pytest.mark.parametrize("block", PIPELINES, ids=["baseline", "github", "gitlab"])
 def test_a_pipelines_commands_end_well_and_leave_what_its_page_shows(block: str, clone: Path) -> None:
     shutil.rmtree(clone / "results", ignore_errors=True)
     for command in commands_of(block):
@@ -85,7 +85,8 @@ def test_a_pipelines_commands_end_well_and_leave_what_its_page_shows(block: str,
 
 def commands_of(pipeline: str) -> list[str]:
     """Return what a pipeline's steps run: the list items that are commands, with folded ones (>-) on one line."""
-    items = re.findall(r"^ +- (?:run: )?(?:>-\n((?: {6,}[^ -].*\n| {6,}--.*\n)+)|(make .*)\n)", pipeline, re.MULTILINE)
+    step = r"^ +- (?:if: .*\n +)?(?:run: )?"
+    items = re.findall(step + r"(?:>-\n((?: {6,}[^ -].*\n| {6,}--.*\n)+)|(make .*)\n)", pipeline, re.MULTILINE)
     return [" ".join(folded.split()) or plain for folded, plain in items]
 
 

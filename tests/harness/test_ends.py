@@ -154,6 +154,15 @@ def test_a_mistyped_option_is_named_and_never_its_value(line: str, capsys: pytes
     assert "secret" not in says
 
 
+def test_a_list_for_one_value_is_refused_without_the_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "keys.conf").write_text("api-key = [sk-secret-1, 'sk-secret-2']\n")
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--config", str(tmp_path / "keys.conf")])
+    assert ended.value.code == 2
+    assert "error: api-key can't be set to a list unless" in (says := capsys.readouterr().err)
+    assert "secret" not in says
+
+
 def test_correctly_spelt_options_are_accepted() -> None:
     environment, _ = harnessed(
         ["OpenAIUser", "--headless", "--mock", "--models-file", "models.json", "--max-tokens", "5", "-i=1"]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,20 @@ def test_a_prefix_counts_as_used_if_any_run_file_has_it(name: str, empty_folder:
     Path(f"run_{name}").write_text("precious")
     assert Results("r", "run").prefix == Path("run-2")
     assert Path(f"run_{name}").read_text() == "precious"
+
+
+def test_a_link_to_nowhere_counts_as_used_too(empty_folder: Path) -> None:
+    Path("run_summary.json").symlink_to("nowhere")
+    assert Results("r", "run").prefix == Path("run-2")
+
+
+@pytest.mark.parametrize("in_the_way", [os.mkfifo, lambda path: os.symlink("precious", path)], ids=["pipe", "link"])
+def test_what_is_in_the_place_of_a_draft_is_replaced(in_the_way: Callable[[str], None], empty_folder: Path) -> None:
+    Path("precious").write_text("precious")
+    in_the_way("run_summary.json.part")
+    Results("r", "run").write_json("summary.json", {"a": 1})
+    assert json.loads(Path("run_summary.json").read_text()) == {"a": 1}
+    assert Path("precious").read_text() == "precious"
 
 
 def a_run(folder: Path, *arguments: str) -> str:

@@ -10,6 +10,8 @@ from harness.plan.addresses import HostQuery, check, check_query, origin, query_
 from harness.watch.key_hosts import KeyHosts
 from mock.service import Service
 from mock.timing import Pace
+from providers.anthropic import Anthropic
+from providers.openai import OpenAI
 from tests.asking import settings_of
 from tests.command_line import FILES, free_port
 from tests.harness.test_web_guard import UI, page
@@ -87,16 +89,43 @@ def test_a_host_that_is_refused_is_not_even_connected_to(monkeypatch: pytest.Mon
 
 
 def test_the_mock_sends_nothing_so_any_host_is_fine() -> None:
-    given = KeyHosts("http://localhost:8000", "openai", "", [])
-    assert given.refusal(settings_of("anthropic", "http://evil.example", mock=True)) is None
+    given = KeyHosts("http://localhost:8000", OpenAI, "", [])
+    assert given.refusal(settings_of("anthropic", "http://evil.example", mock=True), Anthropic) is None
+
+
+OF_OPENAI, OF_ANTHROPIC = {"OPENAI_ORG_ID": "marker-org"}, {"ANTHROPIC_CUSTOM_HEADERS": "X-Gateway: marker-gateway"}
+HEADERS: dict[str, tuple[tuple[str, ...], str, dict[str, str], str]] = {
+    "another provider's headers": (OPENAI, "anthropic", OF_ANTHROPIC, "anthropic's ANTHROPIC_CUSTOM_HEADERS from the"),
+    "another provider's organisation": (
+        ("-p", "anthropic"),
+        "openai",
+        OF_OPENAI,
+        "openai's OPENAI_ORG_ID from the",
+    ),
+    "the named provider's headers": (("-p", "anthropic"), "anthropic", OF_ANTHROPIC, MAY_GO),
+    "headers that both providers have": (("-p", "deepseek"), "openai", OF_OPENAI, MAY_GO),
+    "headers of a host for which no provider is named": ((), "anthropic", OF_ANTHROPIC, MAY_GO),
+    "signing keys that the given key replaces": (OPENAI, "aws-bedrock", {"AWS_SESSION_TOKEN": "marker-token"}, MAY_GO),
+}
+
+
+@pytest.mark.parametrize("case", HEADERS)
+def test_headers_from_the_environment_go_where_their_providers_key_goes(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, provider, environment, reason = HEADERS[case]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    client = page(monkeypatch, "-H", GIVEN, "-k", "marker-given", *arguments)
+    assert reason in started(client, provider, GIVEN, mock="false")
 
 
 def test_default_ports_and_capitals_do_not_change_the_host() -> None:
     given = KeyHosts("https://API.openai.com/v1", None, "", ["proxy.example"])
     for host in ("https://api.openai.com:443", "https://api.OPENAI.com", "http://Proxy.Example:9000"):
-        assert given.refusal(settings_of("openai", host)) is None
+        assert given.refusal(settings_of("openai", host), OpenAI) is None
     for host in ("http://api.openai.com", "https://api.openai.com.evil.example", "https://proxy.example.evil"):
-        assert given.refusal(settings_of("openai", host)) is not None
+        assert given.refusal(settings_of("openai", host), OpenAI) is not None
     assert origin("https://[2001:db8::1]/v1") == "https://[2001:db8::1]:443"
 
 

@@ -65,6 +65,14 @@ def test_a_secret_is_masked_in_every_encoding(secret: str, encoding: str) -> Non
     assert not any(five in shown for five in ("%35", "u0035", "&#53;"))
 
 
+@pytest.mark.parametrize("length", range(13, 18))
+def test_any_secret_that_was_cut_after_12_characters_is_masked(length: int) -> None:
+    secrets = Secrets()
+    secrets.add("sk-proj-5af1c03b77de0a91"[:length])
+    for end in range(12, length + 1):
+        assert secrets.redact(f"no key {'sk-proj-5af1c03b77de0a91'[:end]}") == "no key ***"
+
+
 @pytest.mark.parametrize("end", range(12, 24))
 def test_a_long_secret_that_was_cut_is_masked_too(end: int) -> None:
     secrets = Secrets()

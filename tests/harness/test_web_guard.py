@@ -54,6 +54,7 @@ FROM_ANOTHER_SITE = {
     "a rebound name, typed": fetched("none", "navigate", Host=REBOUND),
     "another machine's address": {"Host": "203.0.113.7:8089"},
     "no name that can be read": {"Host": "[evil"},
+    "a name that is null": {"Host": "null"},
     "a name that begins like ours": {"Host": "localhost.evil.example"},
 }
 FROM_ITSELF = {
@@ -134,6 +135,20 @@ def test_a_base_path_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (hidden["success"], hidden["message"]) == (False, "the form has no field 'junit'")
 
 
+@pytest.mark.parametrize("path", ["/stats/requests/csv", "/stats/failures/csv", "/stats/report?download=1", "/llm/csv"])
+def test_downloads_work_for_a_host_in_any_script(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = page(monkeypatch, "--mock", "-H", "http://\u30e2\u30c7\u30eb.example")
+    answer = client.get(path, headers={"Host": UI})
+    assert answer.status_code == 200
+    assert all(value.encode("latin-1") for _, value in answer.headers)
+
+
+def test_an_unknown_shape_class_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = page(monkeypatch, "--mock")
+    answer = client.post("/swarm", data={**FORM, "shape_class": "Nothing"}, headers={"Host": UI}).json
+    assert (answer["success"], answer["message"]) == (False, "unknown shape class 'Nothing'")
+
+
 def test_a_page_with_a_login_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     client = page(monkeypatch, "--mock", "--web-login")
     asked = client.get("/", headers={"Host": UI})
@@ -159,6 +174,7 @@ HIDDEN = [
     "host_query",
     "fail_if",
     "fail_fast",
+    "baseline",
     "web_allow_host",
     "web_name",
     "headless",

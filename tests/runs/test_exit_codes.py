@@ -49,6 +49,10 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "a malformed models file": ([*QUICK_MOCK, "--models-file", "bad.json"], ("bad.json", "not JSON")),
     MALFORMED_DEFAULT: ([*QUICK_MOCK, "--models-file", "./models.json"], ("models.json", "not JSON")),
     "a models file that is not there": ([*QUICK_MOCK, "--models-file", "gone.json"], ("gone.json", "no such file")),
+    "a provider without models": ([*QUICK_MOCK, "--models-file", "no_models.json"], ("no model", "openai")),
+    "endless models": ([*QUICK_MOCK, "--models-file", "deep.json"], ("deep.json", "not JSON")),
+    "half a character in a model": ([*QUICK_MOCK, "--models-file", "half.json"], ("half.json", "expected")),
+    "bytes that are no text": ([*QUICK_MOCK, "--csv", "run\udcff", "--processes", "2"], ("--csv is not UTF-8",)),
     "a folder of results below a file": ([*QUICK_MOCK, "--csv", "bad.json/run"], ("bad.json", "can't write")),
     "an unknown output format": ([*QUICK_MOCK, "-o", "xml"], ("--output-format", "'xml'", "table, json, csv")),
     "a negative number of processes": ([*QUICK_MOCK, "--processes", "-2"], ("--processes", "-2")),
@@ -112,6 +116,9 @@ def _write_bad_files(folder: Path) -> None:
     (folder / "bad_seeds" / "first.txt").write_text("### Prompt\nSay it.\n---\nOne.\n")
     (folder / "bad_seeds" / "second.txt").write_text("### Prompt\nSay it.\nOne.")
     (folder / "bad.json").write_text(NOT_JSON)
+    (folder / "no_models.json").write_text('{"openai": []}')
+    (folder / "deep.json").write_text("[" * 100_000)
+    (folder / "half.json").write_text(r'{"openai": ["\ud83d"]}')
 
 
 def _says_in_one_line(done: Ended, parts: tuple[str, ...]) -> None:

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 import report
+from harness.record.requests_csv import COLUMNS
 from summary.figures import summarise
 from summary.gates import slo
 from summary.registry import OF_DIFFERENCE, used
 from summary.render.render import as_csv, as_json, as_table
 from summary.rows.rows import frame, read_with_damage
-from tests.summary import paired, test_doubts
+from tests.summary import test_doubts
 from tests.summary.paired import half, pair, table
 
 
@@ -47,7 +48,7 @@ def test_the_baselines_own_figures_are_those_of_a_run_of_it_alone() -> None:
 
 
 def test_a_run_of_one_side_has_no_comparison() -> None:
-    rows = frame(test_doubts.COLUMNS, [test_doubts.closed(number) for number in range(9)])
+    rows = frame(COLUMNS, [test_doubts.closed(number) for number in range(9)])
     without = rows.assign(side=None, pair=float("nan"), order=float("nan"))
     assert "against" not in summarise(rows, {}, {})
     assert summarise(rows, {}, {}) == summarise(without, {}, {})
@@ -79,9 +80,10 @@ def test_calls_belong_together_by_their_pairs_number_in_whatever_order_they_ende
 
 def test_every_figure_that_both_sides_have_is_compared() -> None:
     found = against(*(pair(n, {"ttft_s": 0.2, "output_tokens": 61 + n % 2}) for n in range(1, 11)))
-    names = {"latency_s", "ttft_s", "ttfv_s", "tpot_s", "response_bytes", "input_tokens", "output_tokens"}
-    assert set(found["difference"]) == names
-    assert names < {figure.name for figure in used("difference")}
+    times = {"latency_s", "ttfb_s", "ttft_s", "ttfv_s", "tpot_s", "itl_max_s"}
+    names = {*times, "response_bytes", "input_tokens", "output_tokens"}
+    assert set(found["difference"]) >= names
+    assert names <= {figure.name for figure in used("difference")}
     assert found["difference"]["ttft_s"]["median"] == pytest.approx(0.098)
     assert all({*OF_DIFFERENCE, "target", "baseline"} == set(each) for each in found["difference"].values())
 
@@ -227,7 +229,7 @@ def test_the_table_fits_80_columns() -> None:
 
 def test_the_csv_form_has_the_same_columns_for_every_run() -> None:
     heads = []
-    for summary in (summarise(table(*FIFTY), {}, {}), summarise(frame(test_doubts.COLUMNS, []), {}, {})):
+    for summary in (summarise(table(*FIFTY), {}, {}), summarise(frame(COLUMNS, []), {}, {})):
         head, cells = csv.reader(io.StringIO(as_csv(summary)))
         heads.append(head)
         row = dict(zip(head, cells, strict=True))
@@ -235,17 +237,14 @@ def test_the_csv_form_has_the_same_columns_for_every_run() -> None:
     assert heads[0] == heads[1]
 
 
-COLUMNS_OF_FILE = ("scheduled_at", *paired.COLUMNS)
-
-
 @pytest.fixture
 def prefix(tmp_path: Path) -> Path:
     """The files of a run of 30 pairs, one half of which was lost."""
-    rows = [["", *row] for number in range(1, 31) for row in pair(number, prompt="é" * number)][:-1]
+    rows = [row for number in range(1, 31) for row in pair(number, prompt="é" * number)][:-1]
     for number, row in enumerate(rows, 1):
-        row[COLUMNS_OF_FILE.index("request")] = str(number)
+        row[COLUMNS.index("request")] = str(number)
     with (tmp_path / "run_requests.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS_OF_FILE, *rows])
+        csv.writer(file).writerows([COLUMNS, *rows])
     return tmp_path / "run"
 
 
@@ -270,7 +269,7 @@ def test_totals_of_the_target_are_compared_with_those_that_the_run_wrote(prefix:
 def test_a_row_that_no_run_could_have_written_is_unreadable(prefix: Path, column: str, cell: str) -> None:
     file = prefix.with_name("run_requests.csv")
     rows = list(csv.reader(file.open(newline="")))
-    rows[3][COLUMNS_OF_FILE.index(column)] = cell
+    rows[3][COLUMNS.index(column)] = cell
     with file.open("w", newline="") as mended:
         csv.writer(mended).writerows(rows)
     found, damage = read_with_damage(file)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import report
-from summary.rows import blocks
+from summary.rows import blocks, losses
 from tests.running import run
 
 CALLS = 40
@@ -129,6 +129,44 @@ def test_calls_of_dead_workers_and_of_a_killed_run_have_numbers_and_need_no_rows
     (folder / "run_run.json").write_text(json.dumps(facts | {"options": {"num_users": 3}}))
     # Three users each had a call in flight when it was killed; a fourth call is missing.
     assert lost(folder) == {"missing_numbers": 1}
+
+
+def of_a_success(**cells: str) -> Callable[[Rows], Rows]:
+    def edit(rows: Rows) -> Rows:
+        place = next(place for place, row in enumerate(rows) if row["outcome"] == "ok")
+        return [*rows[:place], rows[place] | cells, *rows[place + 1 :]]
+
+    return edit
+
+
+FALSE_TIMES: dict[str, tuple[Callable[[Rows], Rows], set[str]]] = {
+    "a latency with another digit": (of_a_success(latency_s="9.5"), {"latency_s", "total_execution_time_s"}),
+    "a start with another digit": (of_a_success(start_s="99.5"), {"total_execution_time_s"}),
+    "a negative time": (of_a_success(ttft_s="-1"), {"ttft_s"}),
+    "times that are missing": (lambda rows: [row | {"tpot_s": ""} for row in rows], {"tpot_s"}),
+    "columns that changed places": (
+        lambda rows: [row | {"ttft_s": row["tpot_s"], "tpot_s": row["ttft_s"]} for row in rows], {"ttft_s", "tpot_s"}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FALSE_TIMES)
+def test_times_that_the_run_did_not_report_are_noticed(case: str, folder: Path) -> None:
+    edit, names = FALSE_TIMES[case]
+    edited(folder, edit)
+    assert lost(folder) == {"differs": [name for name in losses.COMPARABLE if name in names]}
+    assert not reported(folder)["verdict"]["believable"]
+
+
+def test_numbers_that_a_spreadsheet_shortened_are_the_same(folder: Path) -> None:
+    def shortened(rows: Rows) -> Rows:
+        return [
+            {name: f"{float(cell):.15g}" if name.endswith("_s") and cell else cell for name, cell in row.items()}
+            for row in rows
+        ]
+
+    edited(folder, shortened)
+    assert lost(folder) == {}
 
 
 def test_a_damaged_row_costs_no_other_row(folder: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -114,6 +115,60 @@ def test_of_a_killed_workers_pairs_whole_ones_count_and_halves_are_told(
     assert max(map(int, sides)) == 80
     assert sum(sides.values()) + lost == 160
     assert len(sides) == 80 - (lost - halves) // 2
+
+
+def test_a_killed_workers_calls_are_lost_too_if_their_number_is_not_limited(
+    tmp_path: Path, slow_mock: MockServer
+) -> None:
+    slow_mock.reset()
+    options = against(slow_mock, "--processes", "2", "-u", "6", "-r", "6", "-t", "6", "--fail-if", "lost_calls>0")
+    with started(tmp_path, options) as running:
+        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
+        os.kill(children_of(running)[0], signal.SIGKILL)
+        ended = running.wait()
+    assert ended.code == 3, ended.stderr
+    summary = summary_in(tmp_path)
+    assert summary["lost"]["workers"] == 1
+    assert 0 < summary["lost"]["calls"] <= slow_mock.stats()["requests"] - summary["total_requests"]
+
+
+def test_a_worker_that_leaves_in_the_middle_of_a_run_is_reported(tmp_path: Path, slow_mock: MockServer) -> None:
+    options = against(slow_mock, "--processes", "2", "-u", "6", "-r", "6", "-i", "120")
+    with started(tmp_path, options) as running:
+        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
+        os.kill(children_of(running)[0], signal.SIGTERM)
+        ended = running.wait()
+    assert ended.code == 0, ended.stderr
+    summary = summary_in(tmp_path)
+    assert summary["total_requests"] == 120
+    assert summary["lost"] == {"calls": 0, "workers": 1, "refused_rows": 0}
+    assert summary["verdict"]["believable"] is False
+
+
+DEAD_FOR_LONG = """
+import os, time
+import gevent, gevent.os
+from harness.process import orphan
+
+def die(code):
+    if (pid := gevent.fork()) == 0:
+        os._exit(code)
+    while not isinstance(gevent.os._watched_children[pid], tuple):
+        gevent.sleep(0.01)
+    return pid
+
+orphan.remember_dead_workers()
+first, clock = die(7), time.time
+time.time = lambda: clock() + 3600
+die(8)
+print(os.waitstatus_to_exitcode(gevent.os.waitpid(first, os.WNOHANG)[1]))
+"""
+"""Forks two processes, an hour apart, and asks for the first one's exit code."""
+
+
+def test_a_worker_that_has_been_dead_for_long_is_not_forgotten() -> None:
+    done = subprocess.run([sys.executable, "-c", DEAD_FOR_LONG], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("7\n", "")
 
 
 def test_a_run_whose_workers_are_all_killed_is_not_complete_and_ends_with_70(

@@ -1,0 +1,164 @@
+"""A comparison of runs as a table, as CSV, and as the cells that every form of it shares."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from summary.gates.language import Subject
+from summary.gates.relative import COMPARED, signed
+from summary.registry import PERCENTILES
+from summary.render.csv_row import cell as csv_cell
+from summary.render.numbers import with_unit
+from summary.vocabulary import Summary
+
+HEADINGS = ("figure", "old", "new", "change", "95 % CI", "", "samples")
+SAME, UNKNOWN = "~", "?"
+CSV_COLUMNS = (
+    "stage", "figure", "old", "new", "change", "change_ci95.low", "change_ci95.high", "difference",
+    "difference_ci95.low", "difference_ci95.high", "says", "old_samples", "new_samples",
+)  # fmt: skip
+LONGEST_SETTING = 40
+
+
+def tables(summary: Summary) -> Iterator[Table]:
+    """Yield what was compared, the figures, those of each stage, and what a reader must know."""
+    yield _sides(summary["compared"])
+    yield _figures(conclusion(summary["comparison"]), summary["comparison"])
+    for stage in summary["compared"].get("stages") or ():
+        yield _figures(stage_title(stage), stage["comparison"])
+    if remarks := list(notes(summary["compared"])):
+        yield _notes(remarks)
+
+
+def lines(comparison: Summary) -> Iterator[tuple[str, ...]]:
+    """Yield a line per figure, but for means; an interval that contains 0 is `~`, and a missing one `?`."""
+    return (_line(subject, entry) for subject, entry in _shown(comparison))
+
+
+def _shown(comparison: Summary) -> Iterator[tuple[Subject, Summary]]:
+    for name, subject in COMPARED.items():
+        entry = comparison.get(name)
+        if entry is not None and subject.statistic in (None, *PERCENTILES) and not _is_idle(subject, entry, comparison):
+            yield subject, entry
+
+
+def _is_idle(subject: Subject, entry: Summary, comparison: Summary) -> bool:
+    """Return whether a line says nothing: ITL without an interval, or TTFV that equals TTFT."""
+    if subject.figure.over == "gaps":
+        return entry["says"] is None
+    return subject.figure.name == "ttfv_s" and entry == comparison.get(f"ttft_{subject.statistic}")
+
+
+def conclusion(comparison: Summary) -> str:
+    """Return in one line what became worse and better."""
+    said = {word: _said(comparison, word) for word in ("worse", "better", "same")}
+    found = [f"{word}: {said[word]}" for word in ("worse", "better") if said[word]]
+    if found:
+        return "; ".join(found).replace("worse", "Worse", 1) if said["worse"] else found[0].replace("b", "B", 1)
+    return "Nothing can be told apart" if said["same"] else "Too few samples to tell anything apart"
+
+
+def _said(comparison: Summary, word: str) -> str:
+    """Return the figures of which this is said, each with its statistics."""
+    found: dict[str, list[str]] = {}
+    for subject, entry in _shown(comparison):
+        if entry["says"] == word:
+            found.setdefault(subject.figure.title, []).extend(filter(None, [subject.statistic]))
+    return ", ".join(f"{title} ({', '.join(each)})" if each else title for title, each in found.items())
+
+
+def stage_title(stage: Summary) -> str:
+    return f"Stage {stage['stage']}: {conclusion(stage['comparison'])}"
+
+
+def names(compared: Summary, side: str) -> str:
+    return ", ".join(str(run["run"]) for run in compared[side])
+
+
+def notes(compared: Summary) -> Iterator[str]:
+    """Yield what a reader must know, with the settings that differ."""
+    yield from compared["notes"]
+    differing = [f"{name} {_short(each['old'])} → {_short(each['new'])}" for name, each in compared["differs"].items()]
+    if differing:
+        yield f"Also different: {', '.join(differing)}."
+
+
+def csv_rows(summary: Summary) -> Iterator[list[Any]]:
+    """Yield the names of the columns, then a row per figure, of the whole runs and of each stage."""
+    yield list(CSV_COLUMNS)
+    yield from _csv_rows("", summary["comparison"])
+    for stage in summary["compared"].get("stages") or ():
+        yield from _csv_rows(stage["stage"], stage["comparison"])
+
+
+def _csv_rows(stage: Any, comparison: Summary) -> Iterator[list[Any]]:
+    for name, entry in comparison.items():
+        ends = {
+            f"{key}.{side}": (entry[key] or (None, None))[place]
+            for key in ("change_ci95", "difference_ci95")
+            for place, side in enumerate(("low", "high"))
+        }
+        row = {"stage": stage, "figure": name, **entry, **ends}
+        yield [csv_cell(row[column]) for column in CSV_COLUMNS]
+
+
+def _sides(compared: Summary) -> Table:
+    table = Table(title="Comparison", show_header=False, title_justify="left", min_width=64)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for side in ("old", "new"):
+        for run in compared[side]:
+            facts = [run["provider"], run["model"], run["host"], run["start"], _calls(run["total_requests"])]
+            table.add_row(side, Text(" · ".join([str(run["run"]), *(str(fact) for fact in facts if fact)])))
+    return table
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"
+
+
+def _figures(title: str, comparison: Summary) -> Table:
+    table = Table(title=title, title_justify="left", min_width=64)
+    table.add_column(HEADINGS[0], style="bold")
+    for heading in HEADINGS[1:]:
+        table.add_column(heading, justify="right")
+    for line in lines(comparison):
+        table.add_row(*map(Text, line))
+    return table
+
+
+def _notes(remarks: list[str]) -> Table:
+    table = Table(show_header=False, min_width=64)
+    table.add_column()
+    for remark in remarks:
+        table.add_row(Text(remark))
+    return table
+
+
+def _line(subject: Subject, entry: Summary) -> tuple[str, ...]:
+    kind, of_baseline = subject.figure.kind, subject.figure.kind != "share"
+    change, ends = entry["change"], entry["change_ci95"]
+    return (
+        " ".join(filter(None, (subject.figure.title, subject.statistic))),
+        with_unit(kind, entry["old"]),
+        with_unit(kind, entry["new"]),
+        "" if change is None else signed(change, kind, of_baseline),
+        "" if ends is None else " to ".join(_without_unit(signed(end, kind, of_baseline)) for end in ends),
+        {"same": SAME, None: UNKNOWN}.get(entry["says"]) or entry["says"],
+        " / ".join(dict.fromkeys(_counted(entry[f"{side}_samples"]) for side in ("old", "new"))),
+    )
+
+
+def _counted(samples: int) -> str:
+    return str(samples) if samples < 1000 else f"{samples / 1000:.3g}k"
+
+
+def _without_unit(text: str) -> str:
+    return text.partition(" ")[0]
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= LONGEST_SETTING else text[: LONGEST_SETTING - 1] + "…"

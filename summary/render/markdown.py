@@ -1,0 +1,91 @@
+"""A summary in Markdown, for a pull request's comment: the verdict in one line, then small tables."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from summary.registry import NAMED, STATISTICS, UNITS, used
+from summary.render import against, comparison
+from summary.render.facts import count_lines, title
+from summary.render.numbers import number
+from summary.vocabulary import Summary
+
+Line = Sequence[str]
+
+
+def as_markdown(summary: Summary) -> str:
+    """Return the verdict, the counts, the distributions, the comparison and the gates, as far as there are any."""
+    parts = [part for part in _parts(summary) if part]
+    return "\n\n".join(parts) + "\n"
+
+
+def _parts(summary: Summary) -> Iterator[str]:
+    yield f"**{_literal(_headline(summary))}**"
+    if "total_requests" in summary:
+        yield _table(("run", title(summary)), count_lines(summary))
+        yield _distributions(summary)
+    if summary.get("against"):
+        yield _table(against.HEADINGS, against.lines(summary["against"]))
+        yield _literal(against.counts(summary["against"]))
+    if "comparison" in summary:
+        yield from _comparison(summary)
+    if summary.get("gates"):
+        yield _table(("gate", "", "result"), [(gate["gate"], _mark(gate), gate["reason"]) for gate in summary["gates"]])
+
+
+def _headline(summary: Summary) -> str:
+    """Return in one line what is to be known first: breached gates, the comparison, whether to believe it."""
+    gates = summary.get("gates") or ()
+    breached = sum(gate["breached"] for gate in gates)
+    said = [f"{breached} of {len(gates)} gates breached" if breached else "No gate breached"] if gates else []
+    if summary.get("against"):
+        said.append(against.conclusion(summary["against"]).removesuffix("."))
+    if "comparison" in summary:
+        said.append(comparison.conclusion(summary["comparison"]))
+    if summary.get("verdict"):
+        said.append(_believed(summary["verdict"]))
+    return ". ".join(said or ["Locust's own figures"]) + "."
+
+
+def _believed(verdict: Summary) -> str:
+    doubts = [f"{each['about']} {each['says']}" for each in verdict["findings"] if not each["ok"]]
+    answer = "These figures can be believed" if verdict["believable"] else "Not all of these figures can be believed"
+    return f"{answer} ({'; '.join(doubts)})" if doubts else answer
+
+
+def _distributions(summary: Summary) -> str:
+    figures = [figure for figure in used("table") if figure.over and summary.get(figure.name)]
+    if not summary["success_count"] or not figures:
+        return ""
+    heading = UNITS[NAMED["latency_s"].kind].heading
+    lines = [[number(figure.kind, summary[figure.name].get(name)) for name in STATISTICS] for figure in figures]
+    return _table((heading, *STATISTICS), [[each.title, *line] for each, line in zip(figures, lines, strict=True)])
+
+
+def _comparison(summary: Summary) -> Iterator[str]:
+    compared = summary["compared"]
+    yield f"New: {_code(comparison.names(compared, 'new'))}, old: {_code(comparison.names(compared, 'old'))}"
+    yield _table(comparison.HEADINGS, comparison.lines(summary["comparison"]))
+    for stage in compared.get("stages") or ():
+        yield _literal(comparison.stage_title(stage))
+        yield _table(comparison.HEADINGS, comparison.lines(stage["comparison"]))
+    yield "\n".join(f"- {_literal(note)}" for note in comparison.notes(compared))
+
+
+def _mark(gate: Summary) -> str:
+    return "❌" if gate["breached"] else "✅"
+
+
+def _table(head: Line, lines: Iterable[Line]) -> str:
+    rule = f"|---|{'---:|' * (len(head) - 1)}"
+    first, *others = [f"| {' | '.join(map(_literal, row))} |" for row in (head, *lines)]
+    return "\n".join([first, rule, *others])
+
+
+def _code(text: str) -> str:
+    return f"`{text.replace('`', '')}`"
+
+
+def _literal(text: str) -> str:
+    """Return text from users and servers without what Markdown or HTML would take for its own."""
+    for sign in "\\`*_[]<>~|":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("\n", " ")

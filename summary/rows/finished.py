@@ -1,0 +1,134 @@
+"""A finished (or killed) run, from its files: the summary of its rows, and what else they say."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from summary.baseline.measures import Run
+from summary.figures import measured, summarise
+from summary.gates import relative, slo
+from summary.gates.language import BadCondition
+from summary.rows import locust_stats, rows
+from summary.rows.losses import losses
+from summary.rows.rows import UnreadableRows
+from summary.vocabulary import COMPARED, OBSERVED, Summary
+
+REQUESTS, RUN, SUMMARY, STATS = "_requests.csv", "_run.json", "_summary.json", "_stats.csv"
+
+ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a JSON file can raise whose names or values are not those that a run writes."""
+
+
+class Finished(NamedTuple):
+    """A run from its files: its summary, all its rows, and what PREFIX_run.json says of it."""
+
+    summary: Summary
+    rows: pd.DataFrame
+    facts: Summary
+
+
+def summary_of(path: Path, **conditions: Any) -> Summary:
+    """Return the summary of a run: see `finished`."""
+    return finished(path, **conditions).summary
+
+
+def finished(path: Path, **conditions: Any) -> Finished:
+    """Return a run from its folder, prefix or `_requests.csv`, or from any Locust project's `_stats.csv`, which has no
+    rows.
+
+    conditions  `slo` and `fail_if`, to replace the run's own; `None` leaves it
+    """
+    file = find(path)
+    if file.name.endswith(REQUESTS):
+        return _read(file, **conditions)
+    if any(conditions.values()):
+        raise UnreadableRows(f"{file}: --slo and --fail-if need a run's rows, not Locust's statistics")
+    return Finished(locust_stats.read(file), rows.frame(rows.REQUIRED, []), {})
+
+
+def run_of(path: str, level: str | None = None, fail_if: Sequence[str] = ()) -> Run:
+    """Return a run to be compared. Raises `UnreadableRows` with one line for one that can't be read.
+
+    level    replaces the run's own --slo
+    fail_if  gates that its summary is judged by, instead of its own
+    """
+    file = find(Path(path))
+    if not file.name.endswith(REQUESTS):
+        raise UnreadableRows(f"{file}: a comparison needs a run's rows, not Locust's statistics")
+    try:
+        found = _read(file, slo=level, fail_if=fail_if)
+        return Run(path, in_order(found.rows), found.summary, found.facts)
+    except BadCondition:
+        raise
+    except ODD as error:
+        raise UnreadableRows(f"{path}: {damaged(error)}") from error
+
+
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the measured calls in the order of their start."""
+    return measured(table)[0].sort_values("start_s", kind="stable", ignore_index=True)
+
+
+def damaged(error: Exception) -> str:
+    reason = f"{type(error).__name__}: {error}"
+    return f"{SUMMARY} or {RUN} is damaged, or was written by another version ({reason})"
+
+
+def _read(file: Path, **conditions: Any) -> Finished:
+    prefix = file.name.removesuffix(REQUESTS)
+    written = read_json(file.with_name(prefix + SUMMARY))
+    run = read_json(file.with_name(prefix + RUN))
+    run["options"] = {
+        **(run.get("options") or {}),
+        **{name: value for name, value in conditions.items() if value is not None},
+    }
+    level = slo.parse(run["options"]["slo"]) if run["options"].get("slo") else None
+    gates, relative_gates = relative.parse_all(run["options"].get("fail_if") or ())
+    table, damage = rows.read_with_damage(file)
+    observed = {name: written.get(name) for name in OBSERVED}
+    observed["rows"] = losses(table, damage, run, observed, written)
+    summary = summarise(table, run, observed, level, gates)
+    summary |= {name: written[name] for name in COMPARED if name in written}
+    summary = relative.with_verdicts(summary, relative_gates)
+    return Finished(summary if written else {**summary, "cut_off": True}, table, run)
+
+
+def find(path: Path) -> Path:
+    """Return the file that a path means: itself, or the one with that prefix or in that folder. Rows come before
+    statistics."""
+    if path.is_file():
+        return path
+    for ending in (REQUESTS, STATS):
+        found = sorted(path.glob(f"*{ending}")) if path.is_dir() else [path.with_name(path.name + ending)]
+        if len(found) > 1:
+            raise UnreadableRows(f"{path}: contains several runs: name one of {', '.join(file.name for file in found)}")
+        if found and found[0].is_file():
+            return found[0]
+    raise UnreadableRows(f"{path}: no run found (looked for *{REQUESTS} and *{STATS})")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the content of one of the run's JSON files; {} if the file does not exist."""
+    if not path.exists():
+        return {}
+    if not path.is_file():
+        raise UnreadableRows(f"{path}: not a file")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableRows(f"{path}: not JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise UnreadableRows(f"{path}: not a JSON object")
+    return content
+
+
+def _finite(text: str) -> float:
+    """Return a number in a JSON file. No run writes NaN or infinity, and the summary must not contain them either."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number

@@ -1,0 +1,102 @@
+"""A run with --baseline: compared at its end, and refused at its start if it can't be."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import report
+from harness.run.session import CallSession
+from seeds import Prompt
+from tests.running import MOCK, harnessed, run
+
+CALLS = 200
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The prefix of a plain run, in which no call fails."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return run(tmp_path_factory.mktemp("old"), "-i", str(CALLS), "--seed", "5", monkeypatch=monkeypatch)[1]
+
+
+Ended = tuple[int, dict[str, Any], Path]
+
+
+def ended(folder: Path, old: Path, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> Ended:
+    """Run to the end; return the exit code, the summary, and the prefix."""
+    options = ("-i", str(CALLS), "--baseline", str(old), *arguments)
+    environment, prefix = run(folder, *options, monkeypatch=monkeypatch)
+    return environment.process_exit_code, json.loads(Path(f"{prefix}_summary.json").read_text()), prefix
+
+
+def test_a_run_is_compared_with_its_baseline(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gates = ("--fail-if", "error_rate>+5%", "--fail-if", "median>+60s", "--fail-if", "p95>60")
+    junit = ("--junit", str(tmp_path / "gates.xml"))
+    code, summary, prefix = ended(tmp_path, old, "--mock-error-rate", "0.4", *gates, *junit, monkeypatch=monkeypatch)
+    assert code == 3
+    assert summary["comparison"]["error_rate"]["says"] == "worse"
+    assert [(gate["gate"], gate["breached"]) for gate in summary["gates"]] == [
+        ("p95>60", False), ("error_rate>+5%", True), ("median>+60s", False),
+    ]  # fmt: skip
+    assert summary["compared"]["differs"]["mock_error_rate"] == {"old": 0.0, "new": 0.4}
+    assert summary["options"]["baseline"] == [str(old)]
+    assert (tmp_path / "gates.xml").read_text().count("<failure ") == 1
+    assert capsys.readouterr().err.count("breach: error_rate>+5%: error_rate changed by +") == 1
+    assert report.summary_of(prefix) == summary
+
+
+def test_what_was_compared_can_be_judged_again_without_the_baseline(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, prefix = ended(tmp_path, old, monkeypatch=monkeypatch)
+    assert code == 0
+    assert report.main([str(prefix), "--fail-if", "p95>+60s", "-o", "markdown"]) == 0
+    assert report.main([str(prefix), "--fail-if", "p95<+60s", "-o", "table"]) == 3
+
+
+def test_a_baseline_is_read_before_the_first_call(old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with --baseline results/latest: it is read before the run takes its place."""
+    folder = Path(shutil.copytree(old.parent, tmp_path / "results"))
+    monkeypatch.setattr("harness.run.session.CallSession.next_prompt", removing(folder))
+    _, summary, _ = ended(tmp_path, folder, monkeypatch=monkeypatch)
+    assert summary["comparison"]["latency_median"]["old_samples"] == CALLS
+
+
+def removing(folder: Path) -> Callable[[CallSession], Prompt]:
+    """Return `next_prompt`, which also removes a folder."""
+    next_prompt = CallSession.next_prompt
+
+    def removes(session: CallSession) -> Prompt:
+        shutil.rmtree(folder, ignore_errors=True)
+        return next_prompt(session)
+
+    return removes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--baseline", "nowhere"], "--baseline: nowhere: no run found"),
+        (["--baseline", "OLD", "--baseline", "OLD"], "is given twice"),
+        (["--baseline", "OLD", "--stream"], "can't be compared: streamed and not streamed"),
+        (["--baseline", "OLD", "--api", "completions"], "can't be compared: api completions and api chat"),
+        (["--baseline", "OLD", "--fail-if", "ttft_p95>+10%"], "ttft needs --stream"),
+        (["--baseline", "", "--fail-if", "p95>+10%"], "give --baseline"),
+        (["--fail-if", "p95>+10%"], "--fail-if p95>+10% compares with a baseline: give --baseline"),
+    ],
+)
+def test_it_is_refused_before_any_call(
+    arguments: list[str], reason: str, old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [argument.replace("OLD", str(old)) for argument in arguments]
+    with pytest.raises(SystemExit, match="2"):
+        harnessed([*MOCK, "--csv", str(tmp_path / "run"), *given])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert reason in line
+    assert list(tmp_path.iterdir()) == []

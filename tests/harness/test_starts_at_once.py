@@ -1,0 +1,35 @@
+"""The web UI answers several start forms at once, as when a host is slow to connect and someone tries again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+
+from tests.harness.test_web_guard import UI, page
+
+FORM = {"user_count": "1", "spawn_rate": "1", "iterations": "5", "mock_latency": "0"}
+QUICK = {**FORM, "provider": "openai", "model": "gpt-4o", "mock": "true"}
+SLOW = {**FORM, "provider": "anthropic", "model": "claude-3-opus-20240229", "mock": "false"}
+
+
+@pytest.mark.parametrize("lasting_s", [0, 1], ids=["is about to start", "has started"])
+def test_a_start_that_is_slow_to_connect_gives_way_to_a_later_one(
+    lasting_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "marker-key")
+    slow = page(monkeypatch, "--csv", str(tmp_path / "run"))
+    answers: list[Any] = []
+
+    def connect(settings: Any) -> None:
+        if not settings.mock:
+            answers.append(slow.application.test_client().post("/swarm", data=QUICK, headers={"Host": UI}).json)
+            gevent.sleep(lasting_s)
+
+    monkeypatch.setattr("harness.run.preflight.check", connect)
+    answers.append(slow.post("/swarm", data=SLOW, headers={"Host": UI}).json)
+    assert [answer["message"] for answer in answers] == ["Swarming started", "a later start took the place of this one"]
+    gevent.sleep(2 - lasting_s)
+    run = json.loads((tmp_path / "run_summary.json").read_text())
+    assert (run["provider"], run["success_count"]) == ("openai", 5)
