@@ -35,7 +35,7 @@ test-workers test-runs test-commands test-answers test-providers: test-%: $(READ
 	$(PYTEST) $* tests/$*
 
 test-parts: $(READY)
-	$(PYTEST) parts tests/wire tests/mock tests/summary tests/gates tests/harness tests/test_*.py
+	$(PYTEST) parts tests/wire tests/mock tests/summary tests/charts tests/gates tests/harness tests/test_*.py
 
 fix: $(READY)
 	$(BIN)/ruff check --fix .

@@ -1,5 +1,6 @@
 """Summarise a finished (or killed) run offline: python report.py [PATH] [-o table|json|csv|markdown] [--out FILE]
-[--slo CONDITIONS] [--fail-if CONDITION …]. Compare runs: python report.py NEW … --against OLD …"""
+[--slo CONDITIONS] [--fail-if CONDITION …]. Compare runs: python report.py NEW … --against OLD … Draw the charts of
+one run or several: python report.py RUN … --html FILE"""
 
 import argparse
 import contextlib
@@ -8,7 +9,11 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
+from charts.data.run import Run, told_apart
+from charts.page import file as page_file
+from charts.page.page import page
 from summary.baseline import likeness
 from summary.baseline.likeness import Incomparable
 from summary.baseline.runs import compare
@@ -17,7 +22,7 @@ from summary.gates import relative, slo
 from summary.gates.language import BadCondition
 from summary.gates.verdict import breaches
 from summary.render.render import RENDERERS
-from summary.rows.finished import ODD, REQUESTS, damaged, read_json, run_of
+from summary.rows.finished import ODD, REQUESTS, damaged, finished, read_json, run_of
 from summary.rows.finished import summary_of as summary_of
 from summary.rows.rows import UnreadableRows
 from summary.vocabulary import Summary
@@ -34,15 +39,55 @@ def main(arguments: list[str] | None = None) -> int:
     place = options.path[0] if options.path else None
     try:
         place = place or newest()
-        summary = _summary(options.path or [place], options)
-        _write(RENDERERS[options.output_format](summary), options.out)
-    except (UnreadableRows, BadCondition, Incomparable) as error:
+        summaries = _report(options.path or [place], options)
+    except (UnreadableRows, BadCondition, Incomparable, page_file.NotOurs) as error:
         return _refuse(str(error))
     except OSError as error:
-        return _refuse(f"{error.filename or options.out or 'stdout'}: {(error.strerror or str(error)).lower()}")
+        return _refuse(
+            f"{error.filename or options.out or options.html or 'stdout'}: {(error.strerror or str(error)).lower()}"
+        )
     except ODD as error:
         return _refuse(f"{place}: {damaged(error)}")
-    return BREACHED if options.fail_if and _report_breaches(summary) else 0
+    return BREACHED if options.fail_if and _report_breaches(summaries) else 0
+
+
+def _report(paths: list[str], options: argparse.Namespace) -> list[Summary]:
+    """Write what was asked for, and return the summaries whose gates count: the charts, a summary or a comparison; both
+    if --html comes with --against, -o or --out."""
+    if options.html and not (options.against or options.output_format or options.out):
+        return _draw(paths, options)
+    summary = _summary(paths, options)
+    if options.html:
+        _draw(paths, options)
+    _write(RENDERERS[options.output_format or "table"](summary), options.out)
+    return [summary]
+
+
+def _draw(paths: list[str], options: argparse.Namespace) -> list[Summary]:
+    """Draw the runs on one page, with those that they are compared with, and say where it is on stderr."""
+    runs = [run_at(path, slo=options.slo, fail_if=None if options.against else options.fail_if) for path in paths]
+    for run in runs:
+        _check_gates(run.summary, options)
+    page_file.write(Path(options.html), page(told_apart([*runs, *map(run_at, options.against or ())])))
+    _say(f"charts: {options.html}")
+    return [run.summary for run in runs]
+
+
+def run_at(path: str | Path, **conditions: Any) -> Run:
+    """Return a run to be drawn. Raises `UnreadableRows` with one line for one that can't be read."""
+    try:
+        found = finished(Path(path), **conditions)
+    except BadCondition:
+        raise
+    except ODD as error:
+        raise UnreadableRows(f"{path}: {damaged(error)}") from error
+    return Run(str(path), found.summary, found.rows)
+
+
+def _check_gates(summary: Summary, options: argparse.Namespace) -> None:
+    relative_gates = filter(relative.is_relative, options.fail_if or ())
+    if not options.against and "comparison" not in summary and (text := next(relative_gates, None)):
+        raise BadCondition(f"--fail-if {text}: compares with a baseline: give --against")
 
 
 def _summary(paths: list[str], options: argparse.Namespace) -> Summary:
@@ -50,11 +95,10 @@ def _summary(paths: list[str], options: argparse.Namespace) -> Summary:
     if options.against:
         return _comparison(paths, options.against, options.slo, fail_if)
     if len(paths) > 1:
-        raise UnreadableRows("several runs can only be compared: give the old ones after --against")
+        alone = "drawn (--html FILE, without -o and --out)"
+        raise UnreadableRows(f"several runs can only be {alone} or compared: give the old ones after --against")
     summary = summary_of(Path(paths[0]), slo=options.slo, fail_if=options.fail_if)
-    relative_gates = filter(relative.is_relative, fail_if)
-    if "comparison" not in summary and (text := next(relative_gates, None)):
-        raise BadCondition(f"--fail-if {text}: compares with a baseline: give --against")
+    _check_gates(summary, options)
     return summary
 
 
@@ -97,16 +141,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__)
     parser.add_argument("path", nargs="*", help="a run's folder or prefix, or a CSV file (the newest run)")
     parser.add_argument("--against", nargs="+", metavar="OLD", help="compare the runs before it with these older ones")
-    parser.add_argument("-o", "--output-format", choices=tuple(RENDERERS), default="table")
+    parser.add_argument("-o", "--output-format", choices=tuple(RENDERERS), help="of the summary (table)")
+    parser.add_argument("--html", metavar="FILE", help="draw the charts of one run or several as one HTML page")
     parser.add_argument("--slo", help='judge the calls by these limits instead: "ttft<0.5 latency<3"')
     parser.add_argument("--fail-if", action="append", metavar="CONDITION", help="exit code 3 if it is true; repeatable")
     parser.add_argument("--out", metavar="FILE", help="write to FILE instead of stdout")
     return parser
 
 
-def _report_breaches(summary: Summary) -> int:
+def _report_breaches(summaries: list[Summary]) -> int:
     """Write a line per breach to stderr, and return how many there are."""
-    lines = breaches(summary)
+    lines = [line for summary in summaries for line in breaches(summary)]
     for line in lines:
         _say(line)
     return len(lines)

@@ -28,7 +28,7 @@ def grouped(rows: pd.DataFrame) -> list[Summary]:
 
     Each group has the times of its first and last failure, and the shortened text of the first.
     """
-    failed = _failed(rows)
+    failed = each(rows)
     if failed.empty:
         return []
     groups = failed.groupby(["error", "status", "reason"], dropna=False, sort=False)
@@ -39,7 +39,7 @@ def grouped(rows: pd.DataFrame) -> list[Summary]:
 
 def own(rows: pd.DataFrame) -> list[Summary]:
     """Count the client's own failures by their cause."""
-    failed = _failed(rows)
+    failed = each(rows)
     ours = failed[_is_own(failed)]
     reasons = ours["reason"].where(ours["reason"].isin(OWN_REASONS), OWN_REASONS[0])
     names = ours["error"].where(ours["error"].isin(OWN_ERRORS), reasons)
@@ -49,7 +49,7 @@ def own(rows: pd.DataFrame) -> list[Summary]:
 def outages(rows: pd.DataFrame) -> list[Summary]:
     """Return the outages: rows of server failures, in the order in which calls ended. `start` and `end` are the times
     of the first and last failure."""
-    failed = _failed(rows[rows["outcome"] == "failed"])
+    failed = each(rows[rows["outcome"] == "failed"])
     if len(failed) < OUTAGE_CALLS:
         return []
     ended = rows.loc[rows["outcome"].isin(("ok", "failed")), ["outcome", "timestamp", "latency_s"]]
@@ -79,7 +79,8 @@ def _is_no_chance(length: int, failures: int, ended: int) -> bool:
     return bool(ended * share**length <= OUTAGE_CHANCE)
 
 
-def _failed(rows: pd.DataFrame) -> pd.DataFrame:
+def each(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one line per failure: its exception, status, reason and text, and when it ended."""
     failed = rows[rows["outcome"].isin(calls.FAILED)]
     texts = failed["error"].fillna("").astype(str)
     reasons = failed["error_reason"] if "error_reason" in failed else pd.Series(None, index=failed.index, dtype=object)

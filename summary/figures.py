@@ -38,7 +38,7 @@ def summarise(
     """
     both_sides = _on_one_clock(rows)
     rows, warmup_count = measured(both_sides)
-    scheduled = sides.first_calls(_without_warmup(both_sides))
+    scheduled = sides.first_calls(without_warmup(both_sides))
     summary = {
         **_facts(rows, run),
         **calls.counts(rows),
@@ -48,7 +48,7 @@ def summarise(
         **sizes(rows),
         **_evidence(rows, observed),
         "claims": claims(rows, _is_stream(rows, run)),
-        **against(_without_warmup(both_sides)),
+        **against(without_warmup(both_sides)),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
     summary["verdict"] = verdict_on(summary)
@@ -121,11 +121,11 @@ def sizes(rows: pd.DataFrame) -> Summary:
 def measured(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Return the rows that the figures are over, those of the target, and how many warm-up calls it has besides."""
     rows = sides.of_target(rows)
-    counted = _without_warmup(rows)
+    counted = without_warmup(rows)
     return counted, len(rows) - len(counted)
 
 
-def _without_warmup(rows: pd.DataFrame) -> pd.DataFrame:
+def without_warmup(rows: pd.DataFrame) -> pd.DataFrame:
     is_warmup = rows["phase"] == "warmup" if "phase" in rows else None
     return rows if is_warmup is None or not is_warmup.any() else rows[~is_warmup]
 

@@ -18,15 +18,27 @@ MAY_IMPORT = {
     "summary": {"finishes", "summary"},
     "seeds": {"providers"},
     "prompts": {"prompts", "providers", "seeds"},
-    "report": {"summary"},
-    "harness": {"harness", "locust_inside", "providers", "wire", "mock", "summary", "seeds", "prompts"},
+    "charts": {"charts", "summary"},
+    "report": {"charts", "summary"},
+    "harness": {
+        "charts",
+        "harness",
+        "locust_inside",
+        "providers",
+        "wire",
+        "mock",
+        "summary",
+        "seeds",
+        "prompts",
+    },
     "locustfile": {"harness", "providers"},
 }
 HARNESS = """errors messages encodings secrets exit_code process load plan earlier_runs record watch run cluster runs
              harness"""
 SUMMARY = """vocabulary registry cells confidence calls claims error_adjusted failures refused_fields evidence validity
              gates goodput comparison baseline punctuality figures rows render"""
-FLOORS = {"harness": HARNESS.split(), "summary": SUMMARY.split()}
+CHARTS = """data drawing latencies load errors distributions capacity waterfall differences catalogue page"""
+FLOORS = {"harness": HARNESS.split(), "charts": CHARTS.split(), "summary": SUMMARY.split()}
 """The rooms of a part, each of which imports only those before it."""
 
 MOST_FILES = 12
@@ -36,7 +48,10 @@ RELATED_PROVIDERS = {
     "bedrock": {"bedrock_families"},
 }
 SHARED_BY_PROVIDERS = {"answers", "base", "call", "claims", "permit", "prompt", "settings", "side"}
-STDLIB_ONLY = ("finishes.py", "providers/call.py", "providers/prompt.py", "wire/exchange.py", "summary/registry.py")
+STDLIB_ONLY = (
+    "finishes.py", "providers/call.py", "providers/prompt.py", "wire/exchange.py", "summary/registry.py",
+    "charts/page/file.py",
+)  # fmt: skip
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
 
 
@@ -110,7 +125,7 @@ def test_the_vocabulary_needs_nothing_but_the_standard_library(name: str) -> Non
     assert not used & (SDKS | {"httpx2", "orjson", "pandas", "numpy"})
 
 
-@pytest.mark.parametrize("part", ["report", "summary", "mock"])
+@pytest.mark.parametrize("part", ["report", "charts", "summary", "mock"])
 def test_offline_parts_know_neither_locust_nor_an_sdk(part: str) -> None:
     for path in sources(part):
         if path.name != "inprocess.py":
@@ -121,4 +136,6 @@ def test_a_run_starts_without_what_only_its_end_needs() -> None:
     """pandas takes a fifth of a second to import, questionary a tenth."""
     command = [sys.executable, "-c", "import sys, locustfile; print(*sys.modules)"]
     loaded = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
-    assert not {"pandas", "numpy", "questionary", "openai", "anthropic", "boto3", "google.genai"} & set(loaded)
+    assert not {"pandas", "numpy", "plotly", "questionary", "openai", "anthropic", "boto3", "google.genai"} & set(
+        loaded
+    )

@@ -213,6 +213,10 @@ def _add_output(parser: Any) -> None:
         include_in_web_ui=False, help="format of the summary on stdout: table, json, csv or markdown",
     )  # fmt: skip
     parser.add_argument(
+        "--html-report", default="", metavar="FILE", include_in_web_ui=False,
+        help="one HTML page with the run's charts, written at its end; it works offline",
+    )  # fmt: skip
+    parser.add_argument(
         "-j", "--json-response", action="store_true", default=False, include_in_web_ui=False,
         help="log each raw response as one JSON line",
     )  # fmt: skip

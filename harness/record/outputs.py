@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.process.outlet import open_outlet
+from harness.record import report_page
 from harness.record.folder import files_of
 
 
@@ -14,6 +15,8 @@ def check(given: Namespace) -> None:
     """Raise `UsageError` for outputs that would fail after the run or overwrite each other."""
     for option, path in _locusts_outputs(given):
         _check_writable(option, path)
+    if given.html_report:
+        report_page.check(Path(given.html_report))
     seen: dict[str, str] = {}
     for option, path in _all(given):
         if os.path.exists(path) and not os.path.isfile(path):
@@ -36,6 +39,7 @@ def _all(given: Namespace) -> Iterator[tuple[str, Path]]:
         yield from (("--csv", path) for path in files_of(given.results_prefix))
     yield from (("--logfile", Path(path)) for path in [given.logfile] if path)
     yield from (("--junit", Path(path)) for path in [given.junit] if path)
+    yield from (("--html-report", Path(path)) for path in [given.html_report] if path)
     yield from _locusts_outputs(given)
 
 

@@ -70,6 +70,7 @@ class Recorder:
         self._lost = {"calls": 0, "workers": 0, "refused_rows": 0}
         self.why_early: str | None = None
         self._calls_s = (math.inf, 0.0)
+        self._table: Any = None
         self._on_row = on_row or (lambda cells: None)
         self._earlier_runs = earlier_runs
 
@@ -127,6 +128,11 @@ class Recorder:
                 self._give_up_writing(self._results.prefix, error)
         return summary
 
+    def take_table(self) -> Any:
+        """Return, once, the rows as the summary read them, and let go of them."""
+        table, self._table = self._table, None
+        return table
+
     def _summary(self) -> dict[str, Any]:
         # Importing pandas takes half a second, which no run should wait for before it starts.
         from summary.figures import summarise
@@ -145,6 +151,7 @@ class Recorder:
             self.why_early = f"{missing} rows were lost with their file"
         if self._unwritten:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
+        self._table = table
         observed = self._observed()
         observed["rows"] = losses(table, damage, self._facts, observed, written={})
         summary = summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)

@@ -11,10 +11,12 @@ import logging
 from argparse import Namespace
 from collections.abc import Callable
 from errno import EBADF
+from pathlib import Path
 from typing import TextIO, TypeVar
 
 from harness.errors import BREACHED, HUNG_UP, INTERNAL, CannotStart
 from harness.exit_code import ExitCode
+from harness.record import report_page
 from harness.run.gates import passes
 from harness.run.run import Run
 from summary.render.render import RENDERERS, as_table
@@ -44,6 +46,7 @@ class Finish:
         if summary is not None:
             self.attempt(lambda: self._print(summary, given))
             self.attempt(lambda: self._report_gates(run, summary))
+            self.attempt(lambda: self._draw(run, summary, given))
         if run.recorder.why_early:
             _log.error("the run is not complete: %s", run.recorder.why_early)
         if run.recorder.broken or run.recorder.why_early:
@@ -73,6 +76,12 @@ class Finish:
         self._stdout.flush()
         if given.logfile:
             _log.info("%s", as_table(summary))
+
+    def _draw(self, run: Run, summary: Summary, given: Namespace) -> None:
+        """Write the page of --html-report. Raises `UsageError` if that fails; the run's files are already written."""
+        table = run.recorder.take_table()
+        if given.html_report:
+            report_page.write(Path(given.html_report), summary, table)
 
     def _report_gates(self, run: Run, summary: Summary) -> None:
         if not passes(run.plan, summary):

@@ -17,11 +17,17 @@ def facts(summary: Summary) -> Table:
     table = Table(title=title(summary), show_header=False, title_justify="left", min_width=64)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for section in (_run_lines, count_lines, _size_lines, _claim_lines, _finish_lines, _failure_lines):
-        for name, value in section(summary):
+    for section in sections(summary):
+        for name, value in section:
             table.add_row(name, Text(value))
         table.add_section()
     return table
+
+
+def sections(summary: Summary) -> Iterator[Iterator[tuple[str, str]]]:
+    """Yield the sections of the table; each yields names with their values."""
+    for section in (_run_lines, count_lines, _size_lines, _claim_lines, _finish_lines, _failure_lines):
+        yield section(summary)
 
 
 def title(summary: Summary) -> str:

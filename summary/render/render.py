@@ -41,7 +41,7 @@ def as_table(summary: Summary, colour: bool = False) -> str:
     with console.capture() as capture:
         for part in _parts(summary):
             console.print(part)
-        for remark in _remarks(summary):
+        for remark in remarks(summary):
             console.print(Text(remark, style="yellow" if colour else ""))
     return "\n" + "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
@@ -86,7 +86,8 @@ def _of_a_run(summary: Summary) -> Iterator[Table]:
         yield against(summary["against"])
 
 
-def _remarks(summary: Summary) -> Iterator[str]:
+def remarks(summary: Summary) -> Iterator[str]:
+    """Yield what must be known of a summary before it is read."""
     if summary.get("cut_off"):
         yield "This run was cut off before its summary: calls that were in flight have no row."
     if summary.get("percentiles"):

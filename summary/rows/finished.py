@@ -32,16 +32,22 @@ class Finished(NamedTuple):
 
 
 def summary_of(path: Path, **conditions: Any) -> Summary:
-    """Return the summary of a run's folder, prefix or `_requests.csv`, or of any Locust project's `_stats.csv`.
+    """Return the summary of a run: see `finished`."""
+    return finished(path, **conditions).summary
+
+
+def finished(path: Path, **conditions: Any) -> Finished:
+    """Return a run from its folder, prefix or `_requests.csv`, or from any Locust project's `_stats.csv`, which has no
+    rows.
 
     conditions  `slo` and `fail_if`, to replace the run's own; `None` leaves it
     """
     file = find(path)
     if file.name.endswith(REQUESTS):
-        return _read(file, **conditions).summary
+        return _read(file, **conditions)
     if any(conditions.values()):
         raise UnreadableRows(f"{file}: --slo and --fail-if need a run's rows, not Locust's statistics")
-    return locust_stats.read(file)
+    return Finished(locust_stats.read(file), rows.frame(rows.REQUIRED, []), {})
 
 
 def run_of(path: str, level: str | None = None, fail_if: Sequence[str] = ()) -> Run:

@@ -20,7 +20,7 @@ csv.field_size_limit(2**31 - 1)
 REQUIRED = (
     "run_id", "request", "timestamp", "start_s", "latency_s", "response_bytes", "outcome", "status", "error", "prompt",
 )  # fmt: skip
-IN_NO_FIGURE = {"prompt_id", "scheduled_at", "connect_s", "output_tokens_per_s", "server_request_id"} - set(OF_CALLS)
+IN_NO_FIGURE = {"prompt_id", "scheduled_at", "output_tokens_per_s", "server_request_id"} - set(OF_CALLS)
 COUNTS = (
     "request", "status", "stage", "content_events", "content_reads", "joined_reads", "first_read_joined",
     "joined_events", "pair", "order", "prompt_characters",

@@ -276,6 +276,16 @@ def test_a_failed_locust_report_costs_the_exit_code_but_no_other_report(
     assert [entry["num_requests"] for entry in json.loads((tmp_path / "figures.json").read_text())] == [3]
 
 
+def test_charts_that_cannot_be_written_cost_the_exit_code_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    environment, prefix = run(tmp_path, "-i", "3", "--html-report", "/dev/full", monkeypatch=monkeypatch)
+    assert environment.process_exit_code == 70
+    assert "--html-report /dev/full: no space left on device" in caplog.text
+    assert "Traceback" not in caplog.text
+    assert json.loads(prefix.with_name("run_summary.json").read_text())["total_requests"] == 3
+
+
 def test_a_report_is_named_and_written_by_the_load_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment, _ = run(tmp_path, "-i", "3", "--html", str(tmp_path / "of-{u}.html"), users=2, monkeypatch=monkeypatch)
     assert environment.process_exit_code == 0

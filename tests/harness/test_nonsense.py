@@ -175,6 +175,10 @@ NONSENSE: dict[str, tuple[list[str], str]] = {
     "a version that is a path": (["--api-version", "../v1"], "--api-version"),
     "a page that is a folder": (["--html", "."], "--html .: is a directory"),
     "figures below a file": (["--json-file", "/dev/null/figures"], "--json-file /dev/null/figures.json"),
+    "charts that are a folder": (["--html-report", "."], "--html-report .: is a directory"),
+    "charts below a file": (["--html-report", "/dev/null/charts.html"], "--html-report /dev/null/charts.html"),
+    "charts in a file that is something else": (["--html-report", __file__], "is not a report of this tool"),
+    "charts where Locust's page is": (["--html", "a", "--html-report", "a"], "--html-report and --html"),
     "one file for two": (["--logfile", "both", "--html", "./both"], "--logfile and --html"),
     "a file of the run's": (["--csv", "run", "--html", "run_summary.json"], "--csv and --html"),
     "a code that no process has": (["--exit-code-on-error", "256"], "--exit-code-on-error must be from 0 to 255"),
@@ -206,7 +210,9 @@ def test_what_the_form_does_not_show_is_refused_before_the_page_opens(
 
 def test_a_check_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    harnessed([*FILES, "--headless", "--mock", "--html", "{u}.html", "--json-file", "figures"])
+    harnessed(
+        [*FILES, "--headless", "--mock", "--html", "{u}.html", "--json-file", "figures", "--html-report", "a/b.html"]
+    )
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

@@ -182,6 +182,7 @@ HIDDEN = [
     "logfile",
     "json_file",
     "html_file",
+    "html_report",
     "header",
     "api_key",
     "extra_body",

@@ -31,6 +31,8 @@ TEN_CALLS = [
     "run",
     "--html",
     "report.html",
+    "--html-report",
+    "charts.html",
     "--json-file",
     "j",
 ]

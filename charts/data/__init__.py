@@ -1,0 +1,1 @@
+"""What charts are drawn from, prepared: calls, slices of time, what servers claim."""

@@ -1,0 +1,169 @@
+"""The figures of a summary as HTML: the same numbers as on the console, with every digit in `<data value>`."""
+
+from collections.abc import Iterator, Sequence
+
+from charts.data.run import Run
+from charts.drawing import quantities
+from charts.page.markup import data, table, text
+from summary.registry import CI_NEEDS, NAMED, SAMPLES_NEEDED, STATISTICS, Figure, found, used
+from summary.render import against as pairs
+from summary.vocabulary import Summary
+
+COMPARED = ("median", "p95", "p99")
+STAR = "*"
+HEADLINES = (
+    (("total_requests", ""), ("error_rate", ""), ("throughput_rps", ""), ("goodput_rps", ""),
+     ("output_tokens_per_s", "")),
+    (("latency_s", "median"), ("latency_s", "p95"), ("ttft_s", "median"), ("ttft_s", "p95"), ("tpot_s", "median")),
+)  # fmt: skip
+
+
+def headlines(summary: Summary) -> str:
+    """Return the first numbers that anybody asks for: counts and rates, then times."""
+    rows = ("".join(_tiles(summary, row)) for row in HEADLINES)
+    return "".join(f'<div class="tiles">{row}</div>' for row in rows if row)
+
+
+def _tiles(summary: Summary, row: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for name, statistic in row:
+        if shown := _shown(summary, NAMED[name], statistic):
+            yield f'<div class="tile"><span>{text(NAMED[name].title)} {statistic}</span><b>{shown}</b></div>'
+
+
+def _shown(summary: Summary, figure: Figure, statistic: str = "") -> str:
+    if not statistic:
+        return data(figure.kind, found(summary, figure.name), unit=_unit(figure))
+    values = found(summary, figure.name) or {}
+    return data(figure.kind, values.get(statistic), _star(values, statistic))
+
+
+def _unit(figure: Figure) -> str:
+    """Return what a rate counts, if not calls."""
+    return "tokens/s" if figure.name == "output_tokens_per_s" else ""
+
+
+def _star(values: Summary, statistic: str) -> str:
+    samples = values.get("samples", values.get("gaps"))
+    return STAR if samples is not None and samples < SAMPLES_NEEDED.get(statistic, 0) else ""
+
+
+def distributions(summary: Summary) -> str:
+    """Return a line per distribution, with the confidence intervals of p95 and p99 within their cells."""
+    figures = [figure for figure in used("table") if figure.over and summary.get(figure.name)]
+    rows = [row for figure in figures for row in _lines(summary, figure)]
+    if not summary["success_count"] or not rows:
+        return ""
+    few = f'<p class="note">{STAR} Too few samples: {_needs()}. Small print: 95 % confidence intervals.</p>'
+    return table(["", *STATISTICS], rows, "distributions") + few
+
+
+def _needs() -> str:
+    return ", ".join(f"{name} needs {needed}" for name, needed in SAMPLES_NEEDED.items())
+
+
+def _lines(summary: Summary, figure: Figure) -> Iterator[list[str]]:
+    values = summary[figure.name]
+    yield [
+        text(figure.title),
+        *(_shown(summary, figure, name) + _interval(figure, values, name) for name in STATISTICS),
+    ]
+    adjusted = NAMED["latency_error_adjusted_s"]
+    if figure.name == "latency_s" and summary["failure_count"] and summary.get(adjusted.name):
+        infinite = summary[adjusted.name]["infinite"]
+        cells = ["∞" if name in infinite else _shown(summary, adjusted, name) for name in STATISTICS]
+        yield [text(f"· {adjusted.title}"), *cells]
+
+
+def _interval(figure: Figure, values: Summary, name: str) -> str:
+    ends = values.get(f"{name}_ci95") if name in CI_NEEDS else None
+    return f"<small>{data(figure.kind, ends[0])} – {data(figure.kind, ends[1])}</small>" if ends else ""
+
+
+def against(summary: Summary) -> str:
+    """Return what the target adds to the baseline, in words and as on the console."""
+    found = summary.get("against")
+    if not found:
+        return ""
+    rows = [[text(cell) for cell in line] for line in pairs.lines(found)]
+    head = [text(title) for title in pairs.HEADINGS]
+    counted = f'<p class="note">{text(pairs.counts(found))}</p>'
+    return f"<h3>{text(pairs.conclusion(found))}</h3>{table(head, rows, 'against')}{counted}"
+
+
+def stages(summary: Summary) -> str:
+    """Return a line per stage of a schedule."""
+    planned = summary.get("stages") or []
+    if not planned:
+        return ""
+    columns = [
+        (figure, statistic)
+        for figure in [NAMED["latency_s"], *used("stage")]
+        if any(found(stage, figure.name) is not None for stage in planned)
+        for statistic in (COMPARED if figure.over else ("",))
+    ]
+    columns.insert(len(COMPARED), (NAMED["latency_from_schedule_s"], "p99"))
+    counts = ["delivered_rps", "total_requests", "failure_count"]
+    head = [
+        "stage",
+        "asked",
+        *(text(NAMED[name].title) for name in counts),
+        *(_heading(figure, name) for figure, name in columns),
+    ]
+    rows = [
+        [
+            text(stage["stage"]), text(_rate(stage)), *(_shown(stage, NAMED[name]) for name in counts),
+            *(_shown(stage, figure, name) for figure, name in columns),
+        ]
+        for stage in planned
+    ]  # fmt: skip
+    return "<h3>Stages</h3>" + table(head, rows, "stages")
+
+
+def _heading(figure: Figure, statistic: str) -> str:
+    title = "sched." if figure.name == "latency_from_schedule_s" else text(figure.title)
+    return f"{title} {statistic}"
+
+
+def _rate(stage: Summary) -> str:
+    first, last = stage["from_rps"], stage["to_rps"]
+    return f"{first:g}/s" if first == last else f"{first:g}–{last:g}/s"
+
+
+def comparison(runs: Sequence[Run]) -> str:
+    """Return the runs' figures side by side: a line per figure, a column per run."""
+    columns = [(figure, statistic) for figure in used("table") for statistic in (COMPARED if figure.over else ("",))]
+    rows = [
+        [f"{text(figure.title)} {statistic}", *cells]
+        for figure, statistic in columns
+        if any(cells := [_shown(run.summary, figure, statistic) for run in runs])
+        and not (figure.quiet and not any(found(run.summary, figure.name) for run in runs))
+    ]
+    return table(["", *(text(run.name) for run in runs)], rows, "comparison")
+
+
+def sentence(summary: Summary) -> str:
+    """Return the run in one sentence."""
+    what = " · ".join(str(summary[name]) for name in ("provider", "model", "api") if summary.get(name))
+    how = "streamed" if summary.get("stream") else "not streamed" if summary.get("stream") is False else ""
+    where = "the built-in mock" if summary.get("mode") == "mock" else summary.get("host")
+    parts = [what or str(summary.get("source") or ""), how, str(where or ""), _load(summary)]
+    calls, lasted_s = summary["total_requests"], summary.get("total_execution_time_s")
+    took = f" in {quantities.time(lasted_s)}" if lasted_s is not None else ""
+    began = f", started {_moment(summary['start'])}" if summary.get("start") else ""
+    noun = "call" if calls == 1 else "calls"
+    return f"{calls:,} {noun}{took}: {', '.join(filter(None, parts))}{began}."
+
+
+def _moment(iso: str) -> str:
+    """Return a time of the summary as people write it."""
+    day, _, time = iso.partition("T")
+    return f"{day} at {time.partition('.')[0]} UTC"
+
+
+def _load(summary: Summary) -> str:
+    options = summary.get("options") or {}
+    if stages := options.get("rate_stages"):
+        arrival = f" ({options['arrival']})" if options.get("arrival") else ""
+        return f"open loop at {', '.join(map(_rate, stages))}{arrival}"
+    users = options.get("num_users")
+    return f"closed loop of {users} user{'s' if users != 1 else ''}" if users else ""

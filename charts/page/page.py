@@ -1,0 +1,180 @@
+"""The report page: the verdict, the run, its gates and figures, then the charts. One file that loads nothing."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from charts.catalogue import charts_of
+from charts.data.run import Run
+from charts.drawing.chart import CONFIG, DARK, LIGHT, Chart, Json, colour_of, template
+from charts.page import figures
+from charts.page.file import OPENING
+from charts.page.markup import script_data, table, text
+from summary.render.facts import sections
+from summary.render.render import remarks
+from summary.vocabulary import Summary
+
+FOLDER = Path(__file__).parent
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+"""The browser itself refuses whatever is not in the file."""
+
+MOST_KINDS, FURTHER = 50, "further_kinds_of_failure"
+YES, NOT_ALL = "Yes.", "Not all of them."
+
+
+def page(runs: Sequence[Run]) -> str:
+    """Return the page of one run, or of several laid over each other."""
+    charts = charts_of(runs)
+    runs = [replace(run, summary=_without_the_rarest(run.summary)) for run in runs]
+    return "".join([
+        OPENING.decode(), _head(runs), "<body>\n<main>\n", *_opening(runs), *_sections(charts), _absent(charts),
+        *_details(runs), _footer(), "</main>\n", *_scripts(runs, charts), "</body>\n</html>\n",
+    ])  # fmt: skip
+
+
+def _without_the_rarest(summary: Summary) -> Summary:
+    """Return the summary with as many kinds of failure as a page can show: a server can make up any number of them."""
+    kinds = summary.get("failures") or []
+    if len(kinds) <= MOST_KINDS:
+        return summary
+    return {**summary, "failures": kinds[:MOST_KINDS], FURTHER: len(kinds) - MOST_KINDS}
+
+
+def _head(runs: Sequence[Run]) -> str:
+    title = "Load test: " + ", ".join(str(run.summary.get("model") or run.name) for run in runs)
+    return (
+        f'<head>\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{text(title)}</title>\n<style>\n{_asset('page.css')}</style>\n</head>\n"
+    )
+
+
+def _opening(runs: Sequence[Run]) -> Iterator[str]:
+    for position, run in enumerate(runs):
+        yield _verdict(run, position, several=len(runs) > 1)
+    if len(runs) > 1:
+        yield f'<section class="card"><h2>Side by side</h2>{figures.comparison(runs)}</section>\n'
+    else:
+        yield _numbers(runs[0])
+
+
+def _verdict(run: Run, position: int, several: bool) -> str:
+    """Return the answer to the first question, the run in a sentence, what speaks against it, and the gates."""
+    verdict = run.summary.get("verdict")
+    name = f'<h2><i style="background:{colour_of(position)}"></i>{text(run.name)}</h2>' if several else ""
+    parts = [name, f'<p class="run">{text(figures.sentence(run.summary))}</p>', _remarks(run.summary)]
+    if verdict:
+        is_good = verdict["believable"]
+        answer = f'<b class="{"yes" if is_good else "no"}">{YES if is_good else NOT_ALL}</b>'
+        question = f'<p class="verdict">Can these figures be believed? {answer}</p>'
+        parts = [name, question, *parts[1:], _findings(verdict["findings"])]
+    return f'<header class="card">{"".join(parts)}{_gates(run.summary)}</header>\n'
+
+
+def _remarks(summary: Summary) -> str:
+    return "".join(f'<p class="remark">{text(remark)}</p>' for remark in remarks(summary))
+
+
+def _findings(findings: Iterable[Json]) -> str:
+    """Return what is not well for all to see, and the rest on demand."""
+    checks = [(finding["ok"], text(finding["about"]), finding["says"]) for finding in findings]
+    bad, good = ([check for check in checks if check[0] == is_ok] for is_ok in (False, True))
+    passed = f"{len(good)} check{'s' if len(good) != 1 else ''} passed"
+    hidden = f"<details><summary>{passed}</summary>{_checklist(good)}</details>" if good else ""
+    return (_checklist(bad) if bad else "") + hidden
+
+
+def _checklist(checks: Iterable[tuple[bool, str, str]]) -> str:
+    """Return lines of whether all is well, about what (as markup), and what there is to say."""
+    items = "".join(
+        f'<li class="{"ok" if is_ok else "bad"}"><b>{about}</b> {text(says)}</li>' for is_ok, about, says in checks
+    )
+    return f'<ul class="checks">{items}</ul>'
+
+
+def _gates(summary: Summary) -> str:
+    gates = summary.get("gates") or []
+    if not gates:
+        return ""
+    breached = sum(gate["breached"] for gate in gates)
+    title = f"Gates: {breached} of {len(gates)} breached" if breached else "Gates: none breached"
+    judged = [(not gate["breached"], f"<code>{text(gate['gate'])}</code>", gate["reason"]) for gate in gates]
+    return f"<h3>{title}</h3>{_checklist(judged)}"
+
+
+def _numbers(run: Run) -> str:
+    return f'<section class="card numbers">{figures.headlines(run.summary)}{_tables(run.summary)}</section>\n'
+
+
+def _tables(summary: Summary) -> str:
+    return figures.against(summary) + figures.distributions(summary) + figures.stages(summary)
+
+
+def _sections(charts: Sequence[Chart]) -> Iterator[str]:
+    number = 0
+    for chart in charts:
+        if chart.figures:
+            plots = "".join(_plot(number + place, each) for place, each in enumerate(chart.figures))
+            notes = "".join(f'<p class="note">{note}</p>' for note in chart.notes)
+            yield (
+                f'<section class="card chart" id="{chart.name}"><h2>{text(chart.title)}</h2>'
+                f'<p class="how">{text(chart.how_to_read)}</p><div class="plots">{plots}</div>{notes}</section>\n'
+            )
+            number += len(chart.figures)
+
+
+def _plot(number: int, figure: Json) -> str:
+    return f'<div class="plot" data-figure="{number}" style="min-height:{figure["layout"]["height"]}px"></div>'
+
+
+def _absent(charts: Sequence[Chart]) -> str:
+    items = [f"<li><b>{text(chart.title)}</b>: {text(chart.absent)}</li>" for chart in charts if chart.absent]
+    return f'<section class="card quiet"><h2>Not drawn</h2><ul>{"".join(items)}</ul></section>\n' if items else ""
+
+
+def _details(runs: Sequence[Run]) -> Iterator[str]:
+    for run in runs:
+        name = f": {text(run.name)}" if len(runs) > 1 else ""
+        numbers = _tables(run.summary) if len(runs) > 1 else ""
+        yield (
+            f'<section class="card quiet"><h2>The run{name}</h2>{numbers}{_facts(run.summary)}'
+            f"<details><summary>Options and versions</summary>{_settings(run.summary)}</details></section>\n"
+        )
+
+
+def _facts(summary: Summary) -> str:
+    rows = [[text(name), text(value)] for section in sections(summary) for name, value in section]
+    rows += [["", f"and {summary[FURTHER]:,} further kinds of failure"]] if FURTHER in summary else []
+    return table(["", ""], rows, "facts")
+
+
+def _settings(summary: Summary) -> str:
+    given = {**(summary.get("options") or {}), **(summary.get("versions") or {})}
+    return table(
+        ["", ""], [[text(name), text(value)] for name, value in given.items() if value not in (None, [], "")], "facts"
+    )
+
+
+def _footer() -> str:
+    return (
+        "<footer>Every number has all its digits beneath it, and in the summary within this file. "
+        "Charts: drag to zoom, double-click to zoom out, camera for a PNG. This page loads nothing from anywhere; "
+        "plotly.js (MIT) is inside.</footer>\n<noscript>The charts need JavaScript; the tables don't.</noscript>\n"
+    )
+
+
+def _scripts(runs: Sequence[Run], charts: Sequence[Chart]) -> Iterator[str]:
+    """Yield the data and the scripts. plotly is imported here: it is needed by nothing else."""
+    from plotly.offline import get_plotlyjs
+
+    yield script_data("summaries", [run.summary for run in runs]) + "\n"
+    yield script_data("figures", [figure for chart in charts for figure in chart.figures]) + "\n"
+    yield (
+        script_data("style", {"templates": {"light": template(LIGHT), "dark": template(DARK)}, "config": CONFIG}) + "\n"
+    )
+    yield f"<script>{get_plotlyjs()}</script>\n<script>\n{_asset('page.js')}</script>\n"
+
+
+def _asset(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
