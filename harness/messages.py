@@ -7,8 +7,9 @@ PREPARED, REFUSED = "llm_prepared", "llm_refused"
 """A worker has imported its SDK, or it can't take part in the run: {reason, exit_code}."""
 
 WANT, UNWANT, GRANT, BACK = "llm_want", "llm_unwant", "llm_grant", "llm_back"
-"""A user wants a permit {run_id}, no longer wants it {run_id}, is granted it {run_id, permit}, or returns it {run_id,
-number}. `permit` is a list of a `Permit`'s fields."""
+"""A user wants a permit {run_id, begins}, no longer wants it {run_id, begins}, is granted it {run_id, permit}, or
+returns it {run_id, number}. `permit` is a list of a `Permit`'s fields, `begins` whether it is to begin a conversation.
+"""
 
 DRAIN, DRAINED, CUT = "llm_drain", "llm_drained", "llm_cut"
 """The master asks for the last rows, a worker has sent them, and the master asks to abort the calls in flight."""

@@ -10,6 +10,10 @@ PROMPT_FIELDS = (
     "system", "systemInstruction", "instructions", "preamble", "chat_history", "messages", "message", "contents",
     "content", "parts", "text", "prompt", "input", "inputText",
 )  # fmt: skip
+MESSAGE_FIELDS = ("messages", "contents", "input")
+ANSWERED = "\n\nAssistant: "
+"""Precedes each answer in a conversation that is written as a text. The one to come has no space before it."""
+
 LIMIT_FIELDS = (
     "max_completion_tokens", "max_output_tokens", "max_tokens", "max_tokens_to_sample", "max_gen_len",
     "maxTokens", "max_new_tokens", "maxOutputTokens", "maxTokenCount",
@@ -33,6 +37,16 @@ class Ask:
     def input_tokens(self) -> int:
         """The prompt's size: one token per four characters, plus one."""
         return len(prompt_text(self.body, self.prompt_fields)) // 4 + 1
+
+    @property
+    def history_messages(self) -> int:
+        """How many messages, a system's not counted, come before the last one."""
+        if isinstance(earlier := self.body.get("chat_history"), list):
+            return len(earlier)
+        listed = (given for field in MESSAGE_FIELDS if isinstance(given := self.body.get(field), list))
+        if messages := next(listed, None):
+            return len([each for each in messages if not (isinstance(each, dict) and each.get("role") == "system")]) - 1
+        return 2 * prompt_text(self.body, self.prompt_fields).count(ANSWERED)
 
     @property
     def max_tokens(self) -> int | None:

@@ -76,7 +76,7 @@ class Service:
         answer = stream_answer(format, ask, said) if ask.stream else plain_answer(format, ask, said)
         if fault := request.headers.get("x-mock-fault"):
             return spoiled(answer, fault, format, ask)
-        self.stats.billed(said.input_tokens, said.output_tokens)
+        self.stats.billed(said.input_tokens, said.output_tokens, ask.history_messages)
         return answer
 
     def _refuse_at_will(self, headers: Mapping[str, str]) -> None:

@@ -20,6 +20,7 @@ class Stats:
         self.output_tokens = 0
         self.by_format: Counter[str] = Counter()
         self.by_status: Counter[str] = Counter()
+        self.by_history_messages: Counter[str] = Counter()
 
     def answered(self, format_name: str, status: int) -> None:
         """Count a request and the status of its answer; 0 is a connection dropped or left silent."""
@@ -27,8 +28,9 @@ class Stats:
         self.by_format[format_name] += 1
         self.by_status[str(status)] += 1
 
-    def billed(self, input_tokens: int, output_tokens: int) -> None:
-        """Count the tokens of an answer without a fault."""
+    def billed(self, input_tokens: int, output_tokens: int, history_messages: int) -> None:
+        """Count the tokens of an answer without a fault, and the request by how much came before its last message."""
+        self.by_history_messages[str(history_messages)] += 1
         self.input_tokens += input_tokens
         self.output_tokens += output_tokens
 

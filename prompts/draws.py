@@ -20,6 +20,8 @@ class Prompts:
     Draws with the same seed and another `stream` (one per worker, if each numbers its calls for itself) use the same
     file but other sentences. With `cache_bust`, each payload ends in a unique line, so that no cache has an answer to
     it. `system` is for prompts that have no system's text of their own.
+
+    A conversation that is played counts as one prompt, and has a number of its own.
     """
 
     def __init__(
@@ -39,14 +41,29 @@ class Prompts:
 
     def of_call(self, number: int) -> Prompt:
         """Return the prompt of a call, whose number counts from 1 and includes warm-up calls."""
-        prompt = self._next(number) if self._in_order else self._drawn(number)
-        if self._system and not prompt.system:
-            prompt = replace(prompt, system=self._system)
-        return self._with_a_unique_line(prompt, number) if self._cache_bust else prompt
+        prompt = self._chosen(number)
+        if not self._cache_bust:
+            return prompt
+        return replace(prompt, turns=(*prompt.turns[:-1], self._with_a_unique_line(prompt.turns[-1], str(number))))
 
-    def _with_a_unique_line(self, prompt: Prompt, number: int) -> Prompt:
-        line = f"[{_hashed(f'{self._key}/{number}/line'):016x}]"
-        return replace(prompt, turns=(*prompt.turns[:-1], Turn("user", f"{prompt.payload}\n\n{line}")))
+    def of_conversation(self, number: int) -> Prompt:
+        """Return the whole of a conversation to play, whose number counts from 1. All that the user says in it ends in
+        a unique line with `cache_bust`."""
+        prompt = self._chosen(number)
+        if not self._cache_bust:
+            return prompt
+        numbered = enumerate(prompt.turns)
+        return replace(prompt, turns=tuple(self._with_a_unique_line(turn, f"{number}/{at}") for at, turn in numbered))
+
+    def _chosen(self, number: int) -> Prompt:
+        prompt = self._next(number) if self._in_order else self._drawn(number)
+        return replace(prompt, system=self._system) if self._system and not prompt.system else prompt
+
+    def _with_a_unique_line(self, turn: Turn, place: str) -> Turn:
+        if turn.role != "user":
+            return turn
+        line = f"[{_hashed(f'{self._key}/{place}/line'):016x}]"
+        return turn._replace(text=f"{turn.text}\n\n{line}")
 
     def _next(self, number: int) -> Prompt:
         return self._in_order[(number - self._warmup_calls - 1) % len(self._in_order)]

@@ -144,6 +144,8 @@ class Call:
     server_request_id    the call's id at the server that was asked, by which its owner finds it
     server_says          JSON: what the server and proxies say of the call (see `providers.claims`). Claims, not
                          measurements
+    conversation, turn   in a run that plays conversations: the conversation's number in the run, and the turn's in it,
+                         both from 1
     gaps_s               the gaps themselves, for the run's histogram; not a column
     """
 
@@ -196,6 +198,8 @@ class Call:
     head_s: float | None = None
     server_request_id: str | None = None
     server_says: str | None = None
+    conversation: int | None = None
+    turn: int | None = None
     gaps_s: list[float] = field(default_factory=list, repr=False)
     _said: Json | None = None
     _last_content_s: float | None = None

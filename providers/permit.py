@@ -8,15 +8,17 @@ SideName = Literal["target", "baseline"]
 class Permit(NamedTuple):
     """Permission to make `calls` of a run's calls, one right after the other.
 
-    number       the first call's, from 1, over the whole run; the other one's follows
-    scheduled_s  when the first call should start, in seconds from the run's start; `None`: as soon as a user is free
-    stage        the stage of the schedule, from 1; `None` without a schedule
+    number        the first call's, from 1, over the whole run; the other one's follows
+    scheduled_s   when the first call should start, in seconds from the run's start; `None`: as soon as a user is free
+    stage         the stage of the schedule, from 1; `None` without a schedule
+    conversation  the number of the conversation that they begin; `None` if they continue one, or the run plays none
     """
 
     number: int
     scheduled_s: float | None = None
     stage: int | None = None
     calls: int = 1
+    conversation: int | None = None
 
     @property
     def numbers(self) -> range:

@@ -26,6 +26,7 @@ class Prompt:
     system      what the model was told before it
     max_tokens  limits the answer, instead of the run's `--max-tokens`
     at_s        when it was sent in the recording that it came from, for `--replay`
+    conversation, turn  in a played conversation: its number and the turn's, from 1
     excerpt     for rows: the last turn. If it is too long, or has a history, it ends in a hash of the whole, so that
                 different prompts have different excerpts
     """
@@ -35,6 +36,8 @@ class Prompt:
     system: str | None = None
     max_tokens: int | None = None
     at_s: float | None = None
+    conversation: int | None = None
+    turn: int | None = None
     excerpt: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

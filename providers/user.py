@@ -16,6 +16,7 @@ from providers.answers.document import SURPRISES
 from providers.answers.refusal import delay_asked, missing_words, words_of_body
 from providers.base import Provider
 from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
+from providers.conversation import Conversation
 from providers.permit import Granted, Permit, SideName
 from providers.prompt import Prompt
 from providers.side import Side
@@ -52,8 +53,11 @@ class Session(Protocol):
     keep_bodies: bool
     warmup_calls: int
 
-    def take_permit(self) -> Permit | None:
-        """Wait until the next call is due and return its permit; `None` when there are no more calls."""
+    def take_permit(self, is_talking: bool) -> Permit | None:
+        """Wait until the next call is due and return its permit; `None` when there are no more calls.
+
+        is_talking  whether the user is in a conversation: otherwise the permit begins one, if the run plays any
+        """
 
     def granted(self, permit: Permit) -> Iterable[Granted]:
         """Return the calls that a permit grants, in the order in which to make them."""
@@ -62,6 +66,9 @@ class Session(Protocol):
         """End a user's wait for a permit, if it is waiting; it gets none."""
 
     def prompt_of(self, permit: Permit) -> Prompt: ...
+
+    def conversation_of(self, permit: Permit) -> Conversation | None:
+        """Return the conversation that a permit begins, if it does."""
 
     def redact(self, text: str) -> str:
         """Return the text without any secret of the run."""
@@ -78,6 +85,7 @@ class LLMUser(User):
     session: ClassVar[Session]
 
     def on_start(self) -> None:
+        self.conversation: Conversation | None = None
         self.sides = self.session.sides
         self.answers = {name: side.provider(side.settings, side.client).answer for name, side in self.sides.items()}
 
@@ -94,10 +102,17 @@ class LLMUser(User):
     def ask(self) -> None:
         """Make the calls of one permit; stop if there is none."""
         turns().take()
-        permit = self.session.take_permit()
+        permit = self.session.take_permit(is_talking=self.conversation is not None)
         if permit is None:
             raise StopUser
-        prompt = self.session.prompt_of(permit)
+        self.conversation = self.conversation or self.session.conversation_of(permit)
+        prompt = self.conversation.next_prompt() if self.conversation else self.session.prompt_of(permit)
+        self._make_calls(permit, prompt)
+        if self.conversation and self.conversation.is_over:
+            self.conversation = None
+
+    def _make_calls(self, permit: Permit, prompt: Prompt) -> None:
+        """Make the calls of a permit, one after the other."""
         left = deque(self.session.granted(permit))
         try:
             while left:
@@ -122,6 +137,8 @@ class LLMUser(User):
                     self._take_claims(call, wired)
                 finally:  # The run would wait forever for a call that is never recorded.
                     self.session.record(call, wired)
+        if self.conversation and call.outcome != "ok":
+            self.conversation.fail()
         if call.phase == "measured":
             self._report_to_locust(call, error)
 
@@ -134,6 +151,7 @@ class LLMUser(User):
             prompt.prompt_id, prompt.excerpt, datetime.now(UTC), started_at - session.started_at,
             phase="warmup" if granted.number <= session.warmup_calls else "measured", stage=permit.stage,
             side=granted.side, pair=granted.pair, order=granted.order,
+            conversation=prompt.conversation, turn=prompt.turn,
         )  # fmt: skip
         if permit.scheduled_s is not None and granted.order != 2:
             call.start_lag_s = call.start_s - permit.scheduled_s
@@ -167,7 +185,8 @@ class LLMUser(User):
         finished, said = False, ""
         try:
             is_stream = self.sides[call.side].settings.stream
-            for part in self.answers[call.side](prompt):
+            answer = self.answers[call.side](prompt)
+            for part in self.conversation.hear(answer) if self.conversation else answer:
                 at_s = (wired.last_byte_at or now()) - started_at if is_stream else None
                 call.take(part, at_s, wired.read_spread_s)
                 finished = finished or isinstance(part, Finish)

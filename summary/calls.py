@@ -1,4 +1,4 @@
-"""The figures of any set of calls: of a whole run, or of a stage of it."""
+"""The figures of any set of calls: of a whole run, or of a stage of it, or of conversations' first turns, second, …"""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from summary.confidence import interval
-from summary.registry import CI_NEEDS, PERCENTILES, SAMPLES_NEEDED, STATISTICS, over
-from summary.vocabulary import Summary
+from summary.registry import CI_NEEDS, PERCENTILES, SAMPLES_NEEDED, STATISTICS, TOKENS, over
+from summary.vocabulary import OF_TURNS, Summary
 
 FAILED = ("failed", "dropped")
 
@@ -41,6 +41,34 @@ def times(rows: pd.DataFrame) -> Summary:
     successes = of_successes(rows)
     names = [name for name in over("successes") if name == "latency_s" or is_reported(successes, name)]
     return {name: distribution_of(successes, name) for name in names}
+
+
+def conversations(rows: pd.DataFrame) -> Summary:
+    """Return the figures of a run that played conversations; `None` for each in any other run.
+
+    conversations  begun: how many had a call; failed: how many were ended by a failed one
+    by_turn        a row of figures for the conversations' first turns, for the second ones, …
+    """
+    if not is_reported(rows, "turn"):
+        return {"conversations": None, "by_turn": None}
+    turns = rows[rows["turn"].notna()]
+    failed = turns.loc[turns["outcome"] == "failed", "conversation"].nunique()
+    return {
+        "conversations": {"begun": turns["conversation"].nunique(), "failed": failed},
+        "by_turn": [_of_turn(turn, turns[turns["turn"] == turn]) for turn in sorted(map(int, turns["turn"].unique()))],
+    }
+
+
+def _of_turn(turn: int, rows: pd.DataFrame) -> Summary:
+    successes = of_successes(rows)
+    times = [name for name in OF_TURNS if name == "latency_s" or is_reported(successes, name)]
+    return {
+        "turn": turn,
+        **counts(rows),
+        **{name: distribution_of(successes, name) for name in times},
+        **{name: total(rows, name) for name in TOKENS},
+        "too_few_samples": too_few(rows),
+    }
 
 
 def distribution_of(rows: pd.DataFrame, column: str) -> Summary:

@@ -32,9 +32,10 @@ def summarise(
     level     the service level that each call should meet
     gates     judged here and nowhere else
 
-    Other entries: `claims` (see `summary.claims.figures`), `reads` and `finish_reasons` (see `summary.evidence`),
-    `failures`, `own_failures` and `outages` (see `summary.failures`), `against` (see `summary.comparison.against`),
-    `verdict` (whether the figures can be believed) and `gates` (the outcome of each).
+    Other entries: `conversations` and `by_turn` (see `summary.calls.conversations`), `claims` (see
+    `summary.claims.figures`), `reads` and `finish_reasons` (see `summary.evidence`), `failures`, `own_failures` and
+    `outages` (see `summary.failures`), `against` (see `summary.comparison.against`), `verdict` (whether the figures can
+    be believed) and `gates` (the outcome of each).
     """
     both_sides = _on_one_clock(rows)
     rows, warmup_count = measured(both_sides)
@@ -45,6 +46,7 @@ def summarise(
         "warmup_count": warmup_count,
         **{name: observed.get(name) for name in ("lost", "rows", "ended")},
         **_of_calls(rows, scheduled, (run.get("options") or {}).get("rate_stages"), level, observed),
+        **calls.conversations(rows),
         **sizes(rows),
         **_evidence(rows, observed),
         "claims": claims(rows, _is_stream(rows, run)),

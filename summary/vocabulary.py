@@ -27,6 +27,9 @@ READS = (
 )  # fmt: skip
 """What `summary.evidence.reads` counts."""
 
+OF_TURNS = ("ttft_s", "latency_s")
+"""The times that a summary has by the turns of conversations."""
+
 CLAIM_SPANS = ("latency_s", "head_s", "ttft_s")
 """The measured times that servers' claims can speak of."""
 

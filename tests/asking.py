@@ -10,6 +10,7 @@ from locust.env import Environment
 from harness.run.client import with_extras
 from locustfile import harness
 from providers.call import Call
+from providers.conversation import Conversation
 from providers.permit import Granted, Permit, SideName
 from providers.prompt import Prompt, said
 from providers.settings import Settings
@@ -34,12 +35,13 @@ class OneSession:
     warmup_calls: int = 0
     payload: str = "Say something."
     prompt: Prompt | None = None
+    conversation: Conversation | None = None
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started_at: float = field(default_factory=now)
     calls: list[Call] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
 
-    def take_permit(self) -> Permit | None:
+    def take_permit(self, is_talking: bool) -> Permit | None:
         return Permit(len(self.calls) + 1)
 
     def granted(self, permit: Permit) -> list[Granted]:
@@ -50,6 +52,9 @@ class OneSession:
 
     def prompt_of(self, permit: Permit) -> Prompt:
         return self.prompt or Prompt("test.txt#1", said(self.payload))
+
+    def conversation_of(self, permit: Permit) -> Conversation | None:
+        return self.conversation
 
     def redact(self, text: str) -> str:
         return text

@@ -47,10 +47,10 @@ RELATED_PROVIDERS = {
     "deepseek": {"openai"},
     "bedrock": {"bedrock_families"},
 }
-SHARED_BY_PROVIDERS = {"answers", "base", "call", "claims", "permit", "prompt", "settings", "side"}
+SHARED_BY_PROVIDERS = {"answers", "base", "call", "claims", "conversation", "permit", "prompt", "settings", "side"}
 STDLIB_ONLY = (
-    "finishes.py", "providers/call.py", "providers/prompt.py", "wire/exchange.py", "summary/registry.py",
-    "charts/page/file.py",
+    "finishes.py", "providers/call.py", "providers/conversation.py", "providers/prompt.py", "wire/exchange.py",
+    "summary/registry.py", "charts/page/file.py",
 )  # fmt: skip
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}
 

@@ -123,11 +123,11 @@ class Master:
     def _on_want(self, msg: Any, **_: Any) -> None:
         self._heard_at[msg.node_id] = now()
         if self._ledger is not None and self._is_of_this_run(msg):
-            self._ledger.want(msg.node_id)
+            self._ledger.want(msg.node_id, bool(msg.data["begins"]))
 
     def _on_unwant(self, msg: Any, **_: Any) -> None:
         if self._ledger is not None and self._is_of_this_run(msg):
-            self._ledger.unwant(msg.node_id)
+            self._ledger.unwant(msg.node_id, bool(msg.data["begins"]))
 
     def _on_back(self, msg: Any, **_: Any) -> None:
         if self._ledger is not None and self._is_of_this_run(msg):

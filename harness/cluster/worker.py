@@ -158,11 +158,11 @@ class Worker:
         by_wall_clock = now() - (time.time() - given.run_began_at)
         return self._clock.here(given.run_started_at, by_wall_clock)
 
-    def _want(self) -> None:
-        self._runner.send_message(WANT, {"run_id": self._run_id})
+    def _want(self, begins: bool) -> None:
+        self._runner.send_message(WANT, {"run_id": self._run_id, "begins": begins})
 
-    def _unwant(self) -> None:
-        self._runner.send_message(UNWANT, {"run_id": self._run_id})
+    def _unwant(self, begins: bool) -> None:
+        self._runner.send_message(UNWANT, {"run_id": self._run_id, "begins": begins})
 
     def _give_back(self, number: int) -> None:
         self._runner.send_message(BACK, {"run_id": self._run_id, "number": number})

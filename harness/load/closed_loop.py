@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from harness.load.conversations import Conversations
 from providers.permit import Permit
 
 
@@ -18,25 +19,29 @@ class Budget:
         self._begun = self._ended = 0
         self._returned: list[Permit] = []
         self._is_closed = False
+        self._conversations = Conversations()
 
-    def take(self) -> Permit | None:
-        """Return the next permit; `None` when none are left."""
+    def take(self, begins: bool = False) -> Permit | None:
+        """Return the next permit; `None` when none are left.
+
+        begins  whether it is to begin a conversation
+        """
         if self._is_closed:
             return None
         if self._returned:
-            return self._returned.pop()
+            return self._conversations.given(self._returned.pop(), begins)
         if self._begun == self._calls:
             return None
         permit = Permit(self._begun + 1, calls=self._per_permit)
         self._begun += self._per_permit
-        return permit
+        return self._conversations.given(permit, begins)
 
     def when_ready(self, on_ready: Callable[[], None]) -> None:
         """Do nothing: a call can be taken at once, or never."""
 
     def take_back(self, permit: Permit) -> None:
         """Take back an unused permit; it is the next to be handed out."""
-        self._returned.append(permit)
+        self._returned.append(self._conversations.taken_from(permit))
 
     def end(self, number: int) -> None:
         """Count a call as ended, however it ended."""

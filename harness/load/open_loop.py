@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import gevent
 
+from harness.load.conversations import Conversations
 from harness.load.schedule import Due
 from providers.permit import Permit
 from wire.exchange import now
@@ -60,18 +61,22 @@ class OpenLoop:
         self._coming: Due | None = None
         self._closed_at: float | None = None
         self._pacer: gevent.Greenlet[[], None] | None = None
+        self._conversations = Conversations()
 
-    def take(self) -> Permit | None:
-        """Return a call that is due within `LEAD_S`; `None` when there is none yet, or none any more."""
+    def take(self, begins: bool = False) -> Permit | None:
+        """Return a call that is due within `LEAD_S`; `None` when there is none yet, or none any more.
+
+        begins  whether it is to begin a conversation
+        """
         if self._closed_at is not None:
             return None
         if self._warmup_left:
             self._warmup_left -= self._per_permit
-            return self._next(None)
+            return self._conversations.given(self._next(None), begins)
         while self._ready:
             permit = self._ready.popleft()
             if not self._is_overdue(permit, self._patience_s):
-                return permit
+                return self._conversations.given(permit, begins)
             self._drop(permit)
         return None
 
@@ -81,7 +86,7 @@ class OpenLoop:
 
     def take_back(self, permit: Permit) -> None:
         """Take back an unused permit: it is the next to be handed out, or is dropped if the run is over."""
-        self._ready.appendleft(permit)
+        self._ready.appendleft(self._conversations.taken_from(permit))
         if self._closed_at is not None:
             self._drop_what_is_due()
 

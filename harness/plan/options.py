@@ -2,11 +2,12 @@
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from harness.plan.values import DATA_DIR, MODELS_FILE
 from harness.process.command_line import refuse_mistakes
 from harness.process.option_help import ShowHelp, Topic
+from providers.conversation import History
 from providers.settings import DEFAULT_REGION
 
 SECRET = ("api_key", "header", "against_api_key", "against_header")
@@ -164,6 +165,11 @@ def _add_load(parser: Any) -> None:
     parser.add_argument(
         "--system", default="", metavar="TEXT", include_in_web_ui=False,
         help="a system's text for all prompts that have none; @FILE reads it from a file",
+    )  # fmt: skip
+    parser.add_argument(
+        "--history", default="answers", choices=Offered(get_args(History)), include_in_web_ui=False,
+        help="prompts of several turns are played, each turn after the answers so far (answers) or those in the file "
+        "(recorded); or sent as one call (whole)",
     )  # fmt: skip
     parser.add_argument(
         "--replay", action="store_true", default=False,

@@ -18,6 +18,7 @@ from harness.secrets import Secrets
 from prompts import files
 from prompts.draws import SelectionMode
 from providers.base import Provider
+from providers.conversation import History, steps
 from providers.permit import SideName
 from providers.prompt import shortened
 from providers.settings import Settings
@@ -37,6 +38,7 @@ class Plan:
     permits       the exact number of measured calls, or pairs of calls; `None` if it is not limited
     warmup        the number of calls, or pairs, made before those
     schedule      when calls start in an open loop; `None` for a closed loop
+    history       what comes before each turn of a conversation; `None` if no prompt has several turns
     system        what the model is told before prompts that don't tell it themselves
     slo           what each call should meet
     gates         conditions that fail the run; `junit` is the file for their verdicts
@@ -58,6 +60,7 @@ class Plan:
     junit: Path | None
     files: list[files.SeedFile]
     selection_mode: SelectionMode
+    history: History | None
     system: str | None
     seed: int
     cache_bust: bool
@@ -113,7 +116,12 @@ class Plan:
     def is_counted_out(self) -> bool:
         """Return whether calls are numbered in one place for all workers, rather than by each worker for itself."""
         counted_out = (self.permits, self.warmup, self.schedule, self.baseline, self.selection_mode == "in-order")
-        return any(counted_out)
+        return any(counted_out) or self.plays_conversations
+
+    @property
+    def plays_conversations(self) -> bool:
+        """Return whether conversations are played call by call."""
+        return self.history in ("answers", "recorded")
 
     def options(self) -> dict[str, Any]:
         """Return every option that affects the run, as parsed, without secrets."""
@@ -131,6 +139,7 @@ class Plan:
             "extra_body": self.secrets.redact_within(self.settings.extra_body),
             "seed_files": [file.name for file in self.files],
             "selection_mode": self.selection_mode,
+            **({"history": self.history} if self.history else {}),
             "system": self.system and shortened(self.system),
             "cache_bust": self.cache_bust,
             **({"baseline": list(self.earlier_runs)} if self.earlier_runs else {}),
@@ -164,6 +173,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         junit=junit_of(options, [*gates, *relative_gates]),
         files=found,
         selection_mode="in-order" if timetable else _selection_mode(options),
+        history=_history(options, found, is_replay=timetable is not None, has_baseline=baseline is not None),
         system=_system(options["system"]),
         seed=_seed(options["seed"]),
         cache_bust=bool(options["cache_bust"]),
@@ -182,6 +192,20 @@ def _files(options: Options) -> list[files.SeedFile]:
 def _selection_mode(options: Options) -> SelectionMode:
     mode: SelectionMode = one_of("--selection-mode", options["selection_mode"], get_args(SelectionMode))
     return mode
+
+
+def _history(options: Options, found: list[files.SeedFile], *, is_replay: bool, has_baseline: bool) -> History | None:
+    history: History = one_of("--history", options["history"], get_args(History))
+    if not any(len(steps(prompt.turns)) > 1 for file in found for prompt in file.prompts):
+        return None
+    if is_replay and history != "whole":
+        raise UsageError("--replay sends each prompt once: with prompts of several turns it needs --history whole")
+    if has_baseline and history == "answers":
+        raise UsageError(
+            "--against sends both sides the same, and their answers differ: with prompts of several turns it needs "
+            "--history recorded or whole"
+        )
+    return history
 
 
 def _system(given: str) -> str | None:

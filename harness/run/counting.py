@@ -41,8 +41,8 @@ def queue_here(open_loop: OpenLoop, started_at: float) -> PermitQueue:
     ledger = PermitLedger(open_loop, lambda _, permit: queue.grant(permit))
     queue = PermitQueue(
         started_at,
-        want=lambda: ledger.want(HERE),
-        unwant=lambda: ledger.unwant(HERE),
+        want=lambda begins: ledger.want(HERE, begins),
+        unwant=lambda begins: ledger.unwant(HERE, begins),
         back=lambda number: ledger.take_back(HERE, number),
         on_end=lambda number: ledger.end(HERE, number),
     )

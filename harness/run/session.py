@@ -15,6 +15,7 @@ from harness.run import preflight
 from harness.secrets import Secrets
 from prompts.draws import Prompts
 from providers.call import Call
+from providers.conversation import Conversation
 from providers.permit import Granted, Permit, SideName
 from providers.prompt import Prompt
 from providers.side import Side
@@ -61,21 +62,28 @@ class CallSession:
         self.in_flight = 0
         self.redact = secrets.redact
         self.alone = alone
+        self._plays, self._is_recorded = plan.plays_conversations, plan.history == "recorded"
+        warmup = 0 if self._plays else plan.warmup
         self._prompts = Prompts(
-            plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream, plan.warmup, plan.system
+            plan.files, plan.selection_mode, plan.seed, plan.cache_bust, stream, warmup, plan.system
         )
         self._permits, self._keep = permits, keep
         self._has_ended_one = False
         self.warmup_calls = plan.warmup_calls
 
-    def take_permit(self) -> Permit | None:
-        permit = self._permits.take()
+    def take_permit(self, is_talking: bool) -> Permit | None:
+        permit = self._permits.take(begins=self._plays and not is_talking)
         self.in_flight += permit is not None
         return permit
 
     def prompt_of(self, permit: Permit) -> Prompt:
         """Return the prompt of a permit's calls: both calls of a pair have the same one."""
         return self._prompts.of_call(-(-permit.number // permit.calls))
+
+    def conversation_of(self, permit: Permit) -> Conversation | None:
+        if permit.conversation is None:
+            return None
+        return Conversation(self._prompts.of_conversation(permit.conversation), permit.conversation, self._is_recorded)
 
     def record(self, call: Call, exchange: Exchange) -> None:
         """Record, log and count an ended call; it may be the run's last."""
@@ -112,7 +120,7 @@ class NoSession:
     sides: Mapping[SideName | None, Side] = {}
     keep_bodies, warmup_calls = False, 0
 
-    def take_permit(self) -> None:
+    def take_permit(self, is_talking: bool) -> None:
         return None
 
     def granted(self, permit: Permit) -> list[Granted]:
@@ -123,6 +131,9 @@ class NoSession:
 
     def prompt_of(self, permit: Permit) -> Prompt:
         raise LookupError("no call without a permit")
+
+    def conversation_of(self, permit: Permit) -> None:
+        return None
 
     def redact(self, text: str) -> str:
         return text

@@ -47,6 +47,8 @@ _PLACED = (
     *_nested("against.error_rate", ("target", "baseline", "difference", "difference_ci95", "told_apart", "pairs")),
     *(f"against.difference.{figure.name}.{field}" for figure in used("difference") for field in OF_DIFFERENCE),
     *_nested("against", ("cold", "equal_output", "by_prompt_size", "baseline")),
+    *_nested("conversations", ("begun", "failed")),
+    "by_turn",
 )
 """The fixed order of columns; those of figures not listed here come after them."""
 

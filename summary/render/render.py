@@ -82,6 +82,8 @@ def _of_a_run(summary: Summary) -> Iterator[Table]:
     if summary.get("stages"):
         yield tables.stages(summary["stages"])
         yield from tables.further_of_stages(summary["stages"])
+    if len(summary.get("by_turn") or ()) > 1:
+        yield tables.turns(summary["by_turn"])
     if summary.get("against"):
         yield against(summary["against"])
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from summary.registry import CI_NEEDS, NAMED, PERCENTILES, SAMPLES_NEEDED, STATISTICS, UNITS, Figure, Kind, used
 from summary.render.numbers import number
-from summary.vocabulary import CLAIM_SPANS, Summary
+from summary.vocabulary import CLAIM_SPANS, OF_TURNS, Summary
 
 _SPANS = dict(zip(CLAIM_SPANS, ("latency", "to the headers", "TTFT"), strict=True))
 _SHARES = {
@@ -19,6 +19,10 @@ _SHARES = {
 StageColumn = tuple[str, Callable[[Summary], str]]
 FURTHER_COLUMNS = 5
 """More don't fit side by side."""
+
+TURN_COLUMNS = ("median", "p95")
+MOST_TURNS = 12
+"""Conversations can have hundreds."""
 
 TOO_FEW = "*"
 INFINITE = "∞"
@@ -127,6 +131,20 @@ def further_of_stages(stages: list[Summary]) -> Iterator[Table]:
     columns = [column for figure in figures for column in _stage_columns(figure)]
     for first in range(0, len(columns), FURTHER_COLUMNS):
         yield _of_stages(stages, columns[first : first + FURTHER_COLUMNS])
+
+
+def turns(by_turn: list[Summary]) -> Table:
+    """Return one line per turn of the conversations, the first ones at least; times in seconds, starred as above."""
+    times = [(NAMED[name], of) for name in OF_TURNS if any(name in turn for turn in by_turn) for of in TURN_COLUMNS]
+    table = Table(min_width=64)
+    for title in ("turn", "calls", "failed", *(f"{figure.title} {of}" for figure, of in times)):
+        table.add_column(title, justify="right")
+    for turn in by_turn[:MOST_TURNS]:
+        counts = (str(turn[name]) for name in ("turn", "total_requests", "failure_count"))
+        table.add_row(*counts, *(_starred(figure, turn.get(figure.name) or {}, of) for figure, of in times))
+    if len(by_turn) > MOST_TURNS:
+        table.add_row("…")
+    return table
 
 
 def _of_stages(stages: list[Summary], columns: Sequence[StageColumn]) -> Table:

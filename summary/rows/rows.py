@@ -23,7 +23,7 @@ REQUIRED = (
 IN_NO_FIGURE = {"prompt_id", "scheduled_at", "output_tokens_per_s", "server_request_id"} - set(OF_CALLS)
 COUNTS = (
     "request", "status", "stage", "content_events", "content_reads", "joined_reads", "first_read_joined",
-    "joined_events", "pair", "order", "prompt_characters",
+    "joined_events", "pair", "order", "prompt_characters", "conversation", "turn",
 )  # fmt: skip
 COUNT_ENDINGS = ("_bytes", "_tokens")
 COUNT_KINDS = ("count", "bytes", "tokens")

@@ -262,7 +262,7 @@ def test_a_withdrawn_users_call_goes_to_the_next_user(clock: Clock) -> None:
 
 def test_a_user_that_is_killed_as_its_call_comes_gives_it_back() -> None:
     given_back: list[int] = []
-    queue = PermitQueue(now(), want=lambda: None, unwant=lambda: None, back=given_back.append)
+    queue = PermitQueue(now(), want=lambda begins: None, unwant=lambda begins: None, back=given_back.append)
     user = gevent.spawn(queue.take)
     gevent.sleep(0)
     user.kill(block=False)
@@ -273,7 +273,7 @@ def test_a_user_that_is_killed_as_its_call_comes_gives_it_back() -> None:
 
 def test_a_permit_that_comes_when_no_user_waits_goes_back() -> None:
     given_back: list[int] = []
-    PermitQueue(now(), want=lambda: None, unwant=lambda: None, back=given_back.append).grant(Permit(1))
+    PermitQueue(now(), want=lambda begins: None, unwant=lambda begins: None, back=given_back.append).grant(Permit(1))
     assert given_back == [1]
 
 

@@ -1,6 +1,7 @@
 """Permits between a ledger and its permit queues: none is used twice or lost on the way, and no user waits forever."""
 
 from itertools import islice
+from typing import Any
 
 import gevent
 from hypothesis import given
@@ -22,15 +23,15 @@ class Network:
 
     def __init__(self, budget: Budget, workers: int) -> None:
         self.ledger = PermitLedger(budget, self._send_grant)
-        self._on_the_way: list[tuple[str, int, Permit | None]] = []
+        self._on_the_way: list[tuple[str, int, Any]] = []
         self.rooms = [self._queue(worker) for worker in range(workers)]
 
     def _queue(self, worker: int) -> PermitQueue:
         return PermitQueue(
             now(),
-            want=lambda: self._on_the_way.append(("want", worker, None)),
-            unwant=lambda: self._on_the_way.append(("unwant", worker, None)),
-            back=lambda number: self._on_the_way.append(("back", worker, Permit(number))),
+            want=lambda begins: self._on_the_way.append(("want", worker, begins)),
+            unwant=lambda begins: self._on_the_way.append(("unwant", worker, begins)),
+            back=lambda number: self._on_the_way.append(("back", worker, number)),
             on_end=lambda number: self.ledger.end(str(worker), number),
         )
 
@@ -39,15 +40,15 @@ class Network:
 
     def deliver(self, messages: int) -> None:
         for _ in range(min(messages, len(self._on_the_way))):
-            what, worker, permit = self._on_the_way.pop(0)
+            what, worker, sent = self._on_the_way.pop(0)
             if what == "want":
-                self.ledger.want(str(worker))
+                self.ledger.want(str(worker), sent)
             elif what == "unwant":
-                self.ledger.unwant(str(worker))
-            elif permit and what == "back":
-                self.ledger.take_back(str(worker), permit.number)
-            elif permit:
-                self.rooms[worker].grant(permit)
+                self.ledger.unwant(str(worker), sent)
+            elif what == "back":
+                self.ledger.take_back(str(worker), sent)
+            else:
+                self.rooms[worker].grant(sent)
 
     def deliver_all(self) -> None:
         while self._on_the_way:
