@@ -63,8 +63,9 @@ def _summary(addresses: dict[str, str], stream: bool) -> dict[str, Any]:
     name = "overhead-stream" if stream else "overhead"
     command = [
         sys.executable, "-m", "locust", "--headless", "-p", "openai",
-        "-m", PROXIED.model, "-H", PROXIED.host(addresses), "--against", DIRECT.host(addresses), "--against-model", DIRECT.model, "-u", "1", "-i", str(PAIRS),
-        "--warmup", "5", "--models-file", str(MODELS_FILE), "--csv", str(RUN / name), "-o", "json",
+        "-m", PROXIED.model, "-H", PROXIED.host(addresses), "--against", DIRECT.host(addresses),
+        "--against-model", DIRECT.model, "-u", "1", "-i", str(PAIRS), "--warmup", "5",
+        "--models-file", str(MODELS_FILE), "--csv", str(RUN / name), "-o", "json",
         *(["--stream"] if stream else []),
     ]  # fmt: skip
     with (RUN / f"{name}.log").open("w") as log:
