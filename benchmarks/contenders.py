@@ -8,7 +8,7 @@ from benchmarks.processes import PROJECT
 CLIENTS = PROJECT / "benchmarks" / "clients"
 DATA = PROJECT / "unstructured_data"
 MODELS_FILE = PROJECT / "models.json"
-MODELS: dict[str, str] = {provider: models[0] for provider, models in json.loads(MODELS_FILE.read_text()).items()}
+MODELS: dict[str, str] = json.loads(MODELS_FILE.read_text())["default"]
 PROVIDERS = ("openai", "anthropic", "azure-openai", "deepseek", "vertex-ai", "aws-bedrock")
 OF_EACH_FORMAT = ("openai", "anthropic", "vertex-ai", "aws-bedrock")
 SIGNED = ("aws-bedrock",)

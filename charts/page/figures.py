@@ -7,6 +7,7 @@ from charts.drawing import quantities
 from charts.page.markup import data, table, text
 from summary.registry import CI_NEEDS, NAMED, SAMPLES_NEEDED, STATISTICS, Figure, found, used
 from summary.render import against as pairs
+from summary.render import comparison as compare
 from summary.vocabulary import Summary
 
 COMPARED = ("median", "p95", "p99")
@@ -88,6 +89,18 @@ def against(summary: Summary) -> str:
     head = [text(title) for title in pairs.HEADINGS]
     counted = f'<p class="note">{text(pairs.counts(found))}</p>'
     return f"<h3>{text(pairs.conclusion(found))}</h3>{table(head, rows, 'against')}{counted}"
+
+
+def baseline(summary: Summary) -> str:
+    """Return how the run compares with its --baseline, as on the console."""
+    found = summary.get("comparison")
+    if not found:
+        return ""
+    compared = summary["compared"]
+    title = f"Against {compare.names(compared, 'old')}: {compare.conclusion(found)}"
+    rows = [[text(cell) for cell in line] for line in compare.lines(found)]
+    notes = "".join(f'<p class="note">{text(note)}</p>' for note in compare.notes(compared))
+    return f"<h3>{text(title)}</h3>{table([text(name) for name in compare.HEADINGS], rows, 'against')}{notes}"
 
 
 def stages(summary: Summary) -> str:

@@ -108,7 +108,9 @@ def _numbers(run: Run) -> str:
 
 
 def _tables(summary: Summary) -> str:
-    return figures.against(summary) + figures.distributions(summary) + figures.stages(summary)
+    return (
+        figures.against(summary) + figures.baseline(summary) + figures.distributions(summary) + figures.stages(summary)
+    )
 
 
 def _sections(charts: Sequence[Chart]) -> Iterator[str]:

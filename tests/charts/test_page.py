@@ -62,6 +62,17 @@ def test_report_draws_the_same_page_from_the_runs_files(
     assert again.blocks["figures"] == found.blocks["figures"]
 
 
+def test_a_run_with_a_baseline_shows_the_comparison(
+    streamed: tuple[Page, dict[str, Any], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = str(streamed[2])
+    options = ("--stream", "-i", "40", "--baseline", old, "--html-report", str(tmp_path / "p.html"))
+    run(tmp_path, *options, users=4, monkeypatch=monkeypatch)
+    found = Page((tmp_path / "p.html").read_text())
+    assert f"Against {old}: " in found.text
+    assert "One run on each side" in found.text
+
+
 def test_nothing_is_loaded_and_nothing_is_sent(streamed: tuple[Page, dict[str, Any], Path]) -> None:
     found = streamed[0]
     addressed = [each for _, attributes in found.tags for each in attributes if each in ("src", "href", "srcset")]

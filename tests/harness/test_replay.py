@@ -23,7 +23,10 @@ TIMED = "".join(f'{{"prompt": "Number {number}.", "at": {at_s}}}\n' for number, 
 
 def a_plan(*arguments: str) -> Plan:
     environment, _ = harnessed(["--headless", "--mock", *arguments])
-    return plan_of({**vars(environment.parsed_options), "api_key": "", "header": []}, harness.classes)
+    return plan_of(
+        {**vars(environment.parsed_options), "api_key": "", "header": [], "against_api_key": "", "against_header": []},
+        harness.classes,
+    )
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 import gevent
 import pytest
 
+from harness.plan.plan import Plan
 from tests.harness.test_web_guard import UI, page
 
 FORM = {"user_count": "1", "spawn_rate": "1", "iterations": "5", "mock_latency": "0"}
@@ -22,8 +23,8 @@ def test_a_start_that_is_slow_to_connect_gives_way_to_a_later_one(
     slow = page(monkeypatch, "--csv", str(tmp_path / "run"))
     answers: list[Any] = []
 
-    def connect(settings: Any) -> None:
-        if not settings.mock:
+    def connect(plan: Plan) -> None:
+        if not plan.settings.mock:
             answers.append(slow.application.test_client().post("/swarm", data=QUICK, headers={"Host": UI}).json)
             gevent.sleep(lasting_s)
 

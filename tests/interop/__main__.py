@@ -7,6 +7,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from . import overhead
 from .cases import CASES
 from .command_line import write_models_file
 from .install import install_servers
@@ -23,9 +24,12 @@ def main() -> int:
     write_models_file()
     with running_servers() as addresses:
         verdicts = [try_case(case, number, addresses) for number, case in enumerate(CASES, 1)]
-    # If stdout is not a terminal, rich would squeeze the table into 80 columns.
-    Console(width=None if sys.stdout.isatty() else 140).print(_table(verdicts))
-    return int(any(verdict.complaint for verdict in verdicts))
+        overheads = overhead.measure(addresses)
+    # If stdout is not a terminal, rich would squeeze the tables into 80 columns.
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(_table(verdicts))
+    console.print(overhead.table(overheads))
+    return int(any([verdict.complaint for verdict in verdicts] + [each.complaint for each in overheads]))
 
 
 def _empty_run_folder() -> None:
