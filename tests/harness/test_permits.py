@@ -61,28 +61,33 @@ def open_loop(calls: int, dropped: list[Permit], spent: list[bool], warmup: int 
     return OpenLoop(times, warmup, 30.0, now(), dropped.append, lambda: spent.append(True))
 
 
-STEPS = st.lists(st.tuples(st.sampled_from(["user", "stop", "kill", "deliver"]), st.integers(0, 5)), max_size=60)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["user", "beginner", "stop", "kill", "deliver"]), st.integers(0, 5)), max_size=60
+)
 
 
 @given(steps=STEPS, calls=st.integers(1, 12))
 def test_every_permit_is_used_once_whichever_users_come_and_go(steps: list[tuple[str, int]], calls: int) -> None:
     used: list[int] = []
+    begun: list[int] = []
     spent: list[bool] = []
     network = Network(Budget(calls, lambda: spent.append(True)), workers=2)
-    users: list[tuple[PermitQueue, gevent.Greenlet[[PermitQueue], None]]] = []
+    users: list[tuple[PermitQueue, gevent.Greenlet[[PermitQueue, bool], None]]] = []
 
-    def use_one(queue: PermitQueue) -> None:
-        if permit := queue.take():
+    def use_one(queue: PermitQueue, begins: bool) -> None:
+        if permit := queue.take(begins):
+            assert (permit.conversation is not None) == begins
+            begun.extend(filter(None, [permit.conversation]))
             used.append(permit.number)
             queue.end(permit.number)
 
-    def start(worker: int) -> None:
-        users.append((network.rooms[worker], gevent.spawn(use_one, network.rooms[worker])))
+    def start(worker: int, begins: bool) -> None:
+        users.append((network.rooms[worker], gevent.spawn(use_one, network.rooms[worker], begins)))
         gevent.sleep(0)
 
     for step, which in steps:
-        if step == "user":
-            start(which % 2)
+        if step in ("user", "beginner"):
+            start(which % 2, begins=step == "beginner")
         elif step == "deliver":
             network.deliver(which)
         elif users and step == "stop":
@@ -92,12 +97,13 @@ def test_every_permit_is_used_once_whichever_users_come_and_go(steps: list[tuple
             users[which % len(users)][1].kill()
         gevent.sleep(0)
     for number in range(calls):
-        start(number % 2)
+        start(number % 2, begins=number % 3 == 0)
     with gevent.Timeout(10):
         while not spent:
             network.deliver_all()
             gevent.sleep(0)
     assert sorted(used) == list(range(1, calls + 1))
+    assert len(set(begun)) == len(begun)
     assert spent == [True]
     for queue in network.rooms:
         queue.close()

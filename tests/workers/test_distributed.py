@@ -378,6 +378,30 @@ def test_prompts_in_order_follow_the_calls_numbers_over_all_workers(tmp_path: Pa
     assert facts["seeds_sha256"] == sha256(files)
 
 
+def test_conversations_over_workers_are_in_order_and_each_stays_with_its_worker(
+    tmp_path: Path, mock_server: MockServer
+) -> None:
+    spoken = [{"role": role, "content": "Hi."} for role in ("user", "assistant", "user", "assistant", "user")]
+    lines = [json.dumps({"messages": spoken[:length]}) for length in (5, 1, 3)]
+    (tmp_path / "talks.jsonl").write_text("\n".join(lines))
+    options = ["--processes", "2", "-u", "4", "-r", "4", "-i", "60", "--selection-mode", "in-order"]
+    ended = locust(tmp_path, *against(mock_server, *options, "-d", str(tmp_path / "talks.jsonl")))
+    assert ended.code == 0, ended.stderr
+    rows = sorted(rows_in(tmp_path), key=lambda row: int(row["request"]))
+    assert [int(row["request"]) for row in rows] == list(range(1, 61))
+    talks: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        talks.setdefault(int(row["conversation"]), []).append(row)
+    assert sorted(talks) == list(range(1, len(talks) + 1))
+    for number, calls in talks.items():
+        assert {row["prompt_id"] for row in calls} == {f"talks.jsonl#{(number - 1) % 3 + 1}"}
+        assert len({row["worker"] for row in calls}) == 1
+        assert [int(row["turn"]) for row in calls] == list(range(1, len(calls) + 1))
+    came = Counter(str(2 * int(row["turn"]) - 2) for row in rows)
+    assert mock_server.stats()["by_history_messages"] == came
+    assert [turn["total_requests"] for turn in summary_in(tmp_path)["by_turn"]] == [came["0"], came["2"], came["4"]]
+
+
 def test_a_worker_with_other_seed_files_ends_the_run_and_is_named(tmp_path: Path, mock_server: MockServer) -> None:
     port = str(free_port())
     here, there = tmp_path / "master", tmp_path / "worker"
