@@ -8,20 +8,18 @@ import pytest
 import report
 from tests.running import run
 
-ERASED = "\r\033[K"
+READING, ERASED = "reading 0 MB of rows …", "\r\033[K"
 
 
-class Terminal(io.StringIO):
+class Screen(io.StringIO):
+    """Standard error, on a terminal or not."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
     def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture
-def stderr(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    terminal = Terminal()
-    monkeypatch.setattr("sys.stderr", terminal)
-    monkeypatch.setattr(report, "LARGE_BYTES", 1000)
-    return terminal
+        return self._is_terminal
 
 
 @pytest.fixture(scope="module")
@@ -32,32 +30,27 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder / "run")
 
 
-@pytest.mark.parametrize("more", [["-o", "json"], ["--html", "page.html"]], ids=["summary", "charts"])
-def test_a_terminal_shows_that_large_files_are_read(
-    stderr: Terminal, prefix: str, more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert report.main([prefix, *more]) == 0
-    shown, rest = stderr.getvalue().split(ERASED)
-    assert shown == "reading 0 MB of rows …"
-    assert rest == ("charts: page.html\n" if "--html" in more else "")
+def said(*arguments: str, is_terminal: bool = True, large_bytes: int = 1000) -> str:
+    """Return what report.py wrote to stderr."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        screen = Screen(is_terminal)
+        monkeypatch.setattr("sys.stderr", screen)
+        monkeypatch.setattr(report, "LARGE_BYTES", large_bytes)
+        report.main(list(arguments))
+    return screen.getvalue()
 
 
-def test_a_refusal_is_a_line_for_itself(stderr: Terminal, prefix: str) -> None:
-    assert report.main([prefix, "--fail-if", "p95>+1%"]) == 2
-    assert stderr.getvalue().split(ERASED)[1].startswith("report.py: error: ")
+def test_a_terminal_shows_that_large_files_are_read(prefix: str, tmp_path: Path) -> None:
+    page = str(tmp_path / "page.html")
+    assert said(prefix, "-o", "json") == READING + ERASED
+    assert said(prefix, "--html", page) == f"{READING}{ERASED}charts: {page}\n"
 
 
-def test_small_files_are_read_in_silence(
-    stderr: Terminal, prefix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(report, "LARGE_BYTES", 10**9)
-    assert report.main([prefix, "-o", "json"]) == 0
-    assert stderr.getvalue() == ""
-    capsys.readouterr()
+def test_a_refusal_is_a_line_for_itself(prefix: str) -> None:
+    assert said(prefix, "--fail-if", "p95>+1%").startswith(f"{READING}{ERASED}report.py: error: ")
+    assert said(f"{prefix}-none").startswith("report.py: error: ")
 
 
-def test_a_log_has_no_such_line(stderr: Terminal, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stderr, "isatty", lambda: False)
-    assert report.main([prefix, "-o", "json"]) == 0
-    assert stderr.getvalue() == ""
+def test_small_files_and_logs_have_no_such_line(prefix: str) -> None:
+    assert said(prefix, "-o", "json", large_bytes=10**9) == ""
+    assert said(prefix, "-o", "json", is_terminal=False) == ""
