@@ -18,9 +18,10 @@ SHELL := /bin/bash -o pipefail
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
-	@echo "Next:  make run PROVIDER=anthropic                  the same through another SDK"
-	@echo "       $(BIN)/python report.py --html run.html      this run's charts, as one HTML file"
-	@echo "       $(BIN)/locust --mock                         the page, on http://localhost:8089"
+	@printf '%-6s %-44s %s\n' \
+		'Next:' 'make run PROVIDER=anthropic' 'the same through another SDK' \
+		'' '$(BIN)/python report.py --html run.html' "this run's charts, as one HTML file" \
+		'' '$(BIN)/locust --mock' 'the page, on http://localhost:8089'
 
 venv: $(READY)
 
