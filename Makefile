@@ -18,6 +18,10 @@ SHELL := /bin/bash -o pipefail
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
+	@printf '%-6s %-44s %s\n' \
+		'Next:' 'make run PROVIDER=anthropic' 'the same through another SDK' \
+		'' '$(BIN)/python report.py --html run.html' "this run's charts, as one HTML file" \
+		'' '$(BIN)/locust --mock' 'the page, on http://localhost:8089'
 
 venv: $(READY)
 
@@ -63,10 +67,11 @@ interop: $(READY)
 
 $(READY): requirements.lock
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
-	@echo "making the environment in $(VENV): a minute or two"
-	python3 -m venv $(VENV)
-	$(BIN)/pip install --quiet --quiet --disable-pip-version-check -r requirements.lock
-	touch $@
+	@echo "making the environment in $(VENV), once: this takes a minute or two"
+	@python3 -m venv $(VENV)
+	@echo "installing $$(grep -c == requirements.lock) packages from requirements.lock"
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -r requirements.lock && echo "done in $$SECONDS s"
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -8,6 +8,7 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from summary.gates import relative, slo
 from summary.gates.language import BadCondition
 from summary.gates.verdict import breaches
 from summary.render.render import RENDERERS
-from summary.rows.finished import ODD, REQUESTS, damaged, finished, read_json, run_of
+from summary.rows.finished import ODD, REQUESTS, damaged, find, finished, read_json, run_of
 from summary.rows.finished import summary_of as summary_of
 from summary.rows.rows import UnreadableRows
 from summary.vocabulary import Summary
@@ -30,6 +31,8 @@ from summary.vocabulary import Summary
 BREACHED = 3
 RESULTS = Path("results")
 LATEST, NEWEST = RESULTS / "latest", "newest.json"
+LARGE_BYTES = 20_000_000
+"""A file of this size takes about a second."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,7 +59,8 @@ def _report(paths: list[str], options: argparse.Namespace) -> list[Summary]:
     if --html comes with --against, -o or --out."""
     if options.html and not (options.against or options.output_format or options.out):
         return _draw(paths, options)
-    summary = _summary(paths, options)
+    with _reading(*paths, *(options.against or ())):
+        summary = _summary(paths, options)
     if options.html:
         _draw(paths, options)
     _write(RENDERERS[options.output_format or "table"](summary), options.out)
@@ -65,10 +69,12 @@ def _report(paths: list[str], options: argparse.Namespace) -> list[Summary]:
 
 def _draw(paths: list[str], options: argparse.Namespace) -> list[Summary]:
     """Draw the runs on one page, with those that they are compared with, and say where it is on stderr."""
-    runs = [run_at(path, slo=options.slo, fail_if=None if options.against else options.fail_if) for path in paths]
-    for run in runs:
-        _check_gates(run.summary, options)
-    page_file.write(Path(options.html), page(told_apart([*runs, *map(run_at, options.against or ())])))
+    old = options.against or ()
+    with _reading(*paths, *old):
+        runs = [run_at(path, slo=options.slo, fail_if=None if old else options.fail_if) for path in paths]
+        for run in runs:
+            _check_gates(run.summary, options)
+        page_file.write(Path(options.html), page(told_apart([*runs, *map(run_at, old)])))
     _say(f"charts: {options.html}")
     return [run.summary for run in runs]
 
@@ -114,6 +120,28 @@ def _comparison(new_paths: list[str], old_paths: list[str], level: str | None, f
     return relative.with_verdicts(
         {**found, "gates": [gate for run in new for gate in run.summary["gates"]]}, relative_gates
     )
+
+
+@contextlib.contextmanager
+def _reading(*paths: str) -> Iterator[None]:
+    """While large files are read, say so in a terminal's last line; then erase it."""
+    size_bytes = _size_bytes(paths)
+    if size_bytes < LARGE_BYTES or sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    _tell(f"reading {size_bytes / 1e6:,.0f} MB of rows …")
+    try:
+        yield
+    finally:
+        _tell("\r\033[K")
+
+
+def _size_bytes(paths: Iterable[str]) -> int:
+    """Return the size of the runs' rows; 0 if one can't be found, as reading it will say."""
+    try:
+        return sum(find(Path(path)).stat().st_size for path in paths)
+    except (OSError, UnreadableRows):
+        return 0
 
 
 def newest() -> str:
@@ -163,9 +191,13 @@ def _refuse(reason: str) -> int:
 
 
 def _say(line: str) -> None:
-    """Write a line to stderr. If that fails, ignore it: the exit code must stay the same."""
+    _tell(printable(line) + "\n")
+
+
+def _tell(text: str) -> None:
+    """Write to stderr. If that fails, ignore it: the exit code must stay the same."""
     with contextlib.suppress(AttributeError, OSError):
-        sys.stderr.write(printable(line) + "\n")
+        sys.stderr.write(text)
         sys.stderr.flush()
 
 

@@ -50,7 +50,7 @@ def summarise(
         **sizes(rows),
         **_evidence(rows, observed),
         "claims": claims(rows, _is_stream(rows, run)),
-        **against(without_warmup(both_sides)),
+        **against(without_warmup(both_sides), run),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
     summary["verdict"] = verdict_on(summary)

@@ -108,7 +108,7 @@ class Figure:
     name        its key in the summary, dotted if nested; for a figure of single calls, also its column in the rows
     kind        what its numbers measure
     title       its name for people
-    definition  in short; in full in README.md, and in `providers.call` for single calls
+    definition  in short; in full in docs/metrics.md, and in `providers.call` for single calls
     better      the better direction; `None` if neither is
     needs       the option without which a run doesn't have it
     uses        gate, slo: conditions can name it (slo: figures of single calls only). table: it has a line in the

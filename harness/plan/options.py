@@ -73,7 +73,7 @@ def _add_target(parser: Any, models: Offer) -> None:
     every_model = sorted({model for of_provider in models.values() for model in of_provider})
     parser.add_argument(
         "-p", "--provider", default="", env_var="LLM_PROVIDER", choices=Offered(["", *models]),
-        help="which provider's SDK sends the requests",
+        help="which provider's SDK sends the requests, one per run",
     )  # fmt: skip
     parser.add_argument(
         "-m", "--model", default="", env_var="LLM_MODEL_NAME",
@@ -93,7 +93,7 @@ def _add_target(parser: Any, models: Offer) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--header", action="append", default=[], metavar="NAME:VALUE", include_in_web_ui=False,
-        help="a header for every request; repeatable",
+        help="a header for every request, replacing the SDK's header of that name; repeatable",
     )  # fmt: skip
     parser.add_argument("--api-version", default="", help="API version, for azure-openai and vertex-ai")
     parser.add_argument("--region", default=DEFAULT_REGION, env_var="AWS_REGION", help="AWS region, for aws-bedrock")
@@ -131,7 +131,7 @@ def _add_request(parser: Any) -> None:
         "--api", default="chat", choices=Offered(["chat", "completions", "responses"]), help="which API to call"
     )
     parser.add_argument("--stream", action="store_true", default=False, help="stream the answers")
-    parser.add_argument("--timeout", default="30", help="total deadline of each call, in seconds")
+    parser.add_argument("--timeout", default="30", metavar="SECONDS", help="total deadline of each call, in seconds")
     parser.add_argument("--temperature", default="0", help="sampling temperature; 'none' omits it")
     parser.add_argument("--max-tokens", default="", help="maximum number of output tokens per call")
     parser.add_argument(
@@ -155,16 +155,16 @@ def _add_load(parser: Any) -> None:
         "--warmup", default="", help="number of extra calls to make first, recorded but excluded from all figures"
     )
     parser.add_argument(
-        "-d", "--data-dir", default=DATA_DIR, include_in_web_ui=False,
+        "-d", "--data-dir", default=DATA_DIR, metavar="PATH", include_in_web_ui=False,
         help="folder of seed files, or of *.jsonl, *.csv or *.json; or one such file",
     )  # fmt: skip
     parser.add_argument(
         "--plain", action="store_true", default=False, include_in_web_ui=False,
-        help="each line of a text file is a prompt",
+        help="each line of a *.txt file is a prompt",
     )  # fmt: skip
     parser.add_argument(
         "--system", default="", metavar="TEXT", include_in_web_ui=False,
-        help="a system's text for all prompts that have none; @FILE reads it from a file",
+        help="system message for all prompts that have none; @FILE reads it from a file",
     )  # fmt: skip
     parser.add_argument(
         "--history", default="answers", choices=Offered(get_args(History)), include_in_web_ui=False,
@@ -177,9 +177,11 @@ def _add_load(parser: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--selection-mode", default="single-file", choices=Offered(["single-file", "all-files", "in-order"]),
-        help="one seed file for the whole run, a random one per call, or all sentences in order",
+        help="one random file for the whole run, a random one per call, or all prompts in order, then again",
     )  # fmt: skip
-    parser.add_argument("--seed", default="", help="makes the sequence of prompts reproducible")
+    parser.add_argument(
+        "--seed", default="", help="makes the sequence of prompts reproducible (default: random, recorded)"
+    )
     parser.add_argument(
         "--cache-bust", action="store_true", default=False,
         help="end each payload with a unique line, so that no cache can answer it",

@@ -7,6 +7,8 @@ from textwrap import fill
 from typing import Any, NamedTuple
 
 WIDTH, INDENT = 80, 6
+FEW = 4
+"""As many choices are written where an option's value is."""
 
 
 class Topic(NamedTuple):
@@ -30,13 +32,13 @@ class ShowHelp(argparse.Action):
 
     def __init__(self, option_strings: Sequence[str], dest: str, topics: Topics, **settings: Any) -> None:
         super().__init__(option_strings, dest, nargs="?", metavar="TOPIC", default=argparse.SUPPRESS, **settings)
-        self._topics = topics
+        self.topics = topics
 
     def __call__(self, parser: Any, namespace: object, values: Any, option_string: str | None = None) -> None:
-        if values and values not in self._topics:
-            parser.exit(2, f"{parser.prog}: error: --llm-help: choose from {', '.join(self._topics)}, not {values!r}\n")
-        shown = [values] if values else list(self._topics)
-        lines = [line for name in shown for line in _section(name, self._topics[name])]
+        if values and values not in self.topics:
+            parser.exit(2, f"{parser.prog}: error: --llm-help: choose from {', '.join(self.topics)}, not {values!r}\n")
+        shown = [values] if values else list(self.topics)
+        lines = [line for name in shown for line in _section(name, self.topics[name])]
         sys.stdout.write("\n".join(lines) + _end(shown))
         parser.exit(0)
 
@@ -56,19 +58,29 @@ def _end(shown: Sequence[str]) -> str:
 
 def written(action: argparse.Action) -> str:
     """Return an option's names, and what follows them."""
-    takes = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
-    return ", ".join(action.option_strings) + takes
+    return ", ".join(action.option_strings) + ("" if action.nargs == 0 else f" {_value(action)}")
+
+
+def _value(action: argparse.Action) -> str:
+    """Return what is named after the option: its few choices, or the last word of its name."""
+    choices = list(action.choices or ())
+    return str(action.metavar or (len(choices) <= FEW and "|".join(choices)) or action.dest.split("_")[-1].upper())
 
 
 def described(action: argparse.Action) -> str:
     """Return an option's meaning, its default and its environment variable."""
-    default = f"; default: {action.default}" if isinstance(action.default, str) and _is_shown(action.default) else ""
-    return f"{action.help}{default} [{variable(action)}]"
+    default = f"; default: {default_of(action)}" if default_of(action) else ""
+    return f"{meaning(action)}{default} [{variable(action)}]"
+
+
+def meaning(action: argparse.Action) -> str:
+    return str(action.help).replace("%%", "%")
+
+
+def default_of(action: argparse.Action) -> str:
+    """Return an option's default as it would be typed; "" if there is none, or none worth showing."""
+    return action.default if isinstance(action.default, str) and action.default != argparse.SUPPRESS else ""
 
 
 def variable(action: argparse.Action) -> str:
     return str(getattr(action, "env_var", None) or "")
-
-
-def _is_shown(default: str) -> bool:
-    return default not in ("", argparse.SUPPRESS)

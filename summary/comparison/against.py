@@ -11,9 +11,10 @@ from summary.registry import NAMED, used
 from summary.vocabulary import Summary
 
 
-def against(rows: pd.DataFrame) -> Summary:
+def against(rows: pd.DataFrame, run: Summary) -> Summary:
     """Return `against` as an entry of the summary, from the measured rows of both sides; {} for a run of one side.
 
+    is_target_itself  both sides are asked alike (A against A): the differences show what chance and the client do
     pairs             all pairs of which at least one call has a row
     incomplete_pairs  one call has no row, or was aborted
     failed_pairs      of the others, those in which a call failed: they are in no difference
@@ -33,6 +34,7 @@ def against(rows: pd.DataFrame) -> Summary:
     count = int(rows["pair"].nunique())
     return {
         "against": {
+            "is_target_itself": _is_target_itself(run),
             "pairs": count,
             "failed_pairs": int(pairs.has_failed.sum()),
             "incomplete_pairs": count - len(pairs),
@@ -41,6 +43,12 @@ def against(rows: pd.DataFrame) -> Summary:
             "baseline": sides.figures_of_baseline(rows),
         }
     }
+
+
+def _is_target_itself(run: Summary) -> bool:
+    options = run.get("options") or {}
+    target, baseline = {**options, **run}, options.get("against") or {}
+    return bool(baseline) and all(target.get(name) == value for name, value in baseline.items())
 
 
 def _of_successes(pairs: Pairs) -> Summary:

@@ -21,7 +21,7 @@ def of_baseline(rows: pd.DataFrame) -> pd.DataFrame:
 
 def first_calls(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the first call of each pair, to which its due time belongs: all rows of a run without --against."""
-    return rows[rows["order"] != 2] if are_in(rows) else rows
+    return rows[calls.numbers(rows, "order") != 2] if are_in(rows) else rows
 
 
 def figures_of_baseline(rows: pd.DataFrame) -> Summary:

@@ -31,7 +31,8 @@ def against(against: Summary) -> Table:
 def conclusion(against: Summary) -> str:
     """Return in words whether the target takes longer."""
     found = [_phrase(NAMED[name], against["difference"][name]) for name in HEADLINES if name in against["difference"]]
-    return f"Against the baseline: {'; '.join(found) or 'no pair can be compared'}."
+    baseline = "the baseline, which is the target itself" if against["is_target_itself"] else "the baseline"
+    return f"Against {baseline}: {'; '.join(found) or 'no pair can be compared'}."
 
 
 def _phrase(figure: Figure, entry: Summary) -> str:

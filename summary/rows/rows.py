@@ -32,8 +32,11 @@ PHASES = ("warmup", "measured")
 SIDES = ("target", "baseline")
 LONGEST_S = 1e9
 LARGEST_COUNT = 1e15
-NO_PROMPT = -(2**63)
-"""Marks a missing prompt among hashes."""
+MISSING = -(2**63)
+"""Marks a missing prompt among hashes, and a missing time among nanoseconds."""
+
+OF_PAIRS = ("side", "pair", "order", "prompt_characters")
+"""Columns that are left out of rows of a run without --against."""
 
 DISTINCT_TEXTS = 10_000
 """Once a column has more distinct texts than this, such as errors with an id in each, further ones are cut at the
@@ -114,18 +117,23 @@ class _Heap:
 
     def add(self, table: pd.DataFrame) -> None:
         for name, values in cell.columns(table):
+            if name in OF_PAIRS and name not in self._columns and pd.isna(values).all():
+                continue
             column = self._columns.setdefault(name, [] if values.dtype == object else array(values.dtype.char))
+            self._pad(column)
             if isinstance(column, array):
-                self._pad(column)
                 column.frombytes(values.tobytes())
             else:
                 column.extend(values)
         self._count += len(table)
 
-    def _pad(self, column: "array[Any]") -> None:
-        """Fill up a column of what servers said with NaN: not every block of rows has it."""
-        if column.typecode == "d" and len(column) < self._count:
-            column.frombytes(np.full(self._count - len(column), np.nan).tobytes())
+    def _pad(self, column: "array[Any] | list[Any]") -> None:
+        """Fill up a column that not every block of rows has, such as those of what servers said."""
+        missing = self._count - len(column)
+        if isinstance(column, list):
+            column.extend([None] * missing)
+        elif column.typecode == "d":
+            column.frombytes(np.full(max(0, missing), np.nan).tobytes())
 
     def table(self) -> pd.DataFrame:
         """Return everything as one table, emptying the heap."""
@@ -133,12 +141,13 @@ class _Heap:
 
     def _taken(self, name: str) -> Any:
         column = self._columns.pop(name)
-        if isinstance(column, array):
-            self._pad(column)
+        self._pad(column)
         if isinstance(column, list):
             return pd.Series(column, dtype=object)
         values = np.frombuffer(column, column.typecode)
-        return pd.arrays.IntegerArray(values, values == NO_PROMPT) if name == "prompt" else values
+        if name == "timestamp":
+            return pd.Series(values.view("datetime64[ns]")).dt.tz_localize("UTC")
+        return pd.arrays.IntegerArray(values, values == MISSING) if name == "prompt" else values
 
 
 class _Table:
@@ -148,7 +157,7 @@ class _Table:
         self._all = list(columns)
         self._used = [name for name in columns if name not in IN_NO_FIGURE]
         self._numbers = [name for name in self._used if _is_number(name)]
-        self._texts = [name for name in self._used if name not in (*self._numbers, "prompt", cell.CELL)]
+        self._texts = [name for name in self._used if name not in (*self._numbers, "prompt", "timestamp", cell.CELL)]
         self._known: dict[str, dict[str, str]] = {name: {} for name in self._texts}
 
     def take(self, block: bytes, blocks: Blocks, damage: Damage) -> pd.DataFrame:
@@ -181,7 +190,7 @@ class _Table:
     def _parsed(self, block: bytes, numbers: str) -> pd.DataFrame:
         types = dict.fromkeys(self._used, "object") | dict.fromkeys(self._numbers, numbers)
         if not block:
-            empty = {"prompt": "int64"} | dict.fromkeys(self._numbers, "float64")
+            empty = dict.fromkeys(("prompt", "timestamp"), "int64") | dict.fromkeys(self._numbers, "float64")
             return pd.DataFrame({name: pd.Series(dtype=empty.get(name, "object")) for name in self._used})
         table = pd.read_csv(
             io.BytesIO(block), header=None, names=self._all, usecols=self._used, index_col=False, engine="c",
@@ -194,12 +203,12 @@ class _Table:
             table["prompt_characters"] = _lengths(table)
         if "prompt" in table:
             table["prompt"] = _hashed(table["prompt"])
+        if "timestamp" in table:
+            table["timestamp"] = _nanoseconds(table["timestamp"])
         return table
 
     def _shared(self, name: str, texts: "pd.Series[str]") -> "pd.Series[str]":
         """Return a column in which equal texts share one object and missing ones are `None`."""
-        if name == "timestamp":
-            return texts.where(texts.notna(), None)
         codes, different = pd.factorize(texts.to_numpy(dtype=object))
         objects = np.array([*(self._object(self._known[name], text) for text in different), None], dtype=object)
         return pd.Series(objects[codes], dtype=object)
@@ -223,7 +232,13 @@ def _is_count(column: str) -> bool:
 def _hashed(prompts: "pd.Series[str]") -> np.ndarray:
     """Return a 64-bit hash per prompt: enough to find repeated ones without keeping a million prompts."""
     hashes = pd.util.hash_array(prompts.to_numpy(dtype=object), categorize=False).view("int64")
-    return np.where(prompts.isna(), NO_PROMPT, hashes)
+    return np.where(prompts.isna(), MISSING, hashes)
+
+
+def _nanoseconds(times: "pd.Series[str]") -> np.ndarray:
+    """Return times of day as nanoseconds since 1970: a million texts would take eight times the memory."""
+    parsed = pd.to_datetime(times, format="ISO8601", utc=True, errors="coerce")
+    return parsed.dt.tz_localize(None).to_numpy("datetime64[ns]").view("int64")
 
 
 def _lengths(table: pd.DataFrame) -> np.ndarray:
@@ -237,7 +252,7 @@ def _is_sound(table: pd.DataFrame) -> np.ndarray:
     """Return for each row whether a run could have written its numbers, time, phase and side."""
     is_sound = table["request"].notna().to_numpy() & table["start_s"].notna().to_numpy()
     is_sound &= ((table["outcome"] != "ok") | table["latency_s"].notna()).to_numpy()
-    is_sound &= pd.to_datetime(table["timestamp"], format="ISO8601", utc=True, errors="coerce").notna().to_numpy()
+    is_sound &= table["timestamp"].to_numpy() != MISSING
     if "phase" in table:
         is_sound &= table["phase"].isin(PHASES).to_numpy()
     if {"side", "pair"} <= set(table):

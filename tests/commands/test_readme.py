@@ -1,4 +1,4 @@
-"""The README's commands work for anyone who types them as they are."""
+"""The commands of the README and of docs/ work for anyone who types them as they are."""
 
 import os
 import re
@@ -12,14 +12,11 @@ from urllib.request import urlopen
 from xml.etree import ElementTree
 
 import pytest
-from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
-from locustfile import harness
 from tests.command_line import PROJECT
+from tests.docs.pages import blocks
 
-README = (PROJECT / "README.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-PIPELINES = re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+BLOCKS, PIPELINES = blocks("sh"), blocks("yaml")
 FOREIGN = [block for block in BLOCKS if "https://" in block]
 SET_UP = [block for block in BLOCKS if block.startswith("make ")]
 WEB = [block for block in BLOCKS if "locust" in block and "--headless" not in block]
@@ -46,7 +43,7 @@ def typed(block: str, folder: Path) -> subprocess.CompletedProcess[str]:
         **os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port,
     }  # fmt: skip
-    block = block.replace("8000", str(free_port()))
+    block = block.replace("8000", str(free_port())).replace("8001", str(free_port()))
     return subprocess.run(
         ["bash", "-ec", block], cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
     )
@@ -58,7 +55,7 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def test_the_readme_shows_each_kind_of_command() -> None:
+def test_the_pages_show_each_kind_of_command() -> None:
     assert FOREIGN
     assert SET_UP
     assert WEB
@@ -72,7 +69,7 @@ def test_a_block_of_commands_ends_well(block: str, clone: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("block", PIPELINES, ids=["baseline", "github", "gitlab"])
+@pytest.mark.parametrize("block", PIPELINES, ids=["github", "baseline", "gitlab"])
 def test_a_pipelines_commands_end_well_and_leave_what_its_page_shows(block: str, clone: Path) -> None:
     shutil.rmtree(clone / "results", ignore_errors=True)
     for command in commands_of(block):
@@ -90,10 +87,15 @@ def commands_of(pipeline: str) -> list[str]:
     return [" ".join(folded.split()) or plain for folded, plain in items]
 
 
-def test_make_run_prints_the_summary_of_forty_calls(clone: Path) -> None:
+def test_make_run_makes_forty_calls_and_says_what_to_try_next(clone: Path) -> None:
     ended = typed("make --old-file=.venv/.ready run", clone)
     assert ended.returncode == 0, ended.stderr
     assert re.search(r"succeeded +│ 40 ", ended.stdout)
+    through_another, charts, _ = ended.stdout.splitlines()[-3:]
+    assert "make run PROVIDER=anthropic" in through_another
+    drawn = typed(" ".join(re.findall(r"\S+/python report.py --html \S+", charts)), clone)
+    assert drawn.returncode == 0, drawn.stderr
+    assert (clone / "run.html").stat().st_size > 100_000
 
 
 @pytest.mark.parametrize("block", WEB, ids=lambda block: block.strip()[:50])
@@ -118,12 +120,3 @@ def page(url: str, patience_s: float = 60) -> str:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
-
-
-def test_every_option_that_the_readme_names_exists() -> None:
-    named = set(re.findall(r"`(--[a-z][a-z-]+)", README))
-    parser = get_empty_argument_parser()
-    setup_parser_arguments(parser)
-    harness.add_arguments(parser)
-    existing = {option for action in parser._actions for option in action.option_strings}
-    assert named - existing == set()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from harness.record.folder import Results
@@ -42,7 +43,7 @@ def test_what_is_read_back_is_what_was_written(tmp_path: Path) -> None:
     table = rows.read(records.path)
     assert [cells["prompt"] for cells in csv.DictReader(records.path.open(newline=""))] == [AWKWARD, "plain"]
     assert table["latency_s"][0] == 1 / 3
-    assert table["timestamp"][0] == "2026-01-02T03:04:05.678Z"
+    assert table["timestamp"][0] == pd.Timestamp("2026-01-02T03:04:05.678Z")
     assert table["error"].tolist() == [None, "E: a, b"]
 
 

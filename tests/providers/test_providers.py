@@ -19,7 +19,7 @@ from providers.user import CallFailed
 from tests.asking import APIS, PROVIDERS, Asker
 from tests.cases import CASES, case_of
 from tests.certificates import make_certificate, trusting
-from tests.command_line import PROJECT
+from tests.docs.pages import PAGES
 from tests.mock_server import MockServer
 from tests.mock_server import serving as serving_mock
 from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, serving, silent
@@ -29,7 +29,6 @@ from wire.extra_headers import WithHeaders
 from wire.network import NetworkReply, NetworkWire
 
 block = gevent.monkey.get_original("time", "sleep")
-README = (PROJECT / "README.md").read_text()
 HELD_S = 0.05
 NEVER_S = 3600.0
 PATIENT_S = 60.0
@@ -163,9 +162,9 @@ def test_a_call_is_named_after_its_provider_api_and_model(mock_server: MockServe
 
 
 @EVERY_PROVIDER
-def test_the_readme_lists_the_provider_with_its_key_and_its_apis(provider: str) -> None:
+def test_a_page_lists_the_provider_with_its_key_and_its_apis(provider: str) -> None:
     case = CASES[provider].provider
-    (row,) = [line for line in README.splitlines() if line.startswith(f"| `{provider}` |")]
+    (row,) = [line for line in PAGES["docs/providers.md"].splitlines() if line.startswith(f"| `{provider}` |")]
     key, *apis = (cell.strip() for cell in row.split("|")[2:-1])
     assert key == f"`{case.key_variable}`"
     assert [api for api, cell in zip(get_args(API), apis, strict=True) if cell != "–"] == list(case.apis)

@@ -15,6 +15,7 @@ AGAINST_MOCK = [*PAIRS, "--mock", "--against", "mock"]
 MOCKS = [*AGAINST_MOCK, "--mock-latency", "0"]
 SLEEPERS = [*AGAINST_MOCK, "--mock-latency", "60"]
 CLAUDE = "claude-3-opus-20240229"
+SLOWER = [*AGAINST_MOCK, "--mock-latency", "0.05", "--against-mock-latency", "0", "-i", "12"]
 RUNS = {
     "closed": [*MOCKS, "-u", "4", "-r", "4", "-i", "30", "--warmup", "3"],
     "stream": [*MOCKS, "-i", "10", "--stream", "--against-mock-latency", "0.01"],
@@ -22,6 +23,10 @@ RUNS = {
     "stages": [*MOCKS, "--rate-stages", "50:0.2s,100:0.2s"],
     "another provider": [*MOCKS, "-i", "5", "--against-provider", "anthropic", "--against-model", CLAUDE],
     "cut off": [*SLEEPERS, "-t", "1", "-u", "2", "-r", "2", "--stop-timeout", "0"],
+    "a gate kept": [*SLOWER, "--fail-if", "added_latency_median>3600s", "--fail-if", "added_error_rate>1%"],
+    "a gate breached": [*SLOWER, "--fail-if", "added_latency_median>1ms"],
+    "a gate not surely kept": [*MOCKS, "-i", "20", "--fail-if", "added_latency_median>0ms?"],
+    "a gate without pairs enough": [*MOCKS, "-i", "5", "--fail-if", "added_latency_p95>3600s"],
     "no user free": [*SLEEPERS, "-u", "1", "--timeout", "2", "--rate-stages", "2:2s"],
 }
 
@@ -102,6 +107,28 @@ def test_the_baseline_is_described_beside_the_options_it_shares(ended: dict[str,
     assert named == {
         "provider": "anthropic", "model": CLAUDE, "api": "chat", "mode": "mock", "host": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("run", "code"),
+    [("a gate kept", 0), ("a gate breached", 3), ("a gate not surely kept", 3), ("a gate without pairs enough", 3)],
+)
+def test_a_gate_on_what_the_target_adds_decides_the_exit_code(
+    run: str, code: int, ended: dict[str, tuple[Ended, Path]]
+) -> None:
+    done = ended[run][0]
+    assert done.code == code, done.stderr
+    assert ("breach: added_" in done.stderr) == bool(code)
+
+
+def test_the_summary_is_the_targets_with_what_it_adds(ended: dict[str, tuple[Ended, Path]]) -> None:
+    summary = summary_in(ended["closed"][1])
+    against = summary["against"]
+    assert (summary["total_requests"], against["pairs"], against["baseline"]["success_count"]) == (30, 30, 30)
+    assert against["is_target_itself"]
+    slower = summary_in(ended["a gate kept"][1])["against"]
+    assert not slower["is_target_itself"]
+    assert slower["difference"]["latency_s"]["told_apart"]
 
 
 def test_each_side_gets_its_own_address_key_and_headers(tmp_path: Path, mock_server: MockServer) -> None:

@@ -24,7 +24,7 @@ NEW_LINES = {
         ("from providers.user import", "from providers.toy import Toy\n"),
         ("\nharness =", "ToyUser = user_of(Toy)\n"),
     ],
-    "README.md": [("\n`vertex-ai` speaks", "| `toy` | `TOY_API_KEY` | `/toy/talk` | – | – |\n")],
+    "docs/providers.md": [("\n`vertex-ai` speaks", "| `toy` | `TOY_API_KEY` | `/toy/talk` | – | – |\n")],
     "models.json": [('  "openai"', '  "toy": ["toy-1", "toy-2"],\n')],
 }
 CONTRACT = (

@@ -1,4 +1,4 @@
-"""The registry of figures: it agrees with what runs have, what conditions know and what the README describes."""
+"""The registry of figures: it agrees with what runs have, what conditions know and what the pages of docs/ describe."""
 
 import re
 from dataclasses import fields
@@ -14,10 +14,9 @@ from summary.gates import gate, slo
 from summary.registry import FIGURES, NAMED, STATISTICS, TOKENS, Figure, found, used
 from summary.render.csv_row import COLUMNS
 from summary.rows.rows import REQUIRED, frame, read_with_damage
-from tests.command_line import PROJECT
+from tests.docs.pages import PAGES, TEXT
 from tests.summary import test_doubts
 
-README = (PROJECT / "README.md").read_text()
 OF_SUMMARIES = [figure for figure in FIGURES if figure.columns]
 OF_CALLS = [figure for figure in FIGURES if figure.over in ("successes", "calls") or "slo" in figure.uses]
 
@@ -66,8 +65,9 @@ def test_only_mere_sizes_have_no_better_direction() -> None:
     assert all(figure.better == "less" for figure in used("slo"))
 
 
-def test_the_readme_names_the_figures_of_gates() -> None:
-    (sentence,) = re.findall(r"^A condition is .*? Figures are\n(.*?) A figure that the run can't", README, re.M | re.S)
+def test_the_page_of_gates_names_their_figures() -> None:
+    gates = PAGES["docs/gates.md"]
+    (sentence,) = re.findall(r"^A condition is .*? Figures are\n(.*?) A figure that the run can't", gates, re.M | re.S)
     named = [f"error_adjusted{name}" if name[0] == "_" else name for name in re.findall(r"`(\w+)`", sentence)]
     alike = [name for name in named if name.endswith("_")]
     statistics = [name for name in named if f"latency_{name}" in gate.SUBJECTS]
@@ -75,11 +75,11 @@ def test_the_readme_names_the_figures_of_gates() -> None:
     assert set(named) - set(alike) | whole == set(gate.SUBJECTS)
 
 
-def test_the_readme_names_the_figures_of_levels() -> None:
-    (row,) = re.findall(r"^\| `--slo` .* Of (.*) \|$", README, re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", row)) == set(slo.FIGURES)
+def test_the_page_of_options_names_the_figures_of_levels() -> None:
+    (note,) = re.findall(r"^- `--slo` can limit (.*), in seconds\.$", PAGES["docs/options.md"], re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", note)) == set(slo.FIGURES)
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
-def test_the_readme_describes_the_figure(figure: Figure) -> None:
-    assert f"`{figure.name}`" in README or f"`{figure.noun}`" in README
+def test_a_page_describes_the_figure(figure: Figure) -> None:
+    assert f"`{figure.name}`" in TEXT or f"`{figure.noun}`" in TEXT
