@@ -168,8 +168,8 @@ def _add_load(parser: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--history", default="answers", choices=Offered(get_args(History)), include_in_web_ui=False,
-        help="prompts of several turns are played, each turn after the answers so far (answers) or those in the file "
-        "(recorded); or sent as one call (whole)",
+        help="prompts of several turns: a call per turn, after the answers so far (answers) or those in the file "
+        "(recorded); or one call with all of it (whole)",
     )  # fmt: skip
     parser.add_argument(
         "--replay", action="store_true", default=False,

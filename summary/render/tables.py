@@ -137,7 +137,7 @@ def turns(by_turn: list[Summary]) -> Table:
     """Return one line per turn of the conversations, the first ones at least; times in seconds, starred as above."""
     times = [(NAMED[name], of) for name in OF_TURNS if any(name in turn for turn in by_turn) for of in TURN_COLUMNS]
     table = Table(min_width=64)
-    for title in ("turn", "calls", "failed", *(f"{figure.title} {of}" for figure, of in times)):
+    for title in ("turn", "calls", "failed", *(f"{figure.title}\n{of}" for figure, of in times)):
         table.add_column(title, justify="right")
     for turn in by_turn[:MOST_TURNS]:
         counts = (str(turn[name]) for name in ("turn", "total_requests", "failure_count"))

@@ -59,7 +59,7 @@ def test_other_runs_have_none() -> None:
 def table_of(found: Summary) -> list[list[str]]:
     """The cells of the table of turns, without its heading."""
     _, heading, after = as_table(found).partition("turn ┃")
-    lines = after.partition("└")[0].splitlines()[2:] if heading else []
+    lines = after.partition("└")[0].partition("┩\n")[2].splitlines() if heading else []
     return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
 
 
