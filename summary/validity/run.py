@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from summary.numbers.written import written
 from summary.validity.finding import EVERYTHING, LATENCY, PACE, RATES, TOTALS, finding, listed
 from summary.vocabulary import Summary
 
@@ -44,8 +45,8 @@ def _rate(summary: Summary) -> Iterator[Summary]:
     if asked_rps is None or delivered_rps is None:
         return
     drawn_rps = summary.get("drawn_rps") or asked_rps
-    drawn = f", {drawn_rps:.4g}/s drawn" if abs(drawn_rps - asked_rps) > DRAW_SHOWN * asked_rps else ""
-    says = f"{asked_rps:.4g}/s asked{drawn}, {delivered_rps:.4g}/s delivered"
+    drawn = f", {written('rate', drawn_rps)} drawn" if abs(drawn_rps - asked_rps) > DRAW_SHOWN * asked_rps else ""
+    says = f"{written('rate', asked_rps)} asked{drawn}, {written('rate', delivered_rps)} delivered"
     says += f"; {summary['late_count']} late, {summary['dropped_count']} dropped"
     if delivered_rps >= (1 - SHORTFALL_LIMIT) * drawn_rps:
         yield finding("rate", "run", True, says)

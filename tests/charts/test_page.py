@@ -9,9 +9,9 @@ import pytest
 
 import report
 from charts.data.run import told_apart
-from charts.drawing.quantities import time, written
 from charts.page import file
 from charts.page.page import page
+from summary.numbers.written import time, written
 from summary.registry import STATISTICS, used
 from tests.charts.made import STREAMED, Page, call, failed, made, run_of
 from tests.running import run
