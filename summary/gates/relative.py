@@ -8,7 +8,7 @@ from summary.gates import gate as gates
 from summary.gates import language
 from summary.gates.gate import LANGUAGE, Gate
 from summary.gates.language import COMPARE, BadCondition, Subject
-from summary.numbers.written import signed, signed_share
+from summary.numbers.written import signed_ends, signed_share
 from summary.registry import FIGURES, SAMPLES_NEEDED, Figure, Need
 from summary.validity.verdict import notes_on
 from summary.vocabulary import Summary
@@ -139,12 +139,14 @@ def _doubt(gate: RelativeGate, summary: Summary, entry: Summary, ends: list[floa
 
 def _finding(gate: RelativeGate, entry: Summary) -> str:
     value, (lower, upper) = entry[gate.measured], entry[f"{gate.measured}_ci95"]
-    ends = " to ".join(_signed(gate, end) for end in (lower, upper))
+    ends = _signed(gate, lower, upper)
     samples = f"{entry['old_samples']:,} and {entry['new_samples']:,} samples"
     is_sure = gate.holds((lower, upper)) == COMPARE[gate.operator](value, gate.limit)
     doubt = "" if is_sure else ": perhaps beyond it" if gate.is_strict else ": perhaps by chance"
     return f"{gate.name} changed by {_signed(gate, value)}, 95 % CI {ends}{doubt} ({samples})"
 
 
-def _signed(gate: RelativeGate, value: float) -> str:
-    return signed_share(value) if gate.of_baseline else signed(gate.figure.kind, value)
+def _signed(gate: RelativeGate, *changes: float) -> str:
+    if gate.of_baseline:
+        return " to ".join(map(signed_share, changes))
+    return signed_ends(gate.figure.kind, changes)

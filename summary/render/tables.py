@@ -138,9 +138,10 @@ def stages(stages: list[Summary]) -> Iterator[Table]:
         [
             *_stage_columns(stages, NAMED["latency_s"], MAIN),
             *_stage_columns(stages, NAMED["latency_from_schedule_s"], ("p99",), "sched."),
-            *(column for figure in figures if figure.over for column in _stage_columns(stages, figure, MAIN)),
         ],
     )
+    others = [column for figure in figures if figure.over for column in _stage_columns(stages, figure, MAIN)]
+    yield from _of_stages(stages, others)
 
 
 def _of_stages(stages: list[Summary], columns: Sequence[StageColumn]) -> Iterator[Table]:

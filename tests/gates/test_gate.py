@@ -66,11 +66,11 @@ def test_a_gate_is_about_its_figure_of_the_summary(text: str, value: float, samp
         ("p95>2413ms", "breach: p95>2413ms: p95 is 2.4131 s (400 samples)"),
         ("p95>2.4131", "ok: p95>2.4131: p95 is 2.413 s (400 samples)"),
         ("p95>=2.4131", "breach: p95>=2.4131: p95 is 2.4131 s (400 samples)"),
-        ("ttft_p99>5ms", "breach: ttft_p99>5ms: ttft_p99 is 0.005610 s (390 samples)"),
-        ("error_rate>1%", "breach: error_rate>1%: error_rate is 20.00 % (500 samples)"),
-        ("slo_attainment<99%", "breach: slo_attainment<99%: slo_attainment is 75.00 % (500 samples)"),
-        ("throughput_rps<10", "breach: throughput_rps<10: throughput_rps is 8.000/s (500 samples)"),
-        ("output_tokens_per_s<1", "ok: output_tokens_per_s<1: output_tokens_per_s is 12346/s (500 samples)"),
+        ("ttft_p99>5ms", "breach: ttft_p99>5ms: ttft_p99 is 5.61 ms (390 samples)"),
+        ("error_rate>1%", "breach: error_rate>1%: error_rate is 20 % (500 samples)"),
+        ("slo_attainment<99%", "breach: slo_attainment<99%: slo_attainment is 75 % (500 samples)"),
+        ("throughput_rps<10", "breach: throughput_rps<10: throughput_rps is 8/s (500 samples)"),
+        ("output_tokens_per_s<1", "ok: output_tokens_per_s<1: output_tokens_per_s is 12,346/s (500 samples)"),
         ("failure_count>0", "breach: failure_count>0: failure_count is 100 (500 samples)"),
         ("dropped_count>0", "ok: dropped_count>0: dropped_count is 0 (500 samples)"),
         ("error_adjusted_p95>9", "breach: error_adjusted_p95>9: error_adjusted_p95 is infinite (500 samples)"),
@@ -159,14 +159,14 @@ def test_most_gates_need_no_option(text: str) -> None:
 
 
 def test_an_unknown_figure_is_refused_with_a_hint() -> None:
-    with pytest.raises(BadCondition, match=r"unknown figure ttft_p90; did you mean ttft_p9?9? or "):
-        parse("ttft_p90>1")
+    with pytest.raises(BadCondition, match=r"unknown figure ttft_p98; did you mean ttft_p9[059] or "):
+        parse("ttft_p98>1")
     with pytest.raises(BadCondition) as refusal:
         parse("x>1")
-    assert "known figures are min, avg, median, p50, p95, p99, max (of latency); the same" in str(refusal.value)
+    assert "known figures are min, avg, median, p50, p90, p95, p99, p99_9, p99.9, max (of la" in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 def test_the_plain_statistics_are_those_of_latency() -> None:
-    for name in ("min", "avg", "median", "p50", "p95", "p99", "max"):
+    for name in ("min", "avg", "median", "p50", "p90", "p95", "p99", "p99_9", "p99.9", "max"):
         assert SUBJECTS[name] == SUBJECTS[f"latency_{name}"]

@@ -68,7 +68,7 @@ def test_only_mere_sizes_have_no_better_direction() -> None:
 
 def test_the_readme_names_the_figures_of_gates() -> None:
     (sentence,) = re.findall(r"^A condition is .*? Figures are\n(.*?) A figure that the run can't", README, re.M | re.S)
-    named = [f"error_adjusted{name}" if name[0] == "_" else name for name in re.findall(r"`(\w+)`", sentence)]
+    named = [f"error_adjusted{name}" if name[0] == "_" else name for name in re.findall(r"`([\w.]+)`", sentence)]
     alike = [name for name in named if name.endswith("_")]
     statistics = [name for name in named if f"latency_{name}" in gate.SUBJECTS]
     whole = {f"{name}{statistic}" for name in ("latency_", *alike) for statistic in statistics}

@@ -20,7 +20,8 @@ STREAMED = {"ttft_s": TIMES, "ttfv_s": TIMES, "tpot_s": TIMES, "itl_s": TIMES}
 
 def a_summary(**changes: Any) -> dict[str, Any]:
     usual = {
-        "total_requests": 200, "success_count": 200, "failure_count": 0, "aborted_count": 0, "too_few_samples": [],
+        "total_requests": 200, "success_count": 200, "failure_count": 0, "aborted_count": 0,
+        "too_few_samples": ["p99_9"],
         "lost": {"calls": 0, "workers": 0}, "client": {**CLIENT, "new_connections": 20}, "latency_s": TIMES,
         "throughput_rps": 1.0,
     }  # fmt: skip
