@@ -51,6 +51,16 @@ def test_a_figure_of_summaries_is_in_them_with_all_its_fields(figure: Figure, su
     assert set(figure.columns) <= set(COLUMNS)
 
 
+def test_every_figure_of_a_gate_on_a_stage_is_one_that_stages_have() -> None:
+    rows = [test_doubts.a_row(number) for number in range(20)]
+    stages = [{"from_rps": 10.0, "to_rps": 10.0, "duration_s": 1.0}] * 2
+    (stage, _) = summarise(frame(ROW, rows), {"options": {"rate_stages": stages}}, {}, slo.parse("ttft<1"))["stages"]
+    assert {each.figure.name for each in gate.OF_STAGES.values()} <= set(stage)
+    assert not {each.figure.name for each in gate.SUBJECTS.values()} - set(stage) & {
+        each.figure.name for each in gate.OF_STAGES.values()
+    }
+
+
 def test_a_figure_that_counts_is_a_whole_number_in_sound_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(NAMED, "tool_calls", Figure("tool_calls", "count", "tool calls", "tools that an answer called"))
     cells = ["1", "1", "2026-01-01T00:00:00.000Z", "0", "1", "9", "ok", "200", "", "p"]
