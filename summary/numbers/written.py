@@ -47,7 +47,7 @@ def time(seconds: float) -> str:
     if abs(seconds) >= SECOND_S:
         return f"{seconds:,.3f} s" if abs(seconds) < LONG_S else f"{seconds:,.1f} s"
     ms = 1000 * seconds
-    return f"{ms:.2g} ms" if 0.0001 <= abs(ms) < 0.995 else f"{ms:.{decimals_of(ms)}f} ms" if ms else "0 ms"
+    return f"{digits(ms, 2) if abs(ms) < 0.0995 else f'{ms:.{decimals_of(ms)}f}'} ms"
 
 
 def decimals_of(value: float, significant: int = 3) -> int:
@@ -80,7 +80,7 @@ def _signed(kind: Kind, value: float) -> str:
     if not value:
         return "0"
     is_whole = kind in ("bytes", "tokens", "count") and value == round(value)
-    return f"{value:+,.{0 if is_whole else decimals_of(value)}f}"
+    return f"{value:+,.{0 if is_whole else 2 if kind == 'share' else decimals_of(value)}f}"
 
 
 def signed_share(value: float) -> str:

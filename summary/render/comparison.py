@@ -119,10 +119,24 @@ def _calls(count: int) -> str:
 
 
 def _figures(title: str, comparison: Summary) -> Table:
-    table = grid(title, HEADINGS)
-    for line in lines(comparison):
+    table = grid(title, HEADINGS[:-1])
+    table.caption = _samples(comparison)
+    for *line, _ in lines(comparison):
         table.add_row(*map(Text, line))
     return table
+
+
+def _samples(comparison: Summary) -> str:
+    """Return how many values the figures are of: on the console their column has no room."""
+    counts = {
+        side: [each for _, entry in _shown(comparison) if (each := entry[f"{side}_samples"])] for side in ("old", "new")
+    }
+    ranges = (
+        f"{side} {' to '.join(f'{end:,}' for end in dict.fromkeys((min(found), max(found))))}"
+        for side, found in counts.items()
+        if found
+    )
+    return f"Samples: {', '.join(ranges)}"
 
 
 def _notes(remarks: list[str]) -> Table:
@@ -139,7 +153,7 @@ def _line(subject: Subject, entry: Summary) -> tuple[str, ...]:
         " ".join(filter(None, (subject.figure.title, subject.statistic))),
         written(kind, entry["old"]),
         written(kind, entry["new"]),
-        "" if change is None else signed(kind, change) if kind == "share" else signed_share(change),
+        "" if change is None else _change(kind, change),
         "" if ends is None else " to ".join(_bare(kind, end) for end in ends),
         {"same": SAME, None: UNKNOWN}.get(entry["says"]) or entry["says"],
         " / ".join(dict.fromkeys(_counted(entry[f"{side}_samples"]) for side in ("old", "new"))),
@@ -148,6 +162,10 @@ def _line(subject: Subject, entry: Summary) -> tuple[str, ...]:
 
 def _counted(samples: int) -> str:
     return str(samples) if samples < 1000 else f"{digits(samples / 1000, 3)}k"
+
+
+def _change(kind: Kind, change: float) -> str:
+    return signed(kind, change).replace("points", "pts") if kind == "share" else signed_share(change)
 
 
 def _bare(kind: Kind, change: float) -> str:

@@ -52,7 +52,7 @@ def _rate(summary: Summary) -> Iterator[Summary]:
         yield finding("rate", "run", True, says)
     else:
         shortfall = 1 - delivered_rps / drawn_rps
-        says += f": {100 * shortfall:.3g} % short; use more users (-u) or --processes"
+        says += f": {written('share', shortfall)} short; use more users (-u) or --processes"
         yield finding("rate", "run", False, says, (*LATENCY, *PACE, *RATES))
 
 
@@ -86,7 +86,7 @@ def _aborted(summary: Summary) -> Iterator[Summary]:
     if not calls or summary["client"] is None:
         return
     if aborted <= ABORTED_LIMIT * calls:
-        yield finding("aborted", "run", True, f"{aborted} of {calls} calls were cut off by the end of the run")
+        yield finding("aborted", "run", True, f"{aborted:,} of {calls:,} calls were cut off by the end of the run")
     else:
-        says = f"{aborted} of {calls} calls were cut off: the slowest are missing"
+        says = f"{aborted:,} of {calls:,} calls were cut off: the slowest are missing"
         yield finding("aborted", "run", False, says, (*LATENCY, *PACE))

@@ -91,7 +91,7 @@ def test_the_reason_has_the_change_and_its_interval() -> None:
         "reason": "p95 changed by +12.0 %, 95 % CI +8.0 % to +16.0 % (400 and 300 samples)",
     }  # fmt: skip
     assert "+120 ms, 95 % CI +80.0 to +160 ms: perhaps by chance (" in verdict("p95>+100ms")["reason"]
-    assert "+2.00 points, 95 % CI +0.500 to +3.50 points" in verdict("error_rate>+0.4%")["reason"]
+    assert "+2.00 points, 95 % CI +0.50 to +3.50 points" in verdict("error_rate>+0.4%")["reason"]
     assert ": perhaps beyond it (" in verdict("p95>+13%?")["reason"]
 
 

@@ -199,7 +199,7 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ),
         (
             "rate", "run", False, {**schedule(20, 20.0), "drawn_rps": 22.0},
-            "20/s asked, 22/s drawn, 20/s delivered; 0 late, 0 dropped: 9.09 % short; "
+            "20/s asked, 22/s drawn, 20/s delivered; 0 late, 0 dropped: 9.091 % short; "
             "use more users (-u) or --processes",
         ),
         (
