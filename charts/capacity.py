@@ -9,7 +9,7 @@ from charts.drawing.chart import LIMIT, Chart, Json, colour_of, figure, label
 from charts.drawing.quantities import TimeAxis, listed, time_axis
 from summary.gates import slo
 from summary.gates.language import BadCondition
-from summary.registry import NAMED, PERCENTILES, SAMPLES_NEEDED
+from summary.registry import MAIN, NAMED, SAMPLES_NEEDED
 from summary.vocabulary import Summary
 
 HOW_LOAD = "The load at which a line turns upwards or crosses the limit is the most that the server should be given."
@@ -66,9 +66,7 @@ def _figure(runs: Sequence[Run], column: str, load: Load, x_title: str) -> Json:
     known = [stage[column][name] for run in runs for stage in _points(run) for name in _names(stage, column)]
     axis = time_axis(NAMED[column].title, [*known, *(limit for _, limit in limits)])
     traces = [
-        _trace(run, column, name, axis, load, position, len(runs))
-        for position, run in enumerate(runs)
-        for name in PERCENTILES
+        _trace(run, column, name, axis, load, position, len(runs)) for position, run in enumerate(runs) for name in MAIN
     ]
     x = {"title": {"text": x_title}, "rangemode": "tozero"}
     shapes, annotations = (
@@ -78,13 +76,13 @@ def _figure(runs: Sequence[Run], column: str, load: Load, x_title: str) -> Json:
 
 
 def _names(stage: Summary, column: str) -> list[str]:
-    return [name for name in PERCENTILES if (stage.get(column) or {}).get(name) is not None]
+    return [name for name in MAIN if (stage.get(column) or {}).get(name) is not None]
 
 
 def _trace(run: Run, column: str, name: str, axis: TimeAxis, load: Load, position: int, runs: int) -> Json:
     points = [stage for stage in _points(run) if name in _names(stage, column) and load(stage) is not None]
     found = [stage[column] for stage in points]
-    colour = colour_of(position if runs > 1 else list(PERCENTILES).index(name))
+    colour = colour_of(position if runs > 1 else MAIN.index(name))
     trace: dict[str, Any] = {
         "type": "scatter", "mode": "lines+markers", "name": f"{label(run.name)} {name}" if runs > 1 else name,
         "x": listed([load(stage) or 0.0 for stage in points]), "y": axis.placed(each[name] for each in found),

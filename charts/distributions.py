@@ -10,7 +10,7 @@ from charts.drawing import quantities
 from charts.drawing.chart import QUIET, SMALL_HEIGHT_PX, Chart, Json, colour_of, faint, figure, label
 from charts.drawing.quantities import TimeAxis, listed, time_axis
 from summary import calls
-from summary.registry import NAMED, PERCENTILES, SAMPLES_NEEDED
+from summary.registry import NAMED, PERCENTILES, SAMPLES_NEEDED, TITLES
 from summary.vocabulary import Summary
 
 HOW_SPECTRUM = (
@@ -71,7 +71,7 @@ def _curve(run: Run, column: str, axis: TimeAxis, position: int, several: bool) 
         "x": [*(1 / (1 - percent / 100) for percent in points.values()), max(2, len(values))],
         "y": axis.placed([*(found[point] for point in points), found["max"]]),
         "marker": {"color": colour, "size": 8}, "hoverinfo": "text",
-        "text": [f"{name} {point}: {quantities.time(found[point])}" for point in (*points, "max")],
+        "text": [f"{name} {TITLES[point]}: {quantities.time(found[point])}" for point in (*points, "max")],
     }  # fmt: skip
 
 
@@ -85,12 +85,13 @@ def tail_of(samples: int) -> np.ndarray:
 
 
 def _spectrum_notes(runs: Sequence[Run]) -> Iterator[str]:
-    yield "The last dot of each line is its slowest call; dots before it are the median, p95 and p99 of the table."
+    yield "The last dot of each line is its slowest call; dots before it are the percentiles of the table."
     for run in runs:
         if (failed := run.summary.get("failure_count")) and len(run.successes):
             name = f"{label(run.name)}: " if len(runs) > 1 else ""
             infinite = (run.summary.get("latency_error_adjusted_s") or {}).get("infinite") or ()
-            endless = f"; counted as infinitely slow, they make {' and '.join(infinite)} infinite" if infinite else ""
+            named = " and ".join(TITLES[each] for each in infinite)
+            endless = f"; counted as infinitely slow, they make {named} infinite" if infinite else ""
             yield f"{name}{failed:,} failed calls are not in these lines{endless}."
 
 
@@ -181,7 +182,8 @@ def _percentiles(run: Run, column: str, axis: TimeAxis) -> tuple[list[Json], lis
         shapes.append(
             {"type": "line", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1 - 0.09 * row, "line": line}
         )
-        texts.append(_percentile_label(f"{name} {quantities.time(found[name])}", axis.at(found[name]), 1 - 0.09 * row))
+        text = f"{TITLES[name]} {quantities.time(found[name])}"
+        texts.append(_percentile_label(text, axis.at(found[name]), 1 - 0.09 * row))
     return shapes, texts
 
 

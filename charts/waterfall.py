@@ -11,7 +11,7 @@ from charts.data.run import Run
 from charts.drawing import quantities
 from charts.drawing.chart import LEGEND, QUIET, Chart, Json, figure, label
 from charts.drawing.quantities import TimeAxis, time_axis
-from summary.registry import PERCENTILES, SAMPLES_NEEDED
+from summary.registry import MAIN, PERCENTILES, SAMPLES_NEEDED
 
 PARTS = {
     "late start": "#7d8a99",
@@ -62,9 +62,9 @@ def _claim(name: str, claim: str) -> str:
 def _named_calls(run: Run, several: bool) -> Iterator[tuple[str, "pd.Series[Any]"]]:
     """Yield the call at each percentile for which there are enough samples."""
     ordered = run.successes.sort_values("latency_s", kind="stable")
-    for name, percent in PERCENTILES.items():
+    for name in MAIN:
         if len(ordered) >= max(1, SAMPLES_NEEDED.get(name, 0)):
-            row = ordered.iloc[round((len(ordered) - 1) * percent / 100)]
+            row = ordered.iloc[round((len(ordered) - 1) * PERCENTILES[name] / 100)]
             call = f"{name} call" if len(ordered) > 1 else "the only success"
             yield (f"{label(run.name)} {call}" if several else call), row
 
@@ -126,7 +126,7 @@ def _totals(parts: Sequence[tuple[str, dict[str, float]]], axis: TimeAxis) -> It
 
 def _notes(runs: Sequence[Run], claims: Sequence[tuple[str, dict[str, float]]]) -> Iterator[str]:
     few = min(len(run.successes) for run in runs)
-    missing = [name for name, needed in SAMPLES_NEEDED.items() if few < needed]
+    missing = [name for name in MAIN if few < SAMPLES_NEEDED.get(name, 0)]
     if missing:
         yield f"Too few successes for a {' and a '.join(missing)} call."
     if any(of_call for _, of_call in claims):

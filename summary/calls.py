@@ -76,8 +76,8 @@ def distribution_of(rows: pd.DataFrame, column: str) -> Summary:
 
 
 def distribution(values: np.ndarray) -> Summary:
-    """Return the statistics (all `None` if there are no values), the 95 % confidence intervals of p95 and p99 (`None`
-    if there are too few samples), and the number of samples."""
+    """Return the statistics (all `None` if there are no values), the 95 % confidence intervals of p90 and beyond
+    (`None` if there are too few samples), and the number of samples."""
     return {**_statistics(values), **_intervals(values), "samples": len(values)}
 
 

@@ -21,14 +21,12 @@ class Unit:
     """How numbers of one kind are printed and parsed.
 
     heading   of a table of such numbers
-    text      their format in the table of facts
-    factor    in text for people, a number is multiplied by this, and followed by `sign`
+    factor    in text for people, a number is multiplied by this, and followed by `sign`; times also have milliseconds
     powers    the suffixes that a limit can have, and the power of ten that each means
     expected  what a limit must be, for error messages
     """
 
     heading: str
-    text: str
     factor: int
     sign: str
     powers: Mapping[str, int]
@@ -37,14 +35,12 @@ class Unit:
 
 _COUNTED = (1, "", {"": 0}, "a number of 0 or more, without a unit")
 UNITS: dict[Kind, Unit] = {
-    "time": Unit(
-        "seconds", "{:.3f} s", 1, " s", {"": 0, "s": 0, "ms": -3}, "a time of 0 or more, such as 0.8, 0.8s or 800ms"
-    ),
-    "share": Unit("share", "{:.4g} %", 100, " %", {"": 0, "%": -2}, "a share from 0 to 1, such as 0.01 or 1%"),
-    "rate": Unit("per second", "{:.4g}/s", 1, "/s", {"": 0}, "a rate per second of 0 or more, without a unit"),
-    "count": Unit("count", "{}", *_COUNTED),
-    "bytes": Unit("bytes", "{:,}", *_COUNTED),
-    "tokens": Unit("tokens", "{:,}", *_COUNTED),
+    "time": Unit("time", 1, " s", {"": 0, "s": 0, "ms": -3}, "a time of 0 or more, such as 0.8, 0.8s or 800ms"),
+    "share": Unit("share", 100, " %", {"": 0, "%": -2}, "a share from 0 to 1, such as 0.01 or 1%"),
+    "rate": Unit("per second", 1, "/s", {"": 0}, "a rate per second of 0 or more, without a unit"),
+    "count": Unit("count", *_COUNTED),
+    "bytes": Unit("bytes", *_COUNTED),
+    "tokens": Unit("tokens", *_COUNTED),
 }
 
 
@@ -55,16 +51,23 @@ class Statistic:
     percent         of a percentile
     samples_needed  with fewer, a percentile is just the largest one or two values
     ci_needs        with fewer, the percentile's 95 % confidence interval has no upper end
+    is_extra        not missed by a run with too few samples for it: it is only shown where there are enough
     """
 
     name: str
-    percent: int | None = None
+    percent: float | None = None
     samples_needed: int = 0
     ci_needs: int = 0
+    is_extra: bool = False
+
+    @property
+    def title(self) -> str:
+        """Its name for people: p99_9 is p99.9."""
+        return self.name.replace("_", ".")
 
     @property
     def written(self) -> tuple[str, ...]:
-        """Its names in conditions: the median is also p50."""
+        """Its names in conditions: the median is also p50, p99_9 also p99.9."""
         return tuple(dict.fromkeys((self.name, f"p{self.percent}"))) if self.percent else (self.name,)
 
 
@@ -72,17 +75,24 @@ _STATISTICS = (
     Statistic("min"),
     Statistic("avg"),
     Statistic("median", 50),
+    Statistic("p90", 90, samples_needed=10, ci_needs=36),
     Statistic("p95", 95, samples_needed=20, ci_needs=72),
     Statistic("p99", 99, samples_needed=100, ci_needs=368),
+    Statistic("p99_9", 99.9, samples_needed=1000, ci_needs=3688, is_extra=True),
     Statistic("max"),
 )
 STATISTICS = tuple(each.name for each in _STATISTICS)
 WRITTEN = {written: each.name for each in _STATISTICS for written in each.written}
+TITLES = {each.name: each.title for each in _STATISTICS}
 PERCENTILES = {each.name: each.percent for each in _STATISTICS if each.percent is not None}
+MAIN = ("median", "p95", "p99")
+"""The percentiles of views that have no room for all, of comparisons in words, and of differences within pairs."""
+
+EXTRA = tuple(each.name for each in _STATISTICS if each.is_extra)
 SAMPLES_NEEDED = {each.name: each.samples_needed for each in _STATISTICS if each.samples_needed}
 CI_NEEDS = {each.name: each.ci_needs for each in _STATISTICS if each.ci_needs}
 
-PAIRS_NEEDED = {"median": 6, **CI_NEEDS}
+PAIRS_NEEDED = {"median": 6, "p95": CI_NEEDS["p95"], "p99": CI_NEEDS["p99"]}
 """With fewer pairs, a difference between target and baseline has no confidence interval."""
 
 _SAMPLED = (*STATISTICS, *(f"{name}_ci95" for name in CI_NEEDS), "samples")
@@ -121,7 +131,7 @@ class Figure:
     groups      figures that a finding casts doubt on together; a figure in no group is never doubted. size: a section
                 of the table of facts
     word        its name in conditions, if that is not `name` (without `_s` for a time)
-    text        its format in the table of facts, if that is not its unit's
+    text        in the table of facts, with its number in place of {}, if that is not just the number with its unit
     quiet       whether to leave it out of the table of facts while it is 0
     """
 
@@ -212,16 +222,16 @@ FIGURES = (
     Figure("warmup_count", "count", "warm-up calls", "calls that are not in any other figure", uses=("table",),
            text="{} (not in any figure)", quiet=True),
     Figure("total_execution_time_s", "time", "time", "first send -> last end", uses=("table",),
-           text="{:.3f} s, first send to last end"),
+           text="{}, first send to last end"),
     Figure("throughput_rps", "rate", "throughput", "successes over the run's time", better="more",
-           uses=("gate", "table", "compare"), groups=("rate",), text="{:.3g} successes/s", quiet=True),
+           uses=("gate", "table", "compare"), groups=("rate",), text="{} successes/s", quiet=True),
     Figure("slo_attainment", "share", "met SLO", "the share of ended calls that met the --slo", better="more",
            needs="--slo", uses=("gate", "stage", "compare"), groups=("service", "with failures")),
     Figure("goodput_rps", "rate", "goodput", "calls that met the --slo, over the run's time", better="more",
            needs="--slo", uses=("gate", "table", "stage", "compare"), groups=("service", "with failures"),
-           text="{:.3g} calls/s"),
+           text="{} calls/s"),
     Figure("output_tokens_per_s", "rate", "output", "all output tokens of successes over the run's time", better="more",
-           uses=("gate", "table", "compare"), groups=("rate",), text="{:.4g} tokens/s", quiet=True),
+           uses=("gate", "table", "compare"), groups=("rate",), text="{} tokens/s", quiet=True),
     Figure("asked_rps", "rate", "asked", "the rate that the options ask for", needs="--rate"),
     Figure("drawn_rps", "rate", "drawn", "the rate of the calls that were scheduled", needs="--rate"),
     Figure("delivered_rps", "rate", "delivered", "the part of the drawn rate that had started by the schedule's end",

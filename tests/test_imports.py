@@ -35,8 +35,8 @@ MAY_IMPORT = {
 }
 HARNESS = """errors messages encodings secrets exit_code process load plan earlier_runs record watch run cluster runs
              harness"""
-SUMMARY = """vocabulary registry cells confidence calls claims error_adjusted failures refused_fields evidence validity
-             gates goodput comparison baseline punctuality figures rows render"""
+SUMMARY = """vocabulary registry numbers cells confidence calls claims error_adjusted failures refused_fields evidence
+             validity gates goodput comparison baseline punctuality figures rows render"""
 CHARTS = """data drawing latencies load errors distributions capacity waterfall differences catalogue page"""
 FLOORS = {"harness": HARNESS.split(), "charts": CHARTS.split(), "summary": SUMMARY.split()}
 """The rooms of a part, each of which imports only those before it."""

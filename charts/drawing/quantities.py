@@ -1,4 +1,4 @@
-"""Numbers for people, and axes of them. Times below a second are in milliseconds."""
+"""Axes of numbers, and what stands on them."""
 
 import math
 from collections.abc import Iterable
@@ -7,36 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from summary.registry import Kind
+from summary.numbers.written import time as time
 
 Json = dict[str, Any]
 SMALLEST_TICK_S, DECADES_WITH_STEPS = 1e-6, 2
 MOST_ON_A_LINEAR_AXIS = 25
 """A linear axis on which the largest value is more than so many times the typical one shows nothing else."""
-
-
-def written(kind: Kind, value: float | None) -> str:
-    """Return a number with its unit; "" for none."""
-    if value is None:
-        return ""
-    if kind == "time":
-        return time(value)
-    if kind == "rate":
-        return f"{value:,.0f}/s" if value >= 1000 else f"{value:.4g}/s"
-    if kind == "share":
-        return f"{100 * value:.4g} %"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
-
-
-def time(seconds: float) -> str:
-    """Return a time as "1.061 s", "711 ms", "42.3 ms" or "6.54 ms"."""
-    if abs(seconds) >= 0.9995:
-        return f"{seconds:,.3f} s" if abs(seconds) < 100 else f"{seconds:,.1f} s"
-    ms = 1000 * seconds
-    if abs(ms) < 0.995:
-        return f"{ms:.2g} ms"
-    digits = 0 if abs(ms) >= 99.95 else 1 if abs(ms) >= 9.995 else 2
-    return f"{ms:.{digits}f} ms"
 
 
 def short_time(seconds: float) -> str:

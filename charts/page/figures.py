@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from charts.data.run import Run
 from charts.drawing import quantities
 from charts.page.markup import data, table, text
-from summary.registry import CI_NEEDS, NAMED, SAMPLES_NEEDED, STATISTICS, Figure, found, used
+from summary.numbers.written import digits
+from summary.registry import CI_NEEDS, MAIN, NAMED, SAMPLES_NEEDED, TITLES, Figure, found, used
 from summary.render import against as pairs
 from summary.render import comparison as compare
+from summary.render.tables import statistics
 from summary.vocabulary import Summary
 
-COMPARED = ("median", "p95", "p99")
 STAR = "*"
 HEADLINES = (
     (("total_requests", ""), ("error_rate", ""), ("throughput_rps", ""), ("goodput_rps", ""),
@@ -51,27 +52,28 @@ def _star(values: Summary, statistic: str) -> str:
 def distributions(summary: Summary) -> str:
     """Return a line per distribution, with the confidence intervals of p95 and p99 within their cells."""
     figures = [figure for figure in used("table") if figure.over and summary.get(figure.name)]
-    rows = [row for figure in figures for row in _lines(summary, figure)]
+    names = statistics(summary)
+    rows = [row for figure in figures for row in _lines(summary, figure, names)]
     if not summary["success_count"] or not rows:
         return ""
-    few = f'<p class="note">{STAR} Too few samples: {_needs()}. Small print: 95 % confidence intervals.</p>'
-    return table(["", *STATISTICS], rows, "distributions") + few
+    few = f'<p class="note">{STAR} Too few samples: {_needs(names)}. Small print: 95 % confidence intervals.</p>'
+    return table(["", *(TITLES[name] for name in names)], rows, "distributions") + few
 
 
-def _needs() -> str:
-    return ", ".join(f"{name} needs {needed}" for name, needed in SAMPLES_NEEDED.items())
+def _needs(names: Sequence[str]) -> str:
+    return ", ".join(f"{TITLES[name]} needs {SAMPLES_NEEDED[name]:,}" for name in names if name in SAMPLES_NEEDED)
 
 
-def _lines(summary: Summary, figure: Figure) -> Iterator[list[str]]:
+def _lines(summary: Summary, figure: Figure, names: Sequence[str]) -> Iterator[list[str]]:
     values = summary[figure.name]
     yield [
         text(figure.title),
-        *(_shown(summary, figure, name) + _interval(figure, values, name) for name in STATISTICS),
+        *(_shown(summary, figure, name) + _interval(figure, values, name) for name in names),
     ]
     adjusted = NAMED["latency_error_adjusted_s"]
     if figure.name == "latency_s" and summary["failure_count"] and summary.get(adjusted.name):
         infinite = summary[adjusted.name]["infinite"]
-        cells = ["∞" if name in infinite else _shown(summary, adjusted, name) for name in STATISTICS]
+        cells = ["∞" if name in infinite else _shown(summary, adjusted, name) for name in names]
         yield [text(f"· {adjusted.title}"), *cells]
 
 
@@ -112,9 +114,9 @@ def stages(summary: Summary) -> str:
         (figure, statistic)
         for figure in [NAMED["latency_s"], *used("stage")]
         if any(found(stage, figure.name) is not None for stage in planned)
-        for statistic in (COMPARED if figure.over else ("",))
+        for statistic in (MAIN if figure.over else ("",))
     ]
-    columns.insert(len(COMPARED), (NAMED["latency_from_schedule_s"], "p99"))
+    columns.insert(len(MAIN), (NAMED["latency_from_schedule_s"], "p99"))
     counts = ["delivered_rps", "total_requests", "failure_count"]
     head = [
         "stage",
@@ -139,12 +141,13 @@ def _heading(figure: Figure, statistic: str) -> str:
 
 def _rate(stage: Summary) -> str:
     first, last = stage["from_rps"], stage["to_rps"]
-    return f"{first:g}/s" if first == last else f"{first:g}–{last:g}/s"
+    shown = [digits(rate, 6) for rate in dict.fromkeys((first, last))]
+    return f"{'–'.join(shown)}/s"
 
 
 def comparison(runs: Sequence[Run]) -> str:
     """Return the runs' figures side by side: a line per figure, a column per run."""
-    columns = [(figure, statistic) for figure in used("table") for statistic in (COMPARED if figure.over else ("",))]
+    columns = [(figure, statistic) for figure in used("table") for statistic in (MAIN if figure.over else ("",))]
     rows = [
         [f"{text(figure.title)} {statistic}", *cells]
         for figure, statistic in columns

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from charts.drawing import quantities
 from summary.cells import printable
+from summary.numbers.written import written
 from summary.registry import Kind
 
 _DANGEROUS_IN_SCRIPTS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -21,8 +21,8 @@ def data(kind: Kind, value: float | None, mark: str = "", unit: str = "") -> str
     """Return a number as people read it, with all its digits beneath; `unit` instead of a rate's own."""
     if value is None:
         return ""
-    written = quantities.written(kind, value)
-    shown = f"{written.removesuffix('/s')} {unit}" if unit else written
+    shown = written(kind, value)
+    shown = f"{shown.removesuffix('/s')} {unit}" if unit else shown
     return f'<data value="{value!r}" title="{value!r}">{text(shown)}</data>{mark}'
 
 

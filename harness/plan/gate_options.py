@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.load.schedule import Schedule
 from summary.gates import relative, slo
 from summary.gates.gate import Gate
 from summary.gates.language import BadCondition
@@ -33,18 +34,22 @@ def gates_of(options: Mapping[str, Any]) -> tuple[list[Gate], list[RelativeGate]
 
 
 def check_needs(
-    level: Slo | None, asked: Sequence[Gate | RelativeGate], stream: bool, open_loop: bool, has_baseline: bool = False
+    level: Slo | None,
+    asked: Sequence[Gate | RelativeGate],
+    stream: bool,
+    schedule: Schedule | None,
+    has_baseline: bool = False,
 ) -> None:
-    """Raise `UsageError` for a condition on a figure that the run won't have."""
+    """Raise `UsageError` for a condition on a figure or a stage that the run won't have."""
     has: dict[Need, bool] = {
-        "--stream": stream, "--rate": open_loop, "--slo": level is not None, "--against": has_baseline,
+        "--stream": stream, "--rate": schedule is not None, "--slo": level is not None, "--against": has_baseline,
     }  # fmt: skip
     given = [name for name, is_given in has.items() if is_given]
     try:
         if level:
             level.check(given)
         for gate in asked:
-            gate.check(given)
+            gate.check(given, len(schedule.stages) if schedule else 0)
     except BadCondition as error:
         raise UsageError(str(error)) from error
 

@@ -155,7 +155,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     settings, timetable = target.settings, timetable_of(options, found)
     schedule, level, (gates, relative_gates) = timetable or schedule_of(options), slo_of(options), gates_of(options)
     baseline = baseline_of(options, target, classes)
-    needs = {"stream": settings.stream, "open_loop": schedule is not None, "has_baseline": baseline is not None}
+    needs: dict[str, Any] = {"stream": settings.stream, "schedule": schedule, "has_baseline": baseline is not None}
     check_needs(level, [*gates, *relative_gates], **needs)
     users = users_for(schedule, settings.timeout_s) if schedule else None
     return Plan(

@@ -10,10 +10,10 @@ from flask import Response, make_response
 from harness.record.run_histograms import RunHistograms
 from harness.watch.tabs import Tab
 from summary.cells import quoted
-from summary.registry import PERCENTILES, used
+from summary.registry import MAIN, PERCENTILES, used
 
 FIGURES = used("tab", "ttft_s", "itl_s")
-SHARES = {f"p{percent}": percent / 100 for percent in PERCENTILES.values()}
+SHARES = {f"p{PERCENTILES[name]}": PERCENTILES[name] / 100 for name in MAIN}
 TITLES = {
     "name": "Name",
     "calls": "Streams",

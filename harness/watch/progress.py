@@ -8,6 +8,7 @@ from harness.load.open_loop import Standing
 from harness.plan.plan import Plan
 from harness.record.run_histograms import RunHistograms
 from harness.watch.live_line import Rate
+from summary.numbers.written import time
 from summary.registry import used
 from wire.exchange import now
 
@@ -68,4 +69,4 @@ class Progress:
         """Return the medians of the latency, which needs no title, and of the other figures observed so far."""
         titles = {figure.name: f"{figure.title} p50" for figure in used("line")} | {"latency_s": "p50"}
         seen = {name: self._histograms.of(self._name, name) for name in titles}
-        return [f"{title} {seen[name].percentile(0.5):.3g} s" for name, title in titles.items() if len(seen[name])]
+        return [f"{title} {time(seen[name].percentile(0.5))}" for name, title in titles.items() if len(seen[name])]

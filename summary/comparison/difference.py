@@ -9,7 +9,7 @@ from summary.comparison.blocks import blocks_of, size_of
 from summary.comparison.intervals import Ends, excludes_0, listed, outermost
 from summary.comparison.pairs import Pairs
 from summary.confidence import interval
-from summary.registry import CI_NEEDS, PAIRS_NEEDED, PERCENTILES, Figure
+from summary.registry import MAIN, PAIRS_NEEDED, PERCENTILES, Figure
 from summary.vocabulary import Summary
 
 
@@ -52,7 +52,7 @@ def difference(target: np.ndarray, baseline: np.ndarray) -> Summary:
 def _of_tails(target: np.ndarray, baseline: np.ndarray) -> Summary:
     of_target, of_baseline = _percentiles(target), _percentiles(baseline)
     found: Summary = {}
-    for name in CI_NEEDS:
+    for name in MAIN[1:]:
         found[name] = of_target[name] - of_baseline[name] if len(target) else None
         is_enough = len(target) >= PAIRS_NEEDED[name]
         found[f"{name}_ci95"] = listed(_interval_of_tail(name, target, baseline)) if is_enough else None
@@ -79,6 +79,6 @@ def _interval_of_median(added: np.ndarray) -> Ends | None:
 
 def _percentiles(values: np.ndarray) -> Summary:
     if not len(values):
-        return dict.fromkeys(PERCENTILES)
-    found = np.percentile(values, list(PERCENTILES.values()))
-    return dict(zip(PERCENTILES, map(float, found), strict=True))
+        return dict.fromkeys(MAIN)
+    found = np.percentile(values, [PERCENTILES[name] for name in MAIN])
+    return dict(zip(MAIN, map(float, found), strict=True))

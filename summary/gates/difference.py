@@ -1,12 +1,12 @@
 """The verdict on a gate of a difference between target and baseline: by its confidence interval, not by its value."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from summary.gates.gate import Gate
 from summary.gates.language import COMPARE
-from summary.registry import PAIRS_NEEDED, UNITS, Kind, found
+from summary.numbers.written import signed, signed_ends
+from summary.registry import PAIRS_NEEDED, found
 from summary.vocabulary import Summary
 
 
@@ -27,33 +27,6 @@ def judged(gate: Gate, summary: Summary) -> Judged:
     if interval is None:
         return Judged(True, value, pairs, _doubt(gate, pairs))
     return Judged(_is_beyond(gate, entry, interval), value, pairs, _finding(gate, entry, measured))
-
-
-def signed(value: float, kind: Kind) -> str:
-    """Return a difference with its sign, three digits or all of an integer, and its unit: of times, milliseconds."""
-    return f"{bare(value, kind)}{_SIGNED[kind][1]}"
-
-
-def ends(interval: Sequence[float], kind: Kind) -> str:
-    """Return both ends of a difference's interval, and the unit."""
-    return f"{bare(interval[0], kind)} to {signed(interval[1], kind)}"
-
-
-def bare(value: float, kind: Kind) -> str:
-    """Return a difference, or with the sign removed any such number, without its unit."""
-    scaled = _SIGNED[kind][0] * value
-    decimals = 0 if scaled == 0 or _is_whole(scaled, kind) else 2 - math.floor(math.log10(abs(scaled)))
-    return f"{scaled:+,.{min(3, max(0, decimals))}f}" if scaled else "0"
-
-
-def _is_whole(value: float, kind: Kind) -> bool:
-    return kind in ("bytes", "tokens") and value == round(value)
-
-
-_SIGNED: dict[Kind, tuple[int, str]] = {kind: (unit.factor, unit.sign) for kind, unit in UNITS.items()} | {
-    "time": (1000, " ms"),
-    "share": (100, " points"),
-}
 
 
 def _entry(gate: Gate, summary: Summary) -> Summary:
@@ -82,7 +55,7 @@ def _doubt(gate: Gate, pairs: int) -> str:
 
 def _finding(gate: Gate, entry: Summary, measured: str) -> str:
     kind = gate.figure.kind
-    interval = f"95 % CI {ends(entry[f'{measured}_ci95'], kind)}"
-    limit = f"; the limit is {signed(_limit(gate, entry), kind)}" if gate.condition.is_relative else ""
+    interval = f"95 % CI {signed_ends(kind, entry[f'{measured}_ci95'])}"
+    limit = f"; the limit is {signed(kind, _limit(gate, entry))}" if gate.condition.is_relative else ""
     counted = "1 pair" if entry["pairs"] == 1 else f"{entry['pairs']:,} pairs"
-    return f"{gate.condition.name} is {signed(entry[measured], kind)}, {interval} ({counted}){limit}"
+    return f"{gate.condition.name} is {signed(kind, entry[measured])}, {interval} ({counted}){limit}"

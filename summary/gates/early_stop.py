@@ -48,8 +48,9 @@ def _counts(values: Values) -> bool:
 
 
 def _rule(gate: Gate, calls: int | None, slo: Slo | None) -> Rule | None:
-    """Return how the gate is sealed; `None` if later calls could always undo its breach, as that of a difference."""
-    if gate.is_of_difference:
+    """Return how the gate is sealed; `None` if later calls could always undo its breach, as that of a difference, or
+    if it is about a stage."""
+    if gate.is_of_difference or gate.stage is not None:
         return None
     if gate.condition.operator in ("<", "<="):
         return _of_attainment(gate, calls, slo) if calls and slo else None
@@ -83,7 +84,7 @@ def _of_distribution(gate: Gate, calls: int) -> Rule | None:
     if gate.statistic not in PERCENTILES:
         return None
     # Enough to make the lower of the two values between which the percentile lies a slow one.
-    needed = calls - (calls - 1) * PERCENTILES[gate.statistic] // 100
+    needed = calls - (calls - 1) * round(10 * PERCENTILES[gate.statistic]) // 1000
     return Rule(_slow(gate), lambda slow: slow >= needed)
 
 

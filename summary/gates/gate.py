@@ -1,11 +1,12 @@
 """Gates (--fail-if): conditions on a run's figures that fail the run if they are true."""
 
+import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from summary.gates import language as conditions
-from summary.gates.language import COMPARE, Condition, Language, Subject
-from summary.registry import NAMED, PERCENTILES, WRITTEN, Figure, Need, used
+from summary.gates.language import COMPARE, BadCondition, Condition, Language, Subject
+from summary.registry import MAIN, NAMED, WRITTEN, Figure, Need, used
 
 PLAIN = NAMED["latency_s"]
 """The distribution whose statistics need no prefix."""
@@ -23,7 +24,7 @@ def _subjects(figure: Figure) -> dict[str, Subject]:
 
 def _added(figure: Figure) -> dict[str, Subject]:
     """Return the names of what the target adds to a figure: a difference of median, p95 and p99."""
-    written = {name: statistic for name, statistic in WRITTEN.items() if statistic in PERCENTILES}
+    written = {name: statistic for name, statistic in WRITTEN.items() if statistic in MAIN}
     return {f"{ADDED}{figure.noun}_{name}": Subject(figure, each, added=True) for name, each in written.items()}
 
 
@@ -41,20 +42,34 @@ _OTHERS = [name for name, subject in SUBJECTS.items() if subject.figure.over in 
 _KNOWN_ADDED = ", ".join(f"{ADDED}{figure.noun}_" for figure in used("difference"))
 KNOWN = (
     f"{', '.join(WRITTEN)} (of latency); the same after {', '.join(_ALIKE)}; {', '.join(_OTHERS)}; "
-    f"{', '.join(PERCENTILES)} after {_KNOWN_ADDED}; {ADDED}error_rate"
+    f"{', '.join(MAIN)} after {_KNOWN_ADDED}; {ADDED}error_rate"
 )
 LANGUAGE = Language("--fail-if", SUBJECTS | DIFFERENCES, tuple(COMPARE), KNOWN, "p95>2")
+
+_OF_A_STAGE = re.compile(r"\s*stage\s+(\S+)\s+(\S.*)", re.ASCII | re.DOTALL)
+_OF_WHOLE_RUNS = ("itl_s", "latency_error_adjusted_s", "lost.calls", "total_bytes")
+"""What a run has but none of its stages."""
+
+OF_STAGES = {name: each for name, each in SUBJECTS.items() if each.figure.name not in _OF_WHOLE_RUNS}
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A condition that fails the run if it is true."""
+    """A condition that fails the run if it is true.
+
+    stage  the number of the stage of a schedule that it is about; `None`: the whole run
+    """
 
     condition: Condition
+    stage: int | None = None
 
     @property
     def text(self) -> str:
-        return self.condition.text
+        return self._of_stage + self.condition.text
+
+    @property
+    def _of_stage(self) -> str:
+        return "" if self.stage is None else f"stage {self.stage} "
 
     @property
     def figure(self) -> Figure:
@@ -68,11 +83,30 @@ class Gate:
     def is_of_difference(self) -> bool:
         return LANGUAGE.subjects[self.condition.name].added
 
-    def check(self, given: Collection[Need]) -> None:
-        """Refuse a figure that a run with these options can't have. Raises `BadCondition`."""
-        conditions.check(self.condition, LANGUAGE, given)
+    def check(self, given: Collection[Need], stages: int = 0) -> None:
+        """Refuse a figure, or a stage, that a run with these options can't have. Raises `BadCondition`.
+
+        stages  how many the run's schedule has
+        """
+        self.check_stage(stages)
+        conditions.check(self.condition, replace(LANGUAGE, option=f"{LANGUAGE.option} {self._of_stage}".strip()), given)
+
+    def check_stage(self, stages: int) -> None:
+        """Refuse a stage beyond the last one. Raises `BadCondition`."""
+        if self.stage is not None and self.stage > (stages if stages > 1 else 0):
+            has = f"the schedule has {stages} stages" if stages > 1 else "needs several stages (--rate-stages)"
+            raise BadCondition(f"{LANGUAGE.option} {self.text}: {has}")
 
 
 def parse(text: str) -> Gate:
-    """Parse one condition as a gate. Raises `BadCondition`."""
-    return Gate(conditions.parse(text, LANGUAGE))
+    """Parse one condition, with or without a stage before it, as a gate. Raises `BadCondition`."""
+    of_a_stage = _OF_A_STAGE.fullmatch(text)
+    if of_a_stage is None:
+        return Gate(conditions.parse(text, LANGUAGE))
+    number, condition = of_a_stage.groups()
+    if not re.fullmatch("[1-9][0-9]{0,5}", number):
+        raise BadCondition(f"{LANGUAGE.option} {text}: expected the number of a stage, from 1, not {number}")
+    found = conditions.parse(condition, replace(LANGUAGE, option=f"{LANGUAGE.option} stage {number}"))
+    if found.name not in OF_STAGES:
+        raise BadCondition(f"{LANGUAGE.option} stage {number} {found.text}: a stage has no {found.name} of its own")
+    return Gate(found, int(number))

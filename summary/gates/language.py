@@ -16,7 +16,7 @@ COMPARE: dict[str, Callable[[Any, float], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_CONDITION = re.compile(r"([A-Za-z_]\w*)\s*([<>]=?)\s*([^\s<>=]+)", re.ASCII)
+_CONDITION = re.compile(r"([A-Za-z_]\w*(?:\.\d+)?)\s*([<>]=?)\s*([^\s<>=]+)", re.ASCII)
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(ms|s|%|)", re.ASCII)
 STRICT = "?"
 

@@ -8,11 +8,12 @@ from summary.gates import gate as gates
 from summary.gates import language
 from summary.gates.gate import LANGUAGE, Gate
 from summary.gates.language import COMPARE, BadCondition, Subject
-from summary.registry import FIGURES, SAMPLES_NEEDED, UNITS, Figure, Kind, Need
+from summary.numbers.written import signed_ends, signed_share
+from summary.registry import FIGURES, SAMPLES_NEEDED, Figure, Need
 from summary.validity.verdict import notes_on
 from summary.vocabulary import Summary
 
-_RELATIVE = re.compile(r"\s*([A-Za-z_]\w*)\s*([<>]=?)\s*([+-])\s*([^\s<>=?]+)\s*(\??)\s*", re.ASCII)
+_RELATIVE = re.compile(r"\s*([A-Za-z_]\w*(?:\.\d+)?)\s*([<>]=?)\s*([+-])\s*([^\s<>=?]+)\s*(\??)\s*", re.ASCII)
 
 
 def name_of(figure: Figure, statistic: str | None) -> str:
@@ -27,7 +28,7 @@ COMPARED = {name_of(figure, each): Subject(figure, each) for figure in FIGURES f
 def samples_needed(statistic: str | None) -> int:
     """Return how many values each of two runs needs for an interval of their difference: with 100, that of p95 misses
     in 6 % of all cases."""
-    return 200 if statistic in SAMPLES_NEEDED else 50
+    return max(200, 2 * SAMPLES_NEEDED[statistic]) if statistic in SAMPLES_NEEDED else 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class RelativeGate:
         """The figure's name in a comparison."""
         return name_of(self.figure, self.statistic)
 
-    def check(self, given: Collection[Need]) -> None:
+    def check(self, given: Collection[Need], stages: int = 0) -> None:
         """Refuse a figure that a run with these options can't have. Raises `BadCondition`."""
         if self.figure.needs is not None and self.figure.needs not in given:
             raise BadCondition(f"{LANGUAGE.option} {self.text}: {self.figure.noun} needs {self.figure.needs}")
@@ -137,21 +138,15 @@ def _doubt(gate: RelativeGate, summary: Summary, entry: Summary, ends: list[floa
 
 
 def _finding(gate: RelativeGate, entry: Summary) -> str:
-    kind, of_baseline = gate.figure.kind, gate.of_baseline
     value, (lower, upper) = entry[gate.measured], entry[f"{gate.measured}_ci95"]
-    ends = " to ".join(signed(end, kind, of_baseline) for end in (lower, upper))
-    samples = f"{entry['old_samples']} and {entry['new_samples']} samples"
+    ends = _signed(gate, lower, upper)
+    samples = f"{entry['old_samples']:,} and {entry['new_samples']:,} samples"
     is_sure = gate.holds((lower, upper)) == COMPARE[gate.operator](value, gate.limit)
     doubt = "" if is_sure else ": perhaps beyond it" if gate.is_strict else ": perhaps by chance"
-    return f"{gate.name} changed by {signed(value, kind, of_baseline)}, 95 % CI {ends}{doubt} ({samples})"
+    return f"{gate.name} changed by {_signed(gate, value)}, 95 % CI {ends}{doubt} ({samples})"
 
 
-def signed(value: float, kind: Kind, of_baseline: bool) -> str:
-    """Return a change with its sign and unit: of a share in percentage points, of a short time in milliseconds."""
-    if of_baseline:
-        return f"{100 * value:+.{1 if abs(value) < 1 else 0}f} %"
-    if kind == "share":
-        return f"{100 * value:+.2f} pts"
-    if kind == "time" and abs(value) < 1:
-        return f"{1000 * value:+.3g} ms"
-    return f"{value:+.4g}{UNITS[kind].sign}"
+def _signed(gate: RelativeGate, *changes: float) -> str:
+    if gate.of_baseline:
+        return " to ".join(map(signed_share, changes))
+    return signed_ends(gate.figure.kind, changes)

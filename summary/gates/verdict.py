@@ -7,7 +7,8 @@ from typing import Any
 from summary.gates import difference
 from summary.gates.difference import Judged
 from summary.gates.gate import Gate
-from summary.registry import SAMPLES_NEEDED, UNITS, found
+from summary.numbers.written import precise
+from summary.registry import SAMPLES_NEEDED, TITLES, found
 from summary.validity.verdict import notes_on
 from summary.vocabulary import Summary
 
@@ -42,7 +43,9 @@ class Verdict:
 
 def judge(gate: Gate, summary: Summary) -> Verdict:
     """Return the verdict: breached if the condition is true of the run's figure, or the figure can't be judged."""
-    found = difference.judged(gate, summary) if gate.is_of_difference else _judged(gate, summary)
+    judged = difference.judged if gate.is_of_difference else _judged
+    part = summary if gate.stage is None else _stage(gate.stage, summary)
+    found = judged(gate, part) if part else Judged(True, None, 0, "the run has no such stage")
     return Verdict(gate, found.breached, found.value, found.samples, found.reason + _reservation(gate, summary))
 
 
@@ -52,6 +55,10 @@ def _judged(gate: Gate, summary: Summary) -> Judged:
     breached = doubt is not None or gate.condition.holds(value)
     reason = doubt or _finding(gate, value or 0, samples)
     return Judged(breached, value, samples, reason)
+
+
+def _stage(number: int, summary: Summary) -> Summary | None:
+    return next((stage for stage in summary.get("stages") or () if stage["stage"] == number), None)
 
 
 def breaches(summary: Summary) -> list[str]:
@@ -86,12 +93,13 @@ def _absence(gate: Gate, summary: Summary) -> str:
 
 
 def _scarcity(gate: Gate, samples: int) -> str | None:
-    needed = SAMPLES_NEEDED.get(gate.statistic or "", 0)
-    return f"too few samples ({samples}): {gate.statistic} needs {needed}" if samples < needed else None
+    statistic = gate.statistic or ""
+    needed = SAMPLES_NEEDED.get(statistic, 0)
+    return f"too few samples ({samples}): {TITLES[statistic]} needs {needed:,}" if samples < needed else None
 
 
 def _finding(gate: Gate, value: float, samples: int) -> str:
-    counted = "1 sample" if samples == 1 else f"{samples} samples"
+    counted = "1 sample" if samples == 1 else f"{samples:,} samples"
     return f"{gate.condition.name} is {_printed(gate, value)} ({counted})"
 
 
@@ -102,14 +110,12 @@ def _reservation(gate: Gate, summary: Summary) -> str:
 
 
 def _printed(gate: Gate, value: float) -> str:
-    """Return four digits and the unit, or as many digits as show which side of the limit the value is on."""
+    """Return the value with its unit, with as many digits as show which side of the limit it is on."""
     if math.isinf(value):
         return "infinite"
-    factor, sign = UNITS[gate.figure.kind].factor, UNITS[gate.figure.kind].sign
-    fewest = max(0, 3 - math.floor(math.log10(factor * value))) if value and sign else 0
-    texts = (f"{factor * value:.{decimals}f}" for decimals in range(fewest, fewest + 18))
     holds = gate.condition.holds
-    return next((text for text in texts if holds(float(text) / factor) == holds(value)), repr(factor * value)) + sign
+    texts = precise(gate.figure.kind, value)
+    return next((text for text, shown in texts if holds(shown) == holds(value)), repr(value))
 
 
 def _distribution(gate: Gate, summary: Summary) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from summary.comparison.intervals import excludes_0
-from summary.gates.difference import bare, ends, signed
+from summary.numbers.written import bare_difference, digits, signed, signed_ends
 from summary.registry import NAMED, PAIRS_NEEDED, Figure, Kind
+from summary.render.grid import grid
 from summary.vocabulary import Summary
 
 HEADLINES = ("latency_s", "ttft_s")
@@ -18,11 +19,8 @@ HEADINGS: Line = ("ms, or count", "target", "baseline", "added", "95 % CI", "slo
 
 
 def against(against: Summary) -> Table:
-    table = Table(title=conclusion(against), caption=counts(against), title_justify="left", caption_justify="left")
-    first, *others = HEADINGS
-    table.add_column(first, style="bold")
-    for title in others:
-        table.add_column(title, justify="right")
+    table = grid(conclusion(against), HEADINGS)
+    table.caption = counts(against)
     for line in lines(against):
         table.add_row(*line)
     return table
@@ -40,9 +38,9 @@ def _phrase(figure: Figure, entry: Summary) -> str:
     if entry["median_ci95"] is None:
         return f"{figure.title} can't be compared by {pairs}: {PAIRS_NEEDED['median']} are needed"
     if entry["told_apart"]:
-        interval = ends(entry["median_ci95"], figure.kind)
-        return f"{figure.title} {signed(entry['median'], figure.kind)} at the median (95 % CI {interval})"
-    shown = signed(entry["would_show"], figure.kind).removeprefix("+")
+        interval = signed_ends(figure.kind, entry["median_ci95"])
+        return f"{figure.title} {signed(figure.kind, entry['median'])} at the median (95 % CI {interval})"
+    shown = signed(figure.kind, entry["would_show"]).removeprefix("+")
     return f"{figure.title} can't be told apart; with {pairs} a difference of {shown} would have shown"
 
 
@@ -107,17 +105,17 @@ def _line(title: str, kind: Kind, entry: Summary, statistic: str, slower: bool =
 
 
 def _errors(rates: Summary) -> Line:
-    sides = ("" if rates[side] is None else f"{100 * rates[side]:.3g}" for side in ("target", "baseline"))
+    sides = ("" if rates[side] is None else digits(100 * rates[side], 3) for side in ("target", "baseline"))
     return "errors, %", *sides, *_added(rates["difference"], rates["difference_ci95"], "share"), ""
 
 
 def _added(value: float | None, interval: list[float] | None, kind: Kind) -> tuple[str, str]:
     """Return the difference, or a tilde if it can't be told apart, and its interval."""
     if value is None or interval is None:
-        return "" if value is None else bare(value, kind), "–"
-    added = bare(value, kind) if excludes_0(interval) else SAME
-    return added, " to ".join(bare(end, kind) for end in interval)
+        return "" if value is None else bare_difference(kind, value), "–"
+    added = bare_difference(kind, value) if excludes_0(interval) else SAME
+    return added, " to ".join(bare_difference(kind, end) for end in interval)
 
 
 def _plain(value: float, kind: Kind) -> str:
-    return bare(value, kind).removeprefix("+")
+    return bare_difference(kind, value).removeprefix("+")

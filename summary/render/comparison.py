@@ -7,10 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from summary.gates.language import Subject
-from summary.gates.relative import COMPARED, signed
-from summary.registry import PERCENTILES
+from summary.gates.relative import COMPARED
+from summary.numbers.written import bare_difference, digits, signed, signed_share, written
+from summary.registry import MAIN, Kind
 from summary.render.csv_row import cell as csv_cell
-from summary.render.numbers import with_unit
+from summary.render.grid import grid
 from summary.vocabulary import Summary
 
 HEADINGS = ("figure", "old", "new", "change", "95 % CI", "", "samples")
@@ -40,7 +41,7 @@ def lines(comparison: Summary) -> Iterator[tuple[str, ...]]:
 def _shown(comparison: Summary) -> Iterator[tuple[Subject, Summary]]:
     for name, subject in COMPARED.items():
         entry = comparison.get(name)
-        if entry is not None and subject.statistic in (None, *PERCENTILES) and not _is_idle(subject, entry, comparison):
+        if entry is not None and subject.statistic in (None, *MAIN) and not _is_idle(subject, entry, comparison):
             yield subject, entry
 
 
@@ -105,9 +106,7 @@ def _csv_rows(stage: Any, comparison: Summary) -> Iterator[list[Any]]:
 
 
 def _sides(compared: Summary) -> Table:
-    table = Table(title="Comparison", show_header=False, title_justify="left", min_width=64)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
+    table = grid("Comparison")
     for side in ("old", "new"):
         for run in compared[side]:
             facts = [run["provider"], run["model"], run["host"], run["start"], _calls(run["total_requests"])]
@@ -120,43 +119,57 @@ def _calls(count: int) -> str:
 
 
 def _figures(title: str, comparison: Summary) -> Table:
-    table = Table(title=title, title_justify="left", min_width=64)
-    table.add_column(HEADINGS[0], style="bold")
-    for heading in HEADINGS[1:]:
-        table.add_column(heading, justify="right")
-    for line in lines(comparison):
+    table = grid(title, HEADINGS[:-1])
+    table.caption = _samples(comparison)
+    for *line, _ in lines(comparison):
         table.add_row(*map(Text, line))
     return table
 
 
+def _samples(comparison: Summary) -> str:
+    """Return how many values the figures are of: on the console their column has no room."""
+    counts = {
+        side: [each for _, entry in _shown(comparison) if (each := entry[f"{side}_samples"])] for side in ("old", "new")
+    }
+    ranges = (
+        f"{side} {' to '.join(f'{end:,}' for end in dict.fromkeys((min(found), max(found))))}"
+        for side, found in counts.items()
+        if found
+    )
+    return f"Samples: {', '.join(ranges)}"
+
+
 def _notes(remarks: list[str]) -> Table:
-    table = Table(show_header=False, min_width=64)
-    table.add_column()
+    table = grid(columns=1, bold=-1)
     for remark in remarks:
         table.add_row(Text(remark))
     return table
 
 
 def _line(subject: Subject, entry: Summary) -> tuple[str, ...]:
-    kind, of_baseline = subject.figure.kind, subject.figure.kind != "share"
+    kind = subject.figure.kind
     change, ends = entry["change"], entry["change_ci95"]
     return (
         " ".join(filter(None, (subject.figure.title, subject.statistic))),
-        with_unit(kind, entry["old"]),
-        with_unit(kind, entry["new"]),
-        "" if change is None else signed(change, kind, of_baseline),
-        "" if ends is None else " to ".join(_without_unit(signed(end, kind, of_baseline)) for end in ends),
+        written(kind, entry["old"]),
+        written(kind, entry["new"]),
+        "" if change is None else _change(kind, change),
+        "" if ends is None else " to ".join(_bare(kind, end) for end in ends),
         {"same": SAME, None: UNKNOWN}.get(entry["says"]) or entry["says"],
         " / ".join(dict.fromkeys(_counted(entry[f"{side}_samples"]) for side in ("old", "new"))),
     )
 
 
 def _counted(samples: int) -> str:
-    return str(samples) if samples < 1000 else f"{samples / 1000:.3g}k"
+    return str(samples) if samples < 1000 else f"{digits(samples / 1000, 3)}k"
 
 
-def _without_unit(text: str) -> str:
-    return text.partition(" ")[0]
+def _change(kind: Kind, change: float) -> str:
+    return signed(kind, change).replace("points", "pts") if kind == "share" else signed_share(change)
+
+
+def _bare(kind: Kind, change: float) -> str:
+    return bare_difference(kind, change) if kind == "share" else signed_share(change).removesuffix(" %")
 
 
 def _short(value: Any) -> str:

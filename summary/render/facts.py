@@ -7,16 +7,16 @@ from rich.text import Text
 
 from finishes import is_natural
 from summary import refused_fields
-from summary.registry import UNITS, Figure, found, used
+from summary.numbers.written import digits, number, time, written
+from summary.registry import Figure, found, used
+from summary.render.grid import grid
 from summary.vocabulary import Summary
 
 REASON_CHARACTERS = 40
 
 
 def facts(summary: Summary) -> Table:
-    table = Table(title=title(summary), show_header=False, title_justify="left", min_width=64)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
+    table = grid(title(summary))
     for section in sections(summary):
         for name, value in section:
             table.add_row(name, Text(value))
@@ -56,17 +56,17 @@ def _lines(summary: Summary, is_wanted: Callable[[Figure], bool]) -> Iterator[tu
     for figure in used("table"):
         value = None if figure.over or not is_wanted(figure) else found(summary, figure.name)
         if value or (value is not None and not figure.quiet):
-            unit, remark = UNITS[figure.kind], _REMARKS.get(figure.name)
-            written = (figure.text or unit.text).format(unit.factor * value)
-            yield figure.title, written + (remark(summary) if remark else "")
+            remark = _REMARKS.get(figure.name)
+            text = figure.text.format(number(figure.kind, value)) if figure.text else written(figure.kind, value)
+            yield figure.title, text + (remark(summary) if remark else "")
 
 
 def _failed_share(summary: Summary) -> str:
-    return f" ({100 * summary['error_rate']:.3g} % of those that ended)" if summary["error_rate"] else ""
+    return f" ({written('share', summary['error_rate'])} of those that ended)" if summary["error_rate"] else ""
 
 
 def _met(summary: Summary) -> str:
-    return f" ({100 * summary['slo_attainment']:.4g} % met {summary['options']['slo']})"
+    return f" ({written('share', summary['slo_attainment'])} met {summary['options']['slo']})"
 
 
 def _part(name: str, word: str) -> Callable[[Summary], str]:
@@ -87,14 +87,15 @@ def _failure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     for failure in summary.get("failures", ()):
         yield "failure", _failure(failure)
     for entry in summary.get("entries", ()):
-        yield str(entry["type"] or "entry"), f"{entry['name']}: {entry['requests']} calls, {entry['failures']} failed"
+        counted = f"{entry['requests']:,} calls, {entry['failures']:,} failed"
+        yield str(entry["type"] or "entry"), f"{entry['name']}: {counted}"
 
 
 def _failure(failure: Summary) -> str:
     """Return a group of failures as lines: count, kind and time; an example's message; what to do about it."""
     status = f"HTTP {failure['status']}" if failure["status"] is not None else None
     why = ", ".join(filter(None, [status, failure.get("reason")]))
-    text = f"{failure['count']} × {failure['error']}" + (f" ({why})" if why else "")
+    text = f"{failure['count']:,} × {failure['error']}" + (f" ({why})" if why else "")
     if failure.get("first"):
         text += f", {_span(failure['first'], failure['last'])}"
     message = failure.get("example", "").removeprefix(failure["error"]).removeprefix(":").strip()
@@ -115,7 +116,7 @@ def _claim_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     """Yield what servers say of cost and limits; caches and retries are in the verdict."""
     claims = summary.get("claims") or {}
     if cost_usd := claims.get("cost_usd"):
-        yield "cost", f"{cost_usd:.4g} USD, as the proxy says"
+        yield "cost", f"{digits(cost_usd)} USD, as the proxy says"
     if refused := claims.get("too_many_requests"):
         yield "HTTP 429", f"{refused['count']}{_asked(refused['retry_after_s'])}"
     for quota, lowest in (claims.get("lowest_remaining") or {}).items():
@@ -125,7 +126,7 @@ def _claim_lines(summary: Summary) -> Iterator[tuple[str, str]]:
 def _asked(retry_after_s: Summary | None) -> str:
     if retry_after_s is None:
         return ", none with a Retry-After"
-    return f"; Retry-After: median {retry_after_s['median']:.4g} s, longest {retry_after_s['max']:.4g} s"
+    return f"; Retry-After: median {time(retry_after_s['median'])}, longest {time(retry_after_s['max'])}"
 
 
 def _finish_lines(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from summary.registry import NAMED, STATISTICS, UNITS, used
+from summary.registry import NAMED, STATISTICS, TITLES, UNITS
 from summary.render import against, comparison
 from summary.render.facts import count_lines, title
-from summary.render.numbers import number
+from summary.render.tables import line, statistics, with_distributions
 from summary.vocabulary import Summary
 
 Line = Sequence[str]
@@ -52,12 +52,12 @@ def _believed(verdict: Summary) -> str:
 
 
 def _distributions(summary: Summary) -> str:
-    figures = [figure for figure in used("table") if figure.over and summary.get(figure.name)]
+    figures, names = with_distributions(summary), statistics(summary)
     if not summary["success_count"] or not figures:
         return ""
-    heading = UNITS[NAMED["latency_s"].kind].heading
-    lines = [[number(figure.kind, summary[figure.name].get(name)) for name in STATISTICS] for figure in figures]
-    return _table((heading, *STATISTICS), [[each.title, *line] for each, line in zip(figures, lines, strict=True)])
+    lines = (line(figure, summary[figure.name], names, STATISTICS) for figure in figures)
+    head = (UNITS[NAMED["latency_s"].kind].heading, *(TITLES[name] for name in names))
+    return _table(head, [[title, *cells] for title, cells in lines])
 
 
 def _comparison(summary: Summary) -> Iterator[str]:

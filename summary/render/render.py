@@ -14,9 +14,8 @@ from summary.render import comparison, markdown, tables
 from summary.render.against import against
 from summary.render.csv_row import COLUMNS, cells
 from summary.render.facts import facts
+from summary.render.grid import WIDTH
 from summary.vocabulary import Summary
-
-TABLE_WIDTH = 88
 
 
 def as_json(summary: Summary) -> str:
@@ -36,7 +35,7 @@ def as_table(summary: Summary, colour: bool = False) -> str:
     move a terminal's cursor are replaced."""
     summary = printable(summary)
     console = Console(
-        file=io.StringIO(), width=TABLE_WIDTH, force_terminal=colour, highlight=False, markup=False, emoji=False
+        file=io.StringIO(), width=WIDTH, force_terminal=colour, highlight=False, markup=False, emoji=False
     )
     with console.capture() as capture:
         for part in _parts(summary):
@@ -80,8 +79,7 @@ def _of_a_run(summary: Summary) -> Iterator[Table]:
     if summary.get("claims"):
         yield from tables.claims(summary["claims"])
     if summary.get("stages"):
-        yield tables.stages(summary["stages"])
-        yield from tables.further_of_stages(summary["stages"])
+        yield from tables.stages(summary["stages"])
     if len(summary.get("by_turn") or ()) > 1:
         yield tables.turns(summary["by_turn"])
     if summary.get("against"):

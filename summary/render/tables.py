@@ -1,12 +1,15 @@
 """The tables that follow the facts of a summary: distributions, stages, gates, and whether it can be believed."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 from rich.table import Table
 from rich.text import Text
 
-from summary.registry import CI_NEEDS, NAMED, PERCENTILES, SAMPLES_NEEDED, STATISTICS, UNITS, Figure, Kind, used
-from summary.render.numbers import number
+from summary.numbers.scale import Scale, scale
+from summary.numbers.written import digits, number
+from summary.registry import CI_NEEDS, EXTRA, MAIN, NAMED, SAMPLES_NEEDED, STATISTICS, TITLES, UNITS, Figure, used
+from summary.render.grid import grid
 from summary.vocabulary import CLAIM_SPANS, OF_TURNS, Summary
 
 _SPANS = dict(zip(CLAIM_SPANS, ("latency", "to the headers", "TTFT"), strict=True))
@@ -16,8 +19,9 @@ _SHARES = {
     "unaccounted": "· unaccounted",
 }
 
+Line = tuple[str, list[str]]
 StageColumn = tuple[str, Callable[[Summary], str]]
-FURTHER_COLUMNS = 5
+COLUMNS_OF_STAGES = 6
 """More don't fit side by side."""
 
 TURN_COLUMNS = ("median", "p95")
@@ -29,55 +33,72 @@ INFINITE = "∞"
 GOOD, BAD = "ok", "!"
 
 
+def statistics(summary: Summary) -> list[str]:
+    """Return the statistics that the tables of a run have: those that few runs have the samples for only in these."""
+    observed = {name for figure in used("table") if figure.over for name, value in _values(summary, figure) if value}
+    lacking = summary.get("too_few_samples", ())
+    return [name for name in STATISTICS if name not in EXTRA or (name in observed and name not in lacking)]
+
+
+def _values(summary: Summary, figure: Figure) -> Collection[tuple[str, float | None]]:
+    return [(name, (summary.get(figure.name) or {}).get(name)) for name in STATISTICS]
+
+
 def distributions(summary: Summary) -> Iterator[Table]:
-    """Yield a table for each kind of distribution that the run has, first the one of times, in seconds."""
-    figures = [figure for figure in used("table") if figure.over and summary.get(figure.name)]
+    """Yield a table for each kind of distribution that the run has, first the one of times; a line per figure, with
+    the confidence intervals below it. An asterisk marks too few samples."""
+    figures = with_distributions(summary)
+    names, too_few = statistics(summary), summary.get("too_few_samples", ())
     for kind in dict.fromkeys(figure.kind for figure in figures):
-        yield _distributions(summary, kind, [figure for figure in figures if figure.kind == kind])
+        stars = (TITLES[name] + (TOO_FEW if name in too_few else "") for name in names)
+        table = grid(head=(UNITS[kind].heading, *stars))
+        for figure in figures:
+            for title, cells in _lines(figure, summary, names) if figure.kind == kind else ():
+                table.add_row(title, *cells)
+        yield table
 
 
-def _distributions(summary: Summary, kind: Kind, figures: Collection[Figure]) -> Table:
-    """Return one line per figure, with the confidence intervals of p95 and p99 below it; an asterisk marks too few
-    samples."""
-    table = Table(min_width=64)
-    table.add_column(UNITS[kind].heading, style="bold")
-    too_few = summary.get("too_few_samples", ())
-    for name in STATISTICS:
-        table.add_column(name + (TOO_FEW if name in too_few else ""), justify="right")
-    for figure in figures:
-        for title, cells in _lines(figure, summary, too_few):
-            table.add_row(title, *cells)
-    return table
+def with_distributions(summary: Summary) -> list[Figure]:
+    return [figure for figure in used("table") if figure.over and summary.get(figure.name)]
 
 
-def _lines(figure: Figure, summary: Summary, too_few: Collection[str]) -> Iterator[tuple[str, list[str]]]:
+def line(figure: Figure, values: Summary, names: Sequence[str], marked: Collection[str]) -> Line:
+    """Return a figure's title, with the unit of its times, and its cells, with an asterisk for too few samples unless
+    the column is already `marked`."""
+    unit = _scale(figure, values)
+    return unit.beside(figure.title), [_starred(unit, values, name, marked) for name in names]
+
+
+def _lines(figure: Figure, summary: Summary, names: Sequence[str]) -> Iterator[Line]:
     values, adjusted = summary[figure.name], NAMED["latency_error_adjusted_s"]
-    yield figure.title, [_starred(figure, values, name, too_few) for name in STATISTICS]
+    unit = _scale(figure, values)
+    yield line(figure, values, names, summary.get("too_few_samples", ()))
     if figure.name == "latency_s" and summary["failure_count"] and summary.get(adjusted.name):
-        yield f"· {adjusted.title}", _adjusted(adjusted, summary[adjusted.name])
-    if any(values.get(f"{name}_ci95") for name in CI_NEEDS):
-        yield "· 95 % CI", _intervals(figure, values)
+        yield f"· {adjusted.title}", _adjusted(unit, summary[adjusted.name], names)
+    if any(values.get(f"{name}_ci95") for name in names):
+        for end, title in enumerate(("· 95 % CI", "·      to")):
+            yield title, [_end_of_interval(unit, values, name, end) for name in names]
 
 
-def _starred(figure: Figure, values: Summary, name: str, marked: Collection[str] = ()) -> str:
-    """Return a cell, with an asterisk if the figure has too few samples and its column is not already `marked`."""
+def _scale(figure: Figure, values: Summary) -> Scale:
+    return scale(figure.kind, (values.get(name) for name in STATISTICS))
+
+
+def _starred(unit: Scale, values: Summary, name: str, marked: Collection[str] = ()) -> str:
     samples = values.get("samples", values.get("gaps"))
     is_few = samples is not None and samples < SAMPLES_NEEDED.get(name, 0)
-    cell = number(figure.kind, values.get(name))
+    cell = unit.cell(values.get(name))
     return cell + TOO_FEW if cell and is_few and name not in marked else cell
 
 
-def _adjusted(figure: Figure, values: Summary) -> list[str]:
-    return [INFINITE if name in values["infinite"] else number(figure.kind, values.get(name)) for name in STATISTICS]
+def _adjusted(unit: Scale, values: Summary, names: Sequence[str]) -> list[str]:
+    return [INFINITE if name in values["infinite"] else unit.cell(values.get(name)) for name in names]
 
 
-def _intervals(figure: Figure, values: Summary) -> list[str]:
-    """Return a line's cells with the intervals of p95 and p99, or a dash where there is none."""
-    return [_interval(figure, values.get(f"{name}_ci95")) if name in CI_NEEDS else "" for name in STATISTICS]
-
-
-def _interval(figure: Figure, ends: list[float] | None) -> str:
-    return "–" if ends is None else "–".join(number(figure.kind, end) for end in ends)
+def _end_of_interval(unit: Scale, values: Summary, name: str, end: int) -> str:
+    """Return an end of a percentile's 95 % confidence interval, or a dash where there is none."""
+    ends = values.get(f"{name}_ci95")
+    return unit.cell(ends[end]) if ends else "–" if name in CI_NEEDS else ""
 
 
 def claims(claims: Summary) -> Iterator[Table]:
@@ -85,97 +106,95 @@ def claims(claims: Summary) -> Iterator[Table]:
     spans = {title: claims[name] for name, title in _SPANS.items() if claims[name]}
     if not spans:
         return
-    table = Table(title="What the servers say themselves", title_justify="left", min_width=64)
-    table.add_column("seconds", style="bold")
-    for name in ("median", "p95", "calls"):
-        table.add_column(name, justify="right")
+    table = grid("What the servers say themselves", ("time", "median", "p95", "calls"))
     for title, span in spans.items():
-        for share, titled in {"measured": f"{title}, measured", **_SHARES}.items():
+        unit = scale("time", (span[share][name] for share in ("measured", *_SHARES) for name in ("median", "p95")))
+        for share, titled in {"measured": unit.beside(f"{title}, measured"), **_SHARES}.items():
             if span[share]["samples"]:
-                table.add_row(titled, *_claimed(span[share]))
+                table.add_row(titled, *_claimed(unit, span[share]))
     yield table
 
 
-def _claimed(values: Summary) -> list[str]:
+def _claimed(unit: Scale, values: Summary) -> list[str]:
     """Return a line's cells, starred as above. A claim that is longer than the measured time leaves less than nothing
     unaccounted."""
     mark = TOO_FEW if values["samples"] < SAMPLES_NEEDED["p95"] else ""
-    return [_signed(values["median"]), _signed(values["p95"]) + mark, str(values["samples"])]
+    return [unit.cell(values["median"]), unit.cell(values["p95"]) + mark, f"{values['samples']:,}"]
 
 
-def _signed(seconds: float) -> str:
-    return f"-{number('time', -seconds)}" if seconds < 0 else number("time", seconds)
-
-
-def stages(stages: list[Summary]) -> Table:
-    """Return one line per stage: the planned rate, then what was measured; latencies in seconds, starred as above."""
-    latency, scheduled = NAMED["latency_s"], NAMED["latency_from_schedule_s"]
-    return _of_stages(
+def stages(stages: list[Summary]) -> Iterator[Table]:
+    """Yield one line per stage, in as many tables as they need: the planned rate and what was counted, then times,
+    starred as above, with their unit in the heading."""
+    known = {name for stage in stages for name in stage}
+    figures = [figure for figure in used("stage", "goodput_rps", "ttft_s") if figure.name in known]
+    yield from _of_stages(
         stages,
         [
             ("calls/s", _rates),
-            ("delivered", lambda stage: number("rate", stage.get("delivered_rps"))),
-            ("calls", lambda stage: str(stage["total_requests"])),
-            ("failed", lambda stage: str(stage["failure_count"])),
-            *((name, _starred_in(latency, name)) for name in PERCENTILES),
-            ("sched. p99", _starred_in(scheduled, "p99")),
+            ("delivered", lambda stage: _scalar(NAMED["delivered_rps"], stage)),
+            ("calls", lambda stage: f"{stage['total_requests']:,}"),
+            ("failed", lambda stage: f"{stage['failure_count']:,}"),
+            *((figure.title, partial(_scalar, figure)) for figure in figures if not figure.over),
         ],
     )
+    yield from _of_stages(
+        stages,
+        [
+            *_stage_columns(stages, NAMED["latency_s"], MAIN),
+            *_stage_columns(stages, NAMED["latency_from_schedule_s"], ("p99",), "sched."),
+        ],
+    )
+    others = [column for figure in figures if figure.over for column in _stage_columns(stages, figure, MAIN)]
+    yield from _of_stages(stages, others)
 
 
-def further_of_stages(stages: list[Summary]) -> Iterator[Table]:
-    """Yield one line per stage with TTFT, in seconds, goodput and other figures of stages, in as many tables as they
-    need."""
-    known = {name for stage in stages for name in stage}
-    figures = [figure for figure in used("stage", "ttft_s", "goodput_rps") if figure.name in known]
-    columns = [column for figure in figures for column in _stage_columns(figure)]
-    for first in range(0, len(columns), FURTHER_COLUMNS):
-        yield _of_stages(stages, columns[first : first + FURTHER_COLUMNS])
+def _of_stages(stages: list[Summary], columns: Sequence[StageColumn]) -> Iterator[Table]:
+    for first in range(0, len(columns), COLUMNS_OF_STAGES):
+        some = columns[first : first + COLUMNS_OF_STAGES]
+        table = grid(head=("stage", *(title for title, _ in some)))
+        for stage in stages:
+            table.add_row(str(stage["stage"]), *(cell(stage) for _, cell in some))
+        yield table
 
 
 def turns(by_turn: list[Summary]) -> Table:
-    """Return one line per turn of the conversations, the first ones at least; times in seconds, starred as above."""
-    times = [(NAMED[name], of) for name in OF_TURNS if any(name in turn for turn in by_turn) for of in TURN_COLUMNS]
-    table = Table(min_width=64)
-    for title in ("turn", "calls", "failed", *(f"{figure.title}\n{of}" for figure, of in times)):
-        table.add_column(title, justify="right")
+    """Return one line per turn of the conversations, the first ones at least, starred as above."""
+    known = [name for name in OF_TURNS if any(name in turn for turn in by_turn)]
+    times = [column for name in known for column in _stage_columns(by_turn, NAMED[name], TURN_COLUMNS)]
+    table = grid(head=("turn", "calls", "failed", *(title for title, _ in times)))
     for turn in by_turn[:MOST_TURNS]:
-        counts = (str(turn[name]) for name in ("turn", "total_requests", "failure_count"))
-        table.add_row(*counts, *(_starred(figure, turn.get(figure.name) or {}, of) for figure, of in times))
+        counts = (f"{turn[name]:,}" for name in ("turn", "total_requests", "failure_count"))
+        table.add_row(*counts, *(cell(turn) for _, cell in times))
     if len(by_turn) > MOST_TURNS:
         table.add_row("…")
     return table
 
 
-def _of_stages(stages: list[Summary], columns: Sequence[StageColumn]) -> Table:
-    table = Table(min_width=64)
-    for title in ("stage", *(title for title, _ in columns)):
-        table.add_column(title, justify="right")
-    for stage in stages:
-        table.add_row(str(stage["stage"]), *(cell(stage) for _, cell in columns))
-    return table
+def _stage_columns(stages: list[Summary], figure: Figure, names: Sequence[str], title: str = "") -> list[StageColumn]:
+    unit = scale(figure.kind, ((stage.get(figure.name) or {}).get(name) for stage in stages for name in MAIN))
+    lines = ((title or figure.title, name, unit.unit) for name in names)
+    headings = ("\n".join(filter(None, each)) for each in lines)
+    return [(heading, partial(_of_stage, figure, unit, name)) for heading, name in zip(headings, names, strict=True)]
 
 
-def _stage_columns(figure: Figure) -> list[StageColumn]:
-    if figure.over:
-        return [(f"{figure.title} {name}", _starred_in(figure, name)) for name in PERCENTILES]
-    return [(figure.title, lambda stage: number(figure.kind, stage.get(figure.name)))]
+def _of_stage(figure: Figure, unit: Scale, name: str, stage: Summary) -> str:
+    return _starred(unit, stage.get(figure.name) or {}, name)
 
 
-def _starred_in(figure: Figure, name: str) -> Callable[[Summary], str]:
-    return lambda stage: _starred(figure, stage.get(figure.name) or {}, name)
+def _scalar(figure: Figure, stage: Summary) -> str:
+    return number(figure.kind, stage.get(figure.name))
 
 
 def _rates(stage: Summary) -> str:
-    """Return a stage's rate in the notation of --rate-stages."""
-    first, last = stage["from_rps"], stage["to_rps"]
-    return f"{first:g}" if first == last else f"{first:g}-{last:g}"
+    """Return a stage's planned rate, or its range."""
+    first, last = digits(stage["from_rps"], 6), digits(stage["to_rps"], 6)
+    return first if first == last else f"{first}-{last}"
 
 
 def gates(gates: list[Summary]) -> Table:
     breaches = sum(gate["breached"] for gate in gates)
     title = f"Gates: {breaches} of {len(gates)} breached" if breaches else "Gates: none breached"
-    table = _checklist(title)
+    table = grid(title, columns=3, bold=1)
     for gate in gates:
         table.add_row(BAD if gate["breached"] else GOOD, gate["gate"], Text(gate["reason"]))
     return table
@@ -183,15 +202,8 @@ def gates(gates: list[Summary]) -> Table:
 
 def verdict(verdict: Summary) -> Table:
     """Return every finding under the one question. Too few samples are a finding but don't change the answer."""
-    table = _checklist("Can these figures be believed? " + ("Yes." if verdict["believable"] else "Not all of them:"))
+    answer = "Yes." if verdict["believable"] else "Not all of them:"
+    table = grid(f"Can these figures be believed? {answer}", columns=3, bold=1)
     for finding in verdict["findings"]:
         table.add_row(GOOD if finding["ok"] else BAD, finding["about"], Text(finding["says"]))
-    return table
-
-
-def _checklist(title: str) -> Table:
-    table = Table(title=title, show_header=False, title_justify="left", min_width=64)
-    table.add_column(no_wrap=True)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
     return table

@@ -88,6 +88,8 @@ def _read(file: Path, **conditions: Any) -> Finished:
     }
     level = slo.parse(run["options"]["slo"]) if run["options"].get("slo") else None
     gates, relative_gates = relative.parse_all(run["options"].get("fail_if") or ())
+    for gate in gates:
+        gate.check_stage(len(run["options"].get("rate_stages") or ()))
     table, damage = rows.read_with_damage(file)
     observed = {name: written.get(name) for name in OBSERVED}
     observed["rows"] = losses(table, damage, run, observed, written)

@@ -14,8 +14,10 @@ _LATENCIES = {
     "min": "Min Response Time",
     "avg": "Average Response Time",
     "median": "Median Response Time",
+    "p90": "90%",
     "p95": "95%",
     "p99": "99%",
+    "p99_9": "99.9%",
     "max": "Max Response Time",
 }
 

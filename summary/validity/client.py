@@ -54,7 +54,7 @@ def _loop(summary: Summary) -> Iterator[Summary]:
         yield finding("client", "client", True, "the run was too short to tell")
         return
     lag_ms, cpu_percent = 1000 * client["loop_lag_s"]["p99"], 100 * client["cpu_share"]
-    seen = f"loop lag p99 {lag_ms:.0f} ms, CPU {cpu_percent:.0f} % of a core"
+    seen = f"loop lag p99 {lag_ms:,.0f} ms, CPU {cpu_percent:.0f} % of a core"
     if client["verdict"] == "ok":
         hiccup = ", except for a hiccup" if client["loop_lag_s"]["p99"] > LAG_LIMIT_S else ""
         yield finding("client", "client", True, f"kept up{hiccup}: {seen}")
@@ -117,7 +117,7 @@ def _packets_by_the_loop(summary: Summary) -> Iterator[Summary]:
         if lag_s > LATE_S and lag_s > MATERIAL * (summary[name].get("p99") or float("inf"))
     ]
     if figures:
-        late = f"{1000 * lag_s:.0f} ms at p99"
+        late = f"{1000 * lag_s:,.0f} ms at p99"
         says = f"arrivals are not stamped here, and the loop was late by {late}"
         yield _lateness("packets", says, f"p99 of {titles(figures)}", figures, f"was late by {late}")
 
@@ -163,7 +163,7 @@ def _starts(summary: Summary) -> Iterator[Summary]:
     if not lag_s.get("samples"):
         return
     late, started, p99_s = summary["late_count"], lag_s["samples"], lag_s["p99"]
-    says = f"{percent(late, started)} of the calls started over 10 ms late (p99 {1000 * p99_s:.0f} ms)"
+    says = f"{percent(late, started)} of the calls started over 10 ms late (p99 {1000 * p99_s:,.0f} ms)"
     whole_s = (summary.get("latency_from_schedule_s") or {}).get("p99") or 0.0
     touches = ("latency_from_schedule_s",) if is_many(late, started) and p99_s > MATERIAL * whole_s else ()
     doubts = doubtful(late, started, touches)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from summary.numbers.written import written
 from summary.validity.finding import EVERYTHING, LATENCY, PACE, RATES, TOTALS, finding, listed
 from summary.vocabulary import Summary
 
@@ -44,14 +45,14 @@ def _rate(summary: Summary) -> Iterator[Summary]:
     if asked_rps is None or delivered_rps is None:
         return
     drawn_rps = summary.get("drawn_rps") or asked_rps
-    drawn = f", {drawn_rps:.4g}/s drawn" if abs(drawn_rps - asked_rps) > DRAW_SHOWN * asked_rps else ""
-    says = f"{asked_rps:.4g}/s asked{drawn}, {delivered_rps:.4g}/s delivered"
+    drawn = f", {written('rate', drawn_rps)} drawn" if abs(drawn_rps - asked_rps) > DRAW_SHOWN * asked_rps else ""
+    says = f"{written('rate', asked_rps)} asked{drawn}, {written('rate', delivered_rps)} delivered"
     says += f"; {summary['late_count']} late, {summary['dropped_count']} dropped"
     if delivered_rps >= (1 - SHORTFALL_LIMIT) * drawn_rps:
         yield finding("rate", "run", True, says)
     else:
         shortfall = 1 - delivered_rps / drawn_rps
-        says += f": {100 * shortfall:.3g} % short; use more users (-u) or --processes"
+        says += f": {written('share', shortfall)} short; use more users (-u) or --processes"
         yield finding("rate", "run", False, says, (*LATENCY, *PACE, *RATES))
 
 
@@ -85,7 +86,7 @@ def _aborted(summary: Summary) -> Iterator[Summary]:
     if not calls or summary["client"] is None:
         return
     if aborted <= ABORTED_LIMIT * calls:
-        yield finding("aborted", "run", True, f"{aborted} of {calls} calls were cut off by the end of the run")
+        yield finding("aborted", "run", True, f"{aborted:,} of {calls:,} calls were cut off by the end of the run")
     else:
-        says = f"{aborted} of {calls} calls were cut off: the slowest are missing"
+        says = f"{aborted:,} of {calls:,} calls were cut off: the slowest are missing"
         yield finding("aborted", "run", False, says, (*LATENCY, *PACE))

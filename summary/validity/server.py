@@ -35,8 +35,8 @@ def _buffering(summary: Summary) -> Iterator[Summary]:
     if not reads.get("unpaced"):
         return
     streams, one_piece, others = reads["streams"], reads["one_piece"], reads["unpaced"] - reads["one_piece"]
-    counted = [f"{one_piece} of {streams} streams came in one piece"] if one_piece else []
-    counted += [f"{others} of {streams} streams came in too few reads to show a pace"] if others else []
+    counted = [f"{one_piece:,} of {streams:,} streams came in one piece"] if one_piece else []
+    counted += [f"{others:,} of {streams:,} streams came in too few reads to show a pace"] if others else []
     says = ", ".join(counted)
     if is_many(reads["unpaced"], streams):
         says += ": the server or a proxy holds tokens back, so TTFT is late, and these have no TPOT and no ITL"
@@ -47,7 +47,8 @@ def _buffering(summary: Summary) -> Iterator[Summary]:
 
 def _no_content(summary: Summary) -> Iterator[Summary]:
     if count := summary.get("no_content_count"):
-        says = f"{count} of {summary['success_count']} successes have no content: no text, tool call or refusal"
+        successes = summary["success_count"]
+        says = f"{count:,} of {successes:,} successes have no content: no text, tool call or refusal"
         yield finding("answers", "server", False, says, (*LATENCY, "success_count", "throughput_rps", "error_rate"))
 
 
@@ -58,9 +59,8 @@ def _finish_reasons(summary: Summary) -> Iterator[Summary]:
     if unknown:
         names = [*unknown[:MOST_NAMED], *(["others"] if len(unknown) > MOST_NAMED else [])]
         count = sum(counts[reason] for reason in unknown)
-        says = (
-            f"{count} of {summary['success_count']} answers ended for a reason that no API documents: {listed(names)}"
-        )
+        answers = f"{count:,} of {summary['success_count']:,} answers"
+        says = f"{answers} ended for a reason that no API documents: {listed(names)}"
         yield finding("finish", "server", False, says)
 
 
@@ -90,13 +90,14 @@ def _cache(summary: Summary) -> Iterator[Summary]:
         says += "; --cache-bust makes each prompt new"
         yield finding("cache", "server", False, says, (*LATENCY, *PACE, *RATES))
     else:
-        yield finding("cache", "server", True, f"{hits} of {answers} answers came from the proxy's cache")
+        yield finding("cache", "server", True, f"{hits:,} of {answers:,} answers came from the proxy's cache")
 
 
 def _retries(summary: Summary) -> Iterator[Summary]:
     if calls := _claimed(summary, "retried_calls"):
         of = summary["total_requests"]
-        says = f"{calls} of {of} calls were retried behind the proxy, {_claimed(summary, 'retries')} times in total"
+        retries = _claimed(summary, "retries")
+        says = f"{calls:,} of {of:,} calls were retried behind the proxy, {retries:,} times in total"
         says += ": their times include the failed attempts"
         yield finding("retries", "server", not is_many(calls, of), says, (*LATENCY, *PACE, "error_rate"))
 
@@ -104,7 +105,9 @@ def _retries(summary: Summary) -> Iterator[Summary]:
 def _fallbacks(summary: Summary) -> Iterator[Summary]:
     if calls := _claimed(summary, "fallback_calls"):
         of = summary["total_requests"]
-        says = f"{calls} of {of} calls went to a fallback behind the proxy: another model or provider than the first"
+        says = (
+            f"{calls:,} of {of:,} calls went to a fallback behind the proxy: another model or provider than the first"
+        )
         yield finding("fallbacks", "server", not is_many(calls, of), says, (*LATENCY, *PACE, "error_rate"))
 
 
@@ -113,7 +116,7 @@ def _untrue(summary: Summary) -> Iterator[Summary]:
     spans = [span for name in CLAIM_SPANS if (span := _claimed(summary, name))]
     longer, of = sum(span["longer"] for span in spans), sum(span["measured"]["samples"] for span in spans)
     if longer:
-        says = f"{longer} of {of} times that servers claim are longer than what was measured: they can't be true"
+        says = f"{longer:,} of {of:,} times that servers claim are longer than what was measured: they can't be true"
         yield finding("claims", "server", not is_many(longer, of), says)
 
 

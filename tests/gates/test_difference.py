@@ -84,7 +84,7 @@ def test_a_gate_is_judged_by_the_whole_interval(text: str, breached: bool) -> No
             "added_latency_p95 is +20.0 ms, 95 % CI -4.00 to +50.0 ms (200 pairs); the limit is +20.0 ms",
         ),
         ("added_output_tokens_median>19", "added_output_tokens_median is +30, 95 % CI +20 to +40 (200 pairs)"),
-        ("added_error_rate>1%", "added_error_rate is +2.00 points, 95 % CI +0.500 to +4.00 points (400 pairs)"),
+        ("added_error_rate>1%", "added_error_rate is +2.00 points, 95 % CI +0.50 to +4.00 points (400 pairs)"),
     ],
 )
 def test_the_reason_gives_the_difference_and_its_interval(text: str, reason: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from summary.gates.early_stop import Seal
 from summary.gates.gate import SUBJECTS, parse
 from summary.gates.language import BadCondition
 from summary.gates.verdict import Verdict, judge
@@ -66,11 +67,11 @@ def test_a_gate_is_about_its_figure_of_the_summary(text: str, value: float, samp
         ("p95>2413ms", "breach: p95>2413ms: p95 is 2.4131 s (400 samples)"),
         ("p95>2.4131", "ok: p95>2.4131: p95 is 2.413 s (400 samples)"),
         ("p95>=2.4131", "breach: p95>=2.4131: p95 is 2.4131 s (400 samples)"),
-        ("ttft_p99>5ms", "breach: ttft_p99>5ms: ttft_p99 is 0.005610 s (390 samples)"),
-        ("error_rate>1%", "breach: error_rate>1%: error_rate is 20.00 % (500 samples)"),
-        ("slo_attainment<99%", "breach: slo_attainment<99%: slo_attainment is 75.00 % (500 samples)"),
-        ("throughput_rps<10", "breach: throughput_rps<10: throughput_rps is 8.000/s (500 samples)"),
-        ("output_tokens_per_s<1", "ok: output_tokens_per_s<1: output_tokens_per_s is 12346/s (500 samples)"),
+        ("ttft_p99>5ms", "breach: ttft_p99>5ms: ttft_p99 is 5.61 ms (390 samples)"),
+        ("error_rate>1%", "breach: error_rate>1%: error_rate is 20 % (500 samples)"),
+        ("slo_attainment<99%", "breach: slo_attainment<99%: slo_attainment is 75 % (500 samples)"),
+        ("throughput_rps<10", "breach: throughput_rps<10: throughput_rps is 8/s (500 samples)"),
+        ("output_tokens_per_s<1", "ok: output_tokens_per_s<1: output_tokens_per_s is 12,346/s (500 samples)"),
         ("failure_count>0", "breach: failure_count>0: failure_count is 100 (500 samples)"),
         ("dropped_count>0", "ok: dropped_count>0: dropped_count is 0 (500 samples)"),
         ("error_adjusted_p95>9", "breach: error_adjusted_p95>9: error_adjusted_p95 is infinite (500 samples)"),
@@ -86,6 +87,65 @@ def test_a_percentile_of_too_few_samples_is_a_breach_whatever_its_value(text: st
     found = verdict(text, success_count=needed - 1)
     assert found.breached
     assert found.reason == f"too few samples ({needed - 1}): {found.gate.statistic} needs {needed}"
+
+
+@pytest.mark.parametrize(("text", "needed"), [("p90>9", 10), ("p99.9>9", 1000), ("p99_9>9", 1000)])
+def test_the_new_percentiles_need_their_own_samples(text: str, needed: int) -> None:
+    latency_s = {**LATENCY_S, "p90": 2.0, "p99_9": 3.9}
+    assert not verdict(text, success_count=needed, latency_s=latency_s).breached
+    reason = verdict(text, success_count=needed - 1, latency_s=latency_s).reason
+    assert reason == f"too few samples ({needed - 1}): {text[:-2].replace('_', '.')} needs {needed:,}"
+
+
+STAGES = [
+    {"stage": 1, "success_count": 40, "failure_count": 0, "latency_s": LATENCY_S, "error_rate": 0.0},
+    {"stage": 2, "success_count": 19, "failure_count": 1, "latency_s": {**LATENCY_S, "max": 9.0}, "error_rate": 0.05},
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("stage 1 p95>2s", "breach: stage 1 p95>2s: p95 is 2.413 s (40 samples)"),
+        (" stage  2   max > 5", "breach: stage 2 max>5: max is 9.000 s (19 samples)"),
+        ("stage 1 max>5", "ok: stage 1 max>5: max is 4.000 s (40 samples)"),
+        ("stage 2 p95>9", "breach: stage 2 p95>9: too few samples (19): p95 needs 20"),
+        ("stage 2 error_rate>1%", "breach: stage 2 error_rate>1%: error_rate is 5 % (20 samples)"),
+        ("stage 2 ttft_p95>9", "breach: stage 2 ttft_p95>9: ttft_p95 was not observed"),
+        ("stage 3 max>9", "breach: stage 3 max>9: the run has no such stage"),
+    ],
+)
+def test_a_gate_can_be_about_a_stage(text: str, expected: str) -> None:
+    assert line(text, stages=STAGES) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "stages", "reason"),
+    [
+        ("stage 3 p95>1", 2, "--fail-if stage 3 p95>1: the schedule has 2 stages"),
+        ("stage 1 p95>1", 1, "--fail-if stage 1 p95>1: needs several stages (--rate-stages)"),
+        ("stage 1 p95>1", 0, "--fail-if stage 1 p95>1: needs several stages (--rate-stages)"),
+        ("stage 1 ttft_p95>1", 2, "--fail-if stage 1 ttft_p95>1: ttft needs --stream"),
+        ("stage x p95>1", 2, "--fail-if stage x p95>1: expected the number of a stage, from 1, not x"),
+        ("stage 0 p95>1", 2, "--fail-if stage 0 p95>1: expected the number of a stage, from 1, not 0"),
+        ("stage 1 itl_p95>1", 2, "--fail-if stage 1 itl_p95>1: a stage has no itl_p95 of its own"),
+        ("stage 1 added_ttft_p95>1", 2, "--fail-if stage 1 added_ttft_p95>1: a stage has no added_ttft_p95 of its own"),
+        ("stage 1 p97>1", 2, "--fail-if stage 1 p97>1: unknown figure p97; did you mean p99 or p95 or p90?"),
+        ("stage 1 p95>+10%", 2, "--fail-if stage 1 p95>+10%: expected a time of 0 or more"),
+        ("stage 2", 2, "--fail-if stage 2: expected a figure, an operator and a number"),
+    ],
+)
+def test_a_gate_on_a_stage_that_cant_be_is_refused_in_one_line(text: str, stages: int, reason: str) -> None:
+    with pytest.raises(BadCondition) as refusal:
+        parse(text).check({"--rate"}, stages)
+    assert str(refusal.value).startswith(reason)
+    assert "\n" not in str(refusal.value)
+
+
+def test_no_call_makes_a_breach_within_a_stage_certain() -> None:
+    seal = Seal(parse("stage 1 max>1"), calls=10, slo=None)
+    seal.add({"outcome": "ok", "latency_s": 99.0, "phase": "measured"})
+    assert not seal.is_sealed
 
 
 def test_each_figure_counts_its_own_samples() -> None:
@@ -159,14 +219,14 @@ def test_most_gates_need_no_option(text: str) -> None:
 
 
 def test_an_unknown_figure_is_refused_with_a_hint() -> None:
-    with pytest.raises(BadCondition, match=r"unknown figure ttft_p90; did you mean ttft_p9?9? or "):
-        parse("ttft_p90>1")
+    with pytest.raises(BadCondition, match=r"unknown figure ttft_p98; did you mean ttft_p9[059] or "):
+        parse("ttft_p98>1")
     with pytest.raises(BadCondition) as refusal:
         parse("x>1")
-    assert "known figures are min, avg, median, p50, p95, p99, max (of latency); the same" in str(refusal.value)
+    assert "known figures are min, avg, median, p50, p90, p95, p99, p99_9, p99.9, max (of la" in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 def test_the_plain_statistics_are_those_of_latency() -> None:
-    for name in ("min", "avg", "median", "p50", "p95", "p99", "max"):
+    for name in ("min", "avg", "median", "p50", "p90", "p95", "p99", "p99_9", "p99.9", "max"):
         assert SUBJECTS[name] == SUBJECTS[f"latency_{name}"]

@@ -90,8 +90,8 @@ def test_the_reason_has_the_change_and_its_interval() -> None:
         "gate": "p95>+7%", "breached": True, "value": 0.12, "samples": 300,
         "reason": "p95 changed by +12.0 %, 95 % CI +8.0 % to +16.0 % (400 and 300 samples)",
     }  # fmt: skip
-    assert "+120 ms, 95 % CI +80 ms to +160 ms: perhaps by chance (" in verdict("p95>+100ms")["reason"]
-    assert "+2.00 pts, 95 % CI +0.50 pts to +3.50 pts" in verdict("error_rate>+0.4%")["reason"]
+    assert "+120 ms, 95 % CI +80.0 to +160 ms: perhaps by chance (" in verdict("p95>+100ms")["reason"]
+    assert "+2.00 points, 95 % CI +0.50 to +3.50 points" in verdict("error_rate>+0.4%")["reason"]
     assert ": perhaps beyond it (" in verdict("p95>+13%?")["reason"]
 
 

@@ -37,8 +37,8 @@ TEXTS = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
     (r"\d\d:\d\d:\d\d\.\d{3}Z( to \d\d:\d\d:\d\d\.\d{3}Z)?", "<times of day>"),
     (r" \(the client itself [^)]*\)", ""),
-    (r"\bis \d[\d.]* s \(", f"is {SECONDS} ("),
-    (r"\bis (?!0/s)\d[\d.]*/s \(", f"is {PER_SECOND} ("),
+    (r"\bis \d[\d.,]* m?s \(", f"is {SECONDS} ("),
+    (r"\bis (?!0/s)\d[\d.,]*/s \(", f"is {PER_SECOND} ("),
     (r"(Latency:|Failed after) \d+\.\d+s", rf"\1 {SECONDS}"),
 )
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from tests.net.kinds import BY_DRAW, BY_FINDINGS, BY_SPEED, PER_SECOND, SECONDS, SPEED_FINDINGS, SPEED_WORDS, text
 
 BORDERS = set("┌┬┐├┼┤└┴┘─┏┳┓┡╇┩━ ")
-SECONDS_COLUMNS = {"median", "p95", "p99", "sched. p99", "TTFT median", "TTFT p95", "TTFT p99"}
+UNIT, UNIT_OF_TIMES = re.compile(r"(?<= )m?s$"), "<ms or s>"
 RATE_COLUMNS = {"delivered", "goodput"}
 FACTS = (
-    ("time", r"^[\d.]+ s", SECONDS),
-    ("throughput", r"^[\d.e+]+ ", f"{PER_SECOND} "),
-    ("goodput", r"^(?!0 )[\d.e+]+ ", f"{PER_SECOND} "),
-    ("output", r"^[\d.e+]+ ", f"{PER_SECOND} "),
+    ("time", r"^[\d.,]+ m?s", SECONDS),
+    ("throughput", r"^[\d.,]+ ", f"{PER_SECOND} "),
+    ("goodput", r"^(?!0 )[\d.,]+ ", f"{PER_SECOND} "),
+    ("output", r"^[\d.,]+ ", f"{PER_SECOND} "),
 )
 DRAWN_FACTS = ("bytes received", "input tokens", "output tokens", "repeated payloads")
 QUESTION = "Can these figures be believed?"
@@ -29,7 +29,7 @@ def tables(printed: str, believable: object, by_draw: bool) -> Iterator[str]:
             yield re.sub("[─━]+", lambda found: found[0][0], line)
         elif line[0] == "┃":
             head = _cells(line)
-            yield _row(head)
+            yield _row([UNIT.sub(UNIT_OF_TIMES, name) for name in head])
         elif line[0] == "│":
             yield from _body(head, _cells(line), by_draw)
         else:
@@ -37,10 +37,10 @@ def tables(printed: str, believable: object, by_draw: bool) -> Iterator[str]:
 
 
 def _whole_rows(lines: Iterable[str]) -> Iterator[str]:
-    """Join the lines of each row whose cells are wrapped: in a body, continuation lines begin with an empty cell."""
+    """Join the lines of each row whose cells are wrapped."""
     whole = ""
     for line in lines:
-        if whole[:1] == line[:1] == "┃" or (whole[:1] == line[:1] == "│" and not _cells(line)[0]):
+        if whole[:1] == line[:1] == "┃" or (whole[:1] == line[:1] == "│" and _continues(_cells(line))):
             whole = _joined(whole, line)
             continue
         yield from [whole] if whole else []
@@ -48,6 +48,11 @@ def _whole_rows(lines: Iterable[str]) -> Iterator[str]:
         if not line:
             yield line
     yield whole
+
+
+def _continues(cells: list[str]) -> bool:
+    """Return whether a line of a body continues a row: it has no name, or nothing but the rest of a name."""
+    return not cells[0] or (len(cells) > 3 and not any(cells[1:]))
 
 
 def _joined(first: str, second: str) -> str:
@@ -65,7 +70,7 @@ def _row(cells: list[str]) -> str:
 
 def _body(head: list[str], cells: list[str], by_draw: bool) -> Iterator[str]:
     if head:
-        is_figures = head[0] == "seconds"
+        is_figures = head[0] == "time"
         yield _row([_figure(cell, name, is_figures) for name, cell in zip(head, cells, strict=True)])
     elif len(cells) == 2:
         yield _row([cells[0], _fact(cells[0], cells[1], by_draw)])
@@ -77,9 +82,11 @@ def _body(head: list[str], cells: list[str], by_draw: bool) -> Iterator[str]:
 
 def _figure(cell: str, column: str, is_figures: bool) -> str:
     if column in RATE_COLUMNS:
-        return re.sub(r"[\d.]+", PER_SECOND, cell)
-    if column != "seconds" and (is_figures or column.rstrip("*") in SECONDS_COLUMNS):
-        return re.sub(r"\d[\d.]*", SECONDS, cell)
+        return re.sub(r"[\d.,]+", PER_SECOND, cell)
+    if column == "time":
+        return UNIT.sub(UNIT_OF_TIMES, cell)
+    if is_figures or UNIT.search(column):
+        return re.sub(r"\d[\d.,]*", SECONDS, cell)
     return cell
 
 

@@ -19,11 +19,11 @@ UNWRITABLE = "report.txt/junit.xml"
 BREACHED: dict[str, tuple[list[str], list[str]]] = {
     "slow": (
         ["-i", "20", "--fail-if", "p95 > 0s", "--fail-if", "p95>3600", "--junit", "new/junit.xml"],
-        [r"breach: p95>0s: p95 is \d[\d.]* s \(20 samples\)"],
+        [r"breach: p95>0s: p95 is \d[\d.,]* m?s \(20 samples\)"],
     ),
     "failing": (
         ["-i", "5", *FAILING, "--fail-if", "error_rate>1%"],
-        [r"breach: error_rate>1%: error_rate is 100\.0 % \(5 samples\)"],
+        [r"breach: error_rate>1%: error_rate is 100 % \(5 samples\)"],
     ),
     "without a success": (
         ["-i", "30", *FAILING, "--fail-if", "p95>9", "--fail-if", "max<0.1"],
@@ -51,6 +51,14 @@ BREACHED: dict[str, tuple[list[str], list[str]]] = {
             "breach: latency_from_schedule_p95>9: no call succeeded",
         ],
     ),
+    "slow in one stage": (
+        ["--rate-stages", "50:0.5s,100:0.5s", "--fail-if", "stage 2 p90>0s", "--fail-if", "stage 1 p90>60s",
+         "--fail-if", "stage 2 total_requests<50", "--fail-if", "p99.9>60s", "--junit", "junit.xml"],
+        [
+            r"breach: stage 2 p90>0s: p90 is [\d.,]+ m?s \(50 samples\)",
+            r"breach: p99\.9>60s: too few samples \(75\): p99\.9 needs 1,000",
+        ],
+    ),
     "given up": (
         ["-i", "500", "-u", "5", "-r", "5", *FAILING, "--fail-fast", "--fail-if", "failure_count>1",
          "--fail-if", "p95>9", "--junit", "junit.xml"],
@@ -68,7 +76,12 @@ KEPT: dict[str, tuple[list[str], int]] = {
 }
 
 REFUSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
-    "an unknown figure": (["--fail-if", "p90>1"], ("--fail-if p90>1", "unknown figure p90", "did you mean p")),
+    "an unknown figure": (["--fail-if", "p98>1"], ("--fail-if p98>1", "unknown figure p98", "did you mean p")),
+    "a stage too many": (
+        ["--rate-stages", "5:1s,9:1s", "--fail-if", "stage 3 p95>1"],
+        ("--fail-if stage 3 p95>1: the schedule has 2 stages",),
+    ),
+    "a stage without a schedule": (["--fail-if", "stage 1 p95>1"], ("needs several stages (--rate-stages)",)),
     "no condition": (["--fail-if", "p95=1"], ("--fail-if p95=1", "such as p95>2")),
     "a gate on TTFT without a stream": (["--fail-if", "ttft_p95>1"], ("ttft_p95>1", "needs --stream")),
     "a gate on goodput without a level": (["--fail-if", "goodput_rps<1"], ("goodput_rps<1", "needs --slo")),
@@ -153,7 +166,12 @@ def test_an_unreachable_host_ends_with_1_and_without_a_report(folder: Path, ende
 
 @pytest.mark.parametrize(
     ("case", "file", "tests", "failures"),
-    [("slow", "new/junit.xml", 2, 1), ("well", "junit.xml", 2, 0), ("given up", "junit.xml", 2, 2)],
+    [
+        ("slow", "new/junit.xml", 2, 1),
+        ("well", "junit.xml", 2, 0),
+        ("given up", "junit.xml", 2, 2),
+        ("slow in one stage", "junit.xml", 4, 2),
+    ],
 )
 @pytest.mark.timeout(300)
 def test_the_report_has_one_test_per_gate(

@@ -163,13 +163,13 @@ def test_the_rows_have_the_columns_of_the_specification(one: Path) -> None:
 def test_the_summary_has_the_fields_of_the_specification(one: Path) -> None:
     summary = summary_in(one)
     assert set(summary) >= SUMMARY
-    assert list(summary["latency_s"])[:6] == ["min", "avg", "median", "p95", "p99", "max"]
+    assert list(summary["latency_s"])[:8] == ["min", "avg", "median", "p90", "p95", "p99", "p99_9", "max"]
     assert (summary["provider"], summary["model"], summary["api"], summary["mode"]) == (
         "openai", "gpt-4o", "chat", "mock",
     )  # fmt: skip
     assert summary["seed"] == 7
     assert "api_key" not in summary["options"]
-    assert summary["too_few_samples"] == ["p95", "p99"]
+    assert summary["too_few_samples"] == ["p95", "p99", "p99_9"]
 
 
 def test_the_summary_is_what_the_rows_say(many: Path) -> None:

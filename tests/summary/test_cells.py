@@ -15,6 +15,7 @@ import report
 from harness.record.locust_csv import LocustCSV
 from harness.record.requests_csv import Records, cells_of
 from summary.cells import FORMULA_STARTS, printable, quoted, unquoted
+from summary.registry import STATISTICS
 from summary.render.csv_row import COLUMNS
 from summary.render.render import as_csv, as_json, as_table
 from summary.rows import rows
@@ -118,10 +119,11 @@ def test_the_columns_have_everything_in_a_summary_except_histograms(name: str, f
 
 
 def test_the_columns_are_these() -> None:
-    of_rows = ["min", "avg", "median", "p95", "p99", "max", "p95_ci95", "p99_ci95", "samples"]
+    of_rows = [*STATISTICS, "p90_ci95", "p95_ci95", "p99_ci95", "p99_9_ci95", "samples"]
+    assert STATISTICS == ("min", "avg", "median", "p90", "p95", "p99", "p99_9", "max")
     latency = COLUMNS.index("latency_s.min")
     assert COLUMNS[:3] == ("run_id", "provider", "model")
-    assert [f"latency_s.{name}" for name in of_rows] == list(COLUMNS[latency : latency + 9])
+    assert [f"latency_s.{name}" for name in of_rows] == list(COLUMNS[latency : latency + 13])
     assert {"rows.missing_numbers", "client.loop_lag_s.p99", "itl_s.gaps", "verdict.believable"} < set(COLUMNS)
     assert not [column for column in COLUMNS if column.startswith("options.") or "histogram" in column]
 

@@ -162,7 +162,8 @@ def test_429s_are_counted_with_the_wait_that_they_ask_for() -> None:
     }
     assert said["cost_usd"] == 0.75
     lines = " ".join(as_table(found).split())
-    for line in ("3; Retry-After: median 5 s, longest 8 s", "0 at least, at 00:00:03.000Z", "0.75 USD, as the proxy"):
+    waits = "3; Retry-After: median 5.000 s, longest 8.000 s"
+    for line in (waits, "0 at least, at 00:00:03.000Z", "0.75 USD, as the proxy"):
         assert line in lines
 
 
@@ -170,15 +171,15 @@ def test_the_table_has_the_claims_below_the_measured_time() -> None:
     rows = [a_row(n, {"proxy_s": 0.375, "overhead_s": 0.125}) for n in range(20)]
     table = as_table(summary(*rows, a_row(20, {"server_s": 0.75})))
     lines = [[part.strip() for part in line.split("│")[1:-1]] for line in table.splitlines() if line.startswith("│ ")]
-    assert ["latency, measured", "0.500", "0.500", "21"] in lines
-    assert ["· claimed by the proxy", "0.125", "0.125", "20"] in lines
-    assert ["· claimed for the provider", "0.250", "0.250", "21"] in lines
-    assert ["· unaccounted", "0.125", "0.125", "21"] in lines
+    assert ["latency, measured, ms", "500", "500", "21"] in lines
+    assert ["· claimed by the proxy", "125", "125", "20"] in lines
+    assert ["· claimed for the provider", "250", "250", "21"] in lines
+    assert ["· unaccounted", "125", "125", "21"] in lines
 
 
 def test_a_claim_longer_than_the_call_is_shown_as_it_is() -> None:
     (line,) = (line for line in as_table(summary(a_row(1, {"server_s": 0.75}))).splitlines() if "unaccounted" in line)
-    assert [part.strip() for part in line.split("│")[2:-1]] == ["-0.250", "-0.250*", "1"]
+    assert [part.strip() for part in line.split("│")[2:-1]] == ["-250", "-250*", "1"]
 
 
 OLD = COLUMNS[: COLUMNS.index("head_s")]

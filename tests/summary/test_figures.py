@@ -8,6 +8,7 @@ import pytest
 
 from summary.calls import distribution
 from summary.figures import summarise
+from summary.registry import STATISTICS
 from summary.rows.rows import frame
 
 COLUMNS = (
@@ -32,14 +33,15 @@ def table(*rows: list[Any]) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([], {"min": None, "avg": None, "median": None, "p95": None, "p99": None, "max": None}),
+        ([], dict.fromkeys(STATISTICS)),
         ([2.0], {"min": 2.0, "avg": 2.0, "median": 2.0, "p95": 2.0, "p99": 2.0, "max": 2.0}),
         # Two values: the rank of p is p * (2 - 1), so p95 lies 95 % of the way from the first to the second.
-        ([1.0, 3.0], {"min": 1.0, "avg": 2.0, "median": 2.0, "p95": 2.9, "p99": 2.98, "max": 3.0}),
+        ([1.0, 3.0], {"min": 1.0, "avg": 2.0, "median": 2.0, "p90": 2.8, "p95": 2.9, "p99": 2.98, "p99_9": 2.998}),
         # Three values: rank 0.95 * 2 = 1.9, so 90 % of the way from the second to the third.
         ([4.0, 1.0, 2.0], {"min": 1.0, "avg": 7 / 3, "median": 2.0, "p95": 3.8, "p99": 3.96, "max": 4.0}),
         # 1 to 100: rank 0.95 * 99 = 94.05, that is 95 + 0.05; rank 0.99 * 99 = 98.01, that is 99 + 0.01.
-        (list(range(1, 101)), {"min": 1, "avg": 50.5, "median": 50.5, "p95": 95.05, "p99": 99.01, "max": 100}),
+        # Rank 0.9 * 99 = 89.1, that is 90 + 0.1; rank 0.999 * 99 = 98.901, that is 99 + 0.901.
+        (list(range(1, 101)), {"p90": 90.1, "p95": 95.05, "p99": 99.01, "p99_9": 99.901, "max": 100}),
     ],
     ids=["n=0", "n=1", "n=2", "n=3", "n=100"],
 )
@@ -90,7 +92,13 @@ def test_repeated_payloads_are_those_sent_more_than_once() -> None:
     assert summarise(table(*(row(prompt=prompt) for prompt in prompts)), {}, {})["repeated_payloads"] == 2
 
 
-@pytest.mark.parametrize(("successes", "marked"), [(19, ["p95", "p99"]), (20, ["p99"]), (99, ["p99"]), (100, [])])
+MARKED = [
+    (9, ["p90", "p95", "p99", "p99_9"]), (10, ["p95", "p99", "p99_9"]), (19, ["p95", "p99", "p99_9"]),
+    (20, ["p99", "p99_9"]), (99, ["p99", "p99_9"]), (100, ["p99_9"]), (999, ["p99_9"]), (1000, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("successes", "marked"), MARKED)
 def test_percentiles_of_too_few_samples_are_marked(successes: int, marked: list[str]) -> None:
     failed = [row(outcome="failed", error="E: x")] * 200
     assert summarise(table(*failed, *[row()] * successes), {}, {})["too_few_samples"] == marked

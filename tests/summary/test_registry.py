@@ -50,6 +50,16 @@ def test_a_figure_of_summaries_is_in_them_with_all_its_fields(figure: Figure, su
     assert set(figure.columns) <= set(COLUMNS)
 
 
+def test_every_figure_of_a_gate_on_a_stage_is_one_that_stages_have() -> None:
+    rows = [test_doubts.a_row(number) for number in range(20)]
+    stages = [{"from_rps": 10.0, "to_rps": 10.0, "duration_s": 1.0}] * 2
+    (stage, _) = summarise(frame(ROW, rows), {"options": {"rate_stages": stages}}, {}, slo.parse("ttft<1"))["stages"]
+    assert {each.figure.name for each in gate.OF_STAGES.values()} <= set(stage)
+    assert not {each.figure.name for each in gate.SUBJECTS.values()} - set(stage) & {
+        each.figure.name for each in gate.OF_STAGES.values()
+    }
+
+
 def test_a_figure_that_counts_is_a_whole_number_in_sound_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(NAMED, "tool_calls", Figure("tool_calls", "count", "tool calls", "tools that an answer called"))
     cells = ["1", "1", "2026-01-01T00:00:00.000Z", "0", "1", "9", "ok", "200", "", "p"]
@@ -68,7 +78,7 @@ def test_only_mere_sizes_have_no_better_direction() -> None:
 def test_the_page_of_gates_names_their_figures() -> None:
     gates = PAGES["docs/gates.md"]
     (sentence,) = re.findall(r"^A condition is .*? Figures are\n(.*?) A figure that the run can't", gates, re.M | re.S)
-    named = [f"error_adjusted{name}" if name[0] == "_" else name for name in re.findall(r"`(\w+)`", sentence)]
+    named = [f"error_adjusted{name}" if name[0] == "_" else name for name in re.findall(r"`([\w.]+)`", sentence)]
     alike = [name for name in named if name.endswith("_")]
     statistics = [name for name in named if f"latency_{name}" in gate.SUBJECTS]
     whole = {f"{name}{statistic}" for name in ("latency_", *alike) for statistic in statistics}

@@ -20,7 +20,8 @@ STREAMED = {"ttft_s": TIMES, "ttfv_s": TIMES, "tpot_s": TIMES, "itl_s": TIMES}
 
 def a_summary(**changes: Any) -> dict[str, Any]:
     usual = {
-        "total_requests": 200, "success_count": 200, "failure_count": 0, "aborted_count": 0, "too_few_samples": [],
+        "total_requests": 200, "success_count": 200, "failure_count": 0, "aborted_count": 0,
+        "too_few_samples": ["p99_9"],
         "lost": {"calls": 0, "workers": 0}, "client": {**CLIENT, "new_connections": 20}, "latency_s": TIMES,
         "throughput_rps": 1.0,
     }  # fmt: skip
@@ -198,7 +199,7 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ),
         (
             "rate", "run", False, {**schedule(20, 20.0), "drawn_rps": 22.0},
-            "20/s asked, 22/s drawn, 20/s delivered; 0 late, 0 dropped: 9.09 % short; "
+            "20/s asked, 22/s drawn, 20/s delivered; 0 late, 0 dropped: 9.091 % short; "
             "use more users (-u) or --processes",
         ),
         (
