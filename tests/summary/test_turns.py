@@ -1,4 +1,5 @@
-"""The figures of conversations by turn: from rows to the summary, its table and its CSV."""
+"""The figures of conversations by turn: import re
+from rows to the summary, its table and its CSV."""
 
 import csv
 import io
@@ -58,8 +59,9 @@ def test_other_runs_have_none() -> None:
 
 def table_of(found: Summary) -> list[list[str]]:
     """The cells of the table of turns, without its heading."""
-    _, heading, after = as_table(found).partition("turn  ┃")
-    lines = after.partition("└")[0].partition("┩\n")[2].splitlines() if heading else []
+    heading = re.search(r"┃ turn +┃", printed := as_table(found))
+    after = printed[heading.end() :] if heading else ""
+    lines = after.partition("└")[0].partition("┩\n")[2].splitlines()
     return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
 
 
