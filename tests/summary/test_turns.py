@@ -1,4 +1,5 @@
 """The figures of conversations by turn: import re
+import re
 from rows to the summary, its table and its CSV."""
 
 import csv
