@@ -4,6 +4,7 @@ from rows to the summary, its table and its CSV."""
 
 import csv
 import io
+import re
 from datetime import UTC, datetime
 from typing import Any
 
