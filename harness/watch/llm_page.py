@@ -36,12 +36,9 @@ FILES = {
 
 REPORT = "report.html"
 LINKS = (
-    '<nav id="llm-links" style="position:fixed;right:16px;bottom:16px;z-index:2000;display:flex;gap:2px;'
-    'font:14px system-ui,sans-serif">{links}</nav>'
-)
-LINK = (
-    '<a href="{href}" style="background:#2a68b0;color:#fff;padding:9px 15px;border-radius:9px;text-decoration:none;'
-    'box-shadow:0 1px 5px rgba(0,0,0,.35)">{text}</a>'
+    '<nav id="llm-links" style="background:#181c21;color:#e3e7ec;padding:7px 24px;font:14px/1.5 system-ui,sans-serif">'
+    'LLM load test: <a href="./llm" style="color:#79b2f2">charts and verdict</a> · '
+    '<a href="./llm/start" style="color:#79b2f2">new run</a></nav>'
 )
 
 
@@ -68,6 +65,7 @@ def attach(web_ui: Any, base_path: str, source: Source, live: LiveCharts) -> Non
         "/data": pages.data,
         "/plotly.js": pages.plotly,
         "/files/<run_id>/<name>": pages.file,
+        "/calls.csv": pages.calls,
         "/<any({}):name>".format(",".join(f'"{name}"' for name in ASSETS)): pages.asset,
     }.items():
         web_ui.app.route(f"{base_path}/llm{path}", endpoint=f"llm{path}")(web_ui.auth_required_if_enabled(view))
@@ -92,7 +90,7 @@ class _Pages:
         return render("llm.html", plotly_version=importlib.metadata.version("plotly"))
 
     def data(self) -> Response:
-        """Return how the run is doing, and its charts unless the page has `seen` them."""
+        """Return how the run is doing, and its charts unless the page has `seen` them, or takes a `rest`."""
         self._live.look()
         run = self._shown()
         drawing = (
@@ -120,12 +118,17 @@ class _Pages:
         """Return a file of the latest run, by one of the names that the page offers."""
         run = self._shown()
         if run is None or run.run_id != run_id or not run.is_over:
-            return _refused("these are not the files of the latest run, or it is still on", 409)
+            return _refused("no files yet: no run has ended, it is still on, or a later one has begun", 409)
         if name == REPORT:
             return self._report(run)
         if name not in FILES or not run.path(name).is_file():
             return _refused("this run has no such file", 404)
         return send_file(run.path(name).resolve(), as_attachment=True, download_name=f"{run_id}_{name}")
+
+    def calls(self) -> Response:
+        """Return the latest run's rows, for Locust's Download tab, which knows no run."""
+        run = self._shown()
+        return self.file(run.run_id if run else "", "requests.csv")
 
     def _report(self, run: ShownRun) -> Response:
         try:
@@ -166,7 +169,5 @@ def _refused(reason: str, status: int) -> Response:
 def _with_links(response: Response, base_path: str) -> Response:
     """Add links to our pages to Locust's, which has no place for them."""
     if request.path == f"{base_path}/" and response.mimetype == "text/html" and response.status_code == 200:
-        found = {"./llm": "Charts and verdict", "./llm/start": "New LLM run"}
-        links = "".join(LINK.format(href=href, text=text) for href, text in found.items())
-        response.set_data(response.get_data(as_text=True).replace("</body>", f"{LINKS.format(links=links)}</body>"))
+        response.set_data(response.get_data(as_text=True).replace("<body>", f"<body>{LINKS}", 1))
     return response

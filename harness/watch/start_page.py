@@ -134,6 +134,11 @@ def _field(field: Field, options: Mapping[str, Mapping[str, Any]], given: Mappin
     return {
         "name": field.name, "label": field.label or field.name.replace("_", " ").capitalize(), "only": field.only,
         "hint": (field.hint or option.get("help_text") or "").strip(),
-        "choices": option.get("choices"), "value": "" if value is None else value,
+        "choices": option.get("choices"), "value": _shown(value),
         "providers": OF_PROVIDER.get(field.name, ""), "is_advanced": field.name in ADVANCED,
     }  # fmt: skip
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as people write it; a switch stays what it is."""
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else value

@@ -25,6 +25,12 @@ PATHS = [
     "/stats/report",
     "/tasks",
     "/llm/csv",
+    "/llm",
+    "/llm/data",
+    "/llm/start",
+    "/llm/llm.js",
+    "/llm/calls.csv",
+    "/llm/files/run/requests.csv",
     "/login",
     "/nowhere",
 ]

@@ -18,7 +18,7 @@ from tests.cases import case_of
 from tests.command_line import Ended, Running, free_port, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 from tests.running import run
-from tests.runs.test_web_ui import FIVE_CALLS, OPENAI, Page, web_ui
+from tests.web_ui import FIVE_CALLS, OPENAI, Page, web_ui
 
 STREAM_FIGURES = ("ttft_s", "ttfv_s", "tpot_s")
 STATISTICS = {"min", "avg", "median", "p95", "p99", "max"}

@@ -6,9 +6,10 @@
   const show = (id, isShown) => { at(id).hidden = !isShown; };
   const write = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
   const blocks = new Map(); // by key: the element, its markup, its plots
-  let seen = "", shownRun = "", plots = null, isLost = false;
+  const MOST_SHARE = 0.08; // of the time is for drawing: the browser may share its processor with the run
+  let seen = "", shownRun = "", plots = null, isOver = false, restsUntil_ms = 0;
 
-  // Plots are drawn only where they can be seen: the browser may share its processor with the run.
+  // Plots are drawn only where they can be seen.
   const figures = new WeakMap();
   const inSight = new Set();
   const drawIfDue = (plot) => {
@@ -159,9 +160,15 @@
   let refused = "";
   const update = ({ status, drawing }) => {
     const { run } = status;
-    if ((run?.run_id ?? "") !== shownRun) { shownRun = run?.run_id ?? ""; seen = ""; forget(); }
+    if ((run?.run_id ?? "") !== shownRun) { shownRun = run?.run_id ?? ""; seen = ""; restsUntil_ms = 0; forget(); }
     showState(status); showAbout(run); showFiles(run);
-    if (drawing && !drawing.error) { drawBlocks(drawing); seen = run.mark; }
+    if (drawing && !drawing.error) {
+      const began_ms = performance.now();
+      drawBlocks(drawing);
+      seen = run.mark;
+      restsUntil_ms = performance.now() + (performance.now() - began_ms) / MOST_SHARE;
+    }
+    isOver = run?.is_over ?? true;
     const problem = refused || status.refusal || (drawing?.error ? `The charts can't be drawn: ${drawing.error}` : "");
     showProblem(problem);
     show("drawing", run && !blocks.size && !drawing?.error);
@@ -175,13 +182,12 @@
     let wait_ms = LOST_MS;
     if (!document.hidden) {
       try {
-        const answer = await fetch(`llm/data?seen=${encodeURIComponent(seen)}`, { cache: "no-store" });
+        const rest = !isOver && performance.now() < restsUntil_ms ? "&rest" : "";
+        const answer = await fetch(`llm/data?seen=${encodeURIComponent(seen)}${rest}`, { cache: "no-store" });
         if (answer.redirected) location.reload();
         if (!answer.ok) throw new Error((await answer.text()).trim());
         wait_ms = update(await answer.json());
-        isLost = false;
       } catch (error) {
-        isLost = true;
         write("state", "no answer"); at("state").className = "state";
         for (const id of ["change", "reset", "stop", "new"]) show(id, false);
         showProblem(error instanceof TypeError ? "Locust doesn't answer: has it ended?" : String(error.message));
