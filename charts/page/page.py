@@ -51,7 +51,7 @@ def blocks(runs: Sequence[Run], so_far: bool = False) -> Iterator[Block]:
     """
     charts = charts_of(runs)
     runs = [replace(run, summary=_without_the_rarest(run.summary)) for run in runs]
-    yield Block("opening", "".join(_opening(runs, so_far)))
+    yield from _opening(runs, so_far)
     yield from _sections(charts)
     yield Block("absent", _absent(charts))
     yield Block("details", "".join(_details(runs)))
@@ -75,13 +75,18 @@ def _head(runs: Sequence[Run]) -> str:
     )
 
 
-def _opening(runs: Sequence[Run], so_far: bool) -> Iterator[str]:
-    for position, run in enumerate(runs):
-        yield _verdict(run, position, several=len(runs) > 1, so_far=so_far)
-    if len(runs) > 1:
-        yield f'<section class="card"><h2>Side by side</h2>{figures.comparison(runs)}</section>\n'
-    else:
-        yield _numbers(runs[0])
+def _opening(runs: Sequence[Run], so_far: bool) -> Iterator[Block]:
+    several = len(runs) > 1
+    yield Block("verdict", "".join(_verdict(run, place, several, so_far) for place, run in enumerate(runs)))
+    if several:
+        yield Block("tables", f'<section class="card"><h2>Side by side</h2>{figures.comparison(runs)}</section>\n')
+        return
+    yield Block("numbers", _card("numbers", figures.headlines(runs[0].summary)))
+    yield Block("tables", _card("tables", _tables(runs[0].summary)))
+
+
+def _card(name: str, content: str) -> str:
+    return f'<section class="card {name}">{content}</section>\n' if content else ""
 
 
 def _verdict(run: Run, position: int, several: bool, so_far: bool) -> str:
@@ -126,10 +131,6 @@ def _gates(summary: Summary) -> str:
     title = f"Gates: {breached} of {len(gates)} breached" if breached else "Gates: none breached"
     judged = [(not gate["breached"], f"<code>{text(gate['gate'])}</code>", gate["reason"]) for gate in gates]
     return f"<h3>{title}</h3>{_checklist(judged)}"
-
-
-def _numbers(run: Run) -> str:
-    return f'<section class="card numbers">{figures.headlines(run.summary)}{_tables(run.summary)}</section>\n'
 
 
 def _tables(summary: Summary) -> str:

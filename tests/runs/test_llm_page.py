@@ -11,6 +11,7 @@ from urllib.error import HTTPError
 import psutil
 import pytest
 
+from harness.watch.llm_tab import UNSTREAMED
 from tests.charts.made import Page as Report
 from tests.command_line import rows_in, summary_in
 from tests.web_ui import Page, web_ui
@@ -103,7 +104,7 @@ def test_a_second_run_takes_the_place_of_the_first(page: Page) -> None:
     with pytest.raises(HTTPError):
         page.get(f"llm/files/{first}/run.json")
     tables = {table["key"]: table["data"] for table in json.loads(page.get("stats/requests"))["extended_stats"]}
-    assert [row["name"] for row in tables["llm"]] == ["empty: no call was streamed (--stream)"]
+    assert [row["name"] for row in tables["llm"]] == [UNSTREAMED]
 
 
 def test_an_open_loop_and_a_comparison_show_their_standing_and_both_sides(tmp_path: Path) -> None:

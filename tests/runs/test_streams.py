@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import report
+from harness.watch.llm_tab import UNSTREAMED
 from summary.vocabulary import OBSERVED
 from tests.asking import APIS
 from tests.cases import case_of
@@ -232,11 +233,12 @@ def test_locusts_own_totals_hold_real_requests_only(page: Page, mock_server: Moc
     assert (mock_server.stats()["requests"], shown(page)[0]["calls"]) == (7, 5)
 
 
-def test_a_run_that_does_not_stream_empties_the_llm_tab(page: Page, mock_server: MockServer) -> None:
+def test_a_run_that_does_not_stream_empties_the_llm_tab_which_says_why(page: Page, mock_server: MockServer) -> None:
     one_run(page, mock_server, stream="true")
     assert len(shown(page)) == 1
     one_run(page, mock_server, stream="false")
-    assert (shown(page), downloaded(page)) == ([], [])
+    assert [row["name"] for row in shown(page)] == [UNSTREAMED]
+    assert downloaded(page) == []
 
 
 # Over two processes

@@ -56,7 +56,11 @@
   };
 
   const blockOf = ({ key }) => {
-    if (!blocks.has(key)) blocks.set(key, { element: document.createElement("div"), markup: null });
+    if (!blocks.has(key)) {
+      const element = document.createElement("div");
+      element.dataset.key = key;
+      blocks.set(key, { element, markup: null });
+    }
     return blocks.get(key);
   };
 
