@@ -1,7 +1,7 @@
 """The report page: the verdict, the run, its gates and figures, then the charts. One file that loads nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from charts.catalogue import charts_of
@@ -22,14 +22,39 @@ MOST_KINDS, FURTHER = 50, "further_kinds_of_failure"
 YES, NOT_ALL = "Yes.", "Not all of them."
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of the page that stands by itself.
+
+    key      names it
+    figures  what is drawn into its plots, in order
+    """
+
+    key: str
+    markup: str
+    figures: Sequence[Json] = ()
+
+
 def page(runs: Sequence[Run]) -> str:
     """Return the page of one run, or of several laid over each other."""
+    shown, runs = list(blocks(runs)), [replace(run, summary=_without_the_rarest(run.summary)) for run in runs]
+    return "".join([
+        OPENING.decode(), _head(runs), "<body>\n<main>\n", *(block.markup for block in shown), _footer(), "</main>\n",
+        *_scripts(runs, shown), "</body>\n</html>\n",
+    ])  # fmt: skip
+
+
+def blocks(runs: Sequence[Run], so_far: bool = False) -> Iterator[Block]:
+    """Yield what the page shows, in order.
+
+    so_far  whether the run is still on
+    """
     charts = charts_of(runs)
     runs = [replace(run, summary=_without_the_rarest(run.summary)) for run in runs]
-    return "".join([
-        OPENING.decode(), _head(runs), "<body>\n<main>\n", *_opening(runs), *_sections(charts), _absent(charts),
-        *_details(runs), _footer(), "</main>\n", *_scripts(runs, charts), "</body>\n</html>\n",
-    ])  # fmt: skip
+    yield from _opening(runs, so_far)
+    yield from _sections(charts)
+    yield Block("absent", _absent(charts))
+    yield Block("details", "".join(_details(runs)))
 
 
 def _without_the_rarest(summary: Summary) -> Summary:
@@ -50,16 +75,21 @@ def _head(runs: Sequence[Run]) -> str:
     )
 
 
-def _opening(runs: Sequence[Run]) -> Iterator[str]:
-    for position, run in enumerate(runs):
-        yield _verdict(run, position, several=len(runs) > 1)
-    if len(runs) > 1:
-        yield f'<section class="card"><h2>Side by side</h2>{figures.comparison(runs)}</section>\n'
-    else:
-        yield _numbers(runs[0])
+def _opening(runs: Sequence[Run], so_far: bool) -> Iterator[Block]:
+    several = len(runs) > 1
+    yield Block("verdict", "".join(_verdict(run, place, several, so_far) for place, run in enumerate(runs)))
+    if several:
+        yield Block("tables", f'<section class="card"><h2>Side by side</h2>{figures.comparison(runs)}</section>\n')
+        return
+    yield Block("numbers", _card("numbers", figures.headlines(runs[0].summary)))
+    yield Block("tables", _card("tables", _tables(runs[0].summary)))
 
 
-def _verdict(run: Run, position: int, several: bool) -> str:
+def _card(name: str, content: str) -> str:
+    return f'<section class="card {name}">{content}</section>\n' if content else ""
+
+
+def _verdict(run: Run, position: int, several: bool, so_far: bool) -> str:
     """Return the answer to the first question, the run in a sentence, what speaks against it, and the gates."""
     verdict = run.summary.get("verdict")
     name = f'<h2><i style="background:{colour_of(position)}"></i>{text(run.name)}</h2>' if several else ""
@@ -67,7 +97,7 @@ def _verdict(run: Run, position: int, several: bool) -> str:
     if verdict:
         is_good = verdict["believable"]
         answer = f'<b class="{"yes" if is_good else "no"}">{YES if is_good else NOT_ALL}</b>'
-        question = f'<p class="verdict">Can these figures be believed? {answer}</p>'
+        question = f'<p class="verdict">Can these figures be believed{" so far" if so_far else ""}? {answer}</p>'
         parts = [name, question, *parts[1:], _findings(verdict["findings"])]
     return f'<header class="card">{"".join(parts)}{_gates(run.summary)}</header>\n'
 
@@ -103,31 +133,26 @@ def _gates(summary: Summary) -> str:
     return f"<h3>{title}</h3>{_checklist(judged)}"
 
 
-def _numbers(run: Run) -> str:
-    return f'<section class="card numbers">{figures.headlines(run.summary)}{_tables(run.summary)}</section>\n'
-
-
 def _tables(summary: Summary) -> str:
     return (
         figures.against(summary) + figures.baseline(summary) + figures.distributions(summary) + figures.stages(summary)
     )
 
 
-def _sections(charts: Sequence[Chart]) -> Iterator[str]:
-    number = 0
+def _sections(charts: Sequence[Chart]) -> Iterator[Block]:
     for chart in charts:
         if chart.figures:
-            plots = "".join(_plot(number + place, each) for place, each in enumerate(chart.figures))
+            plots = "".join(map(_plot, chart.figures))
             notes = "".join(f'<p class="note">{note}</p>' for note in chart.notes)
-            yield (
+            markup = (
                 f'<section class="card chart" id="{chart.name}"><h2>{text(chart.title)}</h2>'
                 f'<p class="how">{text(chart.how_to_read)}</p><div class="plots">{plots}</div>{notes}</section>\n'
             )
-            number += len(chart.figures)
+            yield Block(chart.name, markup, chart.figures)
 
 
-def _plot(number: int, figure: Json) -> str:
-    return f'<div class="plot" data-figure="{number}" style="min-height:{figure["layout"]["height"]}px"></div>'
+def _plot(figure: Json) -> str:
+    return f'<div class="plot" style="min-height:{figure["layout"]["height"]}px"></div>'
 
 
 def _absent(charts: Sequence[Chart]) -> str:
@@ -166,16 +191,19 @@ def _footer() -> str:
     )
 
 
-def _scripts(runs: Sequence[Run], charts: Sequence[Chart]) -> Iterator[str]:
+def style() -> Json:
+    """Return what plotly needs to draw figures in the page's colours."""
+    return {"templates": {"light": template(LIGHT), "dark": template(DARK)}, "config": CONFIG}
+
+
+def _scripts(runs: Sequence[Run], shown: Iterable[Block]) -> Iterator[str]:
     """Yield the data and the scripts. plotly is imported here: it is needed by nothing else."""
     from plotly.offline import get_plotlyjs
 
     yield script_data("summaries", [run.summary for run in runs]) + "\n"
-    yield script_data("figures", [figure for chart in charts for figure in chart.figures]) + "\n"
-    yield (
-        script_data("style", {"templates": {"light": template(LIGHT), "dark": template(DARK)}, "config": CONFIG}) + "\n"
-    )
-    yield f"<script>{get_plotlyjs()}</script>\n<script>\n{_asset('page.js')}</script>\n"
+    yield script_data("figures", [figure for block in shown for figure in block.figures]) + "\n"
+    yield script_data("style", style()) + "\n"
+    yield f"<script>{get_plotlyjs()}</script>\n<script>\n{_asset('plots.js')}{_asset('page.js')}</script>\n"
 
 
 def _asset(name: str) -> str:
