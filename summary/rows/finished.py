@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from summary.baseline import likeness
 from summary.baseline.measures import Run
 from summary.figures import measured, summarise
 from summary.gates import relative, slo
@@ -78,7 +79,9 @@ def run_of(path: str, level: str | None = None, fail_if: Sequence[str] = ()) -> 
         raise UnreadableRows(f"{file}: a comparison needs a run's rows, not Locust's statistics")
     try:
         found = _read(file, slo=level, fail_if=fail_if)
-        return Run(path, in_order(found.rows), found.summary, found.facts)
+        run = Run(path, in_order(found.rows), found.summary, found.facts)
+        likeness.rehearse(run)
+        return run
     except BadCondition:
         raise
     except ODD as error:

@@ -262,8 +262,9 @@ def _is_sound(table: pd.DataFrame) -> np.ndarray:
     is_sound &= table["timestamp"].to_numpy() != MISSING
     if "phase" in table:
         is_sound &= table["phase"].isin(PHASES).to_numpy()
-    if {"side", "pair"} <= set(table):
-        is_sound &= (table["side"].isin(SIDES) & table["pair"].notna() | table["side"].isna()).to_numpy()
+    if "side" in table:
+        has_pair = table["pair"].notna() if "pair" in table else False
+        is_sound &= (table["side"].isin(SIDES) & has_pair | table["side"].isna()).to_numpy()
     for name in filter(_is_number, table.columns):
         is_sound &= _is_possible(table[name].to_numpy(), _is_count(name))
     return is_sound
