@@ -61,9 +61,11 @@ class Page:
 
 
 @contextmanager
-def web_ui(folder: Path, *arguments: str) -> Iterator[Page]:
+def web_ui(folder: Path, *arguments: str, **environment: str) -> Iterator[Page]:
     port = free_port()
-    with started(folder, ["--web-host", "127.0.0.1", "--web-port", str(port), *arguments], **KEYS) as running:
+    with started(
+        folder, ["--web-host", "127.0.0.1", "--web-port", str(port), *arguments], **{**KEYS, **environment}
+    ) as running:
         page = Page(f"http://127.0.0.1:{port}", folder, running)
         running.until(page.is_up)
         yield page

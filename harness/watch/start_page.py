@@ -107,12 +107,15 @@ def _classes(web_ui: Any, environment: Any) -> list[str]:
 
 
 def _models(known: Iterable[str], offered: Models, chosen: str, given: str) -> dict[str, dict[str, Any]]:
-    """Return each provider's models and its default. The model that was given is offered even if it isn't listed: the
-    environment can describe one."""
-    found = {name: {"listed": list(offered.of(name)), "default": offered.default(name), "given": ""} for name in known}
-    if chosen in found and given:
-        found[chosen] |= {"listed": list(dict.fromkeys([given, *offered.of(chosen)])), "given": given}
-    return found
+    """Return each provider's models, its default, and the one that was given, which need not be listed."""
+    return {
+        name: {
+            "listed": offered.of(name),
+            "default": offered.default(name),
+            "given": given if name == chosen else "",
+        }
+        for name in known
+    }
 
 
 def _groups(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.browser.chromium import CHROMIUM, Tab, chromium
-from tests.command_line import free_port, summary_in
+from tests.command_line import free_port, rows_in, summary_in
 from tests.web_ui import Page, web_ui
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
@@ -104,6 +104,18 @@ def test_a_refusal_is_shown_beside_the_button(tab: Tab, page: Page) -> None:
     tab.click("form .main")
     tab.until("document.getElementById('problem').textContent.includes('keys are only for')")
     assert tab.js("location.pathname") == "/llm/start"
+
+
+def test_another_model_is_taken(tab: Tab, page: Page) -> None:
+    before = len(page.runs())
+    tab.open(f"{page.url}/llm/start")
+    tab.fill(**{**QUICK, "provider": "openai", "iterations": "3"})
+    tab.js("document.getElementById('models').selectedIndex = document.getElementById('models').length - 1")
+    tab.js("document.getElementById('models').dispatchEvent(new Event('change'))")
+    tab.fill(model="my-model <b>")
+    tab.click("form .main")
+    assert {row["model"] for row in rows_in(page.next_run(before), "metrics")} == {"my-model <b>"}
+    tab.until(f"{ENDED} && document.getElementById('what').textContent.includes('my-model <b>')")
 
 
 def test_failures_are_counted_by_kind(tab: Tab, page: Page) -> None:

@@ -14,6 +14,7 @@ import pytest
 from harness.watch.llm_tab import UNSTREAMED
 from tests.charts.made import Page as Report
 from tests.command_line import rows_in, summary_in
+from tests.mock_server import MockServer
 from tests.web_ui import Page, web_ui
 
 MOCKED = {"provider": "openai", "model": "gpt-4o", "mock": "true", "mock_latency": "0.05"}
@@ -33,6 +34,12 @@ def look(page: Page) -> dict[str, Any]:
 def numbers(found: dict[str, Any]) -> dict[str, list[str]]:
     blocks = (found["drawing"] or {}).get("blocks", ())
     return Report("".join(block["markup"] for block in blocks)).numbers
+
+
+def tab_of(page: Page) -> list[dict[str, Any]]:
+    """Return the rows of the tab LLM on Locust's page."""
+    tables = json.loads(page.get("stats/requests"))["extended_stats"]
+    return next(list(table["data"]) for table in tables if table["key"] == "llm")
 
 
 def calls_of(page: Page) -> int:
@@ -75,6 +82,8 @@ def test_a_run_is_shown_live_then_reset_and_at_its_end_with_its_files(page: Page
     assert summary["total_requests"] == len(rows_in(folder, "metrics")) > shown
     assert "Can these figures be believed?" in found["drawing"]["blocks"][-1]["markup"]
 
+    assert 0 < int(tab_of(page)[0]["calls"]) < summary["total_requests"]
+
     of_run = f"llm/files/{run['run_id']}"
     offered = {file["name"]: page.get(f"{of_run}/{file['name']}") for file in found["status"]["run"]["files"]}
     assert offered == {name: (folder / f"metrics_{name}").read_bytes().decode() for name in offered}
@@ -103,8 +112,7 @@ def test_a_second_run_takes_the_place_of_the_first(page: Page) -> None:
     assert numbers(final(page, second["run_id"]))["calls"] == ["5"]
     with pytest.raises(HTTPError):
         page.get(f"llm/files/{first}/run.json")
-    tables = {table["key"]: table["data"] for table in json.loads(page.get("stats/requests"))["extended_stats"]}
-    assert [row["name"] for row in tables["llm"]] == [UNSTREAMED]
+    assert [row["name"] for row in tab_of(page)] == [UNSTREAMED]
 
 
 def test_an_open_loop_and_a_comparison_show_their_standing_and_both_sides(tmp_path: Path) -> None:
@@ -118,6 +126,18 @@ def test_an_open_loop_and_a_comparison_show_their_standing_and_both_sides(tmp_pa
         names = {trace.get("name") for block in shown for figure in block["figures"] for trace in figure["data"]}
         assert {"target started", "baseline started"} <= names
         assert "differences" in {block["key"] for block in shown}
+
+
+def test_an_endpoint_that_the_environment_describes_can_be_started(tmp_path: Path, mock_server: MockServer) -> None:
+    described = {"LLM_ENDPOINT_URL": mock_server.url, "LLM_MODEL_NAME": "my-model", "LLM_API_KEY": "marker-key-7a8b9c"}
+    with web_ui(tmp_path, **described) as page:
+        form = page.get("llm/start")
+        assert "marker-key" not in form
+        assert '"given": "my-model"' in form
+        fields = {"provider": "openai", "model": "my-model", "host": mock_server.url, "iterations": "3"}
+        answer = page.start(**{**LOAD, **fields})
+        assert answer["success"], answer
+        assert {row["model"] for row in rows_in(page.next_run(0), "metrics")} == {"my-model"}
 
 
 def test_what_draws_has_the_lowest_priority_and_ends_with_its_parent(tmp_path: Path) -> None:

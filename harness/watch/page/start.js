@@ -11,7 +11,8 @@
 
   const offerModels = () => {
     const { listed, default: usual, given } = models[field("provider").value];
-    list.replaceChildren(...listed.map((name) => option(name)), option(ANOTHER, "another …"));
+    const names = new Set(given ? [given, ...listed] : listed);
+    list.replaceChildren(...[...names].map((name) => option(name)), option(ANOTHER, "another …"));
     list.value = given || usual || listed[0] || ANOTHER;
     showOwn();
   };
@@ -46,8 +47,9 @@
     form.querySelectorAll("[data-name]").forEach((box) => found.set(box.dataset.name, String(box.checked)));
     if (field("provider")) {
       found.set("mock", String(chosen("mock")));
-      found.set("any_model", String(list.value === ANOTHER));
-      found.set("model", list.value === ANOTHER ? own.value.trim() : list.value);
+      const model = list.value === ANOTHER ? own.value.trim() : list.value;
+      found.set("model", model);
+      found.set("any_model", String(!models[field("provider").value].listed.includes(model)));
       if (!chosen("open")) { found.set("rate", ""); found.set("rate_stages", ""); found.set("replay", "false"); }
     }
     return found;
