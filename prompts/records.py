@@ -27,11 +27,10 @@ def prompt_of(record: Any, file: str, number: int) -> Prompt | None:
     """
     if not isinstance(record, dict):
         raise Wrong(f"expected an object, not {_kind(record)}")
-    given = [name for name in SHAPES if record.get(name) is not None]
+    present = [name for name in record if record[name] is not None]
+    given = [name for name in SHAPES if name in present]
     if len(given) != 1:
-        raise Wrong(
-            f"expected one of {', '.join(SHAPES)}; it has {_listed(given or [name for name in record if record[name] is not None])}"
-        )
+        raise Wrong(f"expected one of {', '.join(SHAPES)}; it has {_listed(given or present)}")
     system, turns = SHAPES[given[0]](record[given[0]], given[0])
     if not turns:
         return None

@@ -189,7 +189,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "semicolons": ("a.csv", "id;prompt\n1;x\n", "a.csv:1: the first line must name the columns"),
     "a cell too many": ("a.csv", 'prompt\n"x\ny"\nz,z\n', "a.csv:4: 2 cells, but 1 columns"),
     "an open quote": ("a.csv", 'prompt\nx\n"y\nz\n', "a.csv:3: not CSV: unexpected end of data"),
-    "an empty cell": ("a.csv", 'prompt,id\n"",7\n', "a.csv:2: expected one of prompt, text, messages, conversations; it"),
+    "an empty cell": ("a.csv", 'prompt,id\n"",7\n', "a.csv:2: expected one of prompt, "),
     "an object for an array": ("a.json", '{"data": []}', "a.json:1: not a JSON array"),
     "an array that ends too early": ("a.json", '[{"prompt": "x"},\n{"prompt": "y"}', "a.json:2: not JSON: expected"),
     "an array with a wrong item": ("a.json", '[\n{"prompt": "x"},\n5]', "a.json:3: expected an object, not a number"),
