@@ -1,12 +1,13 @@
 """One record of a file of prompts, in any of the shapes that others' files have. Stdlib only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from providers.prompt import Prompt, Turn, said
 from seeds import Wrong
 
 MOST_ID_CHARACTERS = 200
+MOST_NAMES, MOST_NAME_CHARACTERS = 5, 30
 LARGEST = 1e9
 
 Conversation = tuple[str | None, tuple[Turn, ...]]
@@ -21,17 +22,33 @@ def prompt_of(record: Any, file: str, number: int) -> Prompt | None:
     messages       OpenAI's: `role` and `content`; refused unless a user speaks
     conversations  ShareGPT's: `from` and `value`; begins with the first turn of the user's, skipped if there is none
 
-    Of both, what follows the user's last turn is left out, and a system's messages come first.
+    Of both, what follows the user's last turn is left out, and a system's messages come first. The field `system`,
+    beside any of them, comes before those.
     """
     if not isinstance(record, dict):
         raise Wrong(f"expected an object, not {_kind(record)}")
-    given = [name for name in SHAPES if record.get(name) is not None]
+    present = [name for name in record if record[name] is not None]
+    given = [name for name in SHAPES if name in present]
     if len(given) != 1:
-        raise Wrong(f"expected one of {', '.join(SHAPES)}, not {' and '.join(given) or 'none'}")
+        raise Wrong(f"expected one of {', '.join(SHAPES)}; it has {_listed(given or present)}")
     system, turns = SHAPES[given[0]](record[given[0]], given[0])
     if not turns:
         return None
+    system = _system(record, system)
     return Prompt(f"{file}#{_id(record, number)}", turns, system, _max_tokens(record), _at_s(record))
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Return the first names, each shortened."""
+    shown = [name[:MOST_NAME_CHARACTERS] for name in names]
+    return ", ".join([*shown[:MOST_NAMES], *(["…"] if len(shown) > MOST_NAMES else [])]) or "none"
+
+
+def _system(record: dict[str, Any], spoken: str | None) -> str | None:
+    """Return the system's text: the field `system`, then what the messages say of it."""
+    given = _joined(record.get("system"))
+    own = None if given in (None, "") else _text(given, "system")
+    return "\n\n".join(filter(None, (own, spoken))) or None
 
 
 def _single(text: Any, name: str) -> Conversation:

@@ -15,11 +15,19 @@ from seeds import LARGEST_BYTES, SeedError, Wrong, name_of, text_of
 
 Records = Iterator[tuple[int, Any]]
 
-CSV_COLUMNS = ("prompt", "id", "max_tokens", "at")
+CSV_COLUMNS = ("prompt", "system", "id", "max_tokens", "at")
 
 _log = logging.getLogger(__name__)
 _GAP = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
+_ARRAY_BEGINS = re.compile(r"\[\s*(\{|$)")
+_AFTER = {",": "a comma after the object"}
+_BREAK = "a line break in a text is written as \\n"
+_BROKEN = {
+    "Unterminated string starting at": f"a text without its closing quote ({_BREAK})",
+    "Invalid control character at": f"a control character in a text ({_BREAK})",
+}
+"""What Python says, in words that don't need a place after them."""
 
 
 def table_prompts(path: Path) -> Iterator[Prompt]:
@@ -58,18 +66,20 @@ class _WrongLine(Exception):
 
 
 def _json_lines(text: str) -> Records:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            record, end = _decoded(line.strip(), 0, number)
-            if end != len(line.strip()):
-                raise _WrongLine(number, "more than one JSON value on this line")
+    for number, line in enumerate(map(str.strip, text.split("\n")), 1):
+        if line:
+            if _ARRAY_BEGINS.match(line):
+                raise _WrongLine(number, "an array: name the file *.json")
+            record, end = _decoded(line, 0, number)
+            if after := line[end:].strip():
+                raise _WrongLine(number, _AFTER.get(after, "more than one JSON value on this line"))
             yield number, record
 
 
 def _json_array(text: str) -> Records:
     at, line, counted = _past(text, 0), 1, 0
     if text[at : at + 1] != "[":
-        raise _WrongLine(1, 'not a JSON array, such as [{"conversations": …}]')
+        raise _WrongLine(1, f'not a JSON array, such as [{{"conversations": …}}]{_if_lines(text)}')
     at = _past(text, at + 1)
     while text[at : at + 1] != "]":
         line, counted = line + text.count("\n", counted, at), at
@@ -81,6 +91,16 @@ def _json_array(text: str) -> Records:
         at = _past(text, at + (text[at] == ","))
     if text[at + 1 :].strip():
         raise _WrongLine(line + text.count("\n", counted, at), "not JSON: more after the array")
+
+
+def _if_lines(text: str) -> str:
+    """Return the end of an error message, if the text has an object per line."""
+    lines = text.lstrip().split("\n", 1)
+    try:
+        is_object = isinstance(json.loads(lines[0]), dict)
+    except (ValueError, RecursionError):
+        return ""
+    return ": with an object per line, name the file *.jsonl" if is_object else ""
 
 
 def _past(text: str, at: int) -> int:
@@ -95,7 +115,8 @@ def _decoded(text: str, at: int, line: int) -> tuple[Any, int]:
     except RecursionError:
         raise _WrongLine(line, "nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise _WrongLine(line + text.count("\n", at, error.pos), f"not JSON: {error.msg}") from error
+        says = "it ends within an object" if error.pos == len(text) else _BROKEN.get(error.msg, error.msg)
+        raise _WrongLine(line + text.count("\n", at, error.pos), f"not JSON: {says}") from error
     except ValueError as error:  # a number of thousands of digits
         raise _WrongLine(line, f"not JSON: {error}") from error
 

@@ -52,6 +52,19 @@ def test_a_line_can_have_a_limit_and_a_time_and_other_fields_are_ignored(tmp_pat
     assert (prompt.max_tokens, prompt.at_s) == (7, 1.0)
 
 
+def test_a_line_can_have_a_system_message_of_its_own(tmp_path: Path) -> None:
+    given = lines(
+        {"prompt": "One.", "system": "Be terse."},
+        {"messages": [SYSTEM, USER], "system": [{"text": "In French."}]},
+        {"text": "One.", "system": None},
+        {"text": "One.", "system": ""},
+    )
+    found = prompts(tmp_path, "a.jsonl", given)
+    assert [prompt.system for prompt in found] == ["Be terse.", "In French.\n\nBe brief.", None, None]
+    found = prompts(tmp_path, "a.csv", "prompt,system\nOne.,Be terse.\nTwo.,\n")
+    assert [prompt.system for prompt in found] == ["Be terse.", None]
+
+
 def test_what_follows_the_users_last_turn_is_left_out(tmp_path: Path) -> None:
     [prompt] = prompts(tmp_path, "a.jsonl", lines({"messages": [USER, ANSWER]}))
     assert prompt.turns == said("Hi.")
@@ -129,8 +142,25 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "nested too deeply": ("a.jsonl", "[" * 100_000, "a.jsonl:1: nested too deeply"),
     "a number of too many digits": ("a.jsonl", f'{{"at": {"9" * 5000}}}', "a.jsonl:1: not JSON: Exceeds"),
     "no object": ("a.jsonl", '"One."\n', "a.jsonl:1: expected an object, not a text"),
-    "no prompt": ("a.jsonl", '\n{"question": "One."}', "a.jsonl:2: expected one of prompt, text, "),
-    "two prompts": ("a.jsonl", '{"prompt": "One.", "text": "Two."}', "a.jsonl:1: expected one of "),
+    "no prompt": (
+        "a.jsonl", '\n{"question": "One."}',
+        "a.jsonl:2: expected one of prompt, text, messages, conversations; it has question",
+    ),
+    "nothing": ("a.jsonl", "{}", "messages, conversations; it has none"),
+    "endless names": ("a.jsonl", lines({f"{n}{'x' * 900}": 1 for n in range(900)}), f"4{'x' * 29}, …"),
+    "two prompts": ("a.jsonl", '{"prompt": "One.", "text": "Two.", "id": "a"}', "; it has prompt, text"),
+    "a text over two lines": (
+        "a.jsonl", '{"prompt": "One.\nTwo."}', "a.jsonl:1: not JSON: a text without its closing quote (a line break in"
+    ),
+    "a line break in a text": ("a.json", '[{"prompt": "One.\nTwo."}]', "a line break in a text is written as \\n"),
+    "an object that does not end": ("a.jsonl", '{"prompt": "One.",', "a.jsonl:1: not JSON: it ends within an object"),
+    "a comma after it": ("a.jsonl", '{"prompt": "One."},\n', "a.jsonl:1: a comma after the object"),
+    "an array in lines": ("a.jsonl", '[{"prompt": "One."}]', "a.jsonl:1: an array: name the file *.json"),
+    "an array over several lines": ("a.jsonl", '[\n{"prompt": "One."}\n]', "a.jsonl:1: an array: name the file *.json"),
+    "lines in an array's file": (
+        "a.json", lines({"prompt": "One."}, {"prompt": "Two."}), "with an object per line, name the file *.jsonl"
+    ),
+    "a system of numbers": ("a.jsonl", lines({"prompt": "x", "system": 5}), "system must be a text, not a number"),
     "a prompt of numbers": ("a.jsonl", '{"prompt": 5}', "a.jsonl:1: prompt must be a text, not a number"),
     "an empty prompt": ("a.jsonl", '{"prompt": " \\n"}', "a.jsonl:1: prompt is empty"),
     "half an emoji": ("a.jsonl", '{"prompt": "\\ud83d"}', "a.jsonl:1: prompt contains half of a character"),
@@ -159,7 +189,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "semicolons": ("a.csv", "id;prompt\n1;x\n", "a.csv:1: the first line must name the columns"),
     "a cell too many": ("a.csv", 'prompt\n"x\ny"\nz,z\n', "a.csv:4: 2 cells, but 1 columns"),
     "an open quote": ("a.csv", 'prompt\nx\n"y\nz\n', "a.csv:3: not CSV: unexpected end of data"),
-    "an empty cell": ("a.csv", 'prompt,id\n"",7\n', "a.csv:2: expected one of prompt"),
+    "an empty cell": ("a.csv", 'prompt,id\n"",7\n', "a.csv:2: expected one of prompt, "),
     "an object for an array": ("a.json", '{"data": []}', "a.json:1: not a JSON array"),
     "an array that ends too early": ("a.json", '[{"prompt": "x"},\n{"prompt": "y"}', "a.json:2: not JSON: expected"),
     "an array with a wrong item": ("a.json", '[\n{"prompt": "x"},\n5]', "a.json:3: expected an object, not a number"),

@@ -10,6 +10,9 @@ from harness.errors import UsageError
 DEFAULT_PORTS = {"http": 80, "https": 443}
 LARGEST_PORT = 65_535
 
+_API_PATH = re.compile(r"((/openai/deployments/[^/]+)?/(chat/completions|completions|responses)|(/v1)?/messages)/*\Z")
+"""What SDKs append to the base address to call an API."""
+
 _NETLOC = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[\w-]+(?:\.[\w-]+)*\.?))(?::(?P<port>[0-9]{1,5}))?")
 
 
@@ -41,7 +44,9 @@ def check(host: str, option: str = "--host") -> str:
     if "?" in host:
         raise UsageError(f"{option} must not contain a query (?…): only --host on the command line can")
     if not _is_usable(host):
-        raise UsageError(f"{option} must look like http://localhost:8000, not {host!r}")
+        raise UsageError(f"{option} must look like http://localhost:8000/v1, not {host!r}{_other_tools(option, host)}")
+    if base := _base_of(host):
+        raise UsageError(f"{option} must be the base address, without what the SDK appends: did you mean {base}?")
     return host
 
 
@@ -70,6 +75,19 @@ def origin(address: str) -> str:
     """Return scheme, host and port, in one spelling per server, of an address returned by `check`."""
     url = urlsplit(address)
     return f"{url.scheme}://{_bracketed(url)}:{url.port or DEFAULT_PORTS[url.scheme]}"
+
+
+def _base_of(host: str) -> str | None:
+    """Return the base address within the address of an API; `None` if it isn't one."""
+    found = _API_PATH.search(urlsplit(host).path)
+    return found and host.removesuffix(found[0])
+
+
+def _other_tools(option: str, host: str) -> str:
+    """Return how earlier runs are compared with, if a path was given for the baseline's address."""
+    if option != "--against" or ":" in host:
+        return ""
+    return ": an earlier run is compared by --baseline PATH, or by report.py NEW --against PATH"
 
 
 def _is_usable(host: str) -> bool:

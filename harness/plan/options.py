@@ -80,7 +80,7 @@ def _add_target(parser: Any, models: Offer) -> None:
     parser.add_argument(
         "-m", "--model", default="", env_var="LLM_MODEL_NAME",
         choices=Offered(["", *every_model]) if every_model else None,
-        help="one of the provider's models in models.json",
+        help="one of the provider's models in models.json, or any with --any-model",
     )  # fmt: skip
     parser.add_argument(
         "--any-model", action="store_true", default=False, help="take any model, not only those in models.json"
@@ -157,8 +157,9 @@ def _add_load(parser: Any) -> None:
         "--warmup", default="", help="number of extra calls to make first, recorded but excluded from all figures"
     )
     parser.add_argument(
-        "-d", "--data-dir", default=DATA_DIR, metavar="PATH", include_in_web_ui=False,
-        help="folder of seed files, or of *.jsonl, *.csv or *.json; or one such file",
+        "-d", "--data-dir", "--prompts", default=DATA_DIR, metavar="PATH", include_in_web_ui=False,
+        help="your prompts: a folder of seed files, or of *.jsonl, *.csv or *.json; or one such file; "
+        "calls draw from them as --selection-mode says",
     )  # fmt: skip
     parser.add_argument(
         "--plain", action="store_true", default=False, include_in_web_ui=False,
@@ -179,7 +180,8 @@ def _add_load(parser: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--selection-mode", default="single-file", choices=Offered(["single-file", "all-files", "in-order"]),
-        help="one random file for the whole run, a random one per call, or all prompts in order, then again",
+        help="one random file for the whole run, a random one per call, each with random prompts, which can "
+        "repeat; or all prompts in order, then again",
     )  # fmt: skip
     parser.add_argument(
         "--seed", default="", help="makes the sequence of prompts reproducible (default: random, recorded)"

@@ -1,4 +1,5 @@
-"""Checks of the host's address: does it accept a connection, TLS included, and if not the API, which address has it?"""
+"""Checks of the host's address: does it accept a connection, TLS included, and if not the API, which address has it?
+If it has the API but not the model, which models has it?"""
 
 from contextlib import suppress
 from typing import Any
@@ -41,11 +42,21 @@ def answering_address(side: Side) -> str | None:
         return None
     host = side.settings.host.rstrip("/")
     other = host.removesuffix("/v1") if host.endswith("/v1") else f"{host}/v1"
-    return other if _lists_models(side.client, f"{other}{side.provider.models_path}") else None
+    return None if _models(side.client, f"{other}{side.provider.models_path}") is None else other
 
 
-def _lists_models(client: Any, url: str) -> bool:
+def listed_models(side: Side) -> list[str]:
+    """Return the models that a side's server lists; empty if it lists none, or among them the one that was asked."""
+    if side.settings.mock or side.provider.models_path is None:
+        return []
+    listed = _models(side.client, f"{side.settings.host.rstrip('/')}{side.provider.models_path}") or []
+    names = [model["id"] for model in listed if isinstance(model, dict) and isinstance(model.get("id"), str)]
+    return [] if side.settings.model in names else names
+
+
+def _models(client: Any, url: str) -> list[Any] | None:
     late = DeadlineExceeded("no list of models in time")
     with suppress(Exception), exchange(), gevent.Timeout(MODELS_TIMEOUT_S, late):
-        return isinstance(client.get(url, cast_to=httpx2.Response).json()["data"], list)
-    return False
+        listed = client.get(url, cast_to=httpx2.Response).json()["data"]
+        return listed if isinstance(listed, list) else None
+    return None

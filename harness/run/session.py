@@ -19,8 +19,12 @@ from providers.conversation import Conversation
 from providers.permit import Granted, Permit, SideName
 from providers.prompt import Prompt
 from providers.side import Side
+from summary.cells import printable
+from summary.render.hints import is_about_a_model
 from wire.exchange import Exchange
 from wire.httpx2_plug import decompressed
+
+MOST_NAMED, MOST_CHARACTERS = 5, 80
 
 _log = logging.getLogger("llm")
 
@@ -92,17 +96,23 @@ class CallSession:
             _log.log(self._level(call), "%s", _line(call))
             if self.keep_bodies and exchange.status is not None:
                 _log.info("%s", _body_line(exchange))
-            self._correct_the_address(call)
+            self._explain_a_404(call)
         finally:  # The run waits for each call's end.
             self.in_flight -= call.order != 1  # The second call of a pair begins as the first one ends.
             self._permits.end(call.request)
 
-    def _correct_the_address(self, call: Call) -> None:
-        """If the first call to end gets a 404, log which address would answer. The run waits for it."""
+    def _explain_a_404(self, call: Call) -> None:
+        """If the first call to end gets a 404, log which address or models would answer. The run waits for it."""
         is_first, self._has_ended_one = not self._has_ended_one, True
         if not is_first or call.status != 404:
             return
         side = self.sides[call.side]
+        if is_about_a_model(call.error or "") and (models := preflight.listed_models(side)):
+            _log.error("no such model (404); the server lists %s", self.redact(_few(models)))
+        else:
+            self._correct_the_address(side)
+
+    def _correct_the_address(self, side: Side) -> None:
         if address := preflight.answering_address(side):
             asked, found = self.redact(side.settings.host), self.redact(address)
             _log.error("%s has no such API (404), but %s has: use it as -H or LLM_ENDPOINT_URL", asked, found)
@@ -140,6 +150,12 @@ class NoSession:
 
     def record(self, call: Call, exchange: Exchange) -> None:
         """Do nothing: there is no call."""
+
+
+def _few(names: list[str]) -> str:
+    """Return the first names from a server, each shortened."""
+    some = [printable(name[:MOST_CHARACTERS]) for name in names[:MOST_NAMED]]
+    return ", ".join([*some, "…"] if len(names) > MOST_NAMED else some)
 
 
 def _line(call: Call) -> str:

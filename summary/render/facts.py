@@ -6,10 +6,10 @@ from rich.table import Table
 from rich.text import Text
 
 from finishes import is_natural
-from summary import refused_fields
 from summary.numbers.written import digits, number, time, written
 from summary.registry import Figure, found, used
 from summary.render.grid import grid
+from summary.render.hints import hint
 from summary.vocabulary import Summary
 
 REASON_CHARACTERS = 40
@@ -101,8 +101,7 @@ def _failure(failure: Summary) -> str:
     if failure.get("first"):
         text += f", {_span(failure['first'], failure['last'])}"
     message = failure.get("example", "").removeprefix(failure["error"]).removeprefix(":").strip()
-    hint = refused_fields.hint(failure["status"], message)
-    return "\n".join(filter(None, [text, message, hint]))
+    return "\n".join(filter(None, [text, message, hint(failure["status"], message)]))
 
 
 def _span(first: str, last: str) -> str:

@@ -6,6 +6,7 @@ from summary.registry import NAMED, STATISTICS, TITLES, UNITS
 from summary.render import against, comparison
 from summary.render.facts import count_lines, title
 from summary.render.tables import line, statistics, with_distributions
+from summary.validity.verdict import no_figures
 from summary.vocabulary import Summary
 
 Line = Sequence[str]
@@ -41,14 +42,20 @@ def _headline(summary: Summary) -> str:
     if "comparison" in summary:
         said.append(comparison.conclusion(summary["comparison"]))
     if summary.get("verdict"):
-        said.append(_believed(summary["verdict"]))
+        said.append(_believed(summary))
     return ". ".join(said or ["Locust's own figures"]) + "."
 
 
-def _believed(verdict: Summary) -> str:
-    doubts = [f"{each['about']} {each['says']}" for each in verdict["findings"] if not each["ok"]]
-    answer = "These figures can be believed" if verdict["believable"] else "Not all of these figures can be believed"
-    return f"{answer} ({'; '.join(doubts)})" if doubts else answer
+def _believed(summary: Summary) -> str:
+    doubts = [f"{each['about']}: {each['says']}" for each in summary["verdict"]["findings"] if not each["ok"]]
+    return f"{_answer(summary)} ({'; '.join(doubts)})" if doubts else _answer(summary)
+
+
+def _answer(summary: Summary) -> str:
+    if why := no_figures(summary):
+        return f"There are no figures: {why}"
+    is_believable = summary["verdict"]["believable"]
+    return "These figures can be believed" if is_believable else "Not all of these figures can be believed"
 
 
 def _distributions(summary: Summary) -> str:

@@ -69,7 +69,7 @@ def _parts(summary: Summary) -> Iterator[Table]:
     if summary.get("gates"):
         yield tables.gates(summary["gates"])
     if summary.get("verdict"):
-        yield tables.verdict(summary["verdict"])
+        yield tables.verdict(summary)
 
 
 def _of_a_run(summary: Summary) -> Iterator[Table]:

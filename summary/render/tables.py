@@ -10,6 +10,7 @@ from summary.numbers.scale import Scale, scale
 from summary.numbers.written import digits, number
 from summary.registry import CI_NEEDS, EXTRA, MAIN, NAMED, SAMPLES_NEEDED, STATISTICS, TITLES, UNITS, Figure, used
 from summary.render.grid import grid
+from summary.validity.verdict import no_figures
 from summary.vocabulary import CLAIM_SPANS, OF_TURNS, Summary
 
 _SPANS = dict(zip(CLAIM_SPANS, ("latency", "to the headers", "TTFT"), strict=True))
@@ -200,10 +201,15 @@ def gates(gates: list[Summary]) -> Table:
     return table
 
 
-def verdict(verdict: Summary) -> Table:
+def verdict(summary: Summary) -> Table:
     """Return every finding under the one question. Too few samples are a finding but don't change the answer."""
-    answer = "Yes." if verdict["believable"] else "Not all of them:"
-    table = grid(f"Can these figures be believed? {answer}", columns=3, bold=1)
-    for finding in verdict["findings"]:
+    table = grid(f"Can these figures be believed? {_answer(summary)}", columns=3, bold=1)
+    for finding in summary["verdict"]["findings"]:
         table.add_row(GOOD if finding["ok"] else BAD, finding["about"], Text(finding["says"]))
     return table
+
+
+def _answer(summary: Summary) -> str:
+    if why := no_figures(summary):
+        return f"There are none: {why}."
+    return "Yes." if summary["verdict"]["believable"] else "Not all of them:"

@@ -130,6 +130,8 @@ def find(path: Path) -> Path:
     statistics."""
     if path.is_file():
         return path
+    if path.parts[:1] in (("http:",), ("https:",)):
+        raise UnreadableRows("an address is not a run: locust … --against URL compares two targets in one run")
     for ending in (REQUESTS, STATS):
         found = sorted(path.glob(f"*{ending}")) if path.is_dir() else [path.with_name(path.name + ending)]
         if len(found) > 1:

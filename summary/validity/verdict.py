@@ -23,6 +23,16 @@ def verdict_on(summary: Summary) -> Summary:
     }
 
 
+def no_figures(summary: Summary) -> str | None:
+    """Return why a run has no figures to believe; `None` if a call succeeded."""
+    calls, failed = summary.get("total_requests"), summary.get("failure_count")
+    if calls is None or summary["success_count"]:
+        return None
+    if calls and calls == failed:
+        return f"all {calls:,} calls failed" if calls > 1 else "the only call failed"
+    return f"none of {calls:,} calls succeeded" if calls else "no call was made"
+
+
 def notes_on(figure: str, verdict: Summary | None) -> list[str]:
     """Return how the client affected a figure; each note completes "the client itself …"."""
     findings = (verdict or {}).get("findings", ())

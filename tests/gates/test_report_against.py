@@ -245,6 +245,9 @@ def test_bad_input_is_one_line_and_exit_code_2(copies: Path, capsys: pytest.Capt
     rows = old / "run_requests.csv"
     assert "nowhere: no run found" in refused(capsys, new, "--against", copies / "nowhere")
     assert "nowhere: no run found" in refused(capsys, copies / "nowhere", "--against", old)
+    said = refused(capsys, new, "--against", "http://user:secret-1@localhost:8000/v1")
+    assert "locust … --against URL compares two targets in one run" in said
+    assert "secret-1" not in said
     assert "give the old ones after --against" in refused(capsys, new, old)
     assert "is given twice on one side" in refused(capsys, new, "--against", old, old)
     assert "give --against" in refused(capsys, new, "--fail-if", "p95>+10%")

@@ -157,8 +157,36 @@ def test_an_address_that_is_refused_is_not_repeated(
 
 @pytest.mark.parametrize("host", ["localhost", "http://", "ftp://localhost", "http://a b", "http://a\\b", "http://a:0"])
 def test_an_address_that_holds_nothing_secret_is_repeated(host: str) -> None:
-    with pytest.raises(UsageError, match="must look like http://localhost:8000, not"):
+    with pytest.raises(UsageError, match="must look like http://localhost:8000/v1, not"):
         check(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "base"),
+    [
+        ("http://localhost:8000/v1/chat/completions", "http://localhost:8000/v1"),
+        ("http://localhost:8000/v1/completions/", "http://localhost:8000/v1"),
+        ("http://localhost:8000/proxy/responses", "http://localhost:8000/proxy"),
+        ("https://api.anthropic.com/v1/messages", "https://api.anthropic.com"),
+        ("https://x.openai.azure.com/openai/deployments/d/chat/completions", "https://x.openai.azure.com"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--host", "--against"])
+def test_the_address_of_one_api_is_refused_with_its_base(host: str, base: str, option: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        check(host, option)
+    assert str(refused.value).startswith(f"{option} must be the base address")
+    assert str(refused.value).endswith(f"did you mean {base}?")
+    assert check(base, option) == base
+    assert check(f"{host}/more", option)
+
+
+def test_a_path_for_the_baselines_address_is_told_of_the_other_options() -> None:
+    with pytest.raises(UsageError, match=r"--baseline PATH, or by report.py NEW --against PATH"):
+        check("results/old", "--against")
+    with pytest.raises(UsageError) as refused:
+        check("localhost:8000", "--against")
+    assert "--baseline" not in str(refused.value)
 
 
 def test_a_query_belongs_to_the_host_that_it_came_with() -> None:

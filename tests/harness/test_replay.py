@@ -111,6 +111,10 @@ def test_a_system_is_a_text_or_a_files_and_only_for_prompts_without_their_own(
     assert json.loads((tmp_path / "run_run.json").read_text())["options"]["system"] == "Be brief.\nBe kind."
 
 
+def test_the_file_of_prompts_has_two_names(timed: str) -> None:
+    assert [a_plan(name, timed).files[0].name for name in ("--data-dir", "--prompts")] == ["timed.jsonl"] * 2
+
+
 def test_any_model_is_taken_if_asked(tmp_path: Path) -> None:
     assert a_plan("--any-model", "-m", "org/my-model").settings.model == "org/my-model"
 

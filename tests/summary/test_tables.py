@@ -71,3 +71,19 @@ def test_times_of_a_line_are_in_milliseconds_below_10_seconds() -> None:
     assert "latency, ms" in as_table(summary(40, 1.0))
     assert "latency, s " in as_table(summary(40, 9.0))
     assert "| latency, ms |" in as_markdown(summary(40, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("calls", "failed", "why"),
+    [
+        (3, 3, "all 3 calls failed"),
+        (1, 1, "the only call failed"),
+        (3, 1, "none of 3 calls succeeded"),
+        (0, 0, "no call was made"),
+    ],
+)
+def test_a_run_without_a_success_has_no_figures_to_believe(calls: int, failed: int, why: str) -> None:
+    counts = {"total_requests": calls, "success_count": 0, "failure_count": failed, "aborted_count": calls - failed}
+    found = summary(40, **counts)
+    assert f"Can these figures be believed? There are none: {why}." in as_table(found)
+    assert f"There are no figures: {why}" in as_markdown(found).splitlines()[0]
