@@ -10,6 +10,7 @@ from charts.drawing.chart import CONFIG, DARK, LIGHT, Chart, Json, colour_of, te
 from charts.page import figures
 from charts.page.file import OPENING
 from charts.page.markup import script_data, table, text
+from summary.render import comparison as compare
 from summary.render.facts import sections
 from summary.render.render import remarks
 from summary.vocabulary import Summary
@@ -22,13 +23,14 @@ MOST_KINDS, FURTHER = 50, "further_kinds_of_failure"
 YES, NOT_ALL = "Yes.", "Not all of them."
 
 
-def page(runs: Sequence[Run]) -> str:
-    """Return the page of one run, or of several laid over each other."""
+def page(runs: Sequence[Run], comparison: Summary | None = None) -> str:
+    """Return the page of one run, or of several laid over each other, below their comparison if there is one."""
     charts = charts_of(runs)
     runs = [replace(run, summary=_without_the_rarest(run.summary)) for run in runs]
     return "".join([
-        OPENING.decode(), _head(runs), "<body>\n<main>\n", *_opening(runs), *_sections(charts), _absent(charts),
-        *_details(runs), _footer(), "</main>\n", *_scripts(runs, charts), "</body>\n</html>\n",
+        OPENING.decode(), _head(runs), "<body>\n<main>\n", _comparison(comparison), *_opening(runs),
+        *_sections(charts), _absent(charts), *_details(runs), _footer(), "</main>\n", *_scripts(runs, charts),
+        "</body>\n</html>\n",
     ])  # fmt: skip
 
 
@@ -48,6 +50,17 @@ def _head(runs: Sequence[Run]) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{text(title)}</title>\n<style>\n{_asset('page.css')}</style>\n</head>\n"
     )
+
+
+def _comparison(summary: Summary | None) -> str:
+    """Return what became worse and better, with the gates on it, and all of it as data."""
+    if not summary:
+        return ""
+    found, of = summary["comparison"], summary["compared"]
+    title = f"<h2>{text(compare.conclusion(found))}</h2>"
+    sides = f'<p class="run">New: {text(compare.names(of, "new"))}, old: {text(compare.names(of, "old"))}</p>'
+    content = f"{title}{sides}{figures.compared(summary)}{_gates(summary)}"
+    return f'<section class="card" id="compared">{content}</section>\n{script_data("comparison", summary)}\n'
 
 
 def _opening(runs: Sequence[Run]) -> Iterator[str]:

@@ -74,6 +74,26 @@ def test_a_run_with_a_baseline_shows_the_comparison(
     assert "One run on each side" in found.text
 
 
+def test_a_comparison_opens_its_page_with_its_notes_and_gates(tmp_path: Path) -> None:
+    old, new = (
+        str(made(tmp_path / name, [call(n, n / 10, latency_s=s + n % 7 / 100) for n in range(220)]))
+        for name, s in (("old", 1.0), ("new", 2.0))
+    )
+    options = ["--html", str(tmp_path / "p.html"), "--fail-if", "p95>+10%"]
+    assert report.main([new, "--against", old, *options]) == 3
+    found = Page((tmp_path / "p.html").read_text())
+    order = [
+        "Worse: latency (median, p95, p99)",
+        f"New: {new}, old: {old}",
+        "One run on each side",
+        "Gates: 1 of 1 breached",
+        "Can these figures be believed?",
+        "Side by side",
+    ]
+    assert sorted(order, key=found.text.index) == order
+    assert found.blocks["comparison"]["comparison"]["latency_median"]["says"] == "worse"
+
+
 def test_nothing_is_loaded_and_nothing_is_sent(streamed: tuple[Page, dict[str, Any], Path]) -> None:
     found = streamed[0]
     addressed = [each for _, attributes in found.tags for each in attributes if each in ("src", "href", "srcset")]
