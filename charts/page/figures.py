@@ -56,8 +56,18 @@ def distributions(summary: Summary) -> str:
     rows = [row for figure in figures for row in _lines(summary, figure, names)]
     if not summary["success_count"] or not rows:
         return ""
-    few = f'<p class="note">{STAR} Too few samples: {_needs(names)}. Small print: 95 % confidence intervals.</p>'
-    return table(["", *(TITLES[name] for name in names)], rows, "distributions") + few
+    markup = table(["", *(TITLES[name] for name in names)], rows, "distributions")
+    return markup + _legend(markup, names)
+
+
+def _legend(markup: str, names: Sequence[str]) -> str:
+    """Return what the marks mean that are in the table."""
+    said = {
+        f"</data>{STAR}": f"{STAR} Too few samples: {_needs(names)}.",
+        "<small>": "Small print: 95 % confidence intervals.",
+    }
+    legend = " ".join(words for mark, words in said.items() if mark in markup)
+    return f'<p class="note">{legend}</p>' if legend else ""
 
 
 def _needs(names: Sequence[str]) -> str:

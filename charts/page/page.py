@@ -13,6 +13,7 @@ from charts.page.markup import script_data, table, text
 from summary.render import comparison as compare
 from summary.render.facts import sections
 from summary.render.render import remarks
+from summary.validity.verdict import no_figures
 from summary.vocabulary import Summary
 
 FOLDER = Path(__file__).parent
@@ -78,11 +79,16 @@ def _verdict(run: Run, position: int, several: bool) -> str:
     name = f'<h2><i style="background:{colour_of(position)}"></i>{text(run.name)}</h2>' if several else ""
     parts = [name, f'<p class="run">{text(figures.sentence(run.summary))}</p>', _remarks(run.summary)]
     if verdict:
-        is_good = verdict["believable"]
-        answer = f'<b class="{"yes" if is_good else "no"}">{YES if is_good else NOT_ALL}</b>'
-        question = f'<p class="verdict">Can these figures be believed? {answer}</p>'
+        question = f'<p class="verdict">Can these figures be believed? {_answer(run.summary)}</p>'
         parts = [name, question, *parts[1:], _findings(verdict["findings"])]
     return f'<header class="card">{"".join(parts)}{_gates(run.summary)}</header>\n'
+
+
+def _answer(summary: Summary) -> str:
+    if why := no_figures(summary):
+        return f'<b class="no">There are none: {text(why)}.</b>'
+    is_good = summary["verdict"]["believable"]
+    return f'<b class="{"yes" if is_good else "no"}">{YES if is_good else NOT_ALL}</b>'
 
 
 def _remarks(summary: Summary) -> str:

@@ -117,6 +117,12 @@ def test_what_servers_and_users_say_is_shown_and_never_run(tmp_path: Path) -> No
     assert set(re.findall("<[^>]*>?", in_figures)) <= {"<extra>", "</extra>", "<br>"}
 
 
+def test_a_run_without_a_success_has_no_figures_to_believe(tmp_path: Path) -> None:
+    found = Page(page([run_of(tmp_path, [failed(n, n / 10) for n in range(3)])]))
+    assert "Can these figures be believed? There are none: all 3 calls failed." in found.text
+    assert "Yes." not in found.text
+
+
 @pytest.mark.parametrize(
     ("calls", "absent"),
     [
@@ -137,6 +143,15 @@ def test_a_chart_without_data_is_left_out_with_a_word_why(
     drawn, _, left_out = found.text.partition("Not drawn")
     assert [title for title in absent if title in drawn] == []
     assert [title for title in absent if f"{title}: " not in left_out] == []
+
+
+@pytest.mark.parametrize(("calls", "is_starred", "has_intervals"), [(20, True, False), (2000, False, True)])
+def test_the_table_explains_only_the_marks_that_it_has(
+    calls: int, is_starred: bool, has_intervals: bool, tmp_path: Path
+) -> None:
+    found = Page(page([run_of(tmp_path, (call(n, n / 100, latency_s=1 + n % 97 / 100) for n in range(calls)))]))
+    assert ("* Too few samples" in found.text) == is_starred
+    assert ("Small print" in found.text) == has_intervals
 
 
 def test_several_runs_are_laid_over_each_other(tmp_path: Path) -> None:
