@@ -96,6 +96,15 @@ def test_the_spectrum_passes_through_the_summarys_percentiles(staged: Run) -> No
     assert [on_curve[x] for x in np.round(np.array(dots["x"]), 6).tolist()] == expected
 
 
+@pytest.mark.parametrize("samples", [2, 10, 19, 20, 30, 100, 150, 1000])
+def test_no_dot_of_the_spectrum_is_beside_its_line(samples: int, tmp_path: Path) -> None:
+    calls = [call(n, n / 10, latency_s=latency_s) for n, latency_s in enumerate(RANDOM.lognormal(0, 1, samples))]
+    curve, dots = traces(distributions.spectrum([run_of(tmp_path, calls)]))
+    on_curve = dict(zip(curve["x"], curve["y"], strict=True))
+    assert [on_curve[round(x, 6)] for x in dots["x"]] == dots["y"]
+    assert dots["x"] == sorted(set(dots["x"]))
+
+
 def test_failures_are_never_in_the_spectrum_or_the_histograms(staged: Run) -> None:
     assert min(traces(distributions.spectrum([staged]))[0]["y"]) >= staged.summary["latency_s"]["min"] - 0.001
     for trace in traces(distributions.histograms([staged])):
