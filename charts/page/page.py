@@ -10,8 +10,10 @@ from charts.drawing.chart import CONFIG, DARK, LIGHT, Chart, Json, colour_of, te
 from charts.page import figures
 from charts.page.file import OPENING
 from charts.page.markup import script_data, table, text
+from summary.render import comparison as compare
 from summary.render.facts import sections
 from summary.render.render import remarks
+from summary.validity.verdict import no_figures
 from summary.vocabulary import Summary
 
 FOLDER = Path(__file__).parent
@@ -35,12 +37,12 @@ class Block:
     figures: Sequence[Json] = ()
 
 
-def page(runs: Sequence[Run]) -> str:
-    """Return the page of one run, or of several laid over each other."""
+def page(runs: Sequence[Run], comparison: Summary | None = None) -> str:
+    """Return the page of one run, or of several laid over each other, below their comparison if there is one."""
     shown, runs = list(blocks(runs)), [replace(run, summary=_without_the_rarest(run.summary)) for run in runs]
     return "".join([
-        OPENING.decode(), _head(runs), "<body>\n<main>\n", *(block.markup for block in shown), _footer(), "</main>\n",
-        *_scripts(runs, shown), "</body>\n</html>\n",
+        OPENING.decode(), _head(runs), "<body>\n<main>\n", _comparison(comparison),
+        *(block.markup for block in shown), _footer(), "</main>\n", *_scripts(runs, shown), "</body>\n</html>\n",
     ])  # fmt: skip
 
 
@@ -75,6 +77,17 @@ def _head(runs: Sequence[Run]) -> str:
     )
 
 
+def _comparison(summary: Summary | None) -> str:
+    """Return what became worse and better, with the gates on it, and all of it as data."""
+    if not summary:
+        return ""
+    found, of = summary["comparison"], summary["compared"]
+    title = f"<h2>{text(compare.conclusion(found))}</h2>"
+    sides = f'<p class="run">New: {text(compare.names(of, "new"))}, old: {text(compare.names(of, "old"))}</p>'
+    content = f"{title}{sides}{figures.compared(summary)}{_gates(summary)}"
+    return f'<section class="card" id="compared">{content}</section>\n{script_data("comparison", summary)}\n'
+
+
 def _opening(runs: Sequence[Run], so_far: bool) -> Iterator[Block]:
     several = len(runs) > 1
     yield Block("verdict", "".join(_verdict(run, place, several, so_far) for place, run in enumerate(runs)))
@@ -95,11 +108,17 @@ def _verdict(run: Run, position: int, several: bool, so_far: bool) -> str:
     name = f'<h2><i style="background:{colour_of(position)}"></i>{text(run.name)}</h2>' if several else ""
     parts = [name, f'<p class="run">{text(figures.sentence(run.summary))}</p>', _remarks(run.summary)]
     if verdict:
-        is_good = verdict["believable"]
-        answer = f'<b class="{"yes" if is_good else "no"}">{YES if is_good else NOT_ALL}</b>'
-        question = f'<p class="verdict">Can these figures be believed{" so far" if so_far else ""}? {answer}</p>'
+        when = " so far" if so_far else ""
+        question = f'<p class="verdict">Can these figures be believed{when}? {_answer(run.summary)}</p>'
         parts = [name, question, *parts[1:], _findings(verdict["findings"])]
     return f'<header class="card">{"".join(parts)}{_gates(run.summary)}</header>\n'
+
+
+def _answer(summary: Summary) -> str:
+    if why := no_figures(summary):
+        return f'<b class="no">There are none: {text(why)}.</b>'
+    is_good = summary["verdict"]["believable"]
+    return f'<b class="{"yes" if is_good else "no"}">{YES if is_good else NOT_ALL}</b>'
 
 
 def _remarks(summary: Summary) -> str:
