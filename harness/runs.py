@@ -154,7 +154,7 @@ class Runs:
         plan = self.plan or self.prepare(vars(self._given))
         self._environment.user_classes = [self._classes[plan.settings.provider]]
         if self._given.stop_timeout == STOP_TIMEOUT_OF_THE_RUN:
-            self._environment.stop_timeout = plan.settings.timeout_s + 1
+            self._environment.stop_timeout = plan.longest_s + 1
         self._run = self._latest = run = Run(plan, self._environment, self._end_run, self._earlier_runs)
         run.describe_to_workers()
         if self._master is None:

@@ -97,6 +97,11 @@ class Plan:
         return self.permits and self.permits * len(self.targets)
 
     @property
+    def longest_s(self) -> float:
+        """The longest that a call, or a pair of calls, can take."""
+        return longest_s(self.settings.timeout_s, self.baseline)
+
+    @property
     def most_permits(self) -> int | None:
         """Return the largest possible number of measured calls, or pairs; `None` if it is unknown."""
         of_schedule = self.schedule.most_calls(self.load["run_time"]) if self.schedule else None
@@ -146,6 +151,11 @@ class Plan:
         }
 
 
+def longest_s(timeout_s: float, baseline: Target | None) -> float:
+    """Return the longest that a call can take; with a baseline, a pair of calls: one timeout for each."""
+    return timeout_s if baseline is None else 2 * timeout_s
+
+
 _LOAD = ("num_users", "spawn_rate", "run_time", "stop_timeout")
 
 
@@ -157,7 +167,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     baseline = baseline_of(options, target, classes)
     needs: dict[str, Any] = {"stream": settings.stream, "schedule": schedule, "has_baseline": baseline is not None}
     check_needs(level, [*gates, *relative_gates], **needs)
-    users = users_for(schedule, settings.timeout_s) if schedule else None
+    users = users_for(schedule, longest_s(settings.timeout_s, baseline)) if schedule else None
     return Plan(
         target=target,
         baseline=baseline,

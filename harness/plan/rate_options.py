@@ -41,9 +41,10 @@ def timetable_of(options: Mapping[str, Any], files: list[SeedFile]) -> Timetable
     return Timetable(tuple(prompt.at_s or 0.0 for prompt in prompts))
 
 
-def users_for(schedule: Schedule | Timetable, timeout_s: float) -> int:
-    """Return the users needed, at most `MOST_USERS`: peak rate × timeout (Little's law)."""
-    return max(1, min(MOST_USERS, math.ceil(schedule.peak_rps * timeout_s)))
+def users_for(schedule: Schedule | Timetable, longest_s: float) -> int:
+    """Return the users needed, at most `MOST_USERS`: peak rate × the longest that a call, or a pair of calls, can take
+    (Little's law). With fewer, a baseline that hangs would drop calls of the target."""
+    return max(1, min(MOST_USERS, math.ceil(schedule.peak_rps * longest_s)))
 
 
 def _stages(rate: str, stages: str) -> tuple[Stage, ...]:

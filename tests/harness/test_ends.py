@@ -363,3 +363,21 @@ def test_the_standing_counts_asked_delivered_waiting_and_dropped(monkeypatch: py
     loop.close()
     clock[0] += 100
     assert loop.standing() == Standing(7, 1, 0, 6)
+
+
+# How long a pair can take
+
+
+def test_a_pair_of_calls_gets_both_of_their_timeouts_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_pairs = ("--against", "mock", "--timeout", "3", "-i", "2")
+    assert run(tmp_path, *in_pairs, monkeypatch=monkeypatch)[0].stop_timeout == 7
+    assert run(tmp_path, "--timeout", "3", "-i", "2", monkeypatch=monkeypatch)[0].stop_timeout == 4
+
+
+def test_an_open_loop_of_pairs_has_users_for_both_timeouts() -> None:
+    """Else a baseline that hangs would keep all users, and calls to the target would be dropped."""
+    schedule = ("--rate", "10", "-t", "5s", "--timeout", "3")
+    assert a_plan(*schedule).load["num_users"] == 30
+    assert a_plan(*schedule, "--against", "mock").load["num_users"] == 60
