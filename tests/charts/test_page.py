@@ -170,6 +170,8 @@ def test_several_runs_are_laid_over_each_other(tmp_path: Path) -> None:
     found = Page((tmp_path / "p.html").read_text())
     assert found.numbers["latency median"] == ["1.0", "2.0"]
     assert found.text.count("Can these figures be believed?") == 2
+    side_by_side = found.text[found.text.index("Side by side") : found.text.index("Latency over time")]
+    assert "* Too few samples: p95 needs 20, p99 needs 100." in side_by_side
     named = {trace.get("name", "") for figure in found.blocks["figures"] for trace in figure["data"]}
     assert {"old/run latency", "new/run latency"} <= named
 
