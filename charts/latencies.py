@@ -65,6 +65,19 @@ def last_end_s(rows: pd.DataFrame) -> float:
     return float((rows["start_s"] + rows["latency_s"].fillna(0)).max()) if len(rows) else 0.0
 
 
+def edges_of(run: Run, time: Slices) -> np.ndarray:
+    """Return the edges of the slices within a run's own time, without its warm-up."""
+    return time.cut(float(run.measured["start_s"].min()), last_end_s(run.measured))
+
+
+def counted_in(time: Slices) -> str:
+    """Say in which slices calls are counted."""
+    return (
+        f"Counted in slices of {quantities.short_time(time.length_s)}; the first and the last begin and end with the "
+        "run, and their rates are over their true length."
+    )
+
+
 def marks(runs: Sequence[Run]) -> tuple[list[Json], list[Json]]:
     """Return shapes and annotations for warm-up and stages, if all runs have the same ones: those of a single run."""
     if len({id(run.summary) for run in runs}) > 1:

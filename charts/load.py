@@ -20,8 +20,8 @@ from charts.drawing.chart import (
     figure,
     label,
 )
-from charts.drawing.quantities import listed, short_time
-from charts.latencies import last_end_s, marks, seconds_axis
+from charts.drawing.quantities import listed
+from charts.latencies import counted_in, edges_of, last_end_s, marks, seconds_axis
 from summary import calls
 from summary.vocabulary import Summary
 
@@ -71,13 +71,9 @@ def rates(runs: Sequence[Run]) -> Chart:
 
 
 def _rates_text(runs: Sequence[Run], figures: list[Json], time: Slices) -> tuple[str, list[Json], list[str]]:
-    counted = (
-        f"Counted in slices of {short_time(time.length_s)}; the first and the last begin and end with the run, and "
-        "their rates are over their true length."
-    )
     if any(run.is_open_loop for run in runs):
-        return HOW_OPEN, figures, [counted]
-    return HOW_CLOSED, figures, [counted, "A closed loop has no schedule, so there is no asked rate."]
+        return HOW_OPEN, figures, [counted_in(time)]
+    return HOW_CLOSED, figures, [counted_in(time), "A closed loop has no schedule, so there is no asked rate."]
 
 
 def _sent(run: Run) -> pd.DataFrame:
@@ -128,7 +124,7 @@ def _rates(run: Run, time: Slices, position: int, runs: int) -> Iterator[Json]:
             "type": "scatter", "mode": "lines", "name": f"{prefix}asked", "x": listed(x, 3), "y": listed(y),
             "line": {"color": LIMIT if runs == 1 else colour_of(position), "width": 1.5, "dash": "dash"},
         }  # fmt: skip
-    edges_s = time.cut(float(run.measured["start_s"].min()), last_end_s(run.measured))
+    edges_s = edges_of(run, time)
     yield from _counted(f"{prefix}started", edges_s, sent["start_s"], colour_of(position), "solid")
     second = colour_of(2) if runs == 1 else colour_of(position)
     yield from _counted(f"{prefix}answered", edges_s, answered_s, second, "dot")

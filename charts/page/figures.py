@@ -177,7 +177,8 @@ def comparison(runs: Sequence[Run]) -> str:
         if any(cells := [_shown(run.summary, figure, statistic) for run in runs])
         and not (figure.quiet and not any(found(run.summary, figure.name) for run in runs))
     ]
-    return table(["", *(text(run.name) for run in runs)], rows, "comparison")
+    markup = table(["", *(text(run.name) for run in runs)], rows, "comparison")
+    return markup + _legend(markup, MAIN)
 
 
 def sentence(summary: Summary) -> str:

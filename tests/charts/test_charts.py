@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from charts import capacity, differences, distributions, errors, latencies, load, waterfall
+from charts import capacity, differences, distributions, errors, latencies, load, output, waterfall
 from charts.catalogue import charts_of
 from charts.data.run import Run, sides_of
 from charts.data.slices import counting, sliced, thinned
@@ -214,11 +214,19 @@ def test_slices_are_round_and_cover_the_run() -> None:
 
 @pytest.mark.parametrize(("calls", "every_s"), [(1, 1.0), (2, 1.0), (20, 0.17), (20, 1.1), (400, 0.1)])
 def test_rates_over_time_have_the_runs_own_rate_as_their_mean(calls: int, every_s: float, tmp_path: Path) -> None:
-    run = run_of(tmp_path, [call(n, 0.3 + n * every_s, latency_s=0.2) for n in range(calls)])
-    for trace in traces(load.rates([run])):
+    run = run_of(
+        tmp_path, [call(n, 0.3 + n * every_s, latency_s=0.2) for n in range(calls)], options={"slo": "latency<1"}
+    )
+    for trace in traces(load.rates([run])) + traces(output.goodput([run])):
         counted = sum(rate * width_s for rate, width_s in zip(trace["y"], np.diff(trace["x"]), strict=False))
         assert counted == pytest.approx(calls, rel=0.01)
         assert max(trace["y"]) <= 2.5 * calls / run.summary["total_execution_time_s"]
+
+
+def test_output_over_time_has_every_token(staged: Run) -> None:
+    (trace,) = traces(output.tokens([staged]))
+    drawn = sum(rate * width_s for rate, width_s in zip(trace["y"], np.diff(trace["x"]), strict=False))
+    assert drawn == pytest.approx(staged.successes["output_tokens"].sum(), rel=0.001)
 
 
 def test_a_short_runs_rates_have_several_slices() -> None:

@@ -17,6 +17,7 @@ from tests.charts.made import STREAMED, Page, call, failed, made, run_of
 from tests.running import run
 
 EVIL = "</script><img src=x onerror=alert(1)> [bold]&amp; {{x}} ${y}"
+STAGES = [{"from_rps": 10.0, "to_rps": 10.0, "duration_s": 22.0}] * 2
 MOST_BYTES = 8_000_000
 
 
@@ -74,9 +75,13 @@ def test_a_run_with_a_baseline_shows_the_comparison(
     assert "One run on each side" in found.text
 
 
+def _staged(number: int, latency_s: float) -> dict[str, Any]:
+    return call(number, number / 10, latency_s=latency_s, stage=1 + number // 220, start_lag_s=0.0)
+
+
 def test_a_comparison_opens_its_page_with_its_notes_and_gates(tmp_path: Path) -> None:
     old, new = (
-        str(made(tmp_path / name, [call(n, n / 10, latency_s=s + n % 7 / 100) for n in range(220)]))
+        str(made(tmp_path / name, [_staged(n, s + n % 7 / 100) for n in range(440)], options={"rate_stages": STAGES}))
         for name, s in (("old", 1.0), ("new", 2.0))
     )
     options = ["--html", str(tmp_path / "p.html"), "--fail-if", "p95>+10%"]
@@ -85,6 +90,8 @@ def test_a_comparison_opens_its_page_with_its_notes_and_gates(tmp_path: Path) ->
     order = [
         "Worse: latency (median, p95, p99)",
         f"New: {new}, old: {old}",
+        "Stage 1: Worse: latency (median",
+        "Stage 2: Worse: latency (median",
         "One run on each side",
         "Gates: 1 of 1 breached",
         "Can these figures be believed?",
@@ -163,6 +170,8 @@ def test_several_runs_are_laid_over_each_other(tmp_path: Path) -> None:
     found = Page((tmp_path / "p.html").read_text())
     assert found.numbers["latency median"] == ["1.0", "2.0"]
     assert found.text.count("Can these figures be believed?") == 2
+    side_by_side = found.text[found.text.index("Side by side") : found.text.index("Latency over time")]
+    assert "* Too few samples: p95 needs 20, p99 needs 100." in side_by_side
     named = {trace.get("name", "") for figure in found.blocks["figures"] for trace in figure["data"]}
     assert {"old/run latency", "new/run latency"} <= named
 
