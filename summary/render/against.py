@@ -55,7 +55,9 @@ def counts(against: Summary) -> str:
         "incomplete": against["incomplete_pairs"],
         "with different output token counts": against["unequal_pairs"],
     }
-    return f"{against['pairs']:,} pairs: " + ", ".join(f"{count:,} {what}" for what, count in counted.items() if count)
+    pairs = f"{against['pairs']:,} pairs: " + ", ".join(f"{count:,} {what}" for what, count in counted.items() if count)
+    thirds = against["by_prompt_size"]
+    return f"{pairs}; the length of prompts is in {thirds[0]['unit']}" if thirds else pairs
 
 
 def lines(against: Summary) -> Iterator[Line]:
