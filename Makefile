@@ -6,6 +6,7 @@
 # make bench        the cost of a call against the SDKs' own clients and Locust's; bench-full repeats it more often
 # make bench-peers  streams per second compared with another load tester, which it installs
 # make soak         checks that -i 1000 makes 1000 calls, with 0 to 3 workers and 1 to 64 users; takes a few minutes
+# make test-browser the web UI's pages in a real Chromium, which must be installed
 # make interop      the tests against LiteLLM and a third-party mock server
 PROVIDER ?= openai
 VENV := .venv
@@ -14,7 +15,7 @@ READY := $(VENV)/.ready
 
 SHELL := /bin/bash -o pipefail
 
-.PHONY: run venv test quick test-workers test-runs test-commands test-answers test-providers test-parts fix check bench bench-full bench-peers soak interop clean
+.PHONY: run venv test quick test-browser test-workers test-runs test-commands test-answers test-providers test-parts fix check bench bench-full bench-peers soak interop clean
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
@@ -37,6 +38,10 @@ quick: $(READY)
 
 test-workers test-runs test-commands test-answers test-providers: test-%: $(READY)
 	$(PYTEST) $* tests/$*
+
+test-browser: $(READY)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { echo "make test-browser needs Chromium: apt install chromium"; exit 1; }
+	$(PYTEST) browser tests/browser
 
 test-parts: $(READY)
 	$(PYTEST) parts tests/wire tests/mock tests/summary tests/charts tests/gates tests/harness tests/test_*.py

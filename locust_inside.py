@@ -39,7 +39,7 @@ def refine_percentiles(
     """
 
     def of_response_times(response_times: Mapping[float, int], num_requests: int, percent: float) -> float:
-        return percentile(response_times, percent)
+        return round(percentile(response_times, percent), 6)  # the page shows 429.1999999999996 as it is
 
     locust.stats.bucket_response_time = round_time  # type: ignore[assignment]  # typed for its own rounding
     locust.stats.calculate_response_time_percentile = of_response_times  # type: ignore[assignment]  # as above

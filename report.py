@@ -62,19 +62,20 @@ def _report(paths: list[str], options: argparse.Namespace) -> list[Summary]:
     with _reading(*paths, *(options.against or ())):
         summary = _summary(paths, options)
     if options.html:
-        _draw(paths, options)
+        _draw(paths, options, summary if options.against else None)
     _write(RENDERERS[options.output_format or "table"](summary), options.out)
     return [summary]
 
 
-def _draw(paths: list[str], options: argparse.Namespace) -> list[Summary]:
-    """Draw the runs on one page, with those that they are compared with, and say where it is on stderr."""
+def _draw(paths: list[str], options: argparse.Namespace, comparison: Summary | None = None) -> list[Summary]:
+    """Draw the runs on one page, with those that they are compared with below their comparison, and say where it is on
+    stderr."""
     old = options.against or ()
     with _reading(*paths, *old):
         runs = [run_at(path, slo=options.slo, fail_if=None if old else options.fail_if) for path in paths]
         for run in runs:
             _check_gates(run.summary, options)
-        page_file.write(Path(options.html), page(told_apart([*runs, *map(run_at, old)])))
+        page_file.write(Path(options.html), page(told_apart([*runs, *map(run_at, old)]), comparison))
     _say(f"charts: {options.html}")
     return [run.summary for run in runs]
 

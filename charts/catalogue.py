@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from charts import capacity, differences, distributions, errors, latencies, load, waterfall
+from charts import capacity, differences, distributions, errors, latencies, load, output, waterfall
 from charts.data.run import Run, sides_of
 from charts.drawing.chart import Chart
 
@@ -18,6 +18,8 @@ def charts_of(runs: Sequence[Run]) -> list[Chart]:
         distributions.histograms(sides),
         load.in_flight(sides),
         load.rates(sides),
+        output.tokens(sides),
+        output.goodput(sides),
         errors.by_kind(sides),
         capacity.by_load(runs),
         capacity.against_throughput(runs),

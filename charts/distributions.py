@@ -42,7 +42,7 @@ def spectrum(runs: Sequence[Run]) -> Chart:
     most = max(_values(run, column).size for run, _, column in found)
     x = {
         "type": "log", "tickvals": list(TAILS), "ticktext": list(TAIL_TEXTS), "rangemode": "normal", "tickangle": 0,
-        "range": [0, float(np.log10(max(2, most)) * 1.02)],
+        "range": [0, float(np.log10(_slowest_at(most)) * 1.02)],
         "title": {"text": "share of the calls that were at least this fast"},
     }  # fmt: skip
     return Chart("spectrum", title, HOW_SPECTRUM, [figure(traces, x, axis.layout)], list(_spectrum_notes(runs)))
@@ -61,14 +61,14 @@ def _curve(run: Run, column: str, axis: TimeAxis, position: int, several: bool) 
     y = [*np.percentile(values, 100 * (1 - 1 / tails)), values.max()]
     yield {
         "type": "scatter", "mode": "lines", "name": name, "legendgroup": name,
-        "x": listed([*tails, max(2, len(values))]), "y": axis.placed(y),
+        "x": listed([*tails, _slowest_at(len(values))]), "y": axis.placed(y),
         "line": {"color": colour, "width": 2, "dash": SPECTRUM[column]}, "hoverinfo": "skip",
     }  # fmt: skip
     found = calls.distribution(values)
     points = {name: percent for name, percent in PERCENTILES.items() if len(values) >= SAMPLES_NEEDED.get(name, 0)}
     yield {
         "type": "scatter", "mode": "markers", "name": name, "legendgroup": name, "showlegend": False,
-        "x": [*(1 / (1 - percent / 100) for percent in points.values()), max(2, len(values))],
+        "x": [*(1 / (1 - percent / 100) for percent in points.values()), _slowest_at(len(values))],
         "y": axis.placed([*(found[point] for point in points), found["max"]]),
         "marker": {"color": colour, "size": 8}, "hoverinfo": "text",
         "text": [f"{name} {TITLES[point]}: {quantities.time(found[point])}" for point in (*points, "max")],
@@ -78,10 +78,14 @@ def _curve(run: Run, column: str, axis: TimeAxis, position: int, several: bool) 
 def tail_of(samples: int) -> np.ndarray:
     """Return the tails to draw, as one call in so many: evenly on the logarithmic axis, with every percentile that the
     summary has, as far as there are samples."""
-    last = max(1.0, samples / 2)
-    even = np.geomspace(1, last, min(DETAIL, max(2, samples)))
+    even = np.geomspace(1, samples, min(DETAIL, max(2, samples)))
     named = np.array([1 / (1 - percent / 100) for percent in PERCENTILES.values()])
-    return np.unique(np.concatenate([even, named[named <= last]]))
+    return np.unique(np.concatenate([even, named[named <= samples * (1 + 1e-9)]]))
+
+
+def _slowest_at(samples: int) -> float:
+    """Return the tail at which the slowest call stands: the middle of the share that is its own (Hazen 1914)."""
+    return 2.0 * samples
 
 
 def _spectrum_notes(runs: Sequence[Run]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from charts.data.claims import claimed
 from charts.data.run import Run
-from charts.data.slices import Slices, sliced
+from charts.data.slices import Slices, counting
 from charts.drawing.chart import SMALL_HEIGHT_PX, Chart, Json, counted_axis, figure, label
 from charts.drawing.quantities import short_time, time
 from charts.latencies import last_end_s, seconds_axis
@@ -27,7 +27,7 @@ def by_kind(runs: Sequence[Run]) -> Chart:
         return Chart("errors", title, absent="no call failed")
     kinds = _kinds([failed for _, failed in drawn])
     calls = max(len(run.measured) for run in runs)
-    span = sliced(0, max(last_end_s(run.rows) for run in runs), calls, MOST_BARS)
+    span = counting(max(last_end_s(run.rows) for run in runs), calls, MOST_BARS)
     found = [_figure(label(run.name) if len(runs) > 1 else "", failed, kinds, span, runs) for run, failed in drawn]
     notes = [f"A bar is {short_time(span.length_s)} wide.", *_limits(runs)]
     return Chart("errors", title, HOW, found, notes)

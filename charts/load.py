@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from charts.data.run import Run
-from charts.data.slices import Slices, sliced
+from charts.data.slices import Slices, counting
 from charts.drawing.chart import (
     LIMIT,
     QUIET,
@@ -62,7 +62,7 @@ def rates(runs: Sequence[Run]) -> Chart:
     title = "Calls per second"
     if not drawn:
         return Chart("rates", title, absent="no call was sent")
-    time = sliced(0, max(last_end_s(run.rows) for run in drawn), max(len(_sent(run)) for run in drawn))
+    time = counting(max(last_end_s(run.rows) for run in drawn), max(len(_sent(run)) for run in drawn))
     traces = [trace for position, run in enumerate(drawn) for trace in _rates(run, time, position, len(drawn))]
     shapes, annotations = marks(drawn)
     layout = {"shapes": shapes, "annotations": annotations}
@@ -71,7 +71,10 @@ def rates(runs: Sequence[Run]) -> Chart:
 
 
 def _rates_text(runs: Sequence[Run], figures: list[Json], time: Slices) -> tuple[str, list[Json], list[str]]:
-    counted = f"Counted in slices of {short_time(time.length_s)}; the first and the last are cut short by the run."
+    counted = (
+        f"Counted in slices of {short_time(time.length_s)}; the first and the last begin and end with the run, and "
+        "their rates are over their true length."
+    )
     if any(run.is_open_loop for run in runs):
         return HOW_OPEN, figures, [counted]
     return HOW_CLOSED, figures, [counted, "A closed loop has no schedule, so there is no asked rate."]
@@ -125,21 +128,22 @@ def _rates(run: Run, time: Slices, position: int, runs: int) -> Iterator[Json]:
             "type": "scatter", "mode": "lines", "name": f"{prefix}asked", "x": listed(x, 3), "y": listed(y),
             "line": {"color": LIMIT if runs == 1 else colour_of(position), "width": 1.5, "dash": "dash"},
         }  # fmt: skip
-    yield from _counted(f"{prefix}started", time, sent["start_s"], colour_of(position), "solid")
+    edges_s = time.cut(float(run.measured["start_s"].min()), last_end_s(run.measured))
+    yield from _counted(f"{prefix}started", edges_s, sent["start_s"], colour_of(position), "solid")
     second = colour_of(2) if runs == 1 else colour_of(position)
-    yield from _counted(f"{prefix}answered", time, answered_s, second, "dot")
+    yield from _counted(f"{prefix}answered", edges_s, answered_s, second, "dot")
     dropped = run.measured.loc[run.measured["outcome"] == "dropped", "start_s"]
-    yield from _counted(f"{prefix}dropped", time, dropped, QUIET, "dashdot")
+    yield from _counted(f"{prefix}dropped", edges_s, dropped, QUIET, "dashdot")
 
 
-def _counted(name: str, time: Slices, at_s: "pd.Series[float]", colour: str, dash: str) -> Iterator[Json]:
+def _counted(name: str, edges_s: np.ndarray, at_s: "pd.Series[float]", colour: str, dash: str) -> Iterator[Json]:
     """Yield a step per slice, from the first to the last with a call."""
-    counts = time.counts(at_s)
+    counts, _ = np.histogram(at_s, edges_s)
     (some,) = np.nonzero(counts)
     if len(at_s):
-        rates = counts[some[0] : some[-1] + 1] / time.length_s
+        rates = (counts / np.diff(edges_s))[some[0] : some[-1] + 1]
         yield {
-            "type": "scatter", "mode": "lines", "name": name, "x": listed(time.edges_s[some[0] : some[-1] + 2]),
+            "type": "scatter", "mode": "lines", "name": name, "x": listed(edges_s[some[0] : some[-1] + 2]),
             "y": listed([*rates, rates[-1]], 3), "line": {"color": colour, "width": 2, "dash": dash, "shape": "hv"},
         }  # fmt: skip
 

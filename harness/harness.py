@@ -25,8 +25,9 @@ from harness.run import ending
 from harness.run.finish import Finish
 from harness.runs import Runs
 from harness.secrets import Secrets
-from harness.watch import llm_tab, schedule_tab, start_form, tabs
+from harness.watch import llm_page, llm_tab, schedule_tab, start_form, start_page, tabs
 from harness.watch.key_hosts import KeyHosts
+from harness.watch.live_charts import LiveCharts
 from providers.user import LLMUser
 from summary.render.render import RENDERERS
 
@@ -64,7 +65,7 @@ class Harness:
 
     def add_arguments(self, parser: Any, **_: Any) -> None:
         """Listen to `init_command_line_parser`, which fires again for each view of the web UI's form."""
-        known = models.read_if_well(here_or_beside(self._models_file, MODELS_FILE))
+        known = self._known_models()
         offered = {provider: [] if self._any_model else known.of(provider) for provider in self.classes}
         options.add_arguments(parser, offered, (user_class.__name__ for user_class in self.classes.values()))
 
@@ -121,8 +122,26 @@ class Harness:
         runs.wait_for_workers()
         if web_ui:
             start_form.attach(web_ui, environment, lambda options: runs.check_form(options, key_hosts))
-            llm = llm_tab.tab_of(web_ui, given.web_base_path or "", runs.histograms)
-            tabs.attach(web_ui, llm, schedule_tab.tab_of(runs.standing))
+            self._attach_pages(runs, environment, web_ui)
+
+    def _attach_pages(self, runs: Runs, environment: Environment, web_ui: WebUI) -> None:
+        """Add our tabs to Locust's page, and our own pages beside it."""
+        given: Any = environment.parsed_options
+        base_path = (given.web_base_path or "").rstrip("/")
+        tabs.attach(web_ui, llm_tab.tab_of(web_ui, base_path, runs.histograms), schedule_tab.tab_of(runs.standing))
+        source = llm_page.Source(environment, runs.shown, runs.refusal)
+        llm_page.attach(web_ui, base_path, source, LiveCharts(runs.shown))
+        start_page.attach(web_ui, base_path, environment, self._providers, self._known_models, self._chosen_provider)
+
+    def _known_models(self) -> models.Models:
+        return models.read_if_well(here_or_beside(self._models_file, MODELS_FILE))
+
+    def _chosen_provider(self, given: Namespace) -> str:
+        """Return the provider that the options name or imply, for a form to show; the first if they don't."""
+        try:
+            return target.provider_of({**vars(given), "mock": True}, self.classes)
+        except UsageError:
+            return next(iter(self.classes))
 
     def _watch_signals(self, environment: Environment, runner: Runner) -> Signals:
         def cut() -> None:

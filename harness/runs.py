@@ -29,6 +29,7 @@ from harness.run.run import Run
 from harness.run.session import NoSession
 from harness.secrets import SHORTEST, Secrets
 from harness.watch.key_hosts import KeyHosts
+from harness.watch.live_charts import ShownRun
 from providers.permit import SideName
 from providers.side import Side
 from providers.user import Session
@@ -69,6 +70,9 @@ class Runs:
         self._latest: Run | None = None
         self._finishing: Greenlet[..., None] | None = None
         self._reports = LocustReports(self._given)
+        self._reset_s = 0.0
+        self._refusal = ""
+        environment.events.reset_stats.add_listener(self._reset)
 
     def wait_for_workers(self) -> None:
         """Wait until the workers of `--processes` are ready. Raises `NoWorkers`."""
@@ -146,7 +150,7 @@ class Runs:
         return NoSession()
 
     def _start(self) -> Session:
-        self._given.run_id = None
+        self._given.run_id, self._reset_s, self._refusal = None, 0.0, ""
         plan = self.plan or self.prepare(vars(self._given))
         self._environment.user_classes = [self._classes[plan.settings.provider]]
         if self._given.stop_timeout == STOP_TIMEOUT_OF_THE_RUN:
@@ -196,7 +200,8 @@ class Runs:
             self._finish.attempt(write)
 
     def _refuse(self, reason: str, code: int) -> None:
-        _log.error("%s", self._secrets.redact(reason))
+        self._refusal = self._secrets.redact(reason)
+        _log.error("%s", self._refusal)
         self._exit_code.note(code)
         self._end_run()
 
@@ -205,9 +210,34 @@ class Runs:
         and Locust logs an error for each user that is just ending."""
         gevent.spawn_later(SETTLE_S, ending.end_by_itself, self._environment)
 
+    def _reset(self, **_: Any) -> None:
+        """Listen to `reset_stats`, the page's RESET: what is shown starts anew, and the run's files keep everything."""
+        if self._run is not None:
+            self._reset_s = self._run.recorder.reset_shown()
+
+    def shown(self) -> ShownRun | None:
+        """Return what the LLM page shows of the latest run; `None` before the first."""
+        if self._latest is None:
+            return None
+        recorder = self._latest.recorder
+        return ShownRun(
+            facts=recorder.facts,
+            path=recorder.path,
+            is_over=self._run is None and (self._finishing is None or self._finishing.ready()),
+            rows=recorder.row_count,
+            since_s=self._reset_s,
+            lasts_s=self._latest.lasts_s,
+            standing=self._latest.standing(),
+            observed=recorder.observed_so_far,
+        )
+
+    def refusal(self) -> str:
+        """Return why the latest run that was to start could not; "" if it could."""
+        return self._refusal
+
     def histograms(self) -> RunHistograms | None:
-        """Return the latest run's histograms."""
-        return self._latest.recorder.histograms if self._latest else None
+        """Return the latest run's histograms, since RESET."""
+        return self._latest.recorder.shown if self._latest else None
 
     def standing(self) -> Standing | None:
         """Return how well the latest run kept its schedule; `None` for a closed loop."""

@@ -37,7 +37,8 @@ HARNESS = """errors messages encodings secrets exit_code process load plan earli
              harness"""
 SUMMARY = """vocabulary registry numbers cells confidence calls claims error_adjusted failures refused_fields evidence
              validity gates goodput comparison baseline punctuality figures rows render"""
-CHARTS = """data drawing latencies load errors distributions capacity waterfall differences catalogue page"""
+CHARTS = """data drawing latencies load output errors distributions capacity waterfall differences catalogue page
+             live"""
 FLOORS = {"harness": HARNESS.split(), "charts": CHARTS.split(), "summary": SUMMARY.split()}
 """The rooms of a part, each of which imports only those before it."""
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 MOST_SLICES, CALLS_PER_SLICE = 90, 12
+ENOUGH_COUNTS, LEAST_PER_COUNT = 8, 3
 NICE = (1.0, 2.0, 5.0)
 PER_SLICE = 8
 """How many points are kept of each slice of a scatter: the smallest, the largest, and those between by rank."""
@@ -29,6 +30,13 @@ class Slices:
     def middles_s(self) -> np.ndarray:
         middles: np.ndarray = self.first_s + self.length_s * (np.arange(self.count) + 0.5)
         return middles
+
+    def cut(self, first_s: float, last_s: float) -> np.ndarray:
+        """Return the slices' edges within a run that begins and ends at these times: its own are the first and the
+        last. What is left of less than half a slice belongs to the next one, as its rate would be chance."""
+        half_s = self.length_s / 2
+        inner = self.edges_s[(self.edges_s > first_s + half_s) & (self.edges_s < last_s - half_s)]
+        return np.array([first_s, *inner, max(last_s, first_s + 1e-3)])
 
     def of(self, at_s: "pd.Series[float]") -> np.ndarray:
         """Return each time's slice; times outside fall into the first or the last."""
@@ -54,6 +62,11 @@ def sliced(first_s: float, last_s: float, calls: int, most: int = MOST_SLICES) -
     length_s = nice(span_s / wanted)
     begin_s = math.floor(first_s / length_s) * length_s
     return Slices(begin_s, length_s, max(1, math.ceil((last_s - begin_s) / length_s + 1e-9)))
+
+
+def counting(last_s: float, calls: int, most: int = MOST_SLICES) -> Slices:
+    """Return slices to count calls in. A count needs fewer calls than a percentile: a short run gets more slices."""
+    return sliced(0, last_s, max(calls, CALLS_PER_SLICE * min(ENOUGH_COUNTS, calls // LEAST_PER_COUNT)), most)
 
 
 def nice(length_s: float) -> float:

@@ -56,8 +56,18 @@ def distributions(summary: Summary) -> str:
     rows = [row for figure in figures for row in _lines(summary, figure, names)]
     if not summary["success_count"] or not rows:
         return ""
-    few = f'<p class="note">{STAR} Too few samples: {_needs(names)}. Small print: 95 % confidence intervals.</p>'
-    return table(["", *(TITLES[name] for name in names)], rows, "distributions") + few
+    markup = table(["", *(TITLES[name] for name in names)], rows, "distributions")
+    return markup + _legend(markup, names)
+
+
+def _legend(markup: str, names: Sequence[str]) -> str:
+    """Return what the marks mean that are in the table."""
+    said = {
+        f"</data>{STAR}": f"{STAR} Too few samples: {_needs(names)}.",
+        "<small>": "Small print: 95 % confidence intervals.",
+    }
+    legend = " ".join(words for mark, words in said.items() if mark in markup)
+    return f'<p class="note">{legend}</p>' if legend else ""
 
 
 def _needs(names: Sequence[str]) -> str:
@@ -98,11 +108,24 @@ def baseline(summary: Summary) -> str:
     found = summary.get("comparison")
     if not found:
         return ""
-    compared = summary["compared"]
-    title = f"Against {compare.names(compared, 'old')}: {compare.conclusion(found)}"
-    rows = [[text(cell) for cell in line] for line in compare.lines(found)]
-    notes = "".join(f'<p class="note">{text(note)}</p>' for note in compare.notes(compared))
-    return f"<h3>{text(title)}</h3>{table([text(name) for name in compare.HEADINGS], rows, 'against')}{notes}"
+    title = f"Against {compare.names(summary['compared'], 'old')}: {compare.conclusion(found)}"
+    return f"<h3>{text(title)}</h3>{compared(summary)}"
+
+
+def compared(summary: Summary) -> str:
+    """Return the figures of a comparison, those of each stage, and what a reader must know."""
+    of = summary["compared"]
+    stages = (
+        f"<h3>{text(compare.stage_title(stage))}</h3>{_compared(stage['comparison'])}"
+        for stage in of.get("stages") or ()
+    )
+    notes = (f'<p class="note">{text(note)}</p>' for note in compare.notes(of))
+    return "".join([_compared(summary["comparison"]), *stages, *notes])
+
+
+def _compared(comparison: Summary) -> str:
+    rows = [[text(cell) for cell in line] for line in compare.lines(comparison)]
+    return table([text(name) for name in compare.HEADINGS], rows, "against")
 
 
 def stages(summary: Summary) -> str:

@@ -1,50 +1,31 @@
-// Draws the figures, in the colours and the size of the page: light, dark, or light on paper.
+// Draws the figures that are in the page, one after another.
 (() => {
   "use strict";
   const read = (name) => JSON.parse(document.getElementById(name).textContent);
   const figures = read("figures");
-  const { templates, config } = read("style");
+  const { draw, onChange } = plotter(read("style"));
   const plots = [...document.querySelectorAll(".plot")];
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const touch = window.matchMedia("(pointer: coarse)");
-  const PAPER_PX = 660, PAPER_SHARE = 0.75, NARROW_PX = 560, WITH_BUTTONS_PX = 66;
-  let onPaper = false;
-
-  const sizeOnPaper = (plot, height) => {
-    const isAlone = plot.parentElement.children.length === 1;
-    return { width: isAlone ? PAPER_PX : PAPER_PX / 2 - 8, height: PAPER_SHARE * height, autosize: false };
-  };
-
-  // On a narrow screen the buttons get a row below the axis.
-  const sizeOnScreen = (plot, margin) =>
-    plot.clientWidth < NARROW_PX ? { margin: { ...margin, b: WITH_BUTTONS_PX }, autosize: true } : { autosize: true };
-
-  const draw = (plot) => {
-    const { data, layout } = structuredClone(figures[Number(plot.dataset.figure)]);
-    const size = onPaper ? sizeOnPaper(plot, layout.height) : sizeOnScreen(plot, layout.margin);
-    const template = templates[dark.matches && !onPaper ? "dark" : "light"];
-    const dragmode = touch.matches ? false : "zoom";
-    return Plotly.react(plot, data, { ...layout, ...size, template, dragmode }, { ...config, responsive: !onPaper });
-  };
-
   let drawn = 0;
+
+  // A page counts as loaded when its images are: a screenshot or a PDF of the loaded page then has every chart.
+  const PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=";
+  const soon = (task) => {
+    const image = new Image();
+    image.onload = image.onerror = task;
+    image.src = PIXEL;
+  };
+
   const drawNext = () => {
     if (drawn < plots.length) {
-      draw(plots[drawn++]);
-      setTimeout(drawNext);
+      draw(plots[drawn], figures[drawn]);
+      drawn += 1;
+      soon(drawNext);
     }
-  };
-  const drawAll = () => {
-    drawn = plots.length;
-    plots.forEach(draw);
-  };
-  const print = (isPrinting) => {
-    onPaper = isPrinting;
-    drawAll();
   };
 
   drawNext();
-  dark.addEventListener("change", drawAll);
-  window.addEventListener("beforeprint", () => print(true));
-  window.addEventListener("afterprint", () => print(false));
+  onChange(() => {
+    drawn = plots.length;
+    plots.forEach((plot, place) => draw(plot, figures[place]));
+  });
 })();

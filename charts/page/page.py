@@ -1,7 +1,7 @@
 """The report page: the verdict, the run, its gates and figures, then the charts. One file that loads nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from charts.catalogue import charts_of
@@ -10,8 +10,10 @@ from charts.drawing.chart import CONFIG, DARK, LIGHT, Chart, Json, colour_of, te
 from charts.page import figures
 from charts.page.file import OPENING
 from charts.page.markup import script_data, table, text
+from summary.render import comparison as compare
 from summary.render.facts import sections
 from summary.render.render import remarks
+from summary.validity.verdict import no_figures
 from summary.vocabulary import Summary
 
 FOLDER = Path(__file__).parent
@@ -22,14 +24,39 @@ MOST_KINDS, FURTHER = 50, "further_kinds_of_failure"
 YES, NOT_ALL = "Yes.", "Not all of them."
 
 
-def page(runs: Sequence[Run]) -> str:
-    """Return the page of one run, or of several laid over each other."""
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of the page that stands by itself.
+
+    key      names it
+    figures  what is drawn into its plots, in order
+    """
+
+    key: str
+    markup: str
+    figures: Sequence[Json] = ()
+
+
+def page(runs: Sequence[Run], comparison: Summary | None = None) -> str:
+    """Return the page of one run, or of several laid over each other, below their comparison if there is one."""
+    shown, runs = list(blocks(runs)), [replace(run, summary=_without_the_rarest(run.summary)) for run in runs]
+    return "".join([
+        OPENING.decode(), _head(runs), "<body>\n<main>\n", _comparison(comparison),
+        *(block.markup for block in shown), _footer(), "</main>\n", *_scripts(runs, shown), "</body>\n</html>\n",
+    ])  # fmt: skip
+
+
+def blocks(runs: Sequence[Run], so_far: bool = False) -> Iterator[Block]:
+    """Yield what the page shows, in order.
+
+    so_far  whether the run is still on
+    """
     charts = charts_of(runs)
     runs = [replace(run, summary=_without_the_rarest(run.summary)) for run in runs]
-    return "".join([
-        OPENING.decode(), _head(runs), "<body>\n<main>\n", *_opening(runs), *_sections(charts), _absent(charts),
-        *_details(runs), _footer(), "</main>\n", *_scripts(runs, charts), "</body>\n</html>\n",
-    ])  # fmt: skip
+    yield from _opening(runs, so_far)
+    yield from _sections(charts)
+    yield Block("absent", _absent(charts))
+    yield Block("details", "".join(_details(runs)))
 
 
 def _without_the_rarest(summary: Summary) -> Summary:
@@ -50,26 +77,48 @@ def _head(runs: Sequence[Run]) -> str:
     )
 
 
-def _opening(runs: Sequence[Run]) -> Iterator[str]:
-    for position, run in enumerate(runs):
-        yield _verdict(run, position, several=len(runs) > 1)
-    if len(runs) > 1:
-        yield f'<section class="card"><h2>Side by side</h2>{figures.comparison(runs)}</section>\n'
-    else:
-        yield _numbers(runs[0])
+def _comparison(summary: Summary | None) -> str:
+    """Return what became worse and better, with the gates on it, and all of it as data."""
+    if not summary:
+        return ""
+    found, of = summary["comparison"], summary["compared"]
+    title = f"<h2>{text(compare.conclusion(found))}</h2>"
+    sides = f'<p class="run">New: {text(compare.names(of, "new"))}, old: {text(compare.names(of, "old"))}</p>'
+    content = f"{title}{sides}{figures.compared(summary)}{_gates(summary)}"
+    return f'<section class="card" id="compared">{content}</section>\n{script_data("comparison", summary)}\n'
 
 
-def _verdict(run: Run, position: int, several: bool) -> str:
+def _opening(runs: Sequence[Run], so_far: bool) -> Iterator[Block]:
+    several = len(runs) > 1
+    yield Block("verdict", "".join(_verdict(run, place, several, so_far) for place, run in enumerate(runs)))
+    if several:
+        yield Block("tables", f'<section class="card"><h2>Side by side</h2>{figures.comparison(runs)}</section>\n')
+        return
+    yield Block("numbers", _card("numbers", figures.headlines(runs[0].summary)))
+    yield Block("tables", _card("tables", _tables(runs[0].summary)))
+
+
+def _card(name: str, content: str) -> str:
+    return f'<section class="card {name}">{content}</section>\n' if content else ""
+
+
+def _verdict(run: Run, position: int, several: bool, so_far: bool) -> str:
     """Return the answer to the first question, the run in a sentence, what speaks against it, and the gates."""
     verdict = run.summary.get("verdict")
     name = f'<h2><i style="background:{colour_of(position)}"></i>{text(run.name)}</h2>' if several else ""
     parts = [name, f'<p class="run">{text(figures.sentence(run.summary))}</p>', _remarks(run.summary)]
     if verdict:
-        is_good = verdict["believable"]
-        answer = f'<b class="{"yes" if is_good else "no"}">{YES if is_good else NOT_ALL}</b>'
-        question = f'<p class="verdict">Can these figures be believed? {answer}</p>'
+        when = " so far" if so_far else ""
+        question = f'<p class="verdict">Can these figures be believed{when}? {_answer(run.summary)}</p>'
         parts = [name, question, *parts[1:], _findings(verdict["findings"])]
     return f'<header class="card">{"".join(parts)}{_gates(run.summary)}</header>\n'
+
+
+def _answer(summary: Summary) -> str:
+    if why := no_figures(summary):
+        return f'<b class="no">There are none: {text(why)}.</b>'
+    is_good = summary["verdict"]["believable"]
+    return f'<b class="{"yes" if is_good else "no"}">{YES if is_good else NOT_ALL}</b>'
 
 
 def _remarks(summary: Summary) -> str:
@@ -103,31 +152,26 @@ def _gates(summary: Summary) -> str:
     return f"<h3>{title}</h3>{_checklist(judged)}"
 
 
-def _numbers(run: Run) -> str:
-    return f'<section class="card numbers">{figures.headlines(run.summary)}{_tables(run.summary)}</section>\n'
-
-
 def _tables(summary: Summary) -> str:
     return (
         figures.against(summary) + figures.baseline(summary) + figures.distributions(summary) + figures.stages(summary)
     )
 
 
-def _sections(charts: Sequence[Chart]) -> Iterator[str]:
-    number = 0
+def _sections(charts: Sequence[Chart]) -> Iterator[Block]:
     for chart in charts:
         if chart.figures:
-            plots = "".join(_plot(number + place, each) for place, each in enumerate(chart.figures))
+            plots = "".join(map(_plot, chart.figures))
             notes = "".join(f'<p class="note">{note}</p>' for note in chart.notes)
-            yield (
+            markup = (
                 f'<section class="card chart" id="{chart.name}"><h2>{text(chart.title)}</h2>'
                 f'<p class="how">{text(chart.how_to_read)}</p><div class="plots">{plots}</div>{notes}</section>\n'
             )
-            number += len(chart.figures)
+            yield Block(chart.name, markup, chart.figures)
 
 
-def _plot(number: int, figure: Json) -> str:
-    return f'<div class="plot" data-figure="{number}" style="min-height:{figure["layout"]["height"]}px"></div>'
+def _plot(figure: Json) -> str:
+    return f'<div class="plot" style="min-height:{figure["layout"]["height"]}px"></div>'
 
 
 def _absent(charts: Sequence[Chart]) -> str:
@@ -166,16 +210,19 @@ def _footer() -> str:
     )
 
 
-def _scripts(runs: Sequence[Run], charts: Sequence[Chart]) -> Iterator[str]:
+def style() -> Json:
+    """Return what plotly needs to draw figures in the page's colours."""
+    return {"templates": {"light": template(LIGHT), "dark": template(DARK)}, "config": CONFIG}
+
+
+def _scripts(runs: Sequence[Run], shown: Iterable[Block]) -> Iterator[str]:
     """Yield the data and the scripts. plotly is imported here: it is needed by nothing else."""
     from plotly.offline import get_plotlyjs
 
     yield script_data("summaries", [run.summary for run in runs]) + "\n"
-    yield script_data("figures", [figure for chart in charts for figure in chart.figures]) + "\n"
-    yield (
-        script_data("style", {"templates": {"light": template(LIGHT), "dark": template(DARK)}, "config": CONFIG}) + "\n"
-    )
-    yield f"<script>{get_plotlyjs()}</script>\n<script>\n{_asset('page.js')}</script>\n"
+    yield script_data("figures", [figure for block in shown for figure in block.figures]) + "\n"
+    yield script_data("style", style()) + "\n"
+    yield f"<script>{get_plotlyjs()}</script>\n<script>\n{_asset('plots.js')}{_asset('page.js')}</script>\n"
 
 
 def _asset(name: str) -> str:

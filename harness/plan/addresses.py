@@ -37,7 +37,8 @@ def query_for(host: str, given: HostQuery) -> str:
 def check(host: str, option: str = "--host") -> str:
     """Return a base address that an SDK can use. Raises `UsageError`, which repeats no secret."""
     if "@" in host:
-        raise UsageError(f"{option} must not contain a user or password: use --header Authorization:…")
+        of_header = "--against-header" if option == "--against" else "--header"
+        raise UsageError(f"{option} must not contain a user or password: use {of_header} Authorization:…")
     if "#" in host:
         raise UsageError(f"{option} must not contain a fragment (#…)")
     if "?" in host:

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def read_if_well(path: Path) -> Models:
         return read(path)
     except UsageError:
         return Models()
+
+
+def described() -> str:
+    """Return the model of the endpoint that the environment describes, which no file can list; "" if it describes
+    none."""
+    return os.environ.get("LLM_MODEL_NAME", "") if os.environ.get("LLM_ENDPOINT_URL") else ""
 
 
 def check(models: Models, provider: str, model: str) -> None:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
+from harness.plan.models import described
 from harness.plan.values import DATA_DIR, MODELS_FILE
 from harness.process.command_line import refuse_mistakes
 from harness.process.option_help import ShowHelp, Topic
@@ -71,6 +72,7 @@ def add_arguments(parser: Any, models: Offer, user_classes: Iterable[str]) -> No
 
 def _add_target(parser: Any, models: Offer) -> None:
     every_model = sorted({model for of_provider in models.values() for model in of_provider})
+    every_model += {described()} - {"", *every_model} if every_model else []
     parser.add_argument(
         "-p", "--provider", default="", env_var="LLM_PROVIDER", choices=Offered(["", *models]),
         help="which provider's SDK sends the requests, one per run",

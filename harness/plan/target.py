@@ -202,13 +202,8 @@ def _model(options: Options, provider: str, mock: bool) -> str:
         listed = ", ".join(known.of(provider))
         choice = f"give -m with one of {listed}" if listed else f"models.json lists none for {provider}: give -m"
         raise UsageError(f"no model: {choice}, or any with --any-model")
-    if not options["any_model"] and not _is_described_by_environment(model):
+    if not options["any_model"] and model != models.described():
         models.check(known, provider, model)
     if not model.isprintable() or not model.strip():
         raise UsageError(f"--model must be a name, not {model!r}")
     return model
-
-
-def _is_described_by_environment(model: str) -> bool:
-    """Return whether the environment describes the endpoint and its model, which models.json can't list."""
-    return bool(os.environ.get("LLM_ENDPOINT_URL")) and os.environ.get("LLM_MODEL_NAME") == model

@@ -7,6 +7,7 @@ from typing import Any
 
 import gevent
 
+from harness.record.histograms import Histogram
 from summary.vocabulary import CPU_LIMIT, LAG_LIMIT_S
 from wire.exchange import now
 
@@ -95,12 +96,14 @@ class ClientFigures:
 
     def __init__(self) -> None:
         self._lags_s: list[float] = []
+        self._seen = Histogram()
         self._stalls: list[Span] = []
         self._late_calls = 0
         self._used: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
 
     def add(self, process: str, sample: Sample) -> None:
         self._lags_s += sample["lags_s"]
+        self._seen.add(sample["lags_s"])
         self._stalls += [(began_s, ended_s) for began_s, ended_s in sample["stalls"]]
         self._late_calls += sample["late_calls"]
         self._used[process][0] += sample["cpu_s"]
@@ -114,12 +117,20 @@ class ClientFigures:
         import numpy as np  # With pandas, at the run's end: see `Recorder`.
 
         lags_s = np.array(self._lags_s or [0.0])
-        cpu_share = max((cpu_s / wall_s for cpu_s, wall_s in self._used.values() if wall_s), default=0.0)
         p50_s, p99_s = (float(np.percentile(lags_s, share)) for share in (50, 99))
+        return self._conclusion(calls_s, p50_s, p99_s, float(lags_s.max()))
+
+    def so_far(self, calls_s: Span) -> dict[str, Any]:
+        """Return the same during a run, with percentiles within 0.5 %: quickly, and without NumPy."""
+        seen = self._seen
+        return self._conclusion(calls_s, seen.percentile(0.5), seen.percentile(0.99), seen.largest or 0.0)
+
+    def _conclusion(self, calls_s: Span, p50_s: float, p99_s: float, max_s: float) -> dict[str, Any]:
+        cpu_share = max((cpu_s / wall_s for cpu_s, wall_s in self._used.values() if wall_s), default=0.0)
         observed_s = max((wall_s for _, wall_s in self._used.values()), default=0.0)
         return {
             "verdict": verdict(p99_s, cpu_share, observed_s),
-            "loop_lag_s": {"p50": p50_s, "p99": p99_s, "max": float(lags_s.max())},
+            "loop_lag_s": {"p50": p50_s, "p99": p99_s, "max": max_s},
             "stalls": self._stalls_within(calls_s),
             "cpu_share": cpu_share,
             "late_calls": self._late_calls,

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from platform import platform, python_version
 from typing import Any
 
@@ -26,6 +27,8 @@ from wire.exchange import now
 START_S, LATENCY_S = COLUMNS.index("start_s"), COLUMNS.index("latency_s")
 STATUS, ERROR, SIDE = COLUMNS.index("status"), COLUMNS.index("error"), COLUMNS.index("side")
 
+LOOK_EVERY_S = 1.0
+
 _log = logging.getLogger("llm")
 
 
@@ -35,6 +38,7 @@ class Recorder:
     A full disk loses no calls: those that couldn't be written still count in the summary, and `broken` says that the
     files are incomplete.
 
+    shown                 the histograms since the page's RESET
     on_row                is called with the cells of each row, but for a baseline's
     earlier_runs          what the summary is compared with
     began_at, started_at  the run's start, as wall-clock time and on the monotonic clock
@@ -62,9 +66,9 @@ class Recorder:
             self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)
         self._unwritten: list[list[Any]] = []
         self._hints: set[str] = set()
-        self.histograms = RunHistograms()
+        self.histograms = self.shown = RunHistograms()
         self._watch = ClientWatch(self.started_at)
-        self._client = ClientFigures()
+        self._client, self._looked_at = ClientFigures(), self.started_at
         self._received = 0
         self._in_flight: dict[str, int] = {}
         self._lost = {"calls": 0, "workers": 0, "refused_rows": 0}
@@ -76,18 +80,30 @@ class Recorder:
 
     def keep(self, call: Call) -> None:
         """Write a call's row and count the call."""
-        self.histograms.add(call)
+        for histograms in self._both():
+            histograms.add(call)
         self._watch.saw_lag(call.lag_s)
+        if now() - self._looked_at > LOOK_EVERY_S:
+            self._look()
         self._write(cells_of(call))
 
     def receive(self, worker: str, report: dict[str, Any]) -> None:
         """Write and count what a worker has reported."""
         for cells in report.get(CALLS, ()):
             self._write(self._numbered(cells))
-        self.histograms.merge(report.get(HISTOGRAMS, []))
+        for histograms in self._both():
+            histograms.merge(report.get(HISTOGRAMS, []))
         self._in_flight[worker] = int(report.get(IN_FLIGHT, 0))
         if CLIENT in report:
             self._client.add(worker, report[CLIENT])
+
+    def _both(self) -> set[RunHistograms]:
+        return {self.histograms, self.shown}
+
+    def reset_shown(self) -> float:
+        """Start the histograms that are shown anew; return how many seconds after the run's start this is."""
+        self.shown = RunHistograms()
+        return now() - self.started_at
 
     def lose(self, calls: int, workers: int) -> None:
         """Note how many calls and workers were lost."""
@@ -111,13 +127,27 @@ class Recorder:
         """Return the number of calls in flight on these workers, or on all, by their latest reports."""
         return sum(calls for worker, calls in self._in_flight.items() if workers is None or worker in workers)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The content of PREFIX_run.json."""
+        return self._facts
+
+    def path(self, name: str) -> Path:
+        """Return the path of one of the run's files, which may not exist (yet)."""
+        return self._results.path(name)
+
+    def observed_so_far(self) -> dict[str, Any]:
+        """Return, during the run, what only this process has seen of it: see `summary.vocabulary.OBSERVED`."""
+        self._look()
+        return self._observed(self._client.so_far(self._calls_s))
+
     def finish(self, why_early: str | None = None) -> dict[str, Any]:
         """Close the files and return the summary, which is also written to PREFIX_summary.json.
 
         why_early  why the run ended early, if it did
         """
         self.why_early = why_early
-        self._client.add("here", self._watch.take())
+        self._look()
         self._watch.stop()
         summary = self._summary()
         self._records.close()
@@ -152,13 +182,17 @@ class Recorder:
         if self._unwritten:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
         self._table = table
-        observed = self._observed()
+        observed = self._observed(self._client.conclude(self._calls_s))
         observed["rows"] = losses(table, damage, self._facts, observed, written={})
         summary = summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)
         return self._earlier_runs.compare(summary, table, self._facts) if self._earlier_runs else summary
 
-    def _observed(self) -> dict[str, Any]:
-        client = self._client.conclude(self._calls_s)
+    def _look(self) -> None:
+        """Note how this process's event loop has been."""
+        self._client.add("here", self._watch.take())
+        self._looked_at = now()
+
+    def _observed(self, client: dict[str, Any]) -> dict[str, Any]:
         return {
             "itl_s": self.histograms.itl_s(),
             "client": client,

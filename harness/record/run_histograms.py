@@ -48,6 +48,10 @@ class RunHistograms:
             ended_s = call.start_s + (call.latency_s or 0.0)
             self._tokens[name].add(call.output_tokens, call.start_s, ended_s)
 
+    @property
+    def has_calls(self) -> bool:
+        return bool(self._histograms)
+
     def names(self) -> list[str]:
         """Return the title of the calls that have streamed."""
         return sorted({name for name, figure in list(self._histograms) if figure == "ttft_s"})

@@ -78,6 +78,11 @@ class Run:
         if self._queue is not None:
             self._queue.close()
 
+    @property
+    def lasts_s(self) -> float:
+        """The time from the run's start until now, or until it was told to stop."""
+        return (self._stopped_at or now()) - self.recorder.started_at
+
     def standing(self) -> Standing | None:
         """Return how well an open loop keeps its schedule; `None` for a closed loop."""
         return self._budget.standing() if isinstance(self._budget, OpenLoop) else None
@@ -86,8 +91,7 @@ class Run:
         """Close the files and return the summary. The parameters are those of `harness.run.early_end.End`."""
         if self._live_line is not None:
             self._live_line.stop()
-        lasted_s = (self._stopped_at or now()) - self.recorder.started_at
-        end = End(asked or self._fails_fast, self._is_spent, lasted_s, self.recorder.row_count, workers_gone)
+        end = End(asked or self._fails_fast, self._is_spent, self.lasts_s, self.recorder.row_count, workers_gone)
         return self.recorder.finish(early_end.why_early(self.plan, end))
 
     def _spend(self) -> None:

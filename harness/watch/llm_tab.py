@@ -20,7 +20,7 @@ TITLES = {
     **{f"{figure.noun}_{name}_ms": f"{figure.title} {name} (ms)" for figure in FIGURES for name in SHARES},
     "output_tokens_per_s": "Output tokens/s",
 }
-CSV_PATH = "/llm/csv"
+CSV_PATH, CALLS_PATH = "/llm/csv", "/llm/calls.csv"
 CSV_COLUMNS = (
     "name",
     "calls",
@@ -28,6 +28,7 @@ CSV_COLUMNS = (
     "output_tokens_per_s",
 )
 
+UNSTREAMED = "empty: no call was streamed (--stream)"
 Row = dict[str, Any]
 
 
@@ -36,7 +37,10 @@ def tab_of(web_ui: Any, base_path: str, latest: Callable[[], RunHistograms | Non
 
     base_path  the path of Locust's page: `--web-base-path`
     """
-    web_ui.template_args["extended_csv_files"] = [{"href": f".{CSV_PATH}", "title": "Download LLM statistics CSV"}]
+    web_ui.template_args["extended_csv_files"] = [
+        {"href": f".{CSV_PATH}", "title": "Download LLM statistics CSV"},
+        {"href": f".{CALLS_PATH}", "title": "Download every call CSV (after the run; above are totals)"},
+    ]
 
     def download() -> Response:
         response = make_response(as_csv(latest()))
@@ -49,8 +53,10 @@ def tab_of(web_ui: Any, base_path: str, latest: Callable[[], RunHistograms | Non
 
 
 def rows_of(histograms: RunHistograms | None) -> list[Row]:
-    """Return the table's rows, one per model; none before the first run or without streams."""
-    return [_row(histograms, name) for name in histograms.names()] if histograms else []
+    """Return the table's rows, one per model; none before the first call. Without streams the only row says why."""
+    if histograms is None or not histograms.has_calls:
+        return []
+    return [_row(histograms, name) for name in histograms.names()] or [{"name": UNSTREAMED, "safe_name": "unstreamed"}]
 
 
 def as_csv(histograms: RunHistograms | None) -> str:

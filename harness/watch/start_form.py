@@ -46,7 +46,7 @@ def attach(web_ui: Any, environment: Any, check: Check) -> None:
         return refusal and (jsonify(success=False, message=refusal), 400)
 
     names = [addresses.check_netloc("--web-name", name) for name in environment.parsed_options.web_name]
-    locust_inside.keep_user_classes(web_ui, lambda: _is_on(environment))
+    locust_inside.keep_user_classes(web_ui, lambda: is_on(environment))
     _ask_first(web_ui, "locust.swarm", refuse_start)
     _ask_first(web_ui, "locust.update_user", refuse_class)
     web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, names)
@@ -73,7 +73,7 @@ def _refuse_start(web_ui: Any, environment: Any, check: Check) -> str | None:
     if refusal := _refuse_shape(request.form, environment.available_shape_classes or {}):
         return refusal
     options = _options(environment)
-    return _refuse_changes(environment, options) if _is_on(environment) else check(options)
+    return _refuse_changes(environment, options) if is_on(environment) else check(options)
 
 
 def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:
@@ -130,7 +130,7 @@ def _leaves_one(chosen: Any, tasks: Iterable[Any]) -> bool:
     return chosen is None or (isinstance(chosen, list) and any(task.__name__ in chosen for task in tasks))
 
 
-def _is_on(environment: Any) -> bool:
+def is_on(environment: Any) -> bool:
     """Return whether a test is running: then the form only changes the number of users."""
     return environment.runner.state in (STATE_RUNNING, STATE_SPAWNING)
 

@@ -59,6 +59,14 @@ def _check_twice(side: Sequence[Run]) -> None:
             raise Incomparable(f"run {run_id} is given twice on one side")
 
 
+def rehearse(run: Run) -> None:
+    """Read all of a run's facts as a comparison will. Damaged ones raise now, not at the end of the run that --baseline
+    compares with it."""
+    differs([run], [run])
+    for _ in notes([run], [run]):
+        pass
+
+
 def differs(new: Sequence[Run], old: Sequence[Run]) -> Summary:
     """Return what the sides were run with, by name, where it differs: {old, new}, each a list if its runs differ. What
     a run's files don't say, as those of an older version, is left out."""
@@ -71,6 +79,9 @@ def differs(new: Sequence[Run], old: Sequence[Run]) -> Summary:
 def _settings(run: Run) -> dict[str, Any]:
     """Return what a run says of how it was made; nothing if its files don't."""
     options = {name: value for name, value in (run.facts.get("options") or {}).items() if name not in NOT_OF_THE_LOAD}
+    baseline = {**(options.pop("against", None) or {})}
+    options["against"] = baseline.pop("host", None) or baseline.pop("mode", None)
+    options |= {f"against_{name}": value for name, value in baseline.items()}
     versions: Mapping[str, Any] = run.facts.get("versions") or {}
     facts = {name: run.summary.get(name) for name in (*OF_A_SIDE, "host")}
     return {**facts, "seed": run.facts.get("seed"), **options, **versions} if run.facts else facts
@@ -87,6 +98,7 @@ def notes(new: Sequence[Run], old: Sequence[Run]) -> Iterator[str]:
         values = [side[0].summary.get(name) for side in (old, new)]
         if None not in values and values[0] != values[1]:
             yield f"Another {name}: old {values[0]}, new {values[1]}."
+    yield from _pairs(new, old)
     yield from _seeds(new, old)
     if {run.summary.get("run_id") for run in new} & {run.summary.get("run_id") for run in old} - {None}:
         yield "The same run is on both sides."
@@ -94,6 +106,16 @@ def notes(new: Sequence[Run], old: Sequence[Run]) -> Iterator[str]:
         if not (run.summary.get("verdict") or {}).get("believable", True):
             doubts = ", ".join(_doubts(run.summary["verdict"]))
             yield f"Not all of {run.name} can be believed ({doubts}): see its summary."
+
+
+def _pairs(new: Sequence[Run], old: Sequence[Run]) -> Iterator[str]:
+    """Say whether only some of the runs made their calls in pairs."""
+    in_pairs = [run.name for run in (*old, *new) if "against" in run.summary]
+    if 0 < len(in_pairs) < len(new) + len(old):
+        yield (
+            f"Only {', '.join(in_pairs)} made calls in pairs (--against): between two calls, users also wait for the "
+            "baseline's, so throughput and output are lower for that alone."
+        )
 
 
 def _seeds(new: Sequence[Run], old: Sequence[Run]) -> Iterator[str]:

@@ -5,7 +5,7 @@ import pandas as pd
 from summary.comparison import sides
 from summary.comparison.difference import differences
 from summary.comparison.error_rates import error_rates
-from summary.comparison.pairs import Pairs, whole
+from summary.comparison.pairs import Pairs, numbers_of, whole
 from summary.comparison.prompt_sizes import by_prompt_size
 from summary.registry import NAMED, used
 from summary.vocabulary import Summary
@@ -21,6 +21,7 @@ def against(rows: pd.DataFrame, run: Summary) -> Summary:
     unequal_pairs     of the rest, those whose answers differ in output tokens
     warm_pairs        of the rest, those in which neither call opened a connection
     connections       which pairs `difference` is over: warm, or cold if most pairs are
+    opened            how many connections each side opened in the pairs of `difference`
     difference        see `summary.comparison.difference`; by figure
     cold              the same over the cold pairs, if `difference` is over the warm ones
     equal_output      the latency's difference over the pairs of equal output tokens
@@ -31,7 +32,7 @@ def against(rows: pd.DataFrame, run: Summary) -> Summary:
     if not sides.are_in(rows):
         return {}
     pairs = whole(rows)
-    count = int(rows["pair"].nunique())
+    count = int(numbers_of(rows).nunique())
     return {
         "against": {
             "is_target_itself": _is_target_itself(run),
@@ -59,6 +60,7 @@ def _of_successes(pairs: Pairs) -> Summary:
         "unequal_pairs": int(pairs.has_unequal_output.sum()),
         "warm_pairs": len(warm),
         "connections": "warm" if mainly_warm else "cold",
+        "opened": compared.opened,
         "difference": differences(compared, used("difference")),
         "cold": differences(cold, used("difference")) if mainly_warm else {},
         "equal_output": differences(compared.where(compared.has_equal_output), [NAMED["latency_s"]]),

@@ -42,6 +42,11 @@ class Pairs:
         return np.logical_not(_is_new(self.target) | _is_new(self.baseline))
 
     @property
+    def opened(self) -> dict[str, int]:
+        """How many calls of each side opened a connection."""
+        return {"target": int(_is_new(self.target).sum()), "baseline": int(_is_new(self.baseline).sum())}
+
+    @property
     def has_equal_output(self) -> Flags:
         """For each pair, whether both answers had the same number of output tokens."""
         of_target, of_baseline = self.both("output_tokens")
@@ -56,12 +61,21 @@ class Pairs:
 def whole(rows: pd.DataFrame) -> Pairs:
     """Return the pairs whose calls both ended, well or not."""
     ended = rows[(rows["outcome"] != "aborted").to_numpy()]
+    ended = ended.assign(pair=numbers_of(ended))
     of_target, of_baseline = _by_pair(sides.of_target(ended)), _by_pair(sides.of_baseline(ended))
     known = of_target.index.intersection(of_baseline.index)
     of_target, of_baseline = of_target.loc[known], of_baseline.loc[known]
     began_s = np.minimum(of_target["start_s"].to_numpy(dtype=float), of_baseline["start_s"].to_numpy(dtype=float))
     order = np.argsort(began_s, kind="stable")
     return Pairs(of_target.iloc[order], of_baseline.iloc[order])
+
+
+def numbers_of(rows: pd.DataFrame) -> "pd.Series[Any]":
+    """Return each row's pair, as a number. Each run numbers its pairs from 1, so in a file of several runs it is
+    another number: else the target's call of one run would be paired with the baseline's of another."""
+    if rows["run_id"].nunique(dropna=False) <= 1:
+        return rows["pair"]
+    return rows.groupby(["run_id", "pair"], dropna=False).ngroup()
 
 
 def failures(rows: pd.DataFrame) -> Flags:

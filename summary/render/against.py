@@ -48,16 +48,21 @@ def counts(against: Summary) -> str:
     """Return how many pairs were compared, and why others were not."""
     compared = max((entry["pairs"] for entry in against["difference"].values()), default=0)
     cold = sum(entry["pairs"] for name, entry in against["cold"].items() if name == "latency_s")
+    is_cold = against["connections"] == "cold"
+    opened = against["opened"]
+    by_side = f": the target opened {opened['target']:,}, the baseline {opened['baseline']:,}" if is_cold else ""
     counted = {
-        f"compared ({against['connections']} connections)": compared,
+        f"compared ({against['connections']} connections{by_side})": compared,
         "cold": cold,
+        "warm": against["warm_pairs"] if is_cold else 0,
         "with a failed call": against["failed_pairs"],
         "incomplete": against["incomplete_pairs"],
         "with different output token counts": against["unequal_pairs"],
     }
-    pairs = f"{against['pairs']:,} pairs: " + ", ".join(f"{count:,} {what}" for what, count in counted.items() if count)
+    total = "1 pair" if against["pairs"] == 1 else f"{against['pairs']:,} pairs"
+    said = f"{total}: " + ", ".join(f"{count:,} {what}" for what, count in counted.items() if count)
     thirds = against["by_prompt_size"]
-    return f"{pairs}; the length of prompts is in {thirds[0]['unit']}" if thirds else pairs
+    return f"{said}; the length of prompts is in {thirds[0]['unit']}" if thirds else said
 
 
 def lines(against: Summary) -> Iterator[Line]:

@@ -86,6 +86,8 @@ _REMARKS: dict[str, Callable[[Summary], str]] = {
 def _failure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     for failure in summary.get("failures", ()):
         yield "failure", _failure(failure)
+    for failure in found(summary, "against.baseline.failures") or ():
+        yield "baseline failure", _failure(failure)
     for entry in summary.get("entries", ()):
         counted = f"{entry['requests']:,} calls, {entry['failures']:,} failed"
         yield str(entry["type"] or "entry"), f"{entry['name']}: {counted}"

@@ -89,11 +89,11 @@ def _lines(figure: Figure, summary: Summary, names: Sequence[str]) -> Iterator[L
     values, adjusted = summary[figure.name], NAMED["latency_error_adjusted_s"]
     unit = _scale(figure, values)
     yield line(figure, values, names, summary.get("too_few_samples", ()))
-    if figure.name == "latency_s" and summary["failure_count"] and summary.get(adjusted.name):
-        yield f"· {adjusted.title}", _adjusted(unit, summary[adjusted.name], names)
     if any(values.get(f"{name}_ci95") for name in names):
         for end, title in enumerate(("· 95 % CI", "·      to")):
             yield title, [_end_of_interval(unit, values, name, end) for name in names]
+    if figure.name == "latency_s" and summary["failure_count"] and summary.get(adjusted.name):
+        yield f"· {adjusted.title}", _adjusted(unit, summary[adjusted.name], names)
 
 
 def _scale(figure: Figure, values: Summary) -> Scale:

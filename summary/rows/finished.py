@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from summary.baseline import likeness
 from summary.baseline.measures import Run
 from summary.figures import measured, summarise
 from summary.gates import relative, slo
+from summary.gates.gate import Gate
 from summary.gates.language import BadCondition
+from summary.gates.relative import RelativeGate
+from summary.gates.slo import Slo
 from summary.rows import locust_stats, rows
 from summary.rows.losses import losses
 from summary.rows.rows import UnreadableRows
@@ -50,6 +54,20 @@ def finished(path: Path, **conditions: Any) -> Finished:
     return Finished(locust_stats.read(file), rows.frame(rows.REQUIRED, []), {})
 
 
+def so_far(table: pd.DataFrame, damage: rows.Damage, run: Summary, observed: Summary) -> Summary:
+    """Return the summary of a run that is still on, judged by the gates that need no other run.
+
+    Which numbers are missing can't be known yet: their calls are in flight.
+
+    table, damage  the rows so far
+    run            the content of PREFIX_run.json
+    observed       see `summary.vocabulary.OBSERVED`
+    """
+    level, gates, _ = _judges(run)
+    faults = {**losses(table, damage, run, observed, written={}), "missing_numbers": 0}
+    return summarise(table, run, {**observed, "rows": faults}, level, gates)
+
+
 def run_of(path: str, level: str | None = None, fail_if: Sequence[str] = ()) -> Run:
     """Return a run to be compared. Raises `UnreadableRows` with one line for one that can't be read.
 
@@ -61,7 +79,9 @@ def run_of(path: str, level: str | None = None, fail_if: Sequence[str] = ()) -> 
         raise UnreadableRows(f"{file}: a comparison needs a run's rows, not Locust's statistics")
     try:
         found = _read(file, slo=level, fail_if=fail_if)
-        return Run(path, in_order(found.rows), found.summary, found.facts)
+        run = Run(path, in_order(found.rows), found.summary, found.facts)
+        likeness.rehearse(run)
+        return run
     except BadCondition:
         raise
     except ODD as error:
@@ -86,10 +106,7 @@ def _read(file: Path, **conditions: Any) -> Finished:
         **(run.get("options") or {}),
         **{name: value for name, value in conditions.items() if value is not None},
     }
-    level = slo.parse(run["options"]["slo"]) if run["options"].get("slo") else None
-    gates, relative_gates = relative.parse_all(run["options"].get("fail_if") or ())
-    for gate in gates:
-        gate.check_stage(len(run["options"].get("rate_stages") or ()))
+    level, gates, relative_gates = _judges(run)
     table, damage = rows.read_with_damage(file)
     observed = {name: written.get(name) for name in OBSERVED}
     observed["rows"] = losses(table, damage, run, observed, written)
@@ -97,6 +114,15 @@ def _read(file: Path, **conditions: Any) -> Finished:
     summary |= {name: written[name] for name in COMPARED if name in written}
     summary = relative.with_verdicts(summary, relative_gates)
     return Finished(summary if written else {**summary, "cut_off": True}, table, run)
+
+
+def _judges(run: Summary) -> tuple[Slo | None, list[Gate], list[RelativeGate]]:
+    """Return a run's service level, and its gates. Raises `BadCondition`."""
+    options = run.get("options") or {}
+    gates, relative_gates = relative.parse_all(options.get("fail_if") or ())
+    for gate in gates:
+        gate.check_stage(len(options.get("rate_stages") or ()))
+    return (slo.parse(options["slo"]) if options.get("slo") else None), gates, relative_gates
 
 
 def find(path: Path) -> Path:

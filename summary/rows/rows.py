@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -70,10 +70,17 @@ def read_with_damage(path: Path) -> tuple[pd.DataFrame, Damage]:
     """Return the sound rows, as `read` does, and what was wrong with the others. Raises `UnreadableRows`."""
     try:
         with path.open("rb") as file:
-            return _read(Blocks(file), path)
-    except (OSError, NoRowEnds) as error:
-        reason = str(getattr(error, "strerror", None) or error)
-        raise UnreadableRows(f"{path}: {reason.lower()}") from error
+            return parsed(file, path)
+    except OSError as error:
+        raise UnreadableRows(f"{path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def parsed(file: BinaryIO, path: Path) -> tuple[pd.DataFrame, Damage]:
+    """Return the same of an open file, which errors call by its path. Raises `UnreadableRows`."""
+    try:
+        return _read(Blocks(file), path)
+    except NoRowEnds as error:
+        raise UnreadableRows(f"{path}: {str(error).lower()}") from error
 
 
 def frame(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
@@ -255,8 +262,9 @@ def _is_sound(table: pd.DataFrame) -> np.ndarray:
     is_sound &= table["timestamp"].to_numpy() != MISSING
     if "phase" in table:
         is_sound &= table["phase"].isin(PHASES).to_numpy()
-    if {"side", "pair"} <= set(table):
-        is_sound &= (table["side"].isin(SIDES) & table["pair"].notna() | table["side"].isna()).to_numpy()
+    if "side" in table:
+        has_pair = table["pair"].notna() if "pair" in table else False
+        is_sound &= (table["side"].isin(SIDES) & has_pair | table["side"].isna()).to_numpy()
     for name in filter(_is_number, table.columns):
         is_sound &= _is_possible(table[name].to_numpy(), _is_count(name))
     return is_sound

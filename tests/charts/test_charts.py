@@ -10,7 +10,7 @@ import pytest
 from charts import capacity, differences, distributions, errors, latencies, load, waterfall
 from charts.catalogue import charts_of
 from charts.data.run import Run, sides_of
-from charts.data.slices import sliced, thinned
+from charts.data.slices import counting, sliced, thinned
 from charts.drawing.chart import Chart, Json
 from summary.confidence import interval
 from summary.registry import PERCENTILES
@@ -94,6 +94,15 @@ def test_the_spectrum_passes_through_the_summarys_percentiles(staged: Run) -> No
     assert dots["y"] == expected
     on_curve = dict(zip(curve["x"], curve["y"], strict=True))
     assert [on_curve[x] for x in np.round(np.array(dots["x"]), 6).tolist()] == expected
+
+
+@pytest.mark.parametrize("samples", [2, 10, 19, 20, 30, 100, 150, 1000])
+def test_no_dot_of_the_spectrum_is_beside_its_line(samples: int, tmp_path: Path) -> None:
+    calls = [call(n, n / 10, latency_s=latency_s) for n, latency_s in enumerate(RANDOM.lognormal(0, 1, samples))]
+    curve, dots = traces(distributions.spectrum([run_of(tmp_path, calls)]))
+    on_curve = dict(zip(curve["x"], curve["y"], strict=True))
+    assert [on_curve[round(x, 6)] for x in dots["x"]] == dots["y"]
+    assert dots["x"] == sorted(set(dots["x"]))
 
 
 def test_failures_are_never_in_the_spectrum_or_the_histograms(staged: Run) -> None:
@@ -201,3 +210,19 @@ def test_slices_are_round_and_cover_the_run() -> None:
     assert time.length_s == 2.0
     assert time.edges_s[0] <= 0
     assert time.edges_s[-1] >= 37.2
+
+
+@pytest.mark.parametrize(("calls", "every_s"), [(1, 1.0), (2, 1.0), (20, 0.17), (20, 1.1), (400, 0.1)])
+def test_rates_over_time_have_the_runs_own_rate_as_their_mean(calls: int, every_s: float, tmp_path: Path) -> None:
+    run = run_of(tmp_path, [call(n, 0.3 + n * every_s, latency_s=0.2) for n in range(calls)])
+    for trace in traces(load.rates([run])):
+        counted = sum(rate * width_s for rate, width_s in zip(trace["y"], np.diff(trace["x"]), strict=False))
+        assert counted == pytest.approx(calls, rel=0.01)
+        assert max(trace["y"]) <= 2.5 * calls / run.summary["total_execution_time_s"]
+
+
+def test_a_short_runs_rates_have_several_slices() -> None:
+    time = counting(3.43, 20)
+    assert time.length_s == 1.0
+    assert list(time.cut(0.02, 3.43)) == [0.02, 1.0, 2.0, 3.43]
+    assert counting(37.2, 400).length_s == sliced(0, 37.2, 400).length_s

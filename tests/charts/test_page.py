@@ -74,6 +74,26 @@ def test_a_run_with_a_baseline_shows_the_comparison(
     assert "One run on each side" in found.text
 
 
+def test_a_comparison_opens_its_page_with_its_notes_and_gates(tmp_path: Path) -> None:
+    old, new = (
+        str(made(tmp_path / name, [call(n, n / 10, latency_s=s + n % 7 / 100) for n in range(220)]))
+        for name, s in (("old", 1.0), ("new", 2.0))
+    )
+    options = ["--html", str(tmp_path / "p.html"), "--fail-if", "p95>+10%"]
+    assert report.main([new, "--against", old, *options]) == 3
+    found = Page((tmp_path / "p.html").read_text())
+    order = [
+        "Worse: latency (median, p95, p99)",
+        f"New: {new}, old: {old}",
+        "One run on each side",
+        "Gates: 1 of 1 breached",
+        "Can these figures be believed?",
+        "Side by side",
+    ]
+    assert sorted(order, key=found.text.index) == order
+    assert found.blocks["comparison"]["comparison"]["latency_median"]["says"] == "worse"
+
+
 def test_nothing_is_loaded_and_nothing_is_sent(streamed: tuple[Page, dict[str, Any], Path]) -> None:
     found = streamed[0]
     addressed = [each for _, attributes in found.tags for each in attributes if each in ("src", "href", "srcset")]
@@ -97,6 +117,12 @@ def test_what_servers_and_users_say_is_shown_and_never_run(tmp_path: Path) -> No
     assert set(re.findall("<[^>]*>?", in_figures)) <= {"<extra>", "</extra>", "<br>"}
 
 
+def test_a_run_without_a_success_has_no_figures_to_believe(tmp_path: Path) -> None:
+    found = Page(page([run_of(tmp_path, [failed(n, n / 10) for n in range(3)])]))
+    assert "Can these figures be believed? There are none: all 3 calls failed." in found.text
+    assert "Yes." not in found.text
+
+
 @pytest.mark.parametrize(
     ("calls", "absent"),
     [
@@ -117,6 +143,15 @@ def test_a_chart_without_data_is_left_out_with_a_word_why(
     drawn, _, left_out = found.text.partition("Not drawn")
     assert [title for title in absent if title in drawn] == []
     assert [title for title in absent if f"{title}: " not in left_out] == []
+
+
+@pytest.mark.parametrize(("calls", "is_starred", "has_intervals"), [(20, True, False), (2000, False, True)])
+def test_the_table_explains_only_the_marks_that_it_has(
+    calls: int, is_starred: bool, has_intervals: bool, tmp_path: Path
+) -> None:
+    found = Page(page([run_of(tmp_path, (call(n, n / 100, latency_s=1 + n % 97 / 100) for n in range(calls)))]))
+    assert ("* Too few samples" in found.text) == is_starred
+    assert ("Small print" in found.text) == has_intervals
 
 
 def test_several_runs_are_laid_over_each_other(tmp_path: Path) -> None:

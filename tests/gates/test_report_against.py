@@ -160,11 +160,7 @@ def test_files_of_an_older_version_are_compared_as_far_as_they_go(copies: Path, 
 
 
 def test_a_run_with_two_sides_is_compared_by_its_target(copies: Path, tmp_path: Path) -> None:
-    path = copies / "new" / "run_requests.csv"
-    rows = pd.read_csv(path)
-    rows["pair"] = rows["request"]
-    other = rows.assign(latency_s=100.0, side="baseline", request=rows["request"] + len(rows))
-    pd.concat([rows.assign(side="target"), other]).to_csv(path, index=False)
+    in_pairs(copies / "new" / "run_requests.csv")
     found = compared(copies / "new", copies / "old", tmp_path / "out")["comparison"]
     assert (found["latency_p95"]["new_samples"], found["error_rate"]["new_samples"]) == (400, 400)
     assert found["latency_p95"]["new"] < 100
@@ -172,6 +168,33 @@ def test_a_run_with_two_sides_is_compared_by_its_target(copies: Path, tmp_path: 
     headline, *lines = (tmp_path / "out").read_text().splitlines()
     assert "Against the baseline: latency " in headline
     assert "| ms, or count | target | baseline | added | 95 % CI | slower |" in lines
+
+
+def test_calls_in_pairs_on_one_side_alone_are_said(copies: Path, tmp_path: Path) -> None:
+    """Users who also wait for a baseline make fewer calls to the target, however fast it is."""
+    in_pairs(copies / "new" / "run_requests.csv")
+    run_json = copies / "new" / "run_run.json"
+    options = json.loads(run_json.read_text())["options"]
+    edited(run_json, options={**options, "against": {"host": "http://b", "mode": "real", "model": "m"}})
+    found = compared(copies / "new", copies / "old", tmp_path / "out")["compared"]
+    assert found["notes"][0].startswith(f"Only {copies / 'new'} made calls in pairs (--against)")
+    assert found["differs"]["against"] == {"old": None, "new": "http://b"}
+    shutil.copytree(copies / "new", copies / "newer")
+    edited(copies / "newer" / "run_run.json", options={**options, "against": {"mode": "mock", "model": "n"}})
+    found = compared(copies / "newer", copies / "new", tmp_path / "out")["compared"]
+    assert not any("in pairs" in note for note in found["notes"])
+    assert found["differs"] == {
+        "against": {"old": "http://b", "new": "mock"},
+        "against_model": {"old": "m", "new": "n"},
+    }
+
+
+def in_pairs(path: Path) -> None:
+    """Let each call have a second one to a baseline."""
+    rows = pd.read_csv(path)
+    rows["pair"] = rows["request"]
+    other = rows.assign(latency_s=100.0, side="baseline", request=rows["request"] + len(rows))
+    pd.concat([rows.assign(side="target"), other]).to_csv(path, index=False)
 
 
 def test_seed_files_are_compared_by_their_hash_if_both_sides_have_one(copies: Path, tmp_path: Path) -> None:

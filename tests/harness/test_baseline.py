@@ -81,6 +81,22 @@ def removing(folder: Path) -> Callable[[CallSession, Permit], Prompt]:
 
 
 @pytest.mark.parametrize(
+    "damage", [{"versions": "x"}, {"seeds_sha256": ["a"]}, {"run_id": ["a"]}, {"options": {"against": "x"}}]
+)
+def test_a_damaged_baseline_is_refused_before_any_call(
+    damage: dict[str, Any], old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found at the end, the damage would cost the new run its summary."""
+    folder = Path(shutil.copytree(old.parent, tmp_path / "old"))
+    run_json = folder / f"{old.name}_run.json"
+    run_json.write_text(json.dumps({**json.loads(run_json.read_text()), **damage}))
+    with pytest.raises(SystemExit, match="2"):
+        harnessed([*MOCK, "--csv", str(tmp_path / "run"), "--baseline", str(folder)])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "_run.json is damaged" in line
+
+
+@pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["--baseline", "nowhere"], "--baseline: nowhere: no run found"),

@@ -25,6 +25,12 @@ PATHS = [
     "/stats/report",
     "/tasks",
     "/llm/csv",
+    "/llm",
+    "/llm/data",
+    "/llm/start",
+    "/llm/llm.js",
+    "/llm/calls.csv",
+    "/llm/files/run/requests.csv",
     "/login",
     "/nowhere",
 ]
@@ -257,7 +263,7 @@ BAD_LOADS = {
 def test_changes_that_would_break_the_next_start_are_refused_during_a_test(
     case: str, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.watch.start_form._is_on", lambda environment: True)
+    monkeypatch.setattr("harness.watch.start_form.is_on", lambda environment: True)
     fields, reason = BAD_LOADS[case]
     sent = {"user_count": "2", "spawn_rate": "2", **fields}
     answer = client.post("/swarm", data=sent, headers={"Host": UI})

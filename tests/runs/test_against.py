@@ -157,6 +157,7 @@ REFUSED = {
     "dead": (Command([*PAIRS, "--mock", "--against", REAL], KEY), 1, f"the baseline {REAL} can't be reached"),
     "not an address": (Command([*PAIRS, "--mock", "--against", "proxy"]), 2, "--against must look like http"),
     "a query": (Command([*PAIRS, "--mock", "--against", f"{REAL}?key=secret-1"]), 2, "must not contain a query"),
+    "a password": (Command([*PAIRS, "--mock", "--against", "http://u:secret-1@b"]), 2, "use --against-header Auth"),
     "a stray option": (Command([*PAIRS, "--mock", "--against-model", "x"]), 2, "--against-model needs --against"),
     "no model": (
         Command([*PAIRS, "--mock", "--against", REAL, "--against-provider", "anthropic"], KEY), 2,

@@ -169,7 +169,7 @@ def test_the_summary_has_the_fields_of_the_specification(one: Path) -> None:
     )  # fmt: skip
     assert summary["seed"] == 7
     assert "api_key" not in summary["options"]
-    assert summary["too_few_samples"] == ["p95", "p99", "p99_9"]
+    assert summary["too_few_samples"] == ["p90", "p95", "p99", "p99_9"]
 
 
 def test_the_summary_is_what_the_rows_say(many: Path) -> None:

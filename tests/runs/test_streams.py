@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 import report
+from harness.watch.llm_tab import UNSTREAMED
 from summary.vocabulary import OBSERVED
 from tests.asking import APIS
 from tests.cases import case_of
 from tests.command_line import Ended, Running, free_port, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 from tests.running import run
-from tests.runs.test_web_ui import FIVE_CALLS, OPENAI, Page, web_ui
+from tests.web_ui import FIVE_CALLS, OPENAI, Page, web_ui
 
 STREAM_FIGURES = ("ttft_s", "ttfv_s", "tpot_s")
 STATISTICS = {"min", "avg", "median", "p95", "p99", "max"}
@@ -232,11 +233,12 @@ def test_locusts_own_totals_hold_real_requests_only(page: Page, mock_server: Moc
     assert (mock_server.stats()["requests"], shown(page)[0]["calls"]) == (7, 5)
 
 
-def test_a_run_that_does_not_stream_empties_the_llm_tab(page: Page, mock_server: MockServer) -> None:
+def test_a_run_that_does_not_stream_empties_the_llm_tab_which_says_why(page: Page, mock_server: MockServer) -> None:
     one_run(page, mock_server, stream="true")
     assert len(shown(page)) == 1
     one_run(page, mock_server, stream="false")
-    assert (shown(page), downloaded(page)) == ([], [])
+    assert [row["name"] for row in shown(page)] == [UNSTREAMED]
+    assert downloaded(page) == []
 
 
 # Over two processes

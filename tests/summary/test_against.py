@@ -78,6 +78,16 @@ def test_calls_belong_together_by_their_pairs_number_in_whatever_order_they_ende
     assert summarise(shuffled, {}, {})["against"]["difference"]["latency_s"]["median"] == 0
 
 
+def test_calls_of_two_runs_in_one_file_are_never_a_pair() -> None:
+    """Both runs number their pairs from 1."""
+    halves = [[half(number, "target", run_id="r")] for number in range(1, 9)]
+    halves += [[half(number, "baseline", run_id="s", latency_s=9)] for number in range(1, 9)]
+    found = against(*halves)
+    assert (found["pairs"], found["incomplete_pairs"], found["difference"]) == (16, 16, {})
+    both = [pair(number, run_id=run_id) for run_id in "rs" for number in range(1, 9)]
+    assert (against(*both)["pairs"], against(*both)["warm_pairs"]) == (16, 16)
+
+
 def test_every_figure_that_both_sides_have_is_compared() -> None:
     found = against(*(pair(n, {"ttft_s": 0.2, "output_tokens": 61 + n % 2}) for n in range(1, 11)))
     times = {"latency_s", "ttfb_s", "ttft_s", "ttfv_s", "tpot_s", "itl_max_s"}
@@ -113,7 +123,22 @@ def test_pairs_that_opened_a_connection_are_compared_apart() -> None:
 def test_a_server_that_closes_its_connections_is_compared_cold() -> None:
     found = against(*(pair(n, connection="new") for n in range(1, 41)), pair(41))
     assert (found["connections"], found["warm_pairs"], found["cold"]) == ("cold", 1, {})
-    assert found["difference"]["latency_s"]["pairs"] == 40
+
+
+def test_which_side_opened_connections_is_said() -> None:
+    """A baseline that closes each connection pays for a new one in each call, which is in the difference."""
+    closing = [[half(n, "target"), half(n, "baseline", connection="new")] for n in range(1, 41)]
+    assert against(*closing, pair(41))["opened"] == {"target": 0, "baseline": 40}
+    said = "41 pairs: 40 compared (cold connections: the target opened 0, the baseline 40), 1 warm"
+    assert said in shown(*closing, pair(41))
+
+
+def test_failures_of_the_baseline_are_shown_with_their_reason() -> None:
+    failed = [[half(n, "target"), half(n, "baseline", outcome="failed", error="RateLimitError: wait", status=429)]
+              for n in range(1, 4)]  # fmt: skip
+    text = shown(*FIFTY, *failed)
+    assert "baseline failure 3 × RateLimitError (HTTP 429)" in text
+    assert "failed 0" in text
 
 
 def test_calls_without_connections_count_as_warm() -> None:
@@ -177,6 +202,7 @@ def test_no_pair_at_all_is_said_and_nothing_fails() -> None:
     assert (found["pairs"], found["incomplete_pairs"], found["difference"]) == (1, 1, {})
     assert found["error_rate"]["pairs"] == 0
     assert "Against the baseline: no pair can be compared." in as_table(summary)
+    assert "1 pair: 1 incomplete" in as_table(summary)
     json.loads(as_json(summary))
 
 
@@ -263,6 +289,14 @@ def test_totals_of_the_target_are_compared_with_those_that_the_run_wrote(prefix:
     (prefix.parent / "run_summary.json").write_text(as_json(written))
     (prefix.parent / "run_run.json").write_text(json.dumps({"run_id": "r", "options": {}}))
     assert report.summary_of(prefix)["rows"]["differs"] == []
+
+
+def test_sides_without_pairs_are_unreadable(prefix: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = prefix.with_name("run_requests.csv")
+    pd.read_csv(file).drop(columns="pair").to_csv(file, index=False)
+    assert read_with_damage(file)[1].unreadable == 59
+    assert report.main([str(prefix), "-o", "json"]) == 0
+    assert "against" not in json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(("column", "cell"), [("side", "other"), ("pair", ""), ("pair", "-1"), ("order", "x")])

@@ -26,7 +26,7 @@ from prompts.files import read, sha256
 from tests.command_line import PROJECT, Running, free_port, locust, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 from tests.runs.test_signals import silence
-from tests.runs.test_web_ui import OPENAI, web_ui
+from tests.web_ui import OPENAI, web_ui
 
 TARGET = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "--csv", "run", "-o", "json"]
 
