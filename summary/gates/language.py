@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from summary.registry import UNITS, Figure, Kind, Need
+from summary.registry import UNITS, WRITTEN, Figure, Kind, Need, used
 
 COMPARE: dict[str, Callable[[Any, float], Any]] = {
     "<": operator.lt,
@@ -113,9 +113,22 @@ def subject_of(name: str, place: str, language: Language) -> Subject:
     """Return what a name means, for a condition written as `place` says. Raises `BadCondition`."""
     if name in language.subjects:
         return language.subjects[name]
+    option = _option_of(name)
+    if option not in (None, language.option):
+        raise BadCondition(f"{place}: {name} is a figure of {option}, not of {language.option}")
     close = difflib.get_close_matches(name, language.subjects, n=4)
     hint = f"did you mean {' or '.join(close)}?" if close else f"known figures are {language.known}"
     raise BadCondition(f"{place}: unknown figure {name}; {hint}")
+
+
+def _option_of(name: str) -> str | None:
+    """Return which option has a figure of this name: a call's is --slo's, a statistic of a run's --fail-if's."""
+    if name in {figure.noun for figure in used("slo")}:
+        return "--slo"
+    noun, _, statistic = name.rpartition("_")
+    figures = {figure.noun: figure for figure in used("gate")}
+    is_statistic = statistic in WRITTEN and (not noun or noun in figures)
+    return "--fail-if" if is_statistic or (name in figures and not figures[name].over) else None
 
 
 def _of_difference(name: str, sign: str, number: str, kind: Kind, place: str) -> Condition:

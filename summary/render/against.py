@@ -60,7 +60,9 @@ def counts(against: Summary) -> str:
         "with different output token counts": against["unequal_pairs"],
     }
     total = "1 pair" if against["pairs"] == 1 else f"{against['pairs']:,} pairs"
-    return f"{total}: " + ", ".join(f"{count:,} {what}" for what, count in counted.items() if count)
+    said = f"{total}: " + ", ".join(f"{count:,} {what}" for what, count in counted.items() if count)
+    thirds = against["by_prompt_size"]
+    return f"{said}; the length of prompts is in {thirds[0]['unit']}" if thirds else said
 
 
 def lines(against: Summary) -> Iterator[Line]:

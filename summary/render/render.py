@@ -38,7 +38,7 @@ def as_table(summary: Summary, colour: bool = False) -> str:
         file=io.StringIO(), width=WIDTH, force_terminal=colour, highlight=False, markup=False, emoji=False
     )
     with console.capture() as capture:
-        for part in _parts(summary):
+        for part in tables.explained(_parts(summary)):
             console.print(part)
         for remark in remarks(summary):
             console.print(Text(remark, style="yellow" if colour else ""))

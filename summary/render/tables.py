@@ -1,6 +1,6 @@
 """The tables that follow the facts of a summary: distributions, stages, gates, and whether it can be believed."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 from rich.table import Table
@@ -9,7 +9,7 @@ from rich.text import Text
 from summary.numbers.scale import Scale, scale
 from summary.numbers.written import digits, number
 from summary.registry import CI_NEEDS, EXTRA, MAIN, NAMED, SAMPLES_NEEDED, STATISTICS, TITLES, UNITS, Figure, used
-from summary.render.grid import grid
+from summary.render.grid import LEAST_WIDTH, grid
 from summary.validity.verdict import no_figures
 from summary.vocabulary import CLAIM_SPANS, OF_TURNS, Summary
 
@@ -30,8 +30,23 @@ MOST_TURNS = 12
 """Conversations can have hundreds."""
 
 TOO_FEW = "*"
+LEGEND = "* too few samples for this percentile"
 INFINITE = "∞"
 GOOD, BAD = "ok", "!"
+
+
+def explained(parts: Iterable[Table]) -> Iterator[Table]:
+    """Yield the tables; below the first one with an asterisk stands what it means."""
+    is_explained = False
+    for table in parts:
+        if not is_explained and _is_starred(table):
+            table.caption, is_explained = LEGEND, True
+        yield table
+
+
+def _is_starred(table: Table) -> bool:
+    cells = (cell for column in table.columns for cell in (column.header, *column.cells))
+    return table.show_header and any(isinstance(cell, str) and cell.endswith(TOO_FEW) for cell in cells)
 
 
 def statistics(summary: Summary) -> list[str]:
@@ -203,7 +218,9 @@ def gates(gates: list[Summary]) -> Table:
 
 def verdict(summary: Summary) -> Table:
     """Return every finding under the one question. Too few samples are a finding but don't change the answer."""
-    table = grid(f"Can these figures be believed? {_answer(summary)}", columns=3, bold=1)
+    title = f"Can these figures be believed? {_answer(summary)}"
+    table = grid(title, columns=3, bold=1)
+    table.min_width = max(LEAST_WIDTH, len(title))
     for finding in summary["verdict"]["findings"]:
         table.add_row(GOOD if finding["ok"] else BAD, finding["about"], Text(finding["says"]))
     return table

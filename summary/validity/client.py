@@ -41,6 +41,9 @@ FIRSTS = tuple(name for name in PACE if name not in GAPS)
 
 ADVICE = "use --processes or fewer users"
 
+IDLE_CPU_SHARE = 0.25
+"""A client that used less of a core was hardly late because of its own work."""
+
 
 def findings(summary: Summary) -> Iterator[Summary]:
     for look in (_loop, _stalls, _packets, _sends, _joined_reads, _starts, _own_failures):
@@ -59,7 +62,7 @@ def _loop(summary: Summary) -> Iterator[Summary]:
         hiccup = ", except for a hiccup" if client["loop_lag_s"]["p99"] > LAG_LIMIT_S else ""
         yield finding("client", "client", True, f"kept up{hiccup}: {seen}")
     else:
-        says = f"was the bottleneck: {seen}; {ADVICE}"
+        says = f"was the bottleneck: {seen}; {_advice(client)}"
         yield finding("client", "client", False, says, _touched_by_a_standstill(summary), f"was the bottleneck: {seen}")
 
 
@@ -96,12 +99,14 @@ def _packets(summary: Summary) -> Iterator[Summary]:
     stamped, late = reads["stamped"], reads["late"]
     share = percent(late, stamped)
     says = f"{share} of the calls had packets read over 10 ms late"
+    looked_at = reads.get("joined_reads") is not None
+    if late and looked_at:
+        says += ": their times are the kernel's, so this alone affects no figure"
     pace = present(summary, PACE)
     rates = present(summary, RATES) if is_many(late, stamped, P95_LIMIT) else []
-    looked_at = reads.get("joined_reads") is not None
     touches = [*pace, *rates] if not looked_at and is_many(late, stamped) else []
     doubts = doubtful(late, stamped, pace) if pace else "throughput"
-    yield _lateness("packets", says, doubts, touches, f"was late: {share} of the calls")
+    yield _lateness(summary, "packets", says, doubts, touches, f"was late: {share} of the calls")
 
 
 def _packets_by_the_loop(summary: Summary) -> Iterator[Summary]:
@@ -119,7 +124,7 @@ def _packets_by_the_loop(summary: Summary) -> Iterator[Summary]:
     if figures:
         late = f"{1000 * lag_s:,.0f} ms at p99"
         says = f"arrivals are not stamped here, and the loop was late by {late}"
-        yield _lateness("packets", says, f"p99 of {titles(figures)}", figures, f"was late by {late}")
+        yield _lateness(summary, "packets", says, f"p99 of {titles(figures)}", figures, f"was late by {late}")
 
 
 def _sends(summary: Summary) -> Iterator[Summary]:
@@ -130,7 +135,9 @@ def _sends(summary: Summary) -> Iterator[Summary]:
     share = percent(late, ended)
     touches = present(summary, (*LATENCY, *FIRSTS[:2])) if is_many(late, ended) else []
     says = f"{share} of the requests were sent over 10 ms late"
-    yield _lateness("sends", says, doubtful(late, ended, touches), touches, f"sent {share} of the requests late")
+    yield _lateness(
+        summary, "sends", says, doubtful(late, ended, touches), touches, f"sent {share} of the requests late"
+    )
 
 
 def _joined_reads(summary: Summary) -> Iterator[Summary]:
@@ -147,7 +154,9 @@ def _joined_reads(summary: Summary) -> Iterator[Summary]:
     touches = [name for _, touched, _ in many for name in touched]
     worst = max((of for of, _, _ in many), key=lambda of: of[0] / of[1], default=firsts)
     notes = [f"was late: {percent(*of)} of the {what}" for of, _, what in many]
-    yield _lateness("joined reads", says, doubtful(*worst, present(summary, touches)), touches, "".join(notes[:1]))
+    yield _lateness(
+        summary, "joined reads", says, doubtful(*worst, present(summary, touches)), touches, "".join(notes[:1])
+    )
 
 
 def _joined(reads: Summary) -> tuple[tuple[int, int], str]:
@@ -168,16 +177,32 @@ def _starts(summary: Summary) -> Iterator[Summary]:
     touches = ("latency_from_schedule_s",) if is_many(late, started) and p99_s > MATERIAL * whole_s else ()
     doubts = doubtful(late, started, touches)
     if touches and _had_no_user_free(summary):
-        yield finding("starts", "run", False, f"{doubts}: {says}: all users were busy; use more (-u)", touches)
+        yield finding(
+            "starts", "run", False, f"{_are_doubtful(doubts)}: {says}: all users were busy; use more (-u)", touches
+        )
     else:
-        yield _lateness("starts", says, doubts, touches, f"started late: {percent(late, started)} of the calls")
+        yield _lateness(
+            summary, "starts", says, doubts, touches, f"started late: {percent(late, started)} of the calls"
+        )
 
 
-def _lateness(about: str, says: str, doubts: str, touches: Sequence[str], note: str) -> Summary:
+def _lateness(summary: Summary, about: str, says: str, doubts: str, touches: Sequence[str], note: str) -> Summary:
     """Return a finding on how late the client was; if it affects figures, `doubts` names their doubtful parts."""
     if touches:
-        says = f"{doubts}: {says}; {ADVICE}"
+        says = f"{_are_doubtful(doubts)}: {says}; {_advice(summary['client'] or {})}"
     return finding(about, "client", not touches, says, touches, note)
+
+
+def _are_doubtful(doubts: str) -> str:
+    return f"{doubts} {'are' if ' and p99 of ' in doubts else 'is'} doubtful"
+
+
+def _advice(client: Summary) -> str:
+    """Return what to do about a late client: if it did little itself, it lacked the machine."""
+    cpu_share = client.get("cpu_share")
+    if cpu_share is None or cpu_share >= IDLE_CPU_SHARE:
+        return ADVICE
+    return f"the client used only {percent(cpu_share, 1)} of a core: other programs probably kept this machine busy"
 
 
 def _had_no_user_free(summary: Summary) -> bool:

@@ -20,7 +20,13 @@ def findings(summary: Summary) -> Iterator[Summary]:
         yield finding("samples", "samples", False, "no call succeeded: there is no latency to report", LATENCIES)
     elif too_few:
         needs = ", ".join(f"{name} needs {SAMPLES_NEEDED[name]}" for name in too_few)
-        yield finding("samples", "samples", False, f"{successes} successes are too few: {needs}", LATENCIES)
+        yield finding(
+            "samples",
+            "samples",
+            False,
+            f"{successes} {'success is' if successes == 1 else 'successes are'} too few: {needs}",
+            LATENCIES,
+        )
     else:
         yield _enough(summary)
 

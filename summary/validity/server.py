@@ -21,7 +21,7 @@ def _connections(summary: Summary) -> Iterator[Summary]:
     new, calls = (summary["client"] or {}).get("new_connections"), summary["total_requests"]
     if new is None or not calls:
         return
-    says = f"{new} opened for {calls} calls"
+    says = f"{new} opened for {calls} call{'s' if calls > 1 else ''}"
     spare = new - summary.get("peak_in_flight", 0)
     if is_many(spare, calls, NEW_CONNECTIONS_LIMIT):
         says = f"{says}: latency includes their set-up; --warmup opens them first"

@@ -30,7 +30,7 @@ def no_figures(summary: Summary) -> str | None:
         return None
     if calls and calls == failed:
         return f"all {calls:,} calls failed" if calls > 1 else "the only call failed"
-    return f"none of {calls:,} calls succeeded" if calls else "no call was made"
+    return "no call succeeded" if calls else "no call was made"
 
 
 def notes_on(figure: str, verdict: Summary | None) -> list[str]:

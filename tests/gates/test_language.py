@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from summary.gates import gate, slo
 from summary.gates.language import BadCondition, Condition, Language, Subject, check, parse
 from summary.registry import NAMED
 
@@ -116,3 +117,17 @@ def test_a_figure_is_refused_if_the_run_lacks_its_option() -> None:
     with pytest.raises(BadCondition) as refusal:
         check(condition, LANGUAGE, {"--slo", "--rate"})
     assert str(refusal.value) == "--fail-if ttft_p95>0.8: ttft needs --stream"
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "says"),
+    [
+        ("--fail-if", "latency<2", "latency is a figure of --slo, not of --fail-if"),
+        ("--slo", "p95<2", "p95 is a figure of --fail-if, not of --slo"),
+        ("--slo", "ttft_p99.9<2", "ttft_p99.9 is a figure of --fail-if, not of --slo"),
+        ("--slo", "error_rate<1%", "error_rate is a figure of --fail-if, not of --slo"),
+    ],
+)
+def test_a_figure_of_the_other_option_is_told_so(option: str, text: str, says: str) -> None:
+    with pytest.raises(BadCondition, match=says):
+        parse(text, {"--slo": slo.LANGUAGE, "--fail-if": gate.LANGUAGE}[option])

@@ -44,10 +44,12 @@ def test_a_level_is_shown_as_written_without_needless_spaces() -> None:
         ("ttft", "--slo ttft: expected a figure, an operator and a number, such as ttft<0.5"),
         ("ttft>0.5", "--slo ttft>0.5: expected < or <=, not >"),
         ("latency<3 ttft<1%", "--slo ttft<1%: expected a time of 0 or more, such as 0.8, 0.8s or 800ms, not 1%"),
-        ("ttft_p95<1", "--slo ttft_p95<1: unknown figure ttft_p95; did you mean ttft?"),
+        ("ttft_p95<1", "--slo ttft_p95<1: ttft_p95 is a figure of --fail-if, not of --slo"),
+        ("tftf<1", "--slo tftf<1: unknown figure tftf; did you mean ttft?"),
         (
-            "p99<1",
-            f"--slo p99<1: unknown figure p99; known figures are {', '.join(figure.noun for figure in used('slo'))}",
+            "speed<1",
+            "--slo speed<1: unknown figure speed; known figures are "
+            + ", ".join(figure.noun for figure in used("slo")),
         ),
     ],
 )

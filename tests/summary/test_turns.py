@@ -1,6 +1,4 @@
-"""The figures of conversations by turn: import re
-import re
-from rows to the summary, its table and its CSV."""
+"""The figures of conversations by turn: from rows to the summary, its table and its CSV."""
 
 import csv
 import io
