@@ -21,8 +21,8 @@ from wire.exchange import now
 LOOKS_END_AFTER_S = 15.0
 """A page that is looked at asks every second or two."""
 
-DRAW_EVERY_S, MOST_SHARE = 2.0, 0.2
-"""Drawing takes at most this share of a core, however many calls there are."""
+LOOK_EVERY_S, DRAW_EVERY_S, MOST_SHARE = 0.5, 2.0, 0.2
+"""Drawing takes at most this share of a core during a run, however many calls there are."""
 
 PASSED_ON = ("PATH", "PYTHONPATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -101,14 +101,21 @@ class LiveCharts:
             self._artist.end()
 
     def _draw_while_looked_at(self) -> None:
+        self._get_ready()
+        rests_until = 0.0
         while now() - self._looked_at < LOOKS_END_AFTER_S:
-            began_at = now()
-            if (run := self._shown()) is not None and run.version != self._drawn:
+            run, began_at = self._shown(), now()
+            if run is not None and run.version != self._drawn and (run.is_over or began_at > rests_until):
                 self._draw(run)
-            elif run is None:
-                self._artist = self._artist or _Artist()  # It takes a second to get ready.
-            gevent.sleep(max(DRAW_EVERY_S, (now() - began_at) * (1 / MOST_SHARE - 1)))
+                took_s = now() - began_at
+                rests_until = began_at + max(DRAW_EVERY_S, took_s / MOST_SHARE)
+            gevent.sleep(LOOK_EVERY_S)
         self._dismiss()
+
+    def _get_ready(self) -> None:
+        """Start the process, which takes a second. If that fails, the first drawing says so."""
+        with suppress(OSError):
+            self._artist = self._artist or _Artist()
 
     def _draw(self, run: ShownRun) -> None:
         observed = {} if run.is_over else run.observed()
