@@ -245,3 +245,13 @@ def refused_form(environment: Any, **fields: str) -> str:
     answer = environment.web_ui.app.test_client().post("/swarm", data=form, headers={"Host": "localhost:8089"}).json
     assert answer["success"] is False
     return str(answer["message"])
+
+
+@pytest.mark.parametrize(("limit", "said"), [((), 1), (("-i", "2"), 0), (("--rate", "5", "-t", "1s"), 0)])
+def test_a_run_without_a_limit_says_that_it_makes_one_call(
+    limit: tuple[str, ...], said: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with caplog.at_level("INFO"):
+        harnessed([*FILES, "--headless", "--mock", *limit])
+    assert sum(record.getMessage().startswith("one call, as neither -i") for record in caplog.records) == said
