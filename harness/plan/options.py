@@ -156,6 +156,9 @@ def _add_load(parser: Any) -> None:
     parser.add_argument(
         "--warmup", default="", help="number of extra calls to make first, recorded but excluded from all figures"
     )
+
+
+def _add_prompts(parser: Any) -> None:
     parser.add_argument(
         "-d", "--data-dir", "--prompts", default=DATA_DIR, metavar="PATH", include_in_web_ui=False,
         help="your prompts: a folder of seed files, or of *.jsonl, *.csv or *.json; or one such file; "
@@ -266,8 +269,11 @@ _TOPICS: dict[str, tuple[str, Callable[..., None], Sequence[str]]] = {
     ),
     "request": ("What is asked", _add_request, ["locust --headless --mock --stream --max-tokens 50 -i 20"]),
     "load": (
-        "How much, when, and with which prompts", _add_load,
+        "How much, and when", _add_load,
         ["locust --headless --mock -u 8 -r 8 -i 100", "locust --headless --mock --rate-stages 5:30s,10:30s,5-20:1m"],
+    ),
+    "prompts": (
+        "Which prompts", _add_prompts, ["locust --headless --mock -d mine.jsonl --selection-mode in-order -i 20"],
     ),
     "gates": (
         "What fails a run", _add_gates,

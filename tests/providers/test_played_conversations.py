@@ -7,9 +7,6 @@ import pytest
 
 from mock.ask import Ask
 from mock.formats.utterance import Speaker, Utterance
-from mock.inprocess import InProcessWire
-from mock.service import Service
-from mock.timing import Pace
 from providers.call import Answer, Delta, Finish, Part
 from providers.conversation import MOST_ANSWER_CHARACTERS, Conversation, steps
 from providers.prompt import Prompt, Turn
@@ -18,26 +15,13 @@ from tests.asking import APIS, Asker
 from tests.cases import case_of
 from tests.cases.case import Body
 from tests.mock_server import MockServer
-from tests.providers.test_conversations import FAMILIES
-from wire.exchange import Reply, Request
+from tests.providers.test_conversations import FAMILIES, Kept
 
 TURNS = (
     Turn("user", "Hi."), Turn("assistant", "Yes?"), Turn("user", "Go."), Turn("assistant", "No."), Turn("user", "On."),
 )  # fmt: skip
 REASONING = [(*each, model) for each in APIS if (model := case_of(*each).reasoning_model)]
 TALK = Prompt("talk.jsonl#1", TURNS, "Be brief.", max_tokens=40)
-
-
-class Kept:
-    """The in-process mock's wire, which keeps the bodies sent."""
-
-    def __init__(self) -> None:
-        self.bodies: list[Body] = []
-        self._wire = InProcessWire(Service(Pace(0)))
-
-    def send(self, request: Request) -> Reply:
-        self.bodies.append(json.loads(request.body))
-        return self._wire.send(request)
 
 
 @pytest.fixture
