@@ -6,8 +6,8 @@ import h11
 
 from wire.exchange import NotHTTP
 
-MOST_HEAD_BYTES = 1 << 20
-"""The longest head accepted: a peer must not fill our memory with headers."""
+MOST_HEAD_BYTES = 1 << 18
+"""The longest head accepted, more than the SDKs accept: h11 takes long over a long one, and the loop waits."""
 MOST_QUOTED = 200
 """How many characters of h11's message are quoted: it contains the peer's header."""
 
