@@ -93,7 +93,7 @@ class WireTransport(httpx2.BaseTransport):
             reply = self._wire.send(_request(request))
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
         response = _Response(reply.status, headers=headers, stream=_Body(reply, request), request=request)
-        if self._keep_streams and response.is_success and "alt=sse" in request.url.query.decode():
+        if self._keep_streams and response.status_code == 200 and "alt=sse" in request.url.query.decode():
             wire.current().unread = response
             return httpx2.Response(reply.status, content=b"", request=request)
         return response

@@ -126,6 +126,17 @@ def endless(start: bytes, more: bytes) -> Script:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @BOTH_WAYS
+@pytest.mark.parametrize("status", ["201 Created", "202 Accepted", "206 Partial Content"])
+def test_another_success_than_200_keeps_its_words(provider: str, stream: bool, status: str) -> None:
+    body = b'{"error": {"message": "the model is still loading"}}'
+    with serving(answering(answer(body, "Content-Type: application/json", status=status))) as server:
+        call = Asker(provider, server.url, stream=stream).ask()
+    assert (call.outcome, call.status) == ("failed", int(status[:3]))
+    assert "the model is still loading" in (call.error or "")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@BOTH_WAYS
 @pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
 def test_an_endless_answer_fails_before_it_fills_memory(
     monkeypatch: pytest.MonkeyPatch, provider: str, stream: bool, status: str
