@@ -262,6 +262,14 @@ def _ignore(*_: object) -> None:
     """Ignore what arrives while nothing is listening, such as the peer's close after its answer."""
 
 
+def stamping() -> socket.socket:
+    """Return a socket that keeps the kernel stamping while it exists: what arrives on a connection before any socket
+    asks for stamps is stamped only when it is read."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    _ask_for_stamps(sock)
+    return sock
+
+
 def _ask_for_stamps(sock: socket.socket) -> None:
     if sys.platform == "linux":
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)

@@ -7,8 +7,18 @@ from dataclasses import replace
 import gevent
 from gevent.hub import Waiter
 
-from wire.connection import Connection, connect
-from wire.exchange import ConnectionBroken, DeadlineExceeded, Exchange, Origin, Request, WireError, current, now
+from wire.connection import Connection, connect, stamping
+from wire.exchange import (
+    ConnectionBroken,
+    DeadlineExceeded,
+    Exchange,
+    NotHTTP,
+    Origin,
+    Request,
+    WireError,
+    current,
+    now,
+)
 from wire.http1 import AnswerParser, encode
 from wire.polls import LONGEST_SLEEP_S
 from wire.proxy import proxy_of
@@ -40,6 +50,7 @@ class NetworkWire:
     def __init__(self) -> None:
         self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)
         self._silence = _Silence()
+        self._stamping = stamping()
 
     def send(self, request: Request) -> "NetworkReply":
         """Send one request and wait for its answer's head. Never sends it twice."""
@@ -192,6 +203,7 @@ class NetworkReply:
         parser = self._parser
         had_head = parser.head_complete
         try:
+            self._check_order(at, data)
             parser.parse(data) if data else parser.finish()
         except WireError as error:
             self._fail(error)
@@ -208,6 +220,12 @@ class NetworkReply:
         elif len(self._bodies) >= MOST_UNREAD_READS or self._unread_bytes >= MOST_UNREAD_BYTES:
             self._pause_if_full()
             self._wake()
+
+    def _check_order(self, at: float, data: bytes) -> None:
+        """Refuse what arrived before the request left: it answers nothing, or another request. Raises `NotHTTP`."""
+        sent_at = self._exchange.sent_at
+        if data and not self._latest_at and sent_at is not None and at < sent_at:
+            raise NotHTTP("the peer answered before it was asked")
 
     def _hold(self, body: bytes, at: float, spread_s: float | None) -> None:
         self._bodies.append(body)

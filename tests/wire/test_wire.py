@@ -28,6 +28,7 @@ from tests.raw_server import (
     silent,
 )
 from wire import network
+from wire.connection import Connection, connect
 from wire.exchange import (
     KEPT_BYTES,
     ConnectFailed,
@@ -36,6 +37,7 @@ from wire.exchange import (
     DeadlineExceeded,
     Exchange,
     NotHTTP,
+    Origin,
     Request,
     SecondRequest,
     current,
@@ -179,6 +181,39 @@ def test_a_connection_that_the_server_reset_meanwhile_is_not_reused(wire: Networ
     answered.set()
     server.wait_for_end(0)
     assert ask(wire, server).connection == "new"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps what arrives")
+def test_an_answer_that_came_before_its_request_is_refused(
+    wire: NetworkWire, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise each later call on the connection could get the answer to the one before it.
+
+    The kernel begins to stamp some time after it was asked to: until then such an answer can't be told from others.
+    """
+
+    def script(peer: Peer) -> None:
+        peer.send(answer(b"unasked"))
+        answered.set()
+        peer.request()
+        peer.wait_for_close()
+
+    def late(origin: Origin) -> Connection:
+        connection = connect(origin)
+        assert answered.wait(WAIT_S)
+        gevent.sleep(0.01)
+        return connection
+
+    answered, server = Event(), serve(script)
+    monkeypatch.setattr(network, "connect", late)
+    for _ in range(100):
+        with suppress(NotHTTP), exchange():
+            wire.send(server.request()).close()
+            continue
+        break
+    else:
+        pytest.fail("the answer was taken")
+    server.wait_for_end(server.connections - 1)
 
 
 @pytest.mark.parametrize(
