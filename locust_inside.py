@@ -4,6 +4,7 @@ No other file uses Locust's private names or replaces its functions. Each functi
 when a new Locust breaks it.
 """
 
+import math
 import termios
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -112,9 +113,9 @@ def report_every(interval_s: float) -> None:
     locust.runners.WORKER_REPORT_INTERVAL = interval_s
 
 
-def give_up_on_the_master_after(silence_s: int) -> None:
-    """Set after how long without a message from its master a worker quits. Locust's default is a minute."""
-    locust.runners.MASTER_HEARTBEAT_TIMEOUT = silence_s
+def never_give_up_on_the_master() -> None:
+    """Keep a worker from quitting when the wall clock says that its master has been silent for a minute."""
+    locust.runners.MASTER_HEARTBEAT_TIMEOUT = math.inf  # type: ignore[assignment]  # only compared with a float
 
 
 def send_report(runner: WorkerRunner) -> None:

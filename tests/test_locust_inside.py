@@ -1,6 +1,7 @@
 """Canaries: what `locust_inside` relies on still exists. A failing one names what a new Locust has changed."""
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,8 +121,8 @@ def test_default_options_are_built_once() -> None:
 
 def test_intervals_are_what_they_were_set_to() -> None:
     locust_inside.report_every(0.25)
-    locust_inside.give_up_on_the_master_after(6)
-    assert (locust.runners.WORKER_REPORT_INTERVAL, locust.runners.MASTER_HEARTBEAT_TIMEOUT) == (0.25, 6)
+    locust_inside.never_give_up_on_the_master()
+    assert (0.25, math.inf) == (locust.runners.WORKER_REPORT_INTERVAL, locust.runners.MASTER_HEARTBEAT_TIMEOUT)
 
 
 class Master:

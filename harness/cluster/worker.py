@@ -80,8 +80,6 @@ class Worker:
         except CannotStart as error:
             reason = f"worker {self._name}: {self._secrets.redact(str(error))}"
             self._runner.send_message(REFUSED, {"reason": reason, "exit_code": error.exit_code})
-        # The import can take longer than the master is allowed to be silent, while its heartbeats wait to be read.
-        self._runner.last_heartbeat_timestamp = time.time()
         return self._session or NoSession()
 
     def grant(self, msg: Any, **_: Any) -> None:

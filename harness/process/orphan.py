@@ -1,10 +1,12 @@
 """A worker that loses its master exits, since uncounted calls still cost money; a master kills suspended workers."""
 
 import atexit
+import logging
 import math
 import os
 from argparse import Namespace
 from functools import cache
+from typing import Any
 
 import gevent
 import gevent.os
@@ -18,6 +20,9 @@ MASTER_SILENCE_S = 6
 """Locust's default is a minute."""
 
 LOOK_EVERY_S = 0.1
+BEAT_S = 1
+
+_log = logging.getLogger("llm")
 
 _FORKED_BY = os.getpid()
 """Read at import, in the process that `--processes` forks its workers from."""
@@ -44,7 +49,8 @@ def is_forked(given: Namespace) -> bool:
 
 def watch(runner: Runner, is_forked: bool) -> None:
     """Exit soon after the worker's master is gone, detected by its silence and, in a forked worker, by its pid."""
-    locust_inside.give_up_on_the_master_after(MASTER_SILENCE_S)
+    locust_inside.never_give_up_on_the_master()
+    runner.greenlet.spawn(_watch_silence, runner)
     if is_forked:
         gevent.killall(_early_watch)
         runner.greenlet.spawn(_watch_parent, runner)
@@ -66,6 +72,23 @@ def _kill_stopped_children() -> None:
     for child in psutil.Process().children():
         if child.status() == psutil.STATUS_STOPPED:
             child.kill()
+
+
+def _watch_silence(runner: Runner) -> None:
+    """Quit if the master falls silent. Only seconds in which this process ran count: what arrived while it imported an
+    SDK, or was stopped, has yet to be read. Locust goes by the wall clock, which can also jump."""
+    silent_s = -math.inf
+
+    def hear(**_: Any) -> None:
+        nonlocal silent_s
+        silent_s = 0
+
+    runner.environment.events.heartbeat_received.add_listener(hear)
+    while silent_s < MASTER_SILENCE_S:
+        gevent.sleep(BEAT_S)
+        silent_s += BEAT_S
+    _log.error("the master has been silent for %d s: this worker quits", MASTER_SILENCE_S)
+    gevent.spawn(runner.quit)
 
 
 def _watch_parent(runner: Runner) -> None:
