@@ -30,8 +30,8 @@ from harness.run.session import NoSession
 from harness.secrets import SHORTEST, Secrets
 from harness.watch.key_hosts import KeyHosts
 from harness.watch.live_charts import ShownRun
+from providers.base import Provider
 from providers.permit import SideName
-from providers.side import Side
 from providers.user import Session
 
 _log = logging.getLogger("llm")
@@ -63,7 +63,7 @@ class Runs:
         is_master = isinstance(self._runner, MasterRunner)
         self._master = Master(self._runner, self._refuse, lambda: exit_code.is_signalled) if is_master else None
         self.plan: Plan | None = None
-        self._sides: Mapping[SideName | None, Side] = {}
+        self._sides: Mapping[SideName | None, Provider] = {}
         self._earlier_runs: EarlierRuns | None = None
         self._preparing: object = None
         self._run: Run | None = None

@@ -9,11 +9,20 @@ from providers.settings import API, Settings
 from wire.exchange import Wire
 
 
+class FieldRefused(Exception):
+    """The server refused a field that the provider leaves out from now on, so that the call can be made again."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"the server refuses {field}")
+        self.field = field
+
+
 class Provider:
     """Calls one provider's APIs through its official SDK. It works without Locust, and measures nothing.
 
-    An instance makes one user's calls. For each of its `apis` it has two generators of an answer's parts, plain and
-    streaming (`chat` and `chat_stream`); `answer` is the one that the settings choose.
+    An instance makes the calls to one side of a run: to its target, or to a baseline. For each of its `apis` it has two
+    generators of an answer's parts, plain and streaming (`chat` and `chat_stream`); `answer` is the one that the
+    settings choose. It can raise `FieldRefused`.
 
     name              as in `--provider` and models.json
     key_variable      the environment variable with its key, used if neither -k nor LLM_API_KEY is set

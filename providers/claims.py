@@ -79,6 +79,11 @@ def is_there(value: Any) -> bool | None:
     return bool(text(value)) or None
 
 
+def is_true(value: Any) -> bool | None:
+    """Read a flag of our own; no header can be one."""
+    return value is True or None
+
+
 def beyond_first(value: Any) -> int | None:
     """Read a number of attempts as the number of retries."""
     attempts = count(value)
@@ -138,6 +143,8 @@ _OF_PROVIDERS = (
     Claim("server-timing", "server_s", gemini_s),
     Claim("responseId", "request_id", text),
     Claim("RetryInfo.retryDelay", "retry_after_s", duration_s),
+    # Of OpenAI's API, but older servers don't know it: see `providers.openai`
+    Claim("stream_options", "stream_options_refused", is_true),
     # DeepSeek
     Claim("x-ds-trace-id", "request_id", text),
     # Groq: the total leaves out the queue

@@ -2,22 +2,26 @@
 
 import os
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
 from providers.answers import openai as answers
 from providers.answers.reading import streamed, whole
-from providers.base import Provider
+from providers.answers.refusal import refused_in
+from providers.base import FieldRefused, Provider
 from providers.call import Answer
 from providers.prompt import Prompt, flattened, messages
 from providers.settings import API, Settings
-from wire.exchange import Wire
+from wire.exchange import Wire, current
 from wire.httpx2_plug import client
 
 _REASONING_MODEL = re.compile(r"(?:^|[/:])(?:o[1-9]\d*|gpt-(?:[5-9]|[12]\d))(?!\w)", re.IGNORECASE)
 """o1, o3-mini, GPT-5 and later, also with a gateway's prefix (`openai/gpt-5`) or fine-tuned (`ft:o3-mini:…`)."""
 
-WITH_USAGE = {"stream_options": {"include_usage": True}}
+USAGE_FIELD = "stream_options"
+WITH_USAGE = {USAGE_FIELD: {"include_usage": True}}
+"""What makes a stream end with its token counts; some servers refuse it."""
 
 
 class OpenAI(Provider):
@@ -59,6 +63,7 @@ class OpenAI(Provider):
         self.fields = {"model": settings.model, **sampling(settings, max_tokens=self.limit)}
         self.omit = omit
         self.model = settings.model if self.model_is_typed else omit
+        self.usage: dict[str, Any] = WITH_USAGE
         self.read_stream = partial(answers.chat_stream, asked=choices_asked(settings))
 
     @classmethod
@@ -80,19 +85,33 @@ class OpenAI(Provider):
         return whole(self._chat(prompt).content, answers.chat)
 
     def chat_stream(self, prompt: Prompt) -> Answer:
-        return streamed(self._chat(prompt, stream=True, **WITH_USAGE).http_response, self.read_stream)
+        return streamed(self._streaming(self._chat, prompt), self.read_stream)
 
     def completions(self, prompt: Prompt) -> Answer:
         return whole(self._completion(prompt).content, answers.chat)
 
     def completions_stream(self, prompt: Prompt) -> Answer:
-        return streamed(self._completion(prompt, stream=True, **WITH_USAGE).http_response, self.read_stream)
+        return streamed(self._streaming(self._completion, prompt), self.read_stream)
 
     def responses(self, prompt: Prompt) -> Answer:
         return whole(self._response(prompt).content, answers.response)
 
     def responses_stream(self, prompt: Prompt) -> Answer:
         return streamed(self._response(prompt, stream=True).http_response, answers.response_stream)
+
+    def _streaming(self, create: Callable[..., Any], prompt: Prompt) -> Any:
+        """Ask for a stream, with its token counts unless the server has refused that. The user's own fields stay.
+
+        Raises `FieldRefused` at a first refusal.
+        """
+        usage = self.usage
+        try:
+            return create(prompt, stream=True, **usage).http_response
+        except Exception as error:
+            if not usage or USAGE_FIELD in self.settings.extra_body or refused_in(current()) != USAGE_FIELD:
+                raise
+            self.usage = {}
+            raise FieldRefused(USAGE_FIELD) from error
 
     def _fields(self, prompt: Prompt) -> dict[str, Any]:
         """Return what all requests have in common, but with the prompt's own limit."""

@@ -14,12 +14,11 @@ import locust_inside
 from providers import claims
 from providers.answers.document import SURPRISES
 from providers.answers.refusal import delay_asked, missing_words, words_of_body
-from providers.base import Provider
-from providers.call import Call, Finish, IncompleteStream, MalformedAnswer
+from providers.base import FieldRefused, Provider
+from providers.call import Call, Finish, IncompleteStream, Json, MalformedAnswer
 from providers.conversation import Conversation
 from providers.permit import Granted, Permit, SideName
 from providers.prompt import Prompt
-from providers.side import Side
 from wire.exchange import DeadlineExceeded, Exchange, WireError, exchange, now
 from wire.turns import turns
 
@@ -42,14 +41,14 @@ class Session(Protocol):
     """A run as its users see it.
 
     began_at, started_at  when it began, on the wall clock and on the monotonic clock
-    sides                 whom the calls go to: `None` is the only side of a run without a baseline
+    sides                 what makes the calls to each side: `None` is the only one of a run without a baseline
     warmup_calls          calls up to this number are not measured
     """
 
     run_id: str
     began_at: datetime
     started_at: float
-    sides: Mapping[SideName | None, Side]
+    sides: Mapping[SideName | None, Provider]
     keep_bodies: bool
     warmup_calls: int
 
@@ -87,7 +86,6 @@ class LLMUser(User):
     def on_start(self) -> None:
         self.conversation: Conversation | None = None
         self.sides = self.session.sides
-        self.answers = {name: side.provider(side.settings, side.client).answer for name, side in self.sides.items()}
 
     def stop(self, force: bool = False) -> bool:
         """Ask the user to stop after its current call, even if it is between calls or waiting for one. Locust would
@@ -125,22 +123,41 @@ class LLMUser(User):
                     self.session.record(self._begin(permit, granted, prompt)[0], wired)
 
     def _call(self, permit: Permit, granted: Granted, prompt: Prompt) -> None:
-        """Make one call, from start to record."""
+        """Make one call. If the server refuses a field that the provider can do without, the call is made again, with a
+        clock of its own, and its row says so."""
+        refusal = self._attempt(permit, granted, prompt)
+        if refusal is not None:
+            self._attempt(permit, granted, prompt, said={refusal.field: True})
+
+    def _attempt(
+        self, permit: Permit, granted: Granted, prompt: Prompt, said: Json | None = None
+    ) -> FieldRefused | None:
+        """Make one call, from start to record. If a field is refused, return that: nothing is recorded then.
+
+        said  what the server has already said of the call, by the sources in `providers.claims`
+        """
         with exchange(self.session.keep_bodies) as wired:
             call, started_at = self._begin(permit, granted, prompt)
             error: Exception | None = None
             try:
                 error = self._measure(call, wired, prompt, started_at)
             finally:
-                try:
-                    _conclude(call, wired, started_at)
-                    self._take_claims(call, wired)
-                finally:  # The run would wait forever for a call that is never recorded.
-                    self.session.record(call, wired)
+                if not isinstance(error, FieldRefused):
+                    self._record(call, wired, started_at, said or {})
+        if isinstance(error, FieldRefused):
+            return error
         if self.conversation and call.outcome != "ok":
             self.conversation.fail()
         if call.phase == "measured":
             self._report_to_locust(call, error)
+        return None
+
+    def _record(self, call: Call, wired: Exchange, started_at: float, said: Json) -> None:
+        try:
+            _conclude(call, wired, started_at)
+            self._take_claims(call, wired, said)
+        finally:  # The run would wait forever for a call that is never recorded.
+            self.session.record(call, wired)
 
     def _begin(self, permit: Permit, granted: Granted, prompt: Prompt) -> tuple[Call, float]:
         session, settings = self.session, self.sides[granted.side].settings
@@ -185,7 +202,7 @@ class LLMUser(User):
         finished, said = False, ""
         try:
             is_stream = self.sides[call.side].settings.stream
-            answer = self.answers[call.side](prompt)
+            answer = self.sides[call.side].answer(prompt)
             for part in self.conversation.hear(answer) if self.conversation else answer:
                 at_s = (wired.last_byte_at or now()) - started_at if is_stream else None
                 call.take(part, at_s, wired.read_spread_s)
@@ -205,9 +222,9 @@ class LLMUser(User):
         redact = self.session.redact
         return _in_one_line(redact(_in_one_line(redact(text), 4 * characters)), characters)
 
-    def _take_claims(self, call: Call, wired: Exchange) -> None:
+    def _take_claims(self, call: Call, wired: Exchange, before: Json) -> None:
         """Add what the server says of itself. Redacting is the expensive part, so all its texts are checked at once."""
-        said = claims.found(wired.headers, {**delay_asked(wired), **call.said})
+        said = claims.found(wired.headers, {**before, **delay_asked(wired), **call.said})
         texts = {key: value for key, value in said.items() if isinstance(value, str)}
         if texts:
             together = "\n".join(texts.values())

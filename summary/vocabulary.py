@@ -34,6 +34,6 @@ CLAIM_SPANS = ("latency_s", "head_s", "ttft_s")
 """The measured times that servers' claims can speak of."""
 
 CLAIM_SHARES = ("measured", "proxy", "provider", "unaccounted")
-CLAIM_COUNTS = ("cache_hits", "retried_calls", "retries", "fallback_calls", "cost_usd")
+CLAIM_COUNTS = ("cache_hits", "retried_calls", "retries", "fallback_calls", "stream_options_refusals", "cost_usd")
 QUOTAS = ("requests", "tokens", "input_tokens", "output_tokens")
 """What `summary.claims.figures` computes."""

@@ -9,12 +9,12 @@ from locust.env import Environment
 
 from harness.run.client import with_extras
 from locustfile import harness
+from providers.base import Provider
 from providers.call import Call
 from providers.conversation import Conversation
 from providers.permit import Granted, Permit, SideName
 from providers.prompt import Prompt, said
 from providers.settings import Settings
-from providers.side import Side
 from providers.user import LLMUser
 from tests.cases import CASES
 from tests.cases.case import KEY
@@ -29,7 +29,7 @@ APIS = [(name, api) for name, user_class in harness.classes.items() for api in u
 class OneSession:
     """A session that grants any number of calls with the same prompt, and keeps their records."""
 
-    sides: Mapping[SideName | None, Side]
+    sides: Mapping[SideName | None, Provider]
     run_id: str = "test"
     keep_bodies: bool = False
     warmup_calls: int = 0
@@ -72,7 +72,7 @@ class Asker:
         settings = settings_of(provider, host, **options)
         wire = wire or NetworkWire()
         client = user_class.provider.connect(settings, with_extras(wire, settings, user_class.provider))
-        self.session = OneSession({None: Side(user_class.provider, settings, client)})
+        self.session = OneSession({None: user_class.provider(settings, client)})
         self.events: list[dict[str, Any]] = []
         environment: Any = Environment(user_classes=[user_class])
         environment.events.request.add_listener(lambda **event: self.events.append(event))
@@ -83,7 +83,7 @@ class Asker:
     def wait_at_most(self, timeout_s: float) -> None:
         """Set the deadline of the calls to come."""
         side = self.user.sides[None]
-        self.user.sides = {None: replace(side, settings=replace(side.settings, timeout_s=timeout_s))}
+        side.settings = replace(side.settings, timeout_s=timeout_s)
 
     def ask(self) -> Call:
         """Make one call and return its record."""

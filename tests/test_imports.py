@@ -12,10 +12,11 @@ from tests.command_line import PROJECT
 MAY_IMPORT = {
     "wire": {"wire"},
     "finishes": set(),
+    "refused_fields": set(),
     "locust_inside": set(),
-    "providers": {"finishes", "locust_inside", "providers", "wire"},
+    "providers": {"finishes", "locust_inside", "providers", "refused_fields", "wire"},
     "mock": {"mock"},
-    "summary": {"finishes", "summary"},
+    "summary": {"finishes", "refused_fields", "summary"},
     "seeds": {"providers"},
     "prompts": {"prompts", "providers", "seeds"},
     "charts": {"charts", "summary"},
@@ -27,6 +28,7 @@ MAY_IMPORT = {
         "providers",
         "wire",
         "mock",
+        "refused_fields",
         "summary",
         "seeds",
         "prompts",
@@ -35,7 +37,7 @@ MAY_IMPORT = {
 }
 HARNESS = """errors messages encodings secrets exit_code process load plan earlier_runs record watch run cluster runs
              harness"""
-SUMMARY = """vocabulary registry numbers cells confidence calls claims error_adjusted failures refused_fields evidence
+SUMMARY = """vocabulary registry numbers cells confidence calls claims error_adjusted failures evidence
              validity gates goodput comparison baseline punctuality figures rows render"""
 CHARTS = """data drawing latencies load output errors distributions capacity waterfall differences catalogue page
              live"""
@@ -48,9 +50,10 @@ RELATED_PROVIDERS = {
     "deepseek": {"openai"},
     "bedrock": {"bedrock_families"},
 }
-SHARED_BY_PROVIDERS = {"answers", "base", "call", "claims", "conversation", "permit", "prompt", "settings", "side"}
+SHARED_BY_PROVIDERS = {"answers", "base", "call", "claims", "conversation", "permit", "prompt", "settings"}
 STDLIB_ONLY = (
-    "finishes.py", "providers/call.py", "providers/conversation.py", "providers/prompt.py", "wire/exchange.py",
+    "finishes.py", "refused_fields.py",
+    "providers/call.py", "providers/conversation.py", "providers/prompt.py", "wire/exchange.py",
     "summary/registry.py", "charts/page/file.py",
 )  # fmt: skip
 SDKS = {"openai", "anthropic", "boto3", "botocore", "google", "locust", "gevent"}

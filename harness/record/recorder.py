@@ -11,6 +11,7 @@ from typing import Any
 
 from locust.env import Environment
 
+import refused_fields
 from harness.earlier_runs import EarlierRuns
 from harness.messages import CALLS, CLIENT, HISTOGRAMS, IN_FLIGHT
 from harness.plan.plan import Plan
@@ -21,7 +22,6 @@ from harness.record.requests_csv import COLUMNS, REQUEST, Records, cells_of
 from harness.record.run_histograms import RunHistograms
 from prompts.files import sha256
 from providers.call import Call
-from summary import refused_fields
 from wire.exchange import now
 
 START_S, LATENCY_S = COLUMNS.index("start_s"), COLUMNS.index("latency_s")

@@ -17,7 +17,6 @@ from mock.timing import Pace
 from providers.base import Provider
 from providers.permit import SideName
 from providers.settings import Settings
-from providers.side import Side
 from wire.exchange import Wire
 from wire.extra_body import WithExtraBody
 from wire.extra_headers import WithHeaders
@@ -27,15 +26,15 @@ from wire.network import NetworkWire
 COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 
 
-def sides_of(plan: Plan, secrets: Secrets) -> dict[SideName | None, Side]:
-    """Return whom a plan's calls go to. Each side has connections of its own, even if both are at one host.
+def sides_of(plan: Plan, secrets: Secrets) -> dict[SideName | None, Provider]:
+    """Return what makes the calls to each of a plan's sides, with connections of its own, even if both are at one host.
 
     Raises `UsageError` with the SDK's reason if it refuses the options.
     """
-    sides: dict[SideName | None, Side] = {}
+    sides: dict[SideName | None, Provider] = {}
     for name, target in plan.targets.items():
         wire = wire_of(target, plan.seed, pace_seed=plan.seed + len(sides))
-        sides[name] = Side(target.provider, target.settings, _client_of(target, wire, secrets))
+        sides[name] = target.provider(target.settings, _client_of(target, wire, secrets))
     _spare_the_collector()
     return sides
 

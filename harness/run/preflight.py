@@ -10,8 +10,8 @@ import httpx2
 
 from harness.errors import Unreachable
 from harness.plan.plan import Plan
+from providers.base import Provider
 from providers.settings import Settings
-from providers.side import Side
 from wire.connection import connect
 from wire.exchange import ConnectTimedOut, DeadlineExceeded, Origin, WireError, exchange
 
@@ -35,21 +35,21 @@ def _check(settings: Settings, whose: str) -> None:
         raise Unreachable(f"{whose}{settings.host} can't be reached: {error}") from error
 
 
-def answering_address(side: Side) -> str | None:
+def answering_address(side: Provider) -> str | None:
     """Return a base address that has the API, after a 404 at the side's: with `/v1` if it has none, or without. It is
     asked for its list of models, which costs nothing."""
-    if side.settings.mock or side.provider.models_path is None:
+    if side.settings.mock or side.models_path is None:
         return None
     host = side.settings.host.rstrip("/")
     other = host.removesuffix("/v1") if host.endswith("/v1") else f"{host}/v1"
-    return None if _models(side.client, f"{other}{side.provider.models_path}") is None else other
+    return None if _models(side.client, f"{other}{side.models_path}") is None else other
 
 
-def listed_models(side: Side) -> list[str]:
+def listed_models(side: Provider) -> list[str]:
     """Return the models that a side's server lists; empty if it lists none, or among them the one that was asked."""
-    if side.settings.mock or side.provider.models_path is None:
+    if side.settings.mock or side.models_path is None:
         return []
-    listed = _models(side.client, f"{side.settings.host.rstrip('/')}{side.provider.models_path}") or []
+    listed = _models(side.client, f"{side.settings.host.rstrip('/')}{side.models_path}") or []
     names = [model["id"] for model in listed if isinstance(model, dict) and isinstance(model.get("id"), str)]
     return [] if side.settings.model in names else names
 

@@ -19,8 +19,8 @@ from harness.watch import live_line
 from harness.watch.live_line import LiveLine
 from harness.watch.progress import Progress
 from prompts.files import sha256
+from providers.base import Provider
 from providers.permit import SideName
-from providers.side import Side
 from summary.vocabulary import Summary
 from wire.exchange import now
 
@@ -55,7 +55,7 @@ class Run:
         begin(self.recorder, self._budget)
         self._show_progress(self.recorder.in_flight)
 
-    def session(self, sides: Mapping[SideName | None, Side], secrets: Secrets) -> CallSession:
+    def session(self, sides: Mapping[SideName | None, Provider], secrets: Secrets) -> CallSession:
         """Return the session with which users of this process make the calls."""
         recorder, budget = self.recorder, self._budget
         permits = queue_here(budget, recorder.started_at) if isinstance(budget, OpenLoop) else budget

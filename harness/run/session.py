@@ -14,11 +14,11 @@ from harness.plan.plan import Plan
 from harness.run import preflight
 from harness.secrets import Secrets
 from prompts.draws import Prompts
+from providers.base import Provider
 from providers.call import Call
 from providers.conversation import Conversation
 from providers.permit import Granted, Permit, SideName
 from providers.prompt import Prompt
-from providers.side import Side
 from summary.cells import printable
 from summary.render.hints import is_about_a_model
 from wire.exchange import Exchange
@@ -50,7 +50,7 @@ class CallSession:
     def __init__(
         self,
         plan: Plan,
-        sides: Mapping[SideName | None, Side],
+        sides: Mapping[SideName | None, Provider],
         start: RunStart,
         secrets: Secrets,
         permits: Budget | PermitQueue,
@@ -112,7 +112,7 @@ class CallSession:
         else:
             self._correct_the_address(side)
 
-    def _correct_the_address(self, side: Side) -> None:
+    def _correct_the_address(self, side: Provider) -> None:
         if address := preflight.answering_address(side):
             asked, found = self.redact(side.settings.host), self.redact(address)
             _log.error("%s has no such API (404), but %s has: use it as -H or LLM_ENDPOINT_URL", asked, found)
@@ -127,7 +127,7 @@ class NoSession:
     """The session of users that make no calls, on a master or in a refused run: it has no permits."""
 
     run_id, began_at, started_at = "", datetime.min.replace(tzinfo=UTC), 0.0
-    sides: Mapping[SideName | None, Side] = {}
+    sides: Mapping[SideName | None, Provider] = {}
     keep_bodies, warmup_calls = False, 0
 
     def take_permit(self, is_talking: bool) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from providers.answers.document import SURPRISES, parsed, quoted
 from providers.answers.errors import message_in
+from refused_fields import STATUSES, refused
 from wire.exchange import Exchange
 from wire.httpx2_plug import decompressed
 
@@ -26,6 +27,11 @@ def missing_words(wired: Exchange, text: str) -> str:
     words = words_of_body(wired)
     message = words.partition(": ")[2] or words.strip("“”…")
     return "" if message in text else words
+
+
+def refused_in(wired: Exchange) -> str | None:
+    """Return which of the tool's own fields the server refused; `None` if it named none, or did not refuse any."""
+    return refused(wired.status, words_of_body(wired)) if wired.status in STATUSES else None
 
 
 def delay_asked(wired: Exchange) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from summary import calls
 CELL, HEAD = "server_says", "head_s"
 KEYS = (
     *("server_s", "server_total_s", "server_ttft_s", "queue_s", "proxy_s", "overhead_s", "upstream_s"),
-    *("retries", "fallbacks", "cache_hit", "cost_usd", "retry_after_s"),
+    *("retries", "fallbacks", "cache_hit", "stream_options_refused", "cost_usd", "retry_after_s"),
     *("remaining_requests", "remaining_tokens", "remaining_input_tokens", "remaining_output_tokens"),
 )
 """The keys that are in a figure (see `providers.claims`)."""

@@ -23,6 +23,7 @@ def claims(rows: pd.DataFrame, is_stream: bool) -> Summary | None:
     cache_hits                 successes that a proxy answered from its cache
     retried_calls, retries     calls that a proxy sent more than once, and how many times more in total
     fallback_calls             calls that a proxy sent on to another model or provider than the first
+    stream_options_refusals    calls that were made again without that field
     cost_usd                   of all calls
     too_many_requests          see `_refusals`
     lowest_remaining           see `_lowest`
@@ -40,6 +41,7 @@ def _counts(rows: pd.DataFrame) -> Summary:
         "retried_calls": _count(rows, "retries"),
         "retries": _total(rows, "retries", 0),
         "fallback_calls": _count(rows, "fallbacks"),
+        "stream_options_refusals": _count(rows, "stream_options_refused"),
         "cost_usd": _total(rows, "cost_usd", 9),
     }
 

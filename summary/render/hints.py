@@ -2,7 +2,7 @@
 
 import re
 
-from summary import refused_fields
+import refused_fields
 
 _OF_A_MODEL = re.compile(r"model|deployment", re.IGNORECASE)
 

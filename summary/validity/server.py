@@ -75,7 +75,7 @@ def _outages(summary: Summary) -> Iterator[Summary]:
 
 def _claims(summary: Summary) -> Iterator[Summary]:
     """Report what servers say that they did."""
-    for look in (_cache, _retries, _fallbacks, _untrue):
+    for look in (_cache, _retries, _fallbacks, _refusals, _untrue):
         yield from look(summary)
 
 
@@ -109,6 +109,13 @@ def _fallbacks(summary: Summary) -> Iterator[Summary]:
             f"{calls:,} of {of:,} calls went to a fallback behind the proxy: another model or provider than the first"
         )
         yield finding("fallbacks", "server", not is_many(calls, of), says, (*LATENCY, *PACE, "error_rate"))
+
+
+def _refusals(summary: Summary) -> Iterator[Summary]:
+    """Report streams that could not be asked for their token counts."""
+    if calls := _claimed(summary, "stream_options_refusals"):
+        says = f"{calls:,} call{'s were' if calls > 1 else ' was'} made again without stream_options, which the server"
+        yield finding("tokens", "server", True, f"{says} refuses: streams have the token counts that it sends unasked")
 
 
 def _untrue(summary: Summary) -> Iterator[Summary]:

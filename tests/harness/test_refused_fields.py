@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from summary.refused_fields import hint
+from refused_fields import hint
 from tests.command_line import FILES, rows_in
 from tests.raw_server import answer, answering, serving
 from tests.running import harnessed, start_and_wait
@@ -71,8 +71,8 @@ def test_other_statuses_bring_no_hint() -> None:
 
 
 EXTRA = "Extra inputs are not permitted"
-PARAM = {"error": {"message": EXTRA, "type": "invalid_request_error", "param": "stream_options"}}
-PLACE = {"detail": [{"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": EXTRA}]}
+PARAM = {"error": {"message": EXTRA, "type": "invalid_request_error", "param": "temperature"}}
+PLACE = {"detail": [{"type": "extra_forbidden", "loc": ["body", "temperature"], "msg": EXTRA}]}
 
 
 @pytest.mark.parametrize("body", [PARAM, PLACE], ids=["param", "place"])
@@ -93,7 +93,7 @@ def test_a_run_says_it_once_and_does_not_retry(
         start_and_wait(environment, users=1)
         harness.end(environment)
         assert len(server.requests) == len(rows_in(tmp_path)) == 3
-    said = "the server refuses stream_options: "
+    said = "the server refuses temperature: "
     assert [record.getMessage().startswith(said) for record in caplog.records if said in record.getMessage()] == [True]
     assert said in capsys.readouterr().out
 

@@ -2,7 +2,7 @@
 
 import re
 
-STATUSES = ("400", "422")
+STATUSES = (400, 422)
 NEAR_CHARACTERS = 80
 
 _WITHOUT = {
@@ -32,12 +32,20 @@ _REFUSAL = re.compile(
 """What servers say about a field that they don't accept, as opposed to one with a wrong value."""
 
 
+def refused(status: object, error: str) -> str | None:
+    """Return which field the server refuses according to an error; `None` if it names none.
+
+    status  as a number, or as it stands in a row
+    """
+    if str(status) not in map(str, STATUSES):
+        return None
+    return next((name[0] for name in _NAME.finditer(error) if _REFUSAL.search(_around(error, name))), None)
+
+
 def hint(status: object, error: str) -> str | None:
     """Return which field the server refuses according to an error, and how to leave it out; `None` if it names none."""
-    if str(status) not in STATUSES:
-        return None
-    found = next((name for name in _NAME.finditer(error) if _REFUSAL.search(_around(error, name))), None)
-    return found and f"the server refuses {found[0]}: {_WITHOUT[found[0]]}"
+    found = refused(status, error)
+    return found and f"the server refuses {found}: {_WITHOUT[found]}"
 
 
 def _around(error: str, name: re.Match[str]) -> str:
