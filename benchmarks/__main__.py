@@ -6,7 +6,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import accuracy, added, calls, events, floor, machine, million, scale, served, stall, start, truth
+from benchmarks import (
+    accuracy,
+    added,
+    calls,
+    events,
+    floor,
+    machine,
+    master,
+    million,
+    scale,
+    served,
+    stall,
+    start,
+    truth,
+)
 from benchmarks.plan import Plan
 from benchmarks.processes import BenchmarkFailed
 from benchmarks.tables import Table, markdown, show
@@ -19,6 +33,7 @@ PARTS: dict[str, Callable[[Plan], Table]] = {
     "accuracy": accuracy.measure,
     "truth": truth.measure,
     "scale": scale.measure,
+    "master": master.measure,
     "start": start.measure,
     "million": million.measure,
     "mock": served.measure,
