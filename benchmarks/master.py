@@ -42,7 +42,7 @@ class Cost:
 def measure(plan: Plan) -> Table:
     table = Table(
         "What a row costs the master",
-        f"{WORKERS} workers make plain openai calls of the in-process mock. CPU time of the master alone, from its start"
+        f"{WORKERS} workers make plain openai calls to the built-in mock. CPU time of the master alone, from its start"
         f" to its exit, figures and files included: a run of about {MANY:,} rows less one of {FEW:,}.",
         ("way", "CPU µs a row", "rows a second that one core could take"),
     )
