@@ -1,13 +1,13 @@
 """The tool as a user runs it: a separate process in a separate folder."""
 
 import csv
-import itertools
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,8 +18,9 @@ from typing import Any
 from gevent.pool import Pool
 
 from tests.conftest import SCRUBBED
+from tests.prefork import READ_AT_START, Forked, Output, fork
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = HERE = Path(__file__).parent.parent
 LOCUST = [sys.executable, "-m", "locust", "-f", str(PROJECT / "locustfile.py")]
 FILES = ["--models-file", str(PROJECT / "models.json"), "--data-dir", str(PROJECT / "unstructured_data")]
 QUICK_MOCK = ["--headless", "--mock", "--mock-latency", "0"]
@@ -44,7 +45,7 @@ class Ended:
 class Running:
     """A process that was started, and can be watched, signalled and waited for."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes] | Forked", folder: Path) -> None:
         self.process, self._folder = process, folder
 
     def stderr(self) -> str:
@@ -79,18 +80,28 @@ def started(
 ) -> Iterator[Running]:
     """Start locust in `folder` with the project's models and seeds; stop it, and all its children, when the block
     ends."""
-    with open(folder / "stdout", "wb") as stdout, open(folder / "stderr", "wb") as stderr:
-        process = subprocess.Popen(
-            [*wrapper, *LOCUST, *(FILES if "--models-file" not in arguments else []), *arguments],
-            cwd=folder, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True,
-            env={**scrubbed(), "PYTHONPATH": str(PROJECT), **environment},
-        )  # fmt: skip
+    command = [*LOCUST, *(FILES if "--models-file" not in arguments else []), *arguments]
+    process = _start(command, folder, (folder / "stdout", folder / "stderr"), wrapper, **environment)
     try:
         yield Running(process, folder)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _start(
+    command: Sequence[str], folder: Path, output: Output, wrapper: Sequence[str] = (), **own: str
+) -> "subprocess.Popen[bytes] | Forked":
+    """Start a command. A fork will do, unless it matters how Python starts, or another tree's code is meant."""
+    environment = {**scrubbed(), "PYTHONPATH": str(PROJECT), **own}
+    if not wrapper and PROJECT == HERE and not any(name.startswith(READ_AT_START) for name in own):
+        return fork(command[2:] if command[1] == "-m" else command[1:], folder, environment, output)
+    with output[0].open("wb") as stdout, output[1].open("wb") as stderr:
+        return subprocess.Popen(
+            [*wrapper, *command], cwd=folder, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+            start_new_session=True, env=environment,
+        )  # fmt: skip
 
 
 def locust(folder: Path, *arguments: str, **environment: str) -> Ended:
@@ -118,49 +129,12 @@ def locusts(folder: Path, commands: Mapping[str, Command]) -> dict[str, Ended]:
     return dict(zip(commands, Pool(2).map(run, commands), strict=True))
 
 
-FORKING = """
-import json, os, sys
-import harness.harness, locust.main  # takes two seconds, once
-import openai, summary.figures  # and these one more second
-
-for folder, arguments in json.load(sys.stdin):
-    child = os.fork()
-    if child:
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-        continue
-    os.chdir(folder)
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
-    sys.argv = ["locust", *arguments]
-    locust.main.main()
-    os._exit(99)
-"""
-"""Runs locust once per case in a separate process, forked from one that already has the modules in memory."""
-
-
-def forked(cases: Mapping[str, tuple[Path, Sequence[str]]]) -> dict[str, Ended]:
-    """Run locust once for each (folder, arguments): faster than `locusts`, but without separate environments."""
-    commands = [(str(folder), [*LOCUST[3:], *FILES, *arguments]) for folder, arguments in cases.values()]
-    halves = Pool(2).map(_fork, [commands[::2], commands[1::2]])
-    codes = [code for pair in itertools.zip_longest(*halves) for code in pair]
-    outputs = [[(folder / name).read_text() for name in ("stdout", "stderr")] for folder, _ in cases.values()]
-    return {case: Ended(code, *output) for case, code, output in zip(cases, codes, outputs, strict=False)}
-
-
-def _fork(commands: list[tuple[str, list[str]]]) -> list[int]:
-    """Run each (folder, arguments) and return the exit codes."""
-    done = subprocess.run(
-        [sys.executable, "-c", FORKING], input=json.dumps(commands), env={**scrubbed(), "PYTHONPATH": str(PROJECT)},
-        stdout=subprocess.PIPE, text=True, timeout=240, check=True, start_new_session=True,
-    )  # fmt: skip
-    return [int(line) for line in done.stdout.split()]
-
-
 def report(folder: Path, *arguments: str) -> Ended:
     """Run report.py in `folder`."""
-    command = [sys.executable, str(PROJECT / "report.py"), *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
-    return Ended(done.returncode, done.stdout, done.stderr)
+    with tempfile.TemporaryDirectory() as beside:
+        output = Path(beside) / "stdout", Path(beside) / "stderr"
+        code = _start([sys.executable, str(PROJECT / "report.py"), *arguments], folder, output).wait(60)
+        return Ended(code, *(path.read_text() for path in output))
 
 
 def free_port() -> int:

@@ -24,9 +24,6 @@ BEAT_S = 1
 
 _log = logging.getLogger("llm")
 
-_FORKED_BY = os.getpid()
-"""Read at import, in the process that `--processes` forks its workers from."""
-
 _early_watch: "list[gevent.Greenlet[..., None]]" = []
 """Watches a forked worker until it has connected, which Locust attempts for five minutes."""
 
@@ -34,7 +31,14 @@ _early_watch: "list[gevent.Greenlet[..., None]]" = []
 @cache
 def watch_from_the_fork() -> None:
     """Make every process forked from this one exit soon after it does, starting at the fork."""
+    _forked_by()
     os.register_at_fork(after_in_child=lambda: _early_watch.append(gevent.spawn(_leave_with_parent)))
+
+
+@cache
+def _forked_by() -> int:
+    """Return the process that `--processes` forks its workers from: the one that called this first."""
+    return os.getpid()
 
 
 def _leave_with_parent() -> None:
@@ -97,5 +101,5 @@ def _watch_parent(runner: Runner) -> None:
 
 
 def _wait_for_parents_end() -> None:
-    while os.getppid() == _FORKED_BY:
+    while os.getppid() == _forked_by():
         gevent.sleep(LOOK_EVERY_S)

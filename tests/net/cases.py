@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gevent import spawn
 
-from tests.command_line import Ended, forked, free_port, locust
+from tests.command_line import Command, Ended, free_port, locust, locusts
 from tests.net.files import Left
 
 HELD = Path(__file__).parent / "held"
@@ -54,7 +54,7 @@ def run_all(folder: Path) -> dict[str, str]:
     for name in CASES:
         (folder / name).mkdir()
     with_workers = spawn(_with_workers, folder / WORKERS)
-    ended = forked({name: (folder / name, arguments) for name, arguments in IN_ONE_PROCESS.items()})
+    ended = locusts(folder, {name: Command(arguments) for name, arguments in IN_ONE_PROCESS.items()})
     ended[WORKERS] = with_workers.get()
     return {name: Left(folder / name, ended[name], by_draw=name == WORKERS).text() for name in CASES}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import Command, Ended, forked, locust, locusts, rows_in, stats_in, summary_in
+from tests.command_line import Command, Ended, locust, locusts, rows_in, stats_in, summary_in
 from tests.mock_server import MockServer, serving
 
 PAIRS = ["--headless", "--csv", "run", "--seed", "7", "-o", "json"]
@@ -36,7 +36,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Ended, Pa
     folder = tmp_path_factory.mktemp("against")
     for name in RUNS:
         (folder / name).mkdir()
-    done = forked({name: (folder / name, arguments) for name, arguments in RUNS.items()})
+    done = locusts(folder, {name: Command(arguments) for name, arguments in RUNS.items()})
     return {name: (done[name], folder / name) for name in RUNS}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.process import open_files
 from tests.asking import PROVIDERS
-from tests.command_line import QUICK_MOCK, Ended, forked, free_port, locust, rows_in, started
+from tests.command_line import QUICK_MOCK, Command, Ended, free_port, locust, locusts, rows_in, started
 from tests.mock_server import MockServer
 
 OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
@@ -107,7 +107,7 @@ def ended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         _write_bad_files(folder / case)
     (folder / MALFORMED_DEFAULT).mkdir(exist_ok=True)
     (folder / MALFORMED_DEFAULT / "models.json").write_text(NOT_JSON)
-    return forked({case: (folder / case, ALL[case]) for case in cases})
+    return locusts(folder, {case: Command(ALL[case]) for case in cases})
 
 
 def _write_bad_files(folder: Path) -> None:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.command_line import QUICK_MOCK, Ended, forked, free_port, rows_in, started, summary_in
+from tests.command_line import QUICK_MOCK, Command, Ended, free_port, locusts, rows_in, started, summary_in
 from tests.mock_server import MockServer
 
 OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
@@ -115,7 +115,7 @@ def ended(folder: Path, shared_mock_server: MockServer) -> dict[str, Ended]:
     for case in cases:
         (folder / case).mkdir()
         (folder / case / "report.txt").touch()
-    return forked({case: (folder / case, arguments) for case, arguments in cases.items()})
+    return locusts(folder, {case: Command(arguments) for case, arguments in cases.items()})
 
 
 def breaches(done: Ended) -> list[str]:
