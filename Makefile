@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 
 SHELL := /bin/bash -o pipefail
 
-.PHONY: run venv test quick test-browser test-workers test-runs test-commands test-answers test-providers test-parts fix check bench bench-full bench-peers soak interop clean
+.PHONY: run venv test quick test-browser test-workers test-runs test-commands test-answers test-providers test-parts test-figures fix check bench bench-full bench-peers soak interop clean
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
@@ -31,10 +31,10 @@ SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs=$(words $(1)) $(addprefix tes
 PYTEST = group() { $(BIN)/python -m pytest "$${@:2}" 2>&1 | sed -u "s/^/$$1: /"; }; group
 
 test: $(READY)
-	$(call SIDE_BY_SIDE,workers runs commands answers providers parts)
+	$(call SIDE_BY_SIDE,runs workers commands parts figures answers providers)
 
 quick: $(READY)
-	$(call SIDE_BY_SIDE,answers providers parts)
+	$(call SIDE_BY_SIDE,parts figures answers providers)
 
 test-workers test-runs test-commands test-answers test-providers: test-%: $(READY)
 	$(PYTEST) $* tests/$*
@@ -44,7 +44,10 @@ test-browser: $(READY)
 	$(PYTEST) browser tests/browser
 
 test-parts: $(READY)
-	$(PYTEST) parts tests/wire tests/mock tests/summary tests/charts tests/gates tests/harness tests/test_*.py
+	$(PYTEST) parts tests/wire tests/mock tests/harness tests/test_*.py
+
+test-figures: $(READY)
+	$(PYTEST) figures tests/summary tests/charts tests/gates
 
 fix: $(READY)
 	$(BIN)/ruff check --fix .

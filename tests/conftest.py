@@ -26,7 +26,7 @@ SCRUBBED = (
     "HTTPS_PROXY",
 )
 
-settings.register_profile("on any machine", deadline=None)
+settings.register_profile("on any machine", deadline=None, max_examples=50)
 settings.load_profile("on any machine")
 
 

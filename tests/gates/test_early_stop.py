@@ -163,7 +163,7 @@ def after_the_seal(seal: Seal, run: list[Values]) -> int | None:
 
 
 @given(st.sampled_from(GATES), st.lists(A_CALL | A_SUCCESS, min_size=1, max_size=45), st.integers(0, 5))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_sealed_gate_stays_breached_however_the_run_continues(text: str, run: list[Values], unsent: int) -> None:
     gate, calls = parse(text), len(run) + unsent
     sealed_after = after_the_seal(Seal(gate, calls, LEVEL), run)
@@ -175,7 +175,7 @@ def test_a_sealed_gate_stays_breached_however_the_run_continues(text: str, run: 
 
 
 @given(st.sampled_from(COUNTS_AND_SHARES), st.lists(A_CALL | A_SUCCESS, min_size=1, max_size=45))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_after_a_whole_run_all_breached_counts_and_shares_are_sealed(text: str, run: list[Values]) -> None:
     gate, ended = parse(text), [call for call in run if call["outcome"] != "aborted"]
     sealed_after = after_the_seal(Seal(gate, len(ended), LEVEL), ended)

@@ -85,9 +85,17 @@ def page(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
     return environment.web_ui.app.test_client()
 
 
+@pytest.fixture(scope="module")
+def shared_client() -> Any:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return page(monkeypatch, "--mock")
+
+
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Any:
-    return page(monkeypatch, "--mock")
+def client(shared_client: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client that only looks at the page, or is refused: so all tests can share it."""
+    monkeypatch.setattr(sys, "argv", ["locust"])  # Locust's form reads them.
+    return shared_client
 
 
 @pytest.mark.parametrize(("arguments", "is_a_choice"), [((), True), (("--any-model",), False)])

@@ -14,7 +14,7 @@ from wire.exchange import ConnectionBroken, NotHTTP
 from wire.http1 import AnswerParser
 from wire.tolerant import MOST_HEAD_BYTES
 
-QUICKLY = settings(deadline=None, max_examples=150)
+QUICKLY = settings(deadline=None, max_examples=60)
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKS = b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
 
@@ -134,7 +134,7 @@ FRAGMENTS = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(deadline=None, max_examples=750)
+@settings(deadline=None, max_examples=200)
 @given(st.lists(FRAGMENTS | st.binary(min_size=1, max_size=6), max_size=20))
 @example([b"HTTP/1.1 101 Switching Protocols\r\n\r\n", b"more"])
 @example([b"HTTP/1.1 200 OK\n\n", b"hello", b"more"])
@@ -183,7 +183,7 @@ def answers(draw: st.DrawFn) -> bytes:
     return draw(ENDS).join(lines) + body
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=100)
 @given(st.data(), answers())
 def test_what_the_sdks_parser_reads_is_read_the_same_way(data: st.DataObject, whole: bytes) -> None:
     pieces = data.draw(cuts_of(whole))
