@@ -33,4 +33,4 @@ class ExitCode:
         for code in PRECEDENCE:
             if code in self._noted:
                 return code
-        return int(environment.parsed_options.exit_code_on_error) if environment.runner.errors else REACHED
+        return int(environment.parsed_options.exit_code_on_error) if environment.stats.errors else REACHED

@@ -2,12 +2,11 @@
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any, get_args
+from typing import get_args
 
 from harness.errors import UsageError
 from harness.load.schedule import Arrival, Schedule, Stage, Timetable
-from harness.plan.values import LARGEST, number
+from harness.plan.values import LARGEST, Options, number, one_of
 from prompts.draws import in_order
 from prompts.files import SeedFile
 
@@ -15,17 +14,16 @@ MOST_USERS = 1000
 SPAN_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
 
 
-def schedule_of(options: Mapping[str, Any]) -> Schedule | None:
+def schedule_of(options: Options) -> Schedule | None:
     """Return the schedule of an open loop; `None` for a closed loop. Raises `UsageError`."""
     stages = _stages(options["rate"], options["rate_stages"])
-    if options["arrival"] not in get_args(Arrival):
-        raise UsageError(f"--arrival must be one of {', '.join(get_args(Arrival))}, not {options['arrival']!r}")
-    if not stages and options["arrival"] != "constant":
+    arrival: Arrival = one_of("--arrival", options["arrival"], get_args(Arrival))
+    if not stages and arrival != "constant":
         raise UsageError("--arrival needs --rate or --rate-stages")
-    return Schedule(stages, options["arrival"]) if stages else None
+    return Schedule(stages, arrival) if stages else None
 
 
-def timetable_of(options: Mapping[str, Any], files: list[SeedFile]) -> Timetable | None:
+def timetable_of(options: Options, files: list[SeedFile]) -> Timetable | None:
     """Return the times of `--replay`, which are the prompts' own; `None` without it. Raises `UsageError`."""
     if not options["replay"]:
         return None

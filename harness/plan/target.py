@@ -3,19 +3,18 @@
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from typing import get_args
 
 from harness.errors import UsageError
 from harness.plan import addresses, extra_body, headers, keys, models
 from harness.plan.gate_options import gates_of
-from harness.plan.values import MODELS_FILE, count, here_or_beside, number, one_of, rate, seconds, word
+from harness.plan.values import MODELS_FILE, Options, count, here_or_beside, number, one_of, rate, seconds, word
 from harness.secrets import MASK
 from providers.base import Provider
 from providers.settings import API, DEFAULT_REGION, MOCK_HOST, Settings
 from providers.user import LLMUser
 
 ProviderClasses = Mapping[str, type[LLMUser]]
-Options = Mapping[str, Any]
 
 MOCK = "mock"
 """The value of `--against` that means the in-process mock."""
@@ -48,7 +47,7 @@ class Target:
         """Return the values that must never be shown."""
         return keys.secrets_of(self.settings, self.provider)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Return what identifies it."""
         return {
             **{name: getattr(self.settings, name) for name in ("provider", "model", "api")},
@@ -56,7 +55,7 @@ class Target:
             "host": None if self.settings.mock else self.settings.host,
         }
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """Return its other options, without secrets."""
         settings = {name: value for name, value in asdict(self.settings).items() if name not in _NOT_OPTIONS}
         return {
@@ -90,9 +89,7 @@ def baseline_of(options: Options, target: Target, classes: ProviderClasses) -> T
         raise UsageError(f"the baseline: {error}") from error
 
 
-def _options_of_baseline(
-    options: Options, given: dict[str, Any], target: Target, classes: ProviderClasses
-) -> dict[str, Any]:
+def _options_of_baseline(options: Options, given: Options, target: Target, classes: ProviderClasses) -> Options:
     """Return the options of the baseline, as if it were the target: those of the target where none are given."""
     is_mock = options["against"] == MOCK
     host = options["host"] if is_mock else addresses.check(options["against"], "--against")

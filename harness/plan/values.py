@@ -2,10 +2,14 @@
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+
+Options = Mapping[str, Any]
+"""Every option by name, Locust's own included, as given."""
 
 PROJECT = Path(__file__).parents[2]
 DATA_DIR, MODELS_FILE = "./unstructured_data", "./models.json"

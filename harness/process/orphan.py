@@ -6,7 +6,6 @@ import math
 import os
 from argparse import Namespace
 from functools import cache
-from typing import Any
 
 import gevent
 import gevent.os
@@ -79,7 +78,7 @@ def _watch_silence(runner: Runner) -> None:
     SDK, or was stopped, has yet to be read. Locust goes by the wall clock, which can also jump."""
     silent_s = -math.inf
 
-    def hear(**_: Any) -> None:
+    def hear(**_: object) -> None:
         nonlocal silent_s
         silent_s = 0
 

@@ -54,7 +54,7 @@ class Signals:
         """Note that Locust's `init` is over: Locust is about to handle SIGTERM itself."""
         self._has_begun = True
 
-    def end(self, **_: Any) -> None:
+    def end(self, **_: object) -> None:
         """Listen to `quitting`: the run is ending, and must not be interrupted."""
         self._is_ending = True
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would start its shutdown again, and fail.

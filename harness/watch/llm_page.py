@@ -73,7 +73,7 @@ def attach(web_ui: Any, base_path: str, source: Source, live: LiveCharts) -> Non
     source.environment.events.quitting.add_listener(lambda **_: live.end())
 
 
-def render(name: str, **content: Any) -> Response:
+def render(name: str, **content: object) -> Response:
     """Return one of our pages."""
     response = make_response(render_template_string((OURS / name).read_text(encoding="utf-8"), **content))
     response.headers["Content-Security-Policy"] = POLICY
@@ -105,7 +105,7 @@ class _Pages:
     def _mark(self, run: ShownRun) -> str:
         return f"{run.run_id}/{self._live.count}"
 
-    def _status(self, run: ShownRun | None) -> dict[str, Any]:
+    def _status(self, run: ShownRun | None) -> dict[str, object]:
         runner = self._environment.runner
         workers = {"workers": runner.worker_count} if isinstance(runner, MasterRunner) else {}
         of_run = None if run is None else {**_facts(run), "mark": self._mark(run)}
@@ -149,7 +149,7 @@ class _Pages:
         return send_file(Path(folder) / "package_data" / "plotly.min.js", max_age=A_WEEK_S)
 
 
-def _facts(run: ShownRun) -> dict[str, Any]:
+def _facts(run: ShownRun) -> dict[str, object]:
     known = ("run_id", "provider", "model", "api", "mode", "host", "stream")
     against = (run.facts.get("options") or {}).get("against")
     offered = [name for name in FILES if run.is_over and run.path(name).is_file()]
