@@ -95,7 +95,7 @@ class Harness:
         self._models_file, self._any_model = given.models_file, given.any_model
         secret_options = self._take_secrets(given)
         user_errors.redact(environment, self.secrets)
-        if not orphan.is_forked(given):  # the process that forked it reports the same
+        if not orphan.is_forked(vars(given)):  # the process that forked it reports the same
             _check(given, secret_options)
         quiet.calm(given, (name for provider in self._providers for name in provider.loggers))
         locust_inside.forget_callers()
@@ -126,8 +126,7 @@ class Harness:
 
     def _attach_pages(self, runs: Runs, environment: Environment, web_ui: WebUI) -> None:
         """Add our tabs to Locust's page, and our own pages beside it."""
-        given: Any = environment.parsed_options
-        base_path = (given.web_base_path or "").rstrip("/")
+        base_path = (vars(environment.parsed_options)["web_base_path"] or "").rstrip("/")
         tabs.attach(web_ui, llm_tab.tab_of(web_ui, base_path, runs.histograms), schedule_tab.tab_of(runs.standing))
         source = llm_page.Source(environment, runs.shown, runs.refusal)
         llm_page.attach(web_ui, base_path, source, LiveCharts(runs.shown))
@@ -147,8 +146,7 @@ class Harness:
         def cut() -> None:
             self.runs.cut() if self.runs else ending.cut(runner)
 
-        given: Any = environment.parsed_options
-        return Signals(runner, self.exit_code.note, cut, orphan.is_forked(given))
+        return Signals(runner, self.exit_code.note, cut, orphan.is_forked(vars(environment.parsed_options)))
 
     def _take_secrets(self, given: Namespace) -> Options:
         """Take the secrets out of Locust's options, all of which it shows and sends."""

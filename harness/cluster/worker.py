@@ -63,7 +63,7 @@ class Worker:
         environment.runner.register_message(GRANT, self.grant)
         environment.runner.register_message(DRAIN, self.drain, concurrent=True)
         environment.runner.register_message(CUT, lambda **_: ending.cut(environment.runner))
-        orphan.watch(environment.runner, orphan.is_forked(environment.parsed_options))
+        orphan.watch(environment.runner, orphan.is_forked(vars(environment.parsed_options)))
         environment.user_classes = list(classes.values())
         environment.events.test_stopping.add_listener(self.close_permits)
         environment.events.test_stop.add_listener(self.be_ready_again)
@@ -76,8 +76,7 @@ class Worker:
     def start(self, environment: Environment) -> Session:
         """Return the session described by the master's options; an empty one if this worker can't take part."""
         self._session = None
-        given: Any = environment.parsed_options
-        if given.run_id is None:
+        if vars(environment.parsed_options)["run_id"] is None:
             return NoSession()
         try:
             self._session = self._session_of(environment)

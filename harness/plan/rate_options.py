@@ -6,7 +6,7 @@ from typing import get_args
 
 from harness.errors import UsageError
 from harness.load.schedule import Arrival, Schedule, Stage, Timetable
-from harness.plan.values import LARGEST, Options, number, one_of
+from harness.plan.values import LARGEST, Options, number, one_of, positive
 from prompts.draws import in_order
 from prompts.files import SeedFile
 
@@ -49,7 +49,7 @@ def _stages(rate: str, stages: str) -> tuple[Stage, ...]:
     if rate and stages:
         raise UsageError("--rate and --rate-stages are mutually exclusive")
     if rate:
-        rate_rps = _rate("--rate", rate)
+        rate_rps = positive("--rate", rate, "calls per second")
         return (Stage(rate_rps, rate_rps, math.inf),)
     if not stages:
         return ()
@@ -66,13 +66,6 @@ def _stage(text: str) -> Stage:
         raise UsageError(f"--rate-stages must look like 5:30s,10:30s,5-20:1m, not {text!r}")
     from_rps = number("--rate-stages", first)
     return Stage(from_rps, number("--rate-stages", last) if dash else from_rps, _span_s(span))
-
-
-def _rate(option: str, text: str) -> float:
-    rate_rps = number(option, text)
-    if rate_rps == 0:
-        raise UsageError(f"{option} must be a positive number of calls per second, not {text!r}")
-    return rate_rps
 
 
 def _span_s(text: str) -> float:

@@ -8,7 +8,7 @@ from typing import get_args
 from harness.errors import UsageError
 from harness.plan import addresses, extra_body, headers, keys, models
 from harness.plan.gate_options import gates_of
-from harness.plan.values import MODELS_FILE, Options, count, here_or_beside, number, one_of, rate, seconds, word
+from harness.plan.values import MODELS_FILE, Options, count, here_or_beside, number, one_of, positive, rate, word
 from harness.secrets import MASK
 from providers.base import Provider
 from providers.settings import API, DEFAULT_REGION, MOCK_HOST, Settings
@@ -143,7 +143,7 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
         api=api,
         host=MOCK_HOST if mock else host,
         host_query="" if mock else addresses.query_for(options["host"], options["host_query"]),
-        timeout_s=seconds("--timeout", options["timeout"]),
+        timeout_s=positive("--timeout", options["timeout"], "seconds"),
         temperature=None if options["temperature"] == "none" else number("--temperature", options["temperature"]),
         max_tokens=count("--max-tokens", options["max_tokens"]),
         api_version=word("--api-version", options["api_version"]) if options["api_version"] else None,

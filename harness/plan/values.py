@@ -65,11 +65,11 @@ def number(option: str, text: str | float) -> float:
     return value
 
 
-def seconds(option: str, text: str | float) -> float:
-    """Return a positive number of seconds."""
+def positive(option: str, text: str | float, unit: str) -> float:
+    """Return a positive number of a unit."""
     value = number(option, text)
     if value == 0:
-        raise UsageError(f"{option} must be a positive number of seconds, not {text!r}")
+        raise UsageError(f"{option} must be a positive number of {unit}, not {text!r}")
     return value
 
 

@@ -4,7 +4,7 @@ import atexit
 import logging
 import math
 import os
-from argparse import Namespace
+from collections.abc import Mapping
 from functools import cache
 
 import gevent
@@ -41,9 +41,9 @@ def _leave_with_parent() -> None:
     os._exit(INTERNAL)
 
 
-def is_forked(given: Namespace) -> bool:
+def is_forked(options: Mapping[str, object]) -> bool:
     """Return whether this process is a worker forked by `--processes`."""
-    return bool(given.worker and given.processes)
+    return bool(options["worker"] and options["processes"])
 
 
 def watch(runner: Runner, is_forked: bool) -> None:

@@ -75,10 +75,8 @@ def attach(web_ui: Any, base_path: str, source: Source, live: LiveCharts) -> Non
 
 def render(name: str, **content: object) -> Response:
     """Return one of our pages."""
-    response = make_response(render_template_string((OURS / name).read_text(encoding="utf-8"), **content))
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    page = render_template_string((OURS / name).read_text(encoding="utf-8"), **content)
+    return Response(page, headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
 
 
 class _Pages:
@@ -97,10 +95,8 @@ class _Pages:
             b"null" if run is None or request.args.get("seen") == self._mark(run) else self._live.drawing(run.run_id)
         )
         status = json.dumps(self._status(run)).encode()
-        response = make_response(b'{"status":%b,"drawing":%b}' % (status, drawing))
-        response.headers["Content-Type"] = "application/json"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        return Response(b'{"status":%b,"drawing":%b}' % (status, drawing), headers=headers)
 
     def _mark(self, run: ShownRun) -> str:
         return f"{run.run_id}/{self._live.count}"
@@ -135,9 +131,7 @@ class _Pages:
             content = self._live.page(run)
         except OSError as error:
             return _refused(str(error), 500)
-        response = make_response(content)
-        response.headers["Content-Disposition"] = f"attachment; filename={run.run_id}.html"
-        return response
+        return Response(content, headers={"Content-Disposition": f"attachment; filename={run.run_id}.html"})
 
     def asset(self, name: str) -> Response:
         return send_file(ASSETS[name], max_age=0)

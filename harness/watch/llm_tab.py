@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, make_response
+from flask import Response
 
 from harness.record.run_histograms import RunHistograms
 from harness.watch.tabs import Rows, Tab
@@ -42,10 +42,8 @@ def tab_of(web_ui: Any, base_path: str, latest: Callable[[], RunHistograms | Non
     ]
 
     def download() -> Response:
-        response = make_response(as_csv(latest()))
-        response.headers["Content-Type"] = "text/csv"
-        response.headers["Content-Disposition"] = "attachment;filename=llm.csv"
-        return response
+        headers = {"Content-Type": "text/csv", "Content-Disposition": "attachment;filename=llm.csv"}
+        return Response(as_csv(latest()), headers=headers)
 
     web_ui.app.route(base_path + CSV_PATH)(web_ui.auth_required_if_enabled(download))
     return Tab("llm", "LLM", TITLES, lambda: rows_of(latest()))

@@ -37,7 +37,7 @@ def check_names(given: Namespace) -> None:
             raise UsageError("--web-name must be in ASCII, as browsers send it: xn--…")
 
 
-def attach(web_ui: Any, environment: Any, check: Check) -> None:
+def attach(web_ui: Any, environment: Environment, check: Check) -> None:
     """Call `check` at each start; the reason it returns is shown in red above the form's button."""
 
     def refuse_start() -> object:
@@ -48,7 +48,7 @@ def attach(web_ui: Any, environment: Any, check: Check) -> None:
         refusal = _refuse_class(_posted_json(), environment.available_user_tasks or {})
         return refusal and (jsonify(success=False, message=refusal), 400)
 
-    names = [addresses.check_netloc("--web-name", name) for name in environment.parsed_options.web_name]
+    names = [addresses.check_netloc("--web-name", name) for name in vars(environment.parsed_options)["web_name"]]
     locust_inside.keep_user_classes(web_ui, lambda: is_on(environment))
     _ask_first(web_ui, "locust.swarm", refuse_start)
     _ask_first(web_ui, "locust.update_user", refuse_class)
@@ -148,7 +148,7 @@ def _refuse_changes(environment: Environment, options: Options) -> str | None:
     return f"unknown User class {unknown[0]!r}" if unknown else None
 
 
-def _options(environment: Environment) -> dict[str, Any]:
+def _options(environment: Environment) -> Options:
     """Return the options with the form's changes."""
     options = dict(vars(environment.parsed_options))
     for name, value in request.form.items():
