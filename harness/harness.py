@@ -17,7 +17,8 @@ import locust_inside
 from harness.cluster.worker import Worker, report_no_users
 from harness.errors import INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
-from harness.plan import addresses, keys, menus, models, options, target
+from harness.plan import addresses, keys, models, options, target
+from harness.plan.baseline import MOCK
 from harness.plan.values import MODELS_FILE, Options, here_or_beside, one_of
 from harness.process import orphan, quiet, streams, user_errors
 from harness.process.signals import Signals
@@ -27,7 +28,7 @@ from harness.run import ending
 from harness.run.finish import Finish
 from harness.runs import Runs
 from harness.secrets import Secrets
-from harness.watch import llm_page, llm_tab, schedule_tab, start_form, start_page, tabs
+from harness.watch import llm_page, llm_tab, menus, schedule_tab, start_form, start_page, tabs
 from harness.watch.key_hosts import KeyHosts
 from harness.watch.live_charts import LiveCharts
 from providers.user import LLMUser
@@ -166,7 +167,7 @@ class Harness:
 
     def _await_the_form(self, environment: Environment, given: Namespace, secret_options: Options) -> None:
         """Leave the rest to the web UI's form; nothing is sent before a provider is chosen."""
-        target.check_unshown({**vars(given), **secret_options})
+        start_form.check_unshown({**vars(given), **secret_options})
         environment.user_classes = []
         if given.provider or given.user_classes or given.mock:
             environment.user_classes = [self.classes[target.provider_of(vars(given), self.classes)]]
@@ -177,7 +178,7 @@ class Harness:
         except UsageError:
             provider = None
         allowed, baseline = given.web_allow_host, None
-        if given.against not in ("", target.MOCK):
+        if given.against not in ("", MOCK):
             named = self.classes.get(given.against_provider)
             of_baseline = named.provider if named else provider
             baseline = KeyHosts(given.against, of_baseline, secret_options["against_api_key"], allowed)

@@ -10,9 +10,10 @@ from locust.util.timespan import parse_timespan
 from harness.errors import UsageError
 from harness.load.pairs import Grant, pairs, single
 from harness.load.schedule import Schedule, Timetable
+from harness.plan.baseline import baseline_of
 from harness.plan.gate_options import check_needs, gates_of, junit_of, slo_of
 from harness.plan.rate_options import schedule_of, timetable_of, users_for
-from harness.plan.target import ProviderClasses, Target, baseline_of, target_of
+from harness.plan.target import ProviderClasses, Target, target_of
 from harness.plan.values import DATA_DIR, LARGEST, Options, count, here_or_beside, natural, one_of, utf8, whole
 from harness.secrets import Secrets
 from prompts import files

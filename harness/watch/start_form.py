@@ -13,7 +13,9 @@ from locust.web import WebUI
 
 import locust_inside
 from harness.errors import UsageError
-from harness.plan import addresses
+from harness.plan import addresses, extra_body, headers
+from harness.plan.baseline import MOCK
+from harness.plan.gate_options import gates_of
 from harness.plan.plan import run_time_s
 from harness.plan.values import Options, natural, number, whole
 from harness.process import class_settings
@@ -35,6 +37,16 @@ def check_names(given: Namespace) -> None:
         addresses.check_netloc("--web-name", name)
         if not name.isascii():
             raise UsageError("--web-name must be in ASCII, as browsers send it: xn--…")
+
+
+def check_unshown(options: Options) -> None:
+    """Raise `UsageError`, before the web UI opens, for options that its form doesn't show and so can't correct."""
+    for text in (*options["header"], *options["against_header"]):
+        headers.parse(text)
+    if options["against"] not in ("", MOCK):
+        addresses.check(options["against"], "--against")
+    extra_body.parse(options["extra_body"])
+    gates_of(options)
 
 
 def attach(web_ui: Any, environment: Environment, check: Check) -> None:
