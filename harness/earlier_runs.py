@@ -1,6 +1,6 @@
 """The earlier runs that a run is compared with (--baseline), read before it starts."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
 from harness.plan.plan import Plan
@@ -48,6 +48,6 @@ class EarlierRuns:
         return relative.with_verdicts({**summary, **compare([run], self._runs, self._level)}, self._gates)
 
 
-def _facts(plan: Plan) -> dict[str, Any]:
+def _facts(plan: Plan) -> Summary:
     settings = plan.settings
     return {"api": settings.api, "mode": "mock" if settings.mock else "real", "stream": settings.stream}

@@ -1,6 +1,6 @@
 """The exit code of the process: the worst event decides."""
 
-from typing import Any
+from locust.env import Environment
 
 import locust_inside
 from harness.errors import BAD_USAGE, BREACHED, HUNG_UP, INTERNAL, INTERRUPTED, REACHED, TERMINATED, UNREACHABLE
@@ -26,11 +26,11 @@ class ExitCode:
         """Return whether a signal ended the run."""
         return bool(self._noted & SIGNALLED)
 
-    def decide(self, environment: Any) -> int:
+    def decide(self, environment: Environment) -> int:
         """Return the first code of `PRECEDENCE` that was noted, else Locust's code for failed calls, else 0."""
         if locust_inside.has_unhandled_exception(environment):
             self.note(INTERNAL)
         for code in PRECEDENCE:
             if code in self._noted:
                 return code
-        return int(environment.parsed_options.exit_code_on_error) if environment.runner.errors else REACHED
+        return int(vars(environment.parsed_options)["exit_code_on_error"]) if environment.stats.errors else REACHED

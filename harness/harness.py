@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from gevent.event import Event
+from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.event import Events
 from locust.runners import Runner, WorkerRunner
 from locust.web import WebUI
 
@@ -15,8 +17,9 @@ import locust_inside
 from harness.cluster.worker import Worker, report_no_users
 from harness.errors import INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
-from harness.plan import addresses, keys, menus, models, options, target
-from harness.plan.values import MODELS_FILE, here_or_beside
+from harness.plan import addresses, keys, models, options, target
+from harness.plan.baseline import MOCK
+from harness.plan.values import MODELS_FILE, Options, here_or_beside, one_of
 from harness.process import orphan, quiet, streams, user_errors
 from harness.process.signals import Signals
 from harness.record import outputs
@@ -25,7 +28,7 @@ from harness.run import ending
 from harness.run.finish import Finish
 from harness.runs import Runs
 from harness.secrets import Secrets
-from harness.watch import llm_page, llm_tab, schedule_tab, start_form, start_page, tabs
+from harness.watch import llm_page, llm_tab, menus, schedule_tab, start_form, start_page, tabs
 from harness.watch.key_hosts import KeyHosts
 from harness.watch.live_charts import LiveCharts
 from providers.user import LLMUser
@@ -47,7 +50,7 @@ class Harness:
         self._models_file, self._any_model = MODELS_FILE, False
         self._has_begun = Event()
 
-    def listen(self, events: Any) -> None:
+    def listen(self, events: Events) -> None:
         """Take part in a Locust process, from its command line to its exit code.
 
         Locust calls the listeners of `quitting` in reverse, so the harness, registered first, runs last.
@@ -63,13 +66,13 @@ class Harness:
         events.test_stop.add_listener(self.finish_run)
         events.quitting.add_listener(self.end)
 
-    def add_arguments(self, parser: Any, **_: Any) -> None:
+    def add_arguments(self, parser: LocustArgumentParser, **_: object) -> None:
         """Listen to `init_command_line_parser`, which fires again for each view of the web UI's form."""
         known = self._known_models()
         offered = {provider: [] if self._any_model else known.of(provider) for provider in self.classes}
         options.add_arguments(parser, offered, (user_class.__name__ for user_class in self.classes.values()))
 
-    def begin(self, environment: Environment, runner: Runner, web_ui: WebUI | None, **_: Any) -> None:
+    def begin(self, environment: Environment, runner: Runner, web_ui: WebUI | None, **_: object) -> None:
         """Listen to `init`: check all that can be checked before the first call; exit with one line if it's wrong."""
         finish = Finish(self.exit_code, streams.take_stdout())
         locust_inside.survive_a_lost_terminal()
@@ -93,7 +96,7 @@ class Harness:
         self._models_file, self._any_model = given.models_file, given.any_model
         secret_options = self._take_secrets(given)
         user_errors.redact(environment, self.secrets)
-        if not orphan.is_forked(given):  # the process that forked it reports the same
+        if not orphan.is_forked(vars(given)):  # the process that forked it reports the same
             _check(given, secret_options)
         quiet.calm(given, (name for provider in self._providers for name in provider.loggers))
         locust_inside.forget_callers()
@@ -107,9 +110,7 @@ class Harness:
         self.runs = Runs(environment, self.classes, self.secrets, secret_options, self.exit_code, finish)
         self._begin_runs(self.runs, environment, web_ui, secret_options)
 
-    def _begin_runs(
-        self, runs: Runs, environment: Environment, web_ui: WebUI | None, secret_options: dict[str, Any]
-    ) -> None:
+    def _begin_runs(self, runs: Runs, environment: Environment, web_ui: WebUI | None, secret_options: Options) -> None:
         """Prepare the command line's run, or the page on which runs are started."""
         given: Any = environment.parsed_options
         if given.headless or given.autostart:
@@ -126,8 +127,7 @@ class Harness:
 
     def _attach_pages(self, runs: Runs, environment: Environment, web_ui: WebUI) -> None:
         """Add our tabs to Locust's page, and our own pages beside it."""
-        given: Any = environment.parsed_options
-        base_path = (given.web_base_path or "").rstrip("/")
+        base_path = (vars(environment.parsed_options)["web_base_path"] or "").rstrip("/")
         tabs.attach(web_ui, llm_tab.tab_of(web_ui, base_path, runs.histograms), schedule_tab.tab_of(runs.standing))
         source = llm_page.Source(environment, runs.shown, runs.refusal)
         llm_page.attach(web_ui, base_path, source, LiveCharts(runs.shown))
@@ -136,10 +136,10 @@ class Harness:
     def _known_models(self) -> models.Models:
         return models.read_if_well(here_or_beside(self._models_file, MODELS_FILE))
 
-    def _chosen_provider(self, given: Namespace) -> str:
+    def _chosen_provider(self, given: Options) -> str:
         """Return the provider that the options name or imply, for a form to show; the first if they don't."""
         try:
-            return target.provider_of({**vars(given), "mock": True}, self.classes)
+            return target.provider_of({**given, "mock": True}, self.classes)
         except UsageError:
             return next(iter(self.classes))
 
@@ -147,10 +147,9 @@ class Harness:
         def cut() -> None:
             self.runs.cut() if self.runs else ending.cut(runner)
 
-        given: Any = environment.parsed_options
-        return Signals(runner, self.exit_code.note, cut, orphan.is_forked(given))
+        return Signals(runner, self.exit_code.note, cut, orphan.is_forked(vars(environment.parsed_options)))
 
-    def _take_secrets(self, given: Namespace) -> dict[str, Any]:
+    def _take_secrets(self, given: Namespace) -> Options:
         """Take the secrets out of Locust's options, all of which it shows and sends."""
         secret_options = {name: getattr(given, name) for name in options.SECRET}
         for name in options.SECRET:
@@ -166,26 +165,26 @@ class Harness:
         self.secrets.guard_logs()
         return secret_options
 
-    def _await_the_form(self, environment: Environment, given: Namespace, secret_options: dict[str, Any]) -> None:
+    def _await_the_form(self, environment: Environment, given: Namespace, secret_options: Options) -> None:
         """Leave the rest to the web UI's form; nothing is sent before a provider is chosen."""
-        target.check_unshown({**vars(given), **secret_options})
+        start_form.check_unshown({**vars(given), **secret_options})
         environment.user_classes = []
         if given.provider or given.user_classes or given.mock:
             environment.user_classes = [self.classes[target.provider_of(vars(given), self.classes)]]
 
-    def _key_hosts(self, given: Namespace, secret_options: dict[str, Any]) -> KeyHosts:
+    def _key_hosts(self, given: Namespace, secret_options: Options) -> KeyHosts:
         try:
             provider = self.classes[target.provider_of({**vars(given), "mock": False}, self.classes)].provider
         except UsageError:
             provider = None
         allowed, baseline = given.web_allow_host, None
-        if given.against not in ("", target.MOCK):
+        if given.against not in ("", MOCK):
             named = self.classes.get(given.against_provider)
             of_baseline = named.provider if named else provider
             baseline = KeyHosts(given.against, of_baseline, secret_options["against_api_key"], allowed)
         return KeyHosts(given.host, provider, secret_options["api_key"], allowed, baseline)
 
-    def start_run(self, environment: Environment, **_: Any) -> None:
+    def start_run(self, environment: Environment, **_: object) -> None:
         """Listen to `test_start`: give the users their session.
 
         A worker that joins a run can be told to start before Locust's `init`, and even before it has its runner.
@@ -196,22 +195,22 @@ class Harness:
         elif self.runs is not None:
             LLMUser.session = self.runs.start()
 
-    def begin_schedule(self, **_: Any) -> None:
+    def begin_schedule(self, **_: object) -> None:
         """Listen to `spawning_complete`, which fires again when the number of users changes."""
         if self.runs is not None:
             self.runs.begin_schedule()
 
-    def stop_calls(self, **_: Any) -> None:
+    def stop_calls(self, **_: object) -> None:
         """Listen to `test_stopping`: start no more calls."""
         if self.runs is not None:
             self.runs.stop_calls()
 
-    def finish_run(self, **_: Any) -> None:
+    def finish_run(self, **_: object) -> None:
         """Listen to `test_stop`, which fires when the last user has stopped, and can fire again."""
         if self.runs is not None:
             self.runs.finish()
 
-    def end(self, environment: Environment, **_: Any) -> None:
+    def end(self, environment: Environment, **_: object) -> None:
         """Listen to `quitting`: stop a current run, and set the exit code."""
         ending.stop(environment.runner)
         self.finish_run()
@@ -220,13 +219,12 @@ class Harness:
         environment.process_exit_code = self.exit_code.decide(environment)
 
 
-def _check(given: Namespace, secret_options: dict[str, Any]) -> None:
+def _check(given: Namespace, secret_options: Options) -> None:
     """Raise `UsageError` for what no later check sees."""
     addresses.check(given.host)
     addresses.check_query(secret_options["host_query"].query)
     start_form.check_names(given)
-    if given.output_format not in RENDERERS:
-        raise UsageError(f"--output-format must be one of {', '.join(RENDERERS)}, not {given.output_format!r}")
+    one_of("--output-format", given.output_format, tuple(RENDERERS))
 
 
 def _complete(given: Namespace) -> None:

@@ -17,6 +17,7 @@ from harness.load.open_loop import Standing
 from harness.plan.options import STOP_TIMEOUT_OF_THE_RUN
 from harness.plan.plan import Plan, plan_of
 from harness.plan.target import ProviderClasses, Target
+from harness.plan.values import Options
 from harness.process import open_files, orphan
 from harness.record.folder import check_writable
 from harness.record.locust_reports import LocustReports
@@ -52,7 +53,7 @@ class Runs:
         environment: Environment,
         classes: ProviderClasses,
         secrets: Secrets,
-        secret_options: Mapping[str, Any],
+        secret_options: Options,
         exit_code: ExitCode,
         finish: Finish,
     ) -> None:
@@ -89,7 +90,7 @@ class Runs:
             raise UsageError("--rate alone never ends: give -i or -t, or --rate-stages")
         given.num_users, given.spawn_rate = plan.load["num_users"], plan.load["spawn_rate"]
 
-    def prepare(self, options: Mapping[str, Any], key_hosts: KeyHosts | None = None) -> Plan:
+    def prepare(self, options: Options, key_hosts: KeyHosts | None = None) -> Plan:
         """Set the plan and the client for the next run. Raises `CannotStart` if it must not start, also because another
         run was prepared or started meanwhile: connecting can take long, and the web UI answers several forms at once.
 
@@ -128,7 +129,7 @@ class Runs:
         if self._preparing is not preparing or self._run is not None:
             raise UsageError(OVERTAKEN)
 
-    def check_form(self, options: Mapping[str, Any], key_hosts: KeyHosts) -> str | None:
+    def check_form(self, options: Options, key_hosts: KeyHosts) -> str | None:
         """Prepare the run described by the web UI's form; return why it can't start, `None` if it can."""
         if self._run is not None or (self._finishing is not None and not self._finishing.ready()):
             return BUSY
@@ -210,7 +211,7 @@ class Runs:
         and Locust logs an error for each user that is just ending."""
         gevent.spawn_later(SETTLE_S, ending.end_by_itself, self._environment)
 
-    def _reset(self, **_: Any) -> None:
+    def _reset(self, **_: object) -> None:
         """Listen to `reset_stats`, the page's RESET: what is shown starts anew, and the run's files keep everything."""
         if self._run is not None:
             self._reset_s = self._run.recorder.reset_shown()

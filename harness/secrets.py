@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from harness.encodings import cut, decoded_basic, encodings, escaped, escaped_all, is_plain
 
@@ -51,7 +50,7 @@ class Secrets:
             text = form.sub(MASK, text)
         return text
 
-    def redact_within(self, value: Any) -> Any:
+    def redact_within(self, value: object) -> object:
         """Return a JSON value with every text in it redacted."""
         if isinstance(value, dict):
             return {self.redact(name): self.redact_within(item) for name, item in value.items()}

@@ -11,9 +11,9 @@ from summary.claims.figures import claims
 from summary.comparison import sides
 from summary.comparison.against import against
 from summary.error_adjusted import error_adjusted
+from summary.gates import verdict
 from summary.gates.gate import Gate
 from summary.gates.slo import Slo
-from summary.gates.verdict import judge
 from summary.goodput import service_level
 from summary.registry import TOKENS
 from summary.validity.verdict import verdict_on
@@ -54,7 +54,7 @@ def summarise(
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
     summary["verdict"] = verdict_on(summary)
-    return {**summary, "gates": [judge(gate, summary).facts() for gate in gates]}
+    return {**summary, "gates": [verdict.facts(gate, summary) for gate in gates]}
 
 
 def _facts(rows: pd.DataFrame, run: Summary) -> Summary:

@@ -8,6 +8,8 @@ from itertools import chain, repeat
 from typing import Any
 
 import gevent
+from locust.rpc.protocol import Message
+from locust.runners import MasterRunner, WorkerRunner
 
 from harness.messages import ANSWER, ASK
 from wire.exchange import now
@@ -19,7 +21,7 @@ DRIFT = 100e-6
 """The most that two clocks drift apart, in seconds per second: the doubt about an earlier answer grows by as much."""
 
 
-def answer(runner: Any) -> None:
+def answer(runner: MasterRunner) -> None:
     """Make a master answer its workers."""
     runner.register_message(
         ASK, lambda msg, **_: runner.send_message(ANSWER, {"asked_at": msg.data, "at": now()}, client_id=msg.node_id)
@@ -29,7 +31,7 @@ def answer(runner: Any) -> None:
 class MasterClock:
     """Asks the master for its time, frequently at first, and keeps the answer with the smallest error bound."""
 
-    def __init__(self, runner: Any) -> None:
+    def __init__(self, runner: WorkerRunner) -> None:
         self._offset_s: float | None = None
         self._doubt_s = self._noted_at = 0.0
         runner.register_message(ANSWER, self._note)
@@ -44,7 +46,7 @@ class MasterClock:
             runner.send_message(ASK, now())
             gevent.sleep(pause_s)
 
-    def _note(self, msg: Any, **_: Any) -> None:
+    def _note(self, msg: Message, **_: object) -> None:
         came_at, asked_at = now(), msg.data["asked_at"]
         doubt_s = (came_at - asked_at) / 2
         if self._offset_s is None or doubt_s < self._doubt_s + DRIFT * (came_at - self._noted_at):

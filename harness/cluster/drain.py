@@ -4,7 +4,6 @@ Locust's own master announces that a test has stopped before its workers' last r
 """
 
 import math
-from typing import Any
 
 import gevent
 from locust.rpc.protocol import Message
@@ -47,5 +46,5 @@ class Drain:
         workers = self._runner.clients.all
         return all(worker.id in self._drained or worker.state == STATE_MISSING for worker in workers)
 
-    def _note(self, msg: Message, **_: Any) -> None:
+    def _note(self, msg: Message, **_: object) -> None:
         self._drained.add(msg.node_id)

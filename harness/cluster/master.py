@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import gevent
+from locust.rpc.protocol import Message
 from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING
 
 import locust_inside
@@ -18,6 +19,7 @@ from harness.messages import BACK, CALLS, GRANT, PREPARED, REFUSED, RUN, UNWANT,
 from harness.record.recorder import Recorder
 from harness.record.requests_csv import REQUEST
 from harness.record.row_check import is_row
+from providers.call import Json
 from providers.permit import Permit
 from wire.exchange import now
 
@@ -33,7 +35,7 @@ SILENCE_S = 1.0
 """A worker reports four times per second. One that is silent for this long may be dead; Locust notices after 5 s."""
 
 
-def _accepts(recorder: Recorder, ledger: PermitLedger, worker: str, cells: Any) -> bool:
+def _accepts(recorder: Recorder, ledger: PermitLedger, worker: str, cells: object) -> bool:
     """Return whether a worker's row is valid and belongs to a call that the worker was granted and has not reported.
     An invalid row ends its call too, so that nobody waits for it."""
     number = cells[REQUEST] if isinstance(cells, list) and len(cells) > REQUEST else None
@@ -92,10 +94,10 @@ class Master:
         """Abort the calls in flight."""
         self._drain.cut()
 
-    def _on_prepared(self, **_: Any) -> None:
+    def _on_prepared(self, **_: object) -> None:
         self._prepared += 1
 
-    def _on_refused(self, msg: Any, **_: Any) -> None:
+    def _on_refused(self, msg: Message, **_: object) -> None:
         self._refuse(msg.data["reason"], msg.data["exit_code"])
 
     def begin(self, recorder: Recorder, budget: Budget | OpenLoop) -> None:
@@ -117,23 +119,23 @@ class Master:
     def _is_there(self, worker: str) -> bool:
         return now() - self._heard_at.get(worker, 0.0) < SILENCE_S
 
-    def _is_of_this_run(self, msg: Any) -> bool:
+    def _is_of_this_run(self, msg: Message) -> bool:
         return self._recorder is not None and msg.data["run_id"] == self._recorder.run_id
 
-    def _on_want(self, msg: Any, **_: Any) -> None:
+    def _on_want(self, msg: Message, **_: object) -> None:
         self._heard_at[msg.node_id] = now()
         if self._ledger is not None and self._is_of_this_run(msg):
             self._ledger.want(msg.node_id, bool(msg.data["begins"]))
 
-    def _on_unwant(self, msg: Any, **_: Any) -> None:
+    def _on_unwant(self, msg: Message, **_: object) -> None:
         if self._ledger is not None and self._is_of_this_run(msg):
             self._ledger.unwant(msg.node_id, bool(msg.data["begins"]))
 
-    def _on_back(self, msg: Any, **_: Any) -> None:
+    def _on_back(self, msg: Message, **_: object) -> None:
         if self._ledger is not None and self._is_of_this_run(msg):
             self._ledger.take_back(msg.node_id, msg.data["number"])
 
-    def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+    def _on_report(self, client_id: str, data: Json, **_: object) -> None:
         self._heard_at[client_id] = now()
         if self._recorder is None or self._ledger is None:
             return
@@ -145,7 +147,7 @@ class Master:
             locust_inside.expect_beats(self._runner, locust_inside.USUAL_BEATS)
         self._receive(self._recorder, self._ledger, client_id, data)
 
-    def _receive(self, recorder: Recorder, ledger: PermitLedger, worker: str, report: dict[str, Any]) -> None:
+    def _receive(self, recorder: Recorder, ledger: PermitLedger, worker: str, report: Json) -> None:
         """Pass on a report with only the rows of calls that were granted to this worker."""
         rows = report.get(CALLS, ())
         report[CALLS] = [cells for cells in rows if _accepts(recorder, ledger, worker, cells)]
@@ -155,7 +157,7 @@ class Master:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             _log.error("%s sent a report that can't be read: %r", worker, error)
 
-    def _on_stopping(self, **_: Any) -> None:
+    def _on_stopping(self, **_: object) -> None:
         """Wait for the last rows, and count the workers and calls that are lost."""
         left = set() if self._is_signalled() else self._took_part - {worker.id for worker in self._runner.clients.all}
         locust_inside.end_ramp_up(self._runner)
@@ -168,7 +170,7 @@ class Master:
             self._recorder.lose(calls, len(dead | left))
         self._is_over = True
 
-    def _stay_stopped(self, **_: Any) -> None:
+    def _stay_stopped(self, **_: object) -> None:
         if self._is_over and self._runner.state == STATE_RUNNING:
             self._runner.update_state(STATE_STOPPING)
 

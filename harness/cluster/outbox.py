@@ -1,12 +1,10 @@
 """A worker's rows on their way to the master: in Locust's reports, together with the statistics that match them."""
 
-from typing import Any
-
 from harness.messages import CALLS, CLIENT, HISTOGRAMS, IN_FLIGHT, RUN
 from harness.record.client_load import ClientWatch
-from harness.record.requests_csv import cells_of
+from harness.record.requests_csv import Cells, cells_of
 from harness.record.run_histograms import RunHistograms
-from providers.call import Call
+from providers.call import Call, Json
 
 
 class Outbox:
@@ -14,7 +12,7 @@ class Outbox:
 
     def __init__(self, run_id: str, worker: str, started_at: float) -> None:
         self._run_id, self._worker = run_id, worker
-        self._cells: list[list[Any]] = []
+        self._cells: list[Cells] = []
         self._histograms = RunHistograms()
         self._watch = ClientWatch(started_at)
 
@@ -24,7 +22,7 @@ class Outbox:
         self._histograms.add(call)
         self._watch.saw_lag(call.lag_s)
 
-    def fill(self, report: dict[str, Any], in_flight: int) -> None:
+    def fill(self, report: Json, in_flight: int) -> None:
         """Move everything into the next report to the master."""
         report[RUN], report[IN_FLIGHT] = self._run_id, in_flight
         report[CALLS], self._cells = self._cells, []

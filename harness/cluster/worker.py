@@ -3,10 +3,12 @@
 import logging
 import sys
 import time
+from argparse import Namespace
 from datetime import UTC, datetime
 from typing import Any
 
 from locust.env import Environment
+from locust.rpc.protocol import Message
 from locust.runners import STATE_STOPPED
 
 import locust_inside
@@ -17,13 +19,15 @@ from harness.load.closed_loop import Budget
 from harness.load.permits import PermitQueue
 from harness.messages import BACK, CUT, DRAIN, DRAINED, GRANT, PREPARED, REFUSED, UNWANT, WANT
 from harness.plan.plan import Plan, plan_of
-from harness.plan.target import Options, ProviderClasses
+from harness.plan.target import ProviderClasses
+from harness.plan.values import Options
 from harness.process import open_files, orphan
 from harness.run import ending, preflight
 from harness.run.client import sides_of
 from harness.run.session import CallSession, NoSession, RunStart
 from harness.secrets import Secrets
 from prompts.files import sha256
+from providers.call import Json
 from providers.permit import Permit
 from providers.user import Session
 from wire.exchange import now
@@ -34,7 +38,7 @@ REPORT_INTERVAL_S = 0.25
 _log = logging.getLogger("llm")
 
 
-def report_no_users(data: dict[str, Any], **_: Any) -> None:
+def report_no_users(data: Json, **_: object) -> None:
     """Listen to `report_to_master` before Locust's own listener, which adds the number of users: a worker told to quit
     while it connects reports without that listener, and its master would fail on the missing entry."""
     data["user_classes_count"] = {}
@@ -59,7 +63,7 @@ class Worker:
         environment.runner.register_message(GRANT, self.grant)
         environment.runner.register_message(DRAIN, self.drain, concurrent=True)
         environment.runner.register_message(CUT, lambda **_: ending.cut(environment.runner))
-        orphan.watch(environment.runner, orphan.is_forked(environment.parsed_options))
+        orphan.watch(environment.runner, orphan.is_forked(vars(environment.parsed_options)))
         environment.user_classes = list(classes.values())
         environment.events.test_stopping.add_listener(self.close_permits)
         environment.events.test_stop.add_listener(self.be_ready_again)
@@ -72,8 +76,7 @@ class Worker:
     def start(self, environment: Environment) -> Session:
         """Return the session described by the master's options; an empty one if this worker can't take part."""
         self._session = None
-        given: Any = environment.parsed_options
-        if given.run_id is None:
+        if vars(environment.parsed_options)["run_id"] is None:
             return NoSession()
         try:
             self._session = self._session_of(environment)
@@ -82,35 +85,34 @@ class Worker:
             self._runner.send_message(REFUSED, {"reason": reason, "exit_code": error.exit_code})
         return self._session or NoSession()
 
-    def grant(self, msg: Any, **_: Any) -> None:
+    def grant(self, msg: Message, **_: object) -> None:
         if self._queue is not None and msg.data["run_id"] == self._run_id:
             self._queue.grant(Permit(*msg.data["permit"]))
 
-    def close_permits(self, **_: Any) -> None:
+    def close_permits(self, **_: object) -> None:
         """Start no more calls, not even for a user that starts only now."""
         if self._permits is not None:
             self._permits.close()
 
-    def drain(self, environment: Any, **_: Any) -> None:
+    def drain(self, **_: object) -> None:
         """Let the calls in flight finish, send their rows, and report that: the master's run ends with it."""
-        runner = environment.runner
         self.close_permits()
-        runner.stop_users(runner.user_classes_count)
-        locust_inside.send_report(runner)
-        runner.send_message(DRAINED)
+        self._runner.stop_users(self._runner.user_classes_count)
+        locust_inside.send_report(self._runner)
+        self._runner.send_message(DRAINED)
 
-    def report(self, data: dict[str, Any], **_: Any) -> None:
+    def report(self, data: Json, **_: object) -> None:
         if self._outbox is not None:
             self._outbox.fill(data, self._session.in_flight if self._session else 0)
 
-    def be_ready_again(self, environment: Any, **_: Any) -> None:
+    def be_ready_again(self, environment: Environment, **_: object) -> None:
         """Zero the stop timeout, for which Locust makes a worker sleep after each test; the next test sets its own."""
         environment.stop_timeout = 0
 
-    def end(self, environment: Any, **_: Any) -> None:
+    def end(self, **_: object) -> None:
         """Let the calls in flight finish, and send the remaining rows."""
-        ending.stop(environment.runner)
-        locust_inside.send_report(environment.runner)
+        ending.stop(self._runner)
+        locust_inside.send_report(self._runner)
 
     @property
     def _name(self) -> str:
@@ -151,7 +153,7 @@ class Worker:
         start = RunStart(run_id, datetime.fromtimestamp(given.run_began_at, UTC), started_at)
         return CallSession(plan, sides, start, self._secrets, self._permits, self._outbox.keep, stream)
 
-    def _started_at(self, given: Any) -> float:
+    def _started_at(self, given: Namespace) -> float:
         """Return the run's start on this process's clock."""
         by_wall_clock = now() - (time.time() - given.run_began_at)
         return self._clock.here(given.run_started_at, by_wall_clock)

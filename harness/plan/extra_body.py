@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import orjson
 
 from harness.errors import UsageError
+from providers.call import Json
 from wire.extra_body import patched
 
 _SECRET = re.compile(r"(^|[_-]|(?<=[a-z]))(api_?key|secret|password|authorization|token)s?$", re.IGNORECASE)
 """Names of fields whose values are secrets."""
 
 
-def parse(text: str) -> dict[str, Any]:
+def parse(text: str) -> Json:
     """Return the fields. Raises `UsageError`, which doesn't repeat the text: it may contain a secret."""
     if not text:
         return {}
@@ -30,7 +30,7 @@ def parse(text: str) -> dict[str, Any]:
     return extra
 
 
-def named_secrets(value: Any, name: str = "") -> Iterator[str]:
+def named_secrets(value: object, name: str = "") -> Iterator[str]:
     """Yield the strings in a JSON value whose field is named like a secret."""
     if isinstance(value, dict):
         for inner, item in value.items():

@@ -1,11 +1,11 @@
 """`--slo`, `--fail-if`, `--baseline` and `--junit`: what a run is judged by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UsageError
-from harness.load.schedule import Schedule
+from harness.load.schedule import Schedule, Timetable
+from harness.plan.values import Options
 from summary.gates import relative, slo
 from summary.gates.gate import Gate
 from summary.gates.language import BadCondition
@@ -14,7 +14,7 @@ from summary.gates.slo import Slo
 from summary.registry import Need
 
 
-def slo_of(options: Mapping[str, Any]) -> Slo | None:
+def slo_of(options: Options) -> Slo | None:
     """Return the service level that each call should meet, if one is given. Raises `UsageError`."""
     try:
         return slo.parse(options["slo"]) if options["slo"] else None
@@ -22,7 +22,7 @@ def slo_of(options: Mapping[str, Any]) -> Slo | None:
         raise UsageError(str(error)) from error
 
 
-def gates_of(options: Mapping[str, Any]) -> tuple[list[Gate], list[RelativeGate]]:
+def gates_of(options: Options) -> tuple[list[Gate], list[RelativeGate]]:
     """Return the gates, and those relative to a baseline. Raises `UsageError`."""
     try:
         found, relative_gates = relative.parse_all(options["fail_if"])
@@ -37,7 +37,7 @@ def check_needs(
     level: Slo | None,
     asked: Sequence[Gate | RelativeGate],
     stream: bool,
-    schedule: Schedule | None,
+    schedule: Schedule | Timetable | None,
     has_baseline: bool = False,
 ) -> None:
     """Raise `UsageError` for a condition on a figure or a stage that the run won't have."""
@@ -54,7 +54,7 @@ def check_needs(
         raise UsageError(str(error)) from error
 
 
-def junit_of(options: Mapping[str, Any], asked: Sequence[Gate | RelativeGate]) -> Path | None:
+def junit_of(options: Options, asked: Sequence[Gate | RelativeGate]) -> Path | None:
     """Return the file for the gates' verdicts, if one is given. Raises `UsageError`."""
     if not options["junit"]:
         return None

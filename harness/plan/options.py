@@ -30,19 +30,15 @@ class _Named:
     added  the options added to it so far
     """
 
-    def __init__(self, parser: Any) -> None:
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._parser = parser
         self.added: list[argparse.Action] = []
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._parser, name)
-
-    def add_argument(self, *names: str, **settings: Any) -> Any:
+    def add_argument(self, *names: str, **settings: Any) -> None:
         longest = next(name for name in names if name.startswith("--"))
         variable = "LOCUST_" + longest.removeprefix("--").replace("-", "_").upper()
         action = self._parser.add_argument(*names, **{"env_var": variable, **settings})
         self.added.append(action)
-        return action
 
 
 class Offered(list[str]):
@@ -52,7 +48,7 @@ class Offered(list[str]):
         return True
 
 
-def add_arguments(parser: Any, models: Offer, user_classes: Iterable[str]) -> None:
+def add_arguments(parser: argparse.ArgumentParser, models: Offer, user_classes: Iterable[str]) -> None:
     """Add every option, and this project's aliases and defaults for Locust's own."""
     refuse_mistakes(parser, sorted(user_classes))
     parser.set_defaults(
@@ -70,7 +66,7 @@ def add_arguments(parser: Any, models: Offer, user_classes: Iterable[str]) -> No
     _take_over_csv(parser)
 
 
-def _add_target(parser: Any, models: Offer) -> None:
+def _add_target(parser: _Named, models: Offer) -> None:
     every_model = sorted({model for of_provider in models.values() for model in of_provider})
     every_model += {described()} - {"", *every_model} if every_model else []
     parser.add_argument(
@@ -104,7 +100,7 @@ def _add_target(parser: Any, models: Offer) -> None:
     )
 
 
-def _add_baseline(parser: Any) -> None:
+def _add_baseline(parser: _Named) -> None:
     parser.add_argument(
         "--against", default="", metavar="URL", include_in_web_ui=False,
         help="make each call twice, in pairs: to the host, and to this baseline ('mock' for the mock)",
@@ -128,7 +124,7 @@ def _add_baseline(parser: Any) -> None:
     )  # fmt: skip
 
 
-def _add_request(parser: Any) -> None:
+def _add_request(parser: _Named) -> None:
     parser.add_argument(
         "--api", default="chat", choices=Offered(["chat", "completions", "responses"]), help="which API to call"
     )
@@ -142,7 +138,7 @@ def _add_request(parser: Any) -> None:
     )  # fmt: skip
 
 
-def _add_load(parser: Any) -> None:
+def _add_load(parser: _Named) -> None:
     parser.add_argument(
         "-i", "--iterations", "-n", "--num-requests", default="",
         help="exactly this many calls in total, or pairs of calls with --against",
@@ -158,7 +154,7 @@ def _add_load(parser: Any) -> None:
     )
 
 
-def _add_prompts(parser: Any) -> None:
+def _add_prompts(parser: _Named) -> None:
     parser.add_argument(
         "-d", "--data-dir", "--prompts", default=DATA_DIR, metavar="PATH", include_in_web_ui=False,
         help="your prompts: a folder of seed files, or of *.jsonl, *.csv or *.json; or one such file; "
@@ -195,7 +191,7 @@ def _add_prompts(parser: Any) -> None:
     )  # fmt: skip
 
 
-def _add_gates(parser: Any) -> None:
+def _add_gates(parser: _Named) -> None:
     parser.add_argument("--slo", default="", help='what each call should meet, such as "ttft<0.5 latency<3"')
     parser.add_argument(
         "--fail-if", action="append", default=[], metavar="CONDITION", include_in_web_ui=False,
@@ -214,7 +210,7 @@ def _add_gates(parser: Any) -> None:
     )
 
 
-def _add_mock(parser: Any) -> None:
+def _add_mock(parser: _Named) -> None:
     parser.add_argument("--mock", action="store_true", default=False, help="answer in-process: no network, no key")
     parser.add_argument("--mock-latency", default="0.7", help="the mock's median latency, in seconds")
     parser.add_argument("--mock-tokens", default="64", help="the mock's median number of output tokens")
@@ -222,7 +218,7 @@ def _add_mock(parser: Any) -> None:
     parser.add_argument("--mock-error-status", default="500", help="HTTP status of the mock's errors")
 
 
-def _add_output(parser: Any) -> None:
+def _add_output(parser: _Named) -> None:
     parser.add_argument(
         "-o", "--output-format", default="table", choices=Offered(["table", "json", "csv", "markdown"]),
         include_in_web_ui=False, help="format of the summary on stdout: table, json, csv or markdown",
@@ -248,7 +244,7 @@ def _add_output(parser: Any) -> None:
     )  # fmt: skip
 
 
-def _add_page(parser: Any) -> None:
+def _add_page(parser: _Named) -> None:
     parser.add_argument(
         "--web-allow-host", action="append", default=[], metavar="HOST", include_in_web_ui=False,
         help="another host that the web UI can send keys to; * for any; repeatable",
@@ -285,7 +281,7 @@ _TOPICS: dict[str, tuple[str, Callable[..., None], Sequence[str]]] = {
 }  # fmt: skip
 
 
-def _take_over_csv(parser: Any) -> None:
+def _take_over_csv(parser: argparse.ArgumentParser) -> None:
     """Keep `--csv` from Locust, which would truncate an earlier run's files before any listener is called."""
     for action in parser._actions:
         action.dest = {"csv_prefix": "results_prefix", "stats_history_enabled": "full_history"}.get(

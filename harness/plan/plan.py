@@ -3,17 +3,18 @@
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from locust.util.timespan import parse_timespan
 
 from harness.errors import UsageError
 from harness.load.pairs import Grant, pairs, single
 from harness.load.schedule import Schedule, Timetable
+from harness.plan.baseline import baseline_of
 from harness.plan.gate_options import check_needs, gates_of, junit_of, slo_of
 from harness.plan.rate_options import schedule_of, timetable_of, users_for
-from harness.plan.target import Options, ProviderClasses, Target, baseline_of, target_of
-from harness.plan.values import DATA_DIR, LARGEST, count, here_or_beside, natural, one_of, utf8, whole
+from harness.plan.target import ProviderClasses, Target, target_of
+from harness.plan.values import DATA_DIR, LARGEST, Options, count, here_or_beside, natural, one_of, utf8, whole
 from harness.secrets import Secrets
 from prompts import files
 from prompts.draws import SelectionMode
@@ -65,7 +66,7 @@ class Plan:
     seed: int
     cache_bust: bool
     log_bodies: bool
-    load: dict[str, Any]
+    load: Options
 
     @property
     def settings(self) -> Settings:
@@ -128,7 +129,7 @@ class Plan:
         """Return whether conversations are played call by call."""
         return self.history in ("answers", "recorded")
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """Return every option that affects the run, as parsed, without secrets."""
         return {
             **self.load,
@@ -165,8 +166,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     settings, timetable = target.settings, timetable_of(options, found)
     schedule, level, (gates, relative_gates) = timetable or schedule_of(options), slo_of(options), gates_of(options)
     baseline = baseline_of(options, target, classes)
-    needs: dict[str, Any] = {"stream": settings.stream, "schedule": schedule, "has_baseline": baseline is not None}
-    check_needs(level, [*gates, *relative_gates], **needs)
+    check_needs(level, [*gates, *relative_gates], settings.stream, schedule, has_baseline=baseline is not None)
     users = users_for(schedule, longest_s(settings.timeout_s, baseline)) if schedule else None
     return Plan(
         target=target,
@@ -236,7 +236,7 @@ def _calls(asked: int | None, timetable: Timetable | None) -> int | None:
     return asked if timetable is None else min(asked or timetable.calls, timetable.calls)
 
 
-def _load(options: Options, users_of_an_open_loop: int | None) -> dict[str, Any]:
+def _load(options: Options, users_of_an_open_loop: int | None) -> Options:
     """Return Locust's own options. An open loop's users only wait for its calls: by default there are enough of them,
     all started at once."""
     users = options.get("num_users")

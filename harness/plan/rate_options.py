@@ -2,12 +2,11 @@
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any, get_args
+from typing import get_args
 
 from harness.errors import UsageError
 from harness.load.schedule import Arrival, Schedule, Stage, Timetable
-from harness.plan.values import LARGEST, number
+from harness.plan.values import LARGEST, Options, number, one_of, positive
 from prompts.draws import in_order
 from prompts.files import SeedFile
 
@@ -15,17 +14,16 @@ MOST_USERS = 1000
 SPAN_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
 
 
-def schedule_of(options: Mapping[str, Any]) -> Schedule | None:
+def schedule_of(options: Options) -> Schedule | None:
     """Return the schedule of an open loop; `None` for a closed loop. Raises `UsageError`."""
     stages = _stages(options["rate"], options["rate_stages"])
-    if options["arrival"] not in get_args(Arrival):
-        raise UsageError(f"--arrival must be one of {', '.join(get_args(Arrival))}, not {options['arrival']!r}")
-    if not stages and options["arrival"] != "constant":
+    arrival: Arrival = one_of("--arrival", options["arrival"], get_args(Arrival))
+    if not stages and arrival != "constant":
         raise UsageError("--arrival needs --rate or --rate-stages")
-    return Schedule(stages, options["arrival"]) if stages else None
+    return Schedule(stages, arrival) if stages else None
 
 
-def timetable_of(options: Mapping[str, Any], files: list[SeedFile]) -> Timetable | None:
+def timetable_of(options: Options, files: list[SeedFile]) -> Timetable | None:
     """Return the times of `--replay`, which are the prompts' own; `None` without it. Raises `UsageError`."""
     if not options["replay"]:
         return None
@@ -51,7 +49,7 @@ def _stages(rate: str, stages: str) -> tuple[Stage, ...]:
     if rate and stages:
         raise UsageError("--rate and --rate-stages are mutually exclusive")
     if rate:
-        rate_rps = _rate("--rate", rate)
+        rate_rps = positive("--rate", rate, "calls per second")
         return (Stage(rate_rps, rate_rps, math.inf),)
     if not stages:
         return ()
@@ -68,13 +66,6 @@ def _stage(text: str) -> Stage:
         raise UsageError(f"--rate-stages must look like 5:30s,10:30s,5-20:1m, not {text!r}")
     from_rps = number("--rate-stages", first)
     return Stage(from_rps, number("--rate-stages", last) if dash else from_rps, _span_s(span))
-
-
-def _rate(option: str, text: str) -> float:
-    rate_rps = number(option, text)
-    if rate_rps == 0:
-        raise UsageError(f"{option} must be a positive number of calls per second, not {text!r}")
-    return rate_rps
 
 
 def _span_s(text: str) -> float:

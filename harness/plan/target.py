@@ -1,26 +1,19 @@
-"""Where a run's calls go: the target, and perhaps a baseline; provider, model, address, key and headers, validated."""
+"""Where calls go: provider, model, address, key and headers, validated, and how the mock answers."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from typing import get_args
 
 from harness.errors import UsageError
 from harness.plan import addresses, extra_body, headers, keys, models
-from harness.plan.gate_options import gates_of
-from harness.plan.values import MODELS_FILE, count, here_or_beside, number, one_of, rate, seconds, word
+from harness.plan.values import MODELS_FILE, Options, count, here_or_beside, number, one_of, positive, rate, word
 from harness.secrets import MASK
 from providers.base import Provider
 from providers.settings import API, DEFAULT_REGION, MOCK_HOST, Settings
 from providers.user import LLMUser
 
 ProviderClasses = Mapping[str, type[LLMUser]]
-Options = Mapping[str, Any]
-
-MOCK = "mock"
-"""The value of `--against` that means the in-process mock."""
-
-_OF_BASELINE = ("provider", "model", "api", "api_key", "header", "mock_latency")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +41,7 @@ class Target:
         """Return the values that must never be shown."""
         return keys.secrets_of(self.settings, self.provider)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Return what identifies it."""
         return {
             **{name: getattr(self.settings, name) for name in ("provider", "model", "api")},
@@ -56,7 +49,7 @@ class Target:
             "host": None if self.settings.mock else self.settings.host,
         }
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """Return its other options, without secrets."""
         settings = {name: value for name, value in asdict(self.settings).items() if name not in _NOT_OPTIONS}
         return {
@@ -75,44 +68,6 @@ def target_of(options: Options, classes: ProviderClasses) -> Target:
     """Return where the calls go. Raises `UsageError` for the first invalid option."""
     settings = settings_of(options, classes)
     return Target(settings=settings, provider=classes[settings.provider].provider, mock=_mock(options))
-
-
-def baseline_of(options: Options, target: Target, classes: ProviderClasses) -> Target | None:
-    """Return what `--against` compares the target with, if it is given. Raises `UsageError`."""
-    given = {name: options[f"against_{name}"] for name in _OF_BASELINE}
-    if not options["against"]:
-        if stray := next((name for name in _OF_BASELINE if name != "api_key" and given[name]), None):
-            raise UsageError(f"--against-{stray.replace('_', '-')} needs --against")
-        return None
-    try:
-        return target_of({**options, **_options_of_baseline(options, given, target, classes)}, classes)
-    except UsageError as error:
-        raise UsageError(f"the baseline: {error}") from error
-
-
-def _options_of_baseline(
-    options: Options, given: dict[str, Any], target: Target, classes: ProviderClasses
-) -> dict[str, Any]:
-    """Return the options of the baseline, as if it were the target: those of the target where none are given."""
-    is_mock = options["against"] == MOCK
-    host = options["host"] if is_mock else addresses.check(options["against"], "--against")
-    named = given["provider"] or target.settings.provider
-    provider = provider_of({**options, "provider": named, "user_classes": []}, classes)
-    model = given["model"] or (target.settings.model if provider == target.settings.provider else "")
-    if not (model or is_mock):
-        raise UsageError(f"--against-provider {provider} needs --against-model")
-    if not is_mock:
-        _check_key(classes[provider].provider, given["api_key"])
-    return {
-        "provider": provider, "model": model, "api": given["api"] or options["api"], "user_classes": [],
-        "mock": is_mock, "mock_latency": given["mock_latency"] or options["mock_latency"],
-        "host": host, "host_query": addresses.HostQuery(), "api_key": given["api_key"], "header": given["header"],
-    }  # fmt: skip
-
-
-def _check_key(provider: type[Provider], given: str) -> None:
-    if not (given or os.environ.get(provider.key_variable)) and provider.missing_key():
-        raise UsageError(f"no API key for {provider.name}: set LLM_AGAINST_API_KEY or {provider.key_variable}")
 
 
 def _mock(options: Options) -> MockPlan:
@@ -146,7 +101,7 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
         api=api,
         host=MOCK_HOST if mock else host,
         host_query="" if mock else addresses.query_for(options["host"], options["host_query"]),
-        timeout_s=seconds("--timeout", options["timeout"]),
+        timeout_s=positive("--timeout", options["timeout"], "seconds"),
         temperature=None if options["temperature"] == "none" else number("--temperature", options["temperature"]),
         max_tokens=count("--max-tokens", options["max_tokens"]),
         api_version=word("--api-version", options["api_version"]) if options["api_version"] else None,
@@ -157,16 +112,6 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
         mock=mock,
         stream=bool(options["stream"]),
     )
-
-
-def check_unshown(options: Options) -> None:
-    """Raise `UsageError`, before the web UI opens, for options that its form doesn't show and so can't correct."""
-    for text in (*options["header"], *options["against_header"]):
-        headers.parse(text)
-    if options["against"] not in ("", MOCK):
-        addresses.check(options["against"], "--against")
-    extra_body.parse(options["extra_body"])
-    gates_of(options)
 
 
 def provider_of(options: Options, classes: ProviderClasses) -> str:

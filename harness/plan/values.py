@@ -2,10 +2,14 @@
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+
+Options = Mapping[str, Any]
+"""Every option by name, Locust's own included, as given."""
 
 PROJECT = Path(__file__).parents[2]
 DATA_DIR, MODELS_FILE = "./unstructured_data", "./models.json"
@@ -61,11 +65,11 @@ def number(option: str, text: str | float) -> float:
     return value
 
 
-def seconds(option: str, text: str | float) -> float:
-    """Return a positive number of seconds."""
+def positive(option: str, text: str | float, unit: str) -> float:
+    """Return a positive number of a unit."""
     value = number(option, text)
     if value == 0:
-        raise UsageError(f"{option} must be a positive number of seconds, not {text!r}")
+        raise UsageError(f"{option} must be a positive number of {unit}, not {text!r}")
     return value
 
 

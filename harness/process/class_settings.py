@@ -1,12 +1,11 @@
 """The settings of a User class, which `--config-users` and the web UI's form give to Locust: it checks none of them."""
 
 from collections.abc import Collection
-from typing import Any
 
 FIELDS = ("user_class_name", "weight", "fixed_count", "tasks", "host")
 
 
-def refusal(given: Any, classes: Collection[str]) -> str | None:
+def refusal(given: object, classes: Collection[str]) -> str | None:
     """Return why Locust could start no users with these settings, or would never end."""
     if not isinstance(given, dict):
         return "the settings of a User class must be a JSON object"
@@ -23,5 +22,5 @@ def refusal(given: Any, classes: Collection[str]) -> str | None:
     return None if isinstance(name, str) and name in classes else f"unknown User class {name!r}: choose from {known}"
 
 
-def _is_count(value: Any, least: int) -> bool:
+def _is_count(value: object, least: int) -> bool:
     return type(value) is int and value >= least

@@ -4,6 +4,7 @@ import difflib
 import itertools
 import re
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
 
 
 def _refusal(
-    parser: Any, given: list[str], unknown: list[str], options: Any, user_classes: Sequence[str]
+    parser: ArgumentParser, given: list[str], unknown: list[str], options: Namespace, user_classes: Sequence[str]
 ) -> str | None:
     known = [name for action in parser._actions for name in action.option_strings]
     if mistyped := [argument for argument in unknown if argument.startswith("-")]:
@@ -99,7 +100,7 @@ def _long(name: str) -> str:
     return "--" + name.strip("-").replace("_", "-").lower() if name.startswith("-") else ""
 
 
-def _encoding_refusal(parser: Any, options: Any) -> str | None:
+def _encoding_refusal(parser: ArgumentParser, options: Namespace) -> str | None:
     """Return which option's value is not UTF-8: Locust's master could not send it, and would hang."""
     for action in parser._actions:
         value = getattr(options, action.dest, None)
@@ -109,7 +110,7 @@ def _encoding_refusal(parser: Any, options: Any) -> str | None:
     return None
 
 
-def _locusts_refusal(options: Any) -> str | None:
+def _locusts_refusal(options: Namespace) -> str | None:
     """Return what Locust itself would refuse later, with exit code 1, which here means an unreachable host."""
     if options.processes is not None and options.processes < -1:
         return f"--processes must be a positive integer, or -1 for one per core, not {options.processes}"

@@ -4,9 +4,8 @@ import atexit
 import logging
 import math
 import os
-from argparse import Namespace
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 import gevent
 import gevent.os
@@ -46,9 +45,9 @@ def _leave_with_parent() -> None:
     os._exit(INTERNAL)
 
 
-def is_forked(given: Namespace) -> bool:
+def is_forked(options: Mapping[str, object]) -> bool:
     """Return whether this process is a worker forked by `--processes`."""
-    return bool(given.worker and given.processes)
+    return bool(options["worker"] and options["processes"])
 
 
 def watch(runner: Runner, is_forked: bool) -> None:
@@ -83,7 +82,7 @@ def _watch_silence(runner: Runner) -> None:
     SDK, or was stopped, has yet to be read. Locust goes by the wall clock, which can also jump."""
     silent_s = -math.inf
 
-    def hear(**_: Any) -> None:
+    def hear(**_: object) -> None:
         nonlocal silent_s
         silent_s = 0
 

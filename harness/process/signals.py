@@ -4,11 +4,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import gevent
 import greenlet
-from locust.runners import STATE_INIT, MasterRunner
+from locust.runners import STATE_INIT, MasterRunner, Runner
 
 from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
 
@@ -38,7 +37,7 @@ class Signals:
     cut   aborts the calls in flight
     """
 
-    def __init__(self, runner: Any, note: Callable[[int], None], cut: Callable[[], None], is_forked: bool) -> None:
+    def __init__(self, runner: Runner, note: Callable[[int], None], cut: Callable[[], None], is_forked: bool) -> None:
         self._runner, self._note, self._cut = runner, note, cut
         self._main = greenlet.getcurrent()
         self._has_begun = self._is_ending = False
@@ -54,7 +53,7 @@ class Signals:
         """Note that Locust's `init` is over: Locust is about to handle SIGTERM itself."""
         self._has_begun = True
 
-    def end(self, **_: Any) -> None:
+    def end(self, **_: object) -> None:
         """Listen to `quitting`: the run is ending, and must not be interrupted."""
         self._is_ending = True
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would start its shutdown again, and fail.
@@ -87,7 +86,7 @@ class Signals:
     def _waits_for_workers(self) -> bool:
         """Return whether this is a headless master still waiting for its workers: it has no run to end, and Locust
         doesn't react to signals."""
-        is_headless = self._runner.environment.parsed_options.headless
+        is_headless = vars(self._runner.environment.parsed_options)["headless"]
         return isinstance(self._runner, MasterRunner) and self._runner.state == STATE_INIT and is_headless
 
     def _leave(self, code: int) -> None:

@@ -5,16 +5,16 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TextIO, cast
+from typing import TextIO, cast
 
 
 class Lasting:
     """A text stream that outlives its reader: what can no longer be written is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream: Any = stream
+        self._stream = stream
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:

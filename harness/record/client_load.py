@@ -8,7 +8,7 @@ from typing import Any
 import gevent
 
 from harness.record.histograms import Histogram
-from summary.vocabulary import CPU_LIMIT, LAG_LIMIT_S
+from summary.vocabulary import CPU_LIMIT, LAG_LIMIT_S, Summary
 from wire.exchange import now
 
 TICK_S = 0.02
@@ -109,7 +109,7 @@ class ClientFigures:
         self._used[process][0] += sample["cpu_s"]
         self._used[process][1] += sample["wall_s"]
 
-    def conclude(self, calls_s: Span) -> dict[str, Any]:
+    def conclude(self, calls_s: Span) -> Summary:
         """Return the lag in seconds over all processes, their stalls, the CPU share of the busiest, and a verdict.
 
         calls_s  from the first call's start to the last call's end; stalls outside it affected no call
@@ -120,12 +120,12 @@ class ClientFigures:
         p50_s, p99_s = (float(np.percentile(lags_s, share)) for share in (50, 99))
         return self._conclusion(calls_s, p50_s, p99_s, float(lags_s.max()))
 
-    def so_far(self, calls_s: Span) -> dict[str, Any]:
+    def so_far(self, calls_s: Span) -> Summary:
         """Return the same during a run, with percentiles within 0.5 %: quickly, and without NumPy."""
         seen = self._seen
         return self._conclusion(calls_s, seen.percentile(0.5), seen.percentile(0.99), seen.largest or 0.0)
 
-    def _conclusion(self, calls_s: Span, p50_s: float, p99_s: float, max_s: float) -> dict[str, Any]:
+    def _conclusion(self, calls_s: Span, p50_s: float, p99_s: float, max_s: float) -> Summary:
         cpu_share = max((cpu_s / wall_s for cpu_s, wall_s in self._used.values() if wall_s), default=0.0)
         observed_s = max((wall_s for _, wall_s in self._used.values()), default=0.0)
         return {

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UsageError
 
@@ -47,7 +46,7 @@ class Results:
     def path(self, name: str) -> Path:
         return _file(self.prefix, name)
 
-    def write_json(self, name: str, content: dict[str, Any]) -> None:
+    def write_json(self, name: str, content: object) -> None:
         path = self.path(name)
         _write_json(path, content, draft=f"{path.name}.part")
 
@@ -115,7 +114,7 @@ def _point_to(prefix: Path, run_id: str) -> None:
         _write_json(NEWEST, {"run_id": run_id, "prefix": str(prefix)}, draft=f".newest-{run_id}")
 
 
-def _write_json(path: Path, content: dict[str, Any], draft: str) -> None:
+def _write_json(path: Path, content: object, draft: str) -> None:
     """Write a JSON file atomically: a reader finds all of it or nothing. The draft is a new file: a link in its place
     would be followed, and a pipe waited for."""
     part = path.with_name(draft)

@@ -7,6 +7,9 @@ from itertools import accumulate
 from math import floor
 from typing import Any
 
+Packed = list[Any]
+"""Lists, strings and numbers, as a message can hold."""
+
 
 def bucket(value: float) -> float:
     """Round to three significant digits: an error below 0.5 %."""
@@ -55,11 +58,11 @@ class Histogram:
         found = percentile(self.counts, share)
         return min(max(found, self.smallest or 0.0), self.largest or 0.0)
 
-    def packed(self) -> list[Any]:
+    def packed(self) -> Packed:
         """Return the histogram as lists and numbers, for `merge` in another process."""
         return [list(self.counts), list(self.counts.values()), self.total, self.smallest, self.largest]
 
-    def merge(self, packed: list[Any]) -> None:
+    def merge(self, packed: Packed) -> None:
         """Add the counts of another, packed histogram."""
         values, counts, total, smallest, largest = packed
         for value, count in zip(values, counts, strict=True):

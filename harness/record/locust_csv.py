@@ -4,11 +4,11 @@ import csv
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import gevent
 from locust.env import Environment
-from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
+from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter, StatsEntry
 
 from summary.cells import quoted
 
@@ -18,10 +18,10 @@ _log = logging.getLogger(__name__)
 class SafeWriter:
     """Writes CSV rows whose texts a spreadsheet can't take for formulas."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: TextIO) -> None:
         self._writer = csv.writer(file)
 
-    def writerow(self, cells: Iterable[Any]) -> None:
+    def writerow(self, cells: Iterable[object]) -> None:
         self._writer.writerow([quoted(cell) for cell in cells])
 
 
@@ -57,7 +57,7 @@ class LocustCSV(StatsCSVFileWriter):
         except OSError as error:
             _log.error("Locust's CSV files are incomplete: %s", error.strerror)
 
-    def _percentile_fields(self, stats_entry: Any, use_current: bool = False) -> list[Any]:
+    def _percentile_fields(self, stats_entry: StatsEntry, use_current: bool = False) -> list[Any]:
         if not stats_entry.num_requests:
             return self.percentiles_na
         current = use_current and stats_entry.use_response_times_cache

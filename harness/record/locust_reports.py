@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from locust.env import Environment
+
 import locust_inside
 from harness.process.outlet import open_outlet
 from harness.record.folder import writable
@@ -21,19 +23,19 @@ class LocustReports:
         self._html_file, self._json_file = given.html_file, given.json_file
         given.html_file = given.json_file = None
 
-    def writers(self, environment: Any) -> Iterator[Callable[[], None]]:
+    def writers(self, environment: Environment) -> Iterator[Callable[[], None]]:
         """Yield a writer for each report asked for. It raises `UsageError` if the file can't be written."""
         if self._html_file:
             yield lambda: self._write_html(environment)
         if self._json_file:
             yield lambda: self._write_json(environment)
 
-    def _write_html(self, environment: Any) -> None:
+    def _write_html(self, environment: Environment) -> None:
         name = locust_inside.named_html(self._html_file, environment.parsed_options)
         _write(Path(name), locust_inside.html_report(environment))
 
-    def _write_json(self, environment: Any) -> None:
-        stats = environment.runner.stats.serialize_stats()
+    def _write_json(self, environment: Environment) -> None:
+        stats = environment.stats.serialize_stats()
         _write(Path(f"{self._json_file}.json"), json.dumps(stats, indent=4))
 
 

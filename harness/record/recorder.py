@@ -18,10 +18,11 @@ from harness.plan.plan import Plan
 from harness.record.client_load import ClientFigures, ClientWatch
 from harness.record.folder import Results, new_run_id, writable
 from harness.record.locust_csv import LocustCSV
-from harness.record.requests_csv import COLUMNS, REQUEST, Records, cells_of
+from harness.record.requests_csv import COLUMNS, REQUEST, Cells, Records, cells_of
 from harness.record.run_histograms import RunHistograms
 from prompts.files import sha256
-from providers.call import Call
+from providers.call import Call, Json
+from summary.vocabulary import Summary
 from wire.exchange import now
 
 START_S, LATENCY_S = COLUMNS.index("start_s"), COLUMNS.index("latency_s")
@@ -50,7 +51,7 @@ class Recorder:
         environment: Environment,
         given_prefix: str | None,
         full_history: bool,
-        on_row: Callable[[list[Any]], None] | None = None,
+        on_row: Callable[[Cells], None] | None = None,
         earlier_runs: EarlierRuns | None = None,
     ) -> None:
         """Open the run's files. Raises `UsageError` if they can't be written."""
@@ -64,7 +65,7 @@ class Recorder:
             self._records = Records(self._results.path("requests.csv"))
             self._results.write_json("run.json", self._facts)
             self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)
-        self._unwritten: list[list[Any]] = []
+        self._unwritten: list[Cells] = []
         self._hints: set[str] = set()
         self.histograms = self.shown = RunHistograms()
         self._watch = ClientWatch(self.started_at)
@@ -87,7 +88,7 @@ class Recorder:
             self._look()
         self._write(cells_of(call))
 
-    def receive(self, worker: str, report: dict[str, Any]) -> None:
+    def receive(self, worker: str, report: Json) -> None:
         """Write and count what a worker has reported."""
         for cells in report.get(CALLS, ()):
             self._write(self._numbered(cells))
@@ -128,7 +129,7 @@ class Recorder:
         return sum(calls for worker, calls in self._in_flight.items() if workers is None or worker in workers)
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Summary:
         """The content of PREFIX_run.json."""
         return self._facts
 
@@ -136,12 +137,12 @@ class Recorder:
         """Return the path of one of the run's files, which may not exist (yet)."""
         return self._results.path(name)
 
-    def observed_so_far(self) -> dict[str, Any]:
+    def observed_so_far(self) -> Summary:
         """Return, during the run, what only this process has seen of it: see `summary.vocabulary.OBSERVED`."""
         self._look()
         return self._observed(self._client.so_far(self._calls_s))
 
-    def finish(self, why_early: str | None = None) -> dict[str, Any]:
+    def finish(self, why_early: str | None = None) -> Summary:
         """Close the files and return the summary, which is also written to PREFIX_summary.json.
 
         why_early  why the run ended early, if it did
@@ -163,7 +164,7 @@ class Recorder:
         table, self._table = self._table, None
         return table
 
-    def _summary(self) -> dict[str, Any]:
+    def _summary(self) -> Summary:
         # Importing pandas takes half a second, which no run should wait for before it starts.
         from summary.figures import summarise
         from summary.rows import rows
@@ -192,7 +193,7 @@ class Recorder:
         self._client.add("here", self._watch.take())
         self._looked_at = now()
 
-    def _observed(self, client: dict[str, Any]) -> dict[str, Any]:
+    def _observed(self, client: Summary) -> Summary:
         return {
             "itl_s": self.histograms.itl_s(),
             "client": client,
@@ -200,14 +201,14 @@ class Recorder:
             "ended": {"early": self.why_early is not None, "why": self.why_early},
         }
 
-    def _numbered(self, cells: list[Any]) -> list[Any]:
+    def _numbered(self, cells: Cells) -> Cells:
         """Renumber a call, unless numbers are handed out centrally: each worker counts from 1."""
         if not self._plan.is_counted_out:
             self._received += 1
             cells[REQUEST] = self._received
         return cells
 
-    def _write(self, cells: list[Any]) -> None:
+    def _write(self, cells: Cells) -> None:
         self._extend_span(cells)
         self._hint_once(cells)
         if cells[SIDE] != "baseline":
@@ -220,27 +221,27 @@ class Recorder:
             self._give_up_writing(self._records.path, error)
         self._unwritten.append(cells)
 
-    def _hint_once(self, cells: list[Any]) -> None:
+    def _hint_once(self, cells: Cells) -> None:
         """Log, during the run, how to leave out a field that the server refuses."""
         hint = refused_fields.hint(cells[STATUS], cells[ERROR] or "")
         if hint and hint not in self._hints:
             self._hints.add(hint)
             _log.warning("%s", hint)
 
-    def _extend_span(self, cells: list[Any]) -> None:
+    def _extend_span(self, cells: Cells) -> None:
         """Extend the span from the first call's start to the last call's end; an aborted call ends now."""
         start_s, latency_s = cells[START_S], cells[LATENCY_S]
         ended_s = now() - self.started_at if latency_s is None else start_s + latency_s
         first_s, last_s = self._calls_s
         self._calls_s = (min(first_s, start_s), max(last_s, ended_s))
 
-    def _give_up_writing(self, path: Any, error: OSError) -> None:
+    def _give_up_writing(self, path: Path, error: OSError) -> None:
         if not self.broken:
             _log.error("can't write %s: %s; the run's files are incomplete", path, (error.strerror or "").lower())
         self.broken = True
 
 
-def _facts(run_id: str, began_at: datetime, plan: Plan) -> dict[str, Any]:
+def _facts(run_id: str, began_at: datetime, plan: Plan) -> Summary:
     """Return the content of PREFIX_run.json, written at the start so that a killed run can be reported."""
     return {
         "run_id": run_id,

@@ -17,6 +17,9 @@ from typing import Any
 from providers.call import Call
 from summary.cells import quoted
 
+Cells = list[Any]
+"""A call's row: only strings, numbers and `None`."""
+
 COLUMNS = tuple(field.name for field in fields(Call) if field.name != "gaps_s" and field.name[0] != "_")
 REQUEST = COLUMNS.index("request")
 
@@ -31,7 +34,7 @@ class Records:
         self.row_count = -1
         self.append(COLUMNS)
 
-    def append(self, cells: Sequence[Any]) -> None:
+    def append(self, cells: Sequence[object]) -> None:
         """Write a row. Raises `OSError` if the disk takes only part of it, which is then removed again, or if the file
         was truncated, extended or deleted by somebody else.
         """
@@ -82,12 +85,11 @@ class Records:
             written += os.write(self._file, data[written:])
 
 
-def cells_of(call: Call) -> list[Any]:
-    """Return a call's row: only strings, numbers and `None`."""
+def cells_of(call: Call) -> Cells:
     return [_cell(getattr(call, column)) for column in COLUMNS]
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return quoted(value)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from harness.record.requests_csv import COLUMNS
 from providers.call import Call
@@ -19,7 +19,7 @@ def is_row(cells: object, run_id: str) -> bool:
     return all(_fits(column, cell) for column, cell in zip(COLUMNS, cells, strict=True))
 
 
-def _fits(column: str, cell: Any) -> bool:
+def _fits(column: str, cell: object) -> bool:
     if column in _WORDS:
         return cell in _WORDS[column]
     if isinstance(cell, float) and not math.isfinite(cell):
@@ -27,13 +27,13 @@ def _fits(column: str, cell: Any) -> bool:
     return isinstance(cell, _KINDS[column]) and not isinstance(cell, bool)
 
 
-def _kinds(hint: Any) -> Kinds:
+def _kinds(hint: object) -> Kinds:
     """Return the cell types that a field's values become; an integer is valid where a float is."""
-    kinds: Mapping[Any, Kinds] = {datetime: (str,), float: (float, int)}
+    kinds: Mapping[object, Kinds] = {datetime: (str,), float: (float, int)}
     return tuple(kind for part in get_args(hint) or (hint,) for kind in kinds.get(part, (part,)))
 
 
-def _words(hint: Any) -> tuple[Any, ...]:
+def _words(hint: object) -> tuple[object, ...]:
     """Return the only values that a field can have, if its type lists them."""
     parts = hint if get_origin(hint) is Literal else next((p for p in get_args(hint) if get_origin(p) is Literal), None)
     return (*get_args(parts), *((None,) if NoneType in get_args(hint) else ()))

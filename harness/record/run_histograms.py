@@ -2,10 +2,9 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
 
-from harness.record.histograms import Histogram
-from providers.call import Call
+from harness.record.histograms import Histogram, Packed
+from providers.call import Call, Json
 from summary.registry import NAMED, PERCENTILES, over
 
 COUNTED = [name for name in over("successes") if {"line", "tab"} & set(NAMED[name].uses)]
@@ -66,12 +65,12 @@ class RunHistograms:
         span_s = tokens.ended_s - (tokens.began_s or 0.0)
         return tokens.count / span_s if span_s else 0.0
 
-    def packed(self) -> list[Any]:
+    def packed(self) -> Packed:
         """Return everything as lists, strings and numbers, for `merge` in another process."""
         histograms = [[name, figure, seen.packed()] for (name, figure), seen in self._histograms.items()]
         return [histograms, [[name, seen.count, seen.began_s, seen.ended_s] for name, seen in self._tokens.items()]]
 
-    def merge(self, packed: list[Any]) -> None:
+    def merge(self, packed: Packed) -> None:
         """Add a worker's packed histograms."""
         histograms, tokens = packed or ([], [])
         for name, figure, seen in histograms:
@@ -79,7 +78,7 @@ class RunHistograms:
         for name, count, began_s, ended_s in tokens:
             self._tokens[name].add(count, began_s, ended_s)
 
-    def itl_s(self) -> dict[str, Any] | None:
+    def itl_s(self) -> Json | None:
         """Return the run's inter-token latency over every gap of every call, with its histogram."""
         total = Histogram()
         for (_, figure), seen in self._histograms.items():

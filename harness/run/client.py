@@ -1,7 +1,6 @@
 """The wire and the SDK client that each side's calls go through."""
 
 import gc
-from typing import Any
 
 import gevent
 
@@ -39,7 +38,7 @@ def sides_of(plan: Plan, secrets: Secrets) -> dict[SideName | None, Provider]:
     return sides
 
 
-def _client_of(target: Target, wire: Wire, secrets: Secrets) -> Any:
+def _client_of(target: Target, wire: Wire, secrets: Secrets) -> object:
     try:
         rehearse(target.provider, target.settings)
         return target.provider.connect(target.settings, WithTokensLearnt(wire, secrets))

@@ -5,13 +5,12 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UsageError
 from harness.plan.plan import Plan
 from harness.process.outlet import open_outlet
 from harness.record.folder import writable
-from harness.record.requests_csv import COLUMNS
+from harness.record.requests_csv import COLUMNS, Cells
 from summary.gates.early_stop import Seal
 from summary.gates.junit import OPENING, as_junit
 from summary.gates.verdict import breaches
@@ -27,7 +26,7 @@ class FailFast:
         self._seals = [(gate, Seal(gate, plan.most_permits, plan.slo)) for gate in plan.gates]
         self._end = end
 
-    def see(self, cells: list[Any]) -> None:
+    def see(self, cells: Cells) -> None:
         values = dict(zip(COLUMNS, cells, strict=True))
         for gate, seal in self._seals:
             seal.add(values)

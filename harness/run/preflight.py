@@ -2,7 +2,6 @@
 If it has the API but not the model, which models has it?"""
 
 from contextlib import suppress
-from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
@@ -42,21 +41,21 @@ def answering_address(side: Provider) -> str | None:
         return None
     host = side.settings.host.rstrip("/")
     other = host.removesuffix("/v1") if host.endswith("/v1") else f"{host}/v1"
-    return None if _models(side.client, f"{other}{side.models_path}") is None else other
+    return None if _models(side, f"{other}{side.models_path}") is None else other
 
 
 def listed_models(side: Provider) -> list[str]:
     """Return the models that a side's server lists; empty if it lists none, or among them the one that was asked."""
     if side.settings.mock or side.models_path is None:
         return []
-    listed = _models(side.client, f"{side.settings.host.rstrip('/')}{side.models_path}") or []
+    listed = _models(side, f"{side.settings.host.rstrip('/')}{side.models_path}") or []
     names = [model["id"] for model in listed if isinstance(model, dict) and isinstance(model.get("id"), str)]
     return [] if side.settings.model in names else names
 
 
-def _models(client: Any, url: str) -> list[Any] | None:
+def _models(side: Provider, url: str) -> list[object] | None:
     late = DeadlineExceeded("no list of models in time")
     with suppress(Exception), exchange(), gevent.Timeout(MODELS_TIMEOUT_S, late):
-        listed = client.get(url, cast_to=httpx2.Response).json()["data"]
+        listed = side.client.get(url, cast_to=httpx2.Response).json()["data"]
         return listed if isinstance(listed, list) else None
     return None

@@ -1,14 +1,12 @@
 """Refuses Locust options with which a run would never end or never start."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from harness.errors import UsageError
 from harness.plan.plan import Plan
+from harness.plan.values import Options
 from providers.user import LLMUser
 
 
-def check_tags(user_class: type[LLMUser], options: Mapping[str, Any]) -> None:
+def check_tags(user_class: type[LLMUser], options: Options) -> None:
     """Raise `UsageError` for tags that leave the users nothing to do: Locust would start them anyway."""
     tags, excluded = (set(options.get(name) or ()) for name in ("tags", "exclude_tags"))
     if not any(_is_left(task, tags, excluded) for task in user_class.tasks):
@@ -25,7 +23,7 @@ def check_autoquit(plan: Plan, autoquit_s: int) -> None:
         raise UsageError("--autoquit needs a run that ends: give -i, -t or --rate-stages")
 
 
-def _is_left(task: Any, tags: set[str], excluded: set[str]) -> bool:
+def _is_left(task: object, tags: set[str], excluded: set[str]) -> bool:
     """Return whether Locust keeps a task, or any task of a task set."""
     if hasattr(task, "tasks"):
         return any(_is_left(part, tags, excluded) for part in task.tasks)

@@ -1,1 +1,1 @@
-"""Shows a run while it lasts: the live line and the web UI."""
+"""What people see of a run and choose for it: the menus, the live line and the web UI."""

@@ -16,6 +16,7 @@ from gevent.lock import RLock
 
 from harness.load.open_loop import Standing
 from harness.plan.values import PROJECT
+from summary.vocabulary import Summary
 from wire.exchange import now
 
 LOOKS_END_AFTER_S = 15.0
@@ -40,14 +41,14 @@ class ShownRun:
     observed  returns what only this process has seen of it: see `summary.vocabulary.OBSERVED`
     """
 
-    facts: dict[str, Any]
+    facts: Summary
     path: Callable[[str], Path]
     is_over: bool
     rows: int
     since_s: float
     lasts_s: float
     standing: Standing | None
-    observed: Callable[[], dict[str, Any]]
+    observed: Callable[[], Summary]
 
     @property
     def run_id(self) -> str:
@@ -58,7 +59,7 @@ class ShownRun:
         return str(self.path("requests.csv")).removesuffix("_requests.csv")
 
     @property
-    def version(self) -> tuple[Any, ...]:
+    def version(self) -> tuple[object, ...]:
         """What a drawing depends on: while this stays the same, so does the drawing."""
         return self.run_id, self.rows, self.since_s, self.is_over
 
@@ -75,7 +76,7 @@ class LiveCharts:
         self._of_process = RLock()
         self._looked_at = 0.0
         self._greenlet: gevent.Greenlet[..., None] | None = None
-        self._drawn: tuple[Any, ...] = ()
+        self._drawn: tuple[object, ...] = ()
         self._drawing = b"null"
         self.count = 0
 
@@ -126,7 +127,7 @@ class LiveCharts:
         self._drawing, self._drawn = drawing, run.version
         self.count += 1
 
-    def _ask(self, run: ShownRun, request: dict[str, Any]) -> bytes:
+    def _ask(self, run: ShownRun, request: dict[str, object]) -> bytes:
         with self._of_process:
             self._artist = self._artist or _Artist()
             try:
@@ -153,7 +154,7 @@ class _Artist:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
 
-    def answer(self, request: dict[str, Any]) -> bytes:
+    def answer(self, request: dict[str, object]) -> bytes:
         """Raises `OSError` if the process has ended."""
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()

@@ -73,12 +73,10 @@ def attach(web_ui: Any, base_path: str, source: Source, live: LiveCharts) -> Non
     source.environment.events.quitting.add_listener(lambda **_: live.end())
 
 
-def render(name: str, **content: Any) -> Response:
+def render(name: str, **content: object) -> Response:
     """Return one of our pages."""
-    response = make_response(render_template_string((OURS / name).read_text(encoding="utf-8"), **content))
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    page = render_template_string((OURS / name).read_text(encoding="utf-8"), **content)
+    return Response(page, headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
 
 
 class _Pages:
@@ -97,15 +95,13 @@ class _Pages:
             b"null" if run is None or request.args.get("seen") == self._mark(run) else self._live.drawing(run.run_id)
         )
         status = json.dumps(self._status(run)).encode()
-        response = make_response(b'{"status":%b,"drawing":%b}' % (status, drawing))
-        response.headers["Content-Type"] = "application/json"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        return Response(b'{"status":%b,"drawing":%b}' % (status, drawing), headers=headers)
 
     def _mark(self, run: ShownRun) -> str:
         return f"{run.run_id}/{self._live.count}"
 
-    def _status(self, run: ShownRun | None) -> dict[str, Any]:
+    def _status(self, run: ShownRun | None) -> dict[str, object]:
         runner = self._environment.runner
         workers = {"workers": runner.worker_count} if isinstance(runner, MasterRunner) else {}
         of_run = None if run is None else {**_facts(run), "mark": self._mark(run)}
@@ -135,9 +131,7 @@ class _Pages:
             content = self._live.page(run)
         except OSError as error:
             return _refused(str(error), 500)
-        response = make_response(content)
-        response.headers["Content-Disposition"] = f"attachment; filename={run.run_id}.html"
-        return response
+        return Response(content, headers={"Content-Disposition": f"attachment; filename={run.run_id}.html"})
 
     def asset(self, name: str) -> Response:
         return send_file(ASSETS[name], max_age=0)
@@ -149,7 +143,7 @@ class _Pages:
         return send_file(Path(folder) / "package_data" / "plotly.min.js", max_age=A_WEEK_S)
 
 
-def _facts(run: ShownRun) -> dict[str, Any]:
+def _facts(run: ShownRun) -> dict[str, object]:
     known = ("run_id", "provider", "model", "api", "mode", "host", "stream")
     against = (run.facts.get("options") or {}).get("against")
     offered = [name for name in FILES if run.is_over and run.path(name).is_file()]

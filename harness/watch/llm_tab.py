@@ -5,10 +5,10 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, make_response
+from flask import Response
 
 from harness.record.run_histograms import RunHistograms
-from harness.watch.tabs import Tab
+from harness.watch.tabs import Rows, Tab
 from summary.cells import quoted
 from summary.registry import MAIN, PERCENTILES, used
 
@@ -29,7 +29,6 @@ CSV_COLUMNS = (
 )
 
 UNSTREAMED = "empty: no call was streamed (--stream)"
-Row = dict[str, Any]
 
 
 def tab_of(web_ui: Any, base_path: str, latest: Callable[[], RunHistograms | None]) -> Tab:
@@ -43,16 +42,14 @@ def tab_of(web_ui: Any, base_path: str, latest: Callable[[], RunHistograms | Non
     ]
 
     def download() -> Response:
-        response = make_response(as_csv(latest()))
-        response.headers["Content-Type"] = "text/csv"
-        response.headers["Content-Disposition"] = "attachment;filename=llm.csv"
-        return response
+        headers = {"Content-Type": "text/csv", "Content-Disposition": "attachment;filename=llm.csv"}
+        return Response(as_csv(latest()), headers=headers)
 
     web_ui.app.route(base_path + CSV_PATH)(web_ui.auth_required_if_enabled(download))
     return Tab("llm", "LLM", TITLES, lambda: rows_of(latest()))
 
 
-def rows_of(histograms: RunHistograms | None) -> list[Row]:
+def rows_of(histograms: RunHistograms | None) -> Rows:
     """Return the table's rows, one per model; none before the first call. Without streams the only row says why."""
     if histograms is None or not histograms.has_calls:
         return []
@@ -69,7 +66,7 @@ def as_csv(histograms: RunHistograms | None) -> str:
     return text.getvalue()
 
 
-def _row(histograms: RunHistograms, name: str) -> Row:
+def _row(histograms: RunHistograms, name: str) -> dict[str, object]:
     in_ms = _figures(histograms, name, lambda value_s: float(f"{1000 * value_s:.4g}"))
     return {**dict(zip(TITLES, [name, *in_ms], strict=True)), "safe_name": name}
 

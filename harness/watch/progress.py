@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+
+from locust.stats import RequestStats
 
 from harness.load.open_loop import Standing
 from harness.plan.plan import Plan
@@ -23,7 +24,7 @@ class Progress:
     def __init__(
         self,
         plan: Plan,
-        stats: Any,
+        stats: RequestStats,
         histograms: RunHistograms,
         run_time_s: int | None,
         in_flight: Callable[[], int],

@@ -1,10 +1,9 @@
 """The web UI's tab "Schedule": how well an open loop keeps its schedule, live."""
 
 from collections.abc import Callable
-from typing import Any
 
 from harness.load.open_loop import Standing
-from harness.watch.tabs import Tab
+from harness.watch.tabs import Rows, Tab
 
 KEY = "schedule"
 COLUMNS = {
@@ -19,7 +18,7 @@ def tab_of(standing: Callable[[], Standing | None]) -> Tab:
     return Tab(KEY, "Schedule", COLUMNS, lambda: rows_of(standing()))
 
 
-def rows_of(standing: Standing | None) -> list[dict[str, Any]]:
+def rows_of(standing: Standing | None) -> Rows:
     """Return the table's only row; none before the first run or in a closed loop."""
     if standing is None:
         return []

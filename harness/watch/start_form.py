@@ -1,18 +1,23 @@
 """The web UI's start form: validated before anything starts, and limited to the fields it shows."""
 
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from flask import jsonify, request
+from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
+from locust.web import WebUI
 
 import locust_inside
 from harness.errors import UsageError
-from harness.plan import addresses
+from harness.plan import addresses, extra_body, headers
+from harness.plan.baseline import MOCK
+from harness.plan.gate_options import gates_of
 from harness.plan.plan import run_time_s
-from harness.plan.values import natural, number, whole
+from harness.plan.values import Options, natural, number, whole
 from harness.process import class_settings
 from harness.watch import key_hosts
 from harness.watch.web_guard import WebGuard
@@ -21,10 +26,10 @@ LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "us
 OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
 DEFAULT_SHAPE = "Default"
 SWITCHES = ("true", "false", "")
-Check = Callable[[Mapping[str, Any]], str | None]
+Check = Callable[[Options], str | None]
 
 
-def check_names(given: Any) -> None:
+def check_names(given: Namespace) -> None:
     """Raise `UsageError` for a host or name that is malformed and would never match."""
     for host in given.web_allow_host:
         key_hosts.named(host)
@@ -34,35 +39,45 @@ def check_names(given: Any) -> None:
             raise UsageError("--web-name must be in ASCII, as browsers send it: xn--…")
 
 
-def attach(web_ui: Any, environment: Any, check: Check) -> None:
+def check_unshown(options: Options) -> None:
+    """Raise `UsageError`, before the web UI opens, for options that its form doesn't show and so can't correct."""
+    for text in (*options["header"], *options["against_header"]):
+        headers.parse(text)
+    if options["against"] not in ("", MOCK):
+        addresses.check(options["against"], "--against")
+    extra_body.parse(options["extra_body"])
+    gates_of(options)
+
+
+def attach(web_ui: Any, environment: Environment, check: Check) -> None:
     """Call `check` at each start; the reason it returns is shown in red above the form's button."""
 
-    def refuse_start() -> Any:
+    def refuse_start() -> object:
         refusal = _refuse_start(web_ui, environment, check)
         return refusal and jsonify(success=False, message=refusal, host=environment.host)
 
-    def refuse_class() -> Any:
+    def refuse_class() -> object:
         refusal = _refuse_class(_posted_json(), environment.available_user_tasks or {})
         return refusal and (jsonify(success=False, message=refusal), 400)
 
-    names = [addresses.check_netloc("--web-name", name) for name in environment.parsed_options.web_name]
+    names = [addresses.check_netloc("--web-name", name) for name in vars(environment.parsed_options)["web_name"]]
     locust_inside.keep_user_classes(web_ui, lambda: is_on(environment))
     _ask_first(web_ui, "locust.swarm", refuse_start)
     _ask_first(web_ui, "locust.update_user", refuse_class)
     web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, names)
 
 
-def _ask_first(web_ui: Any, endpoint: str, refuse: Callable[[], Any]) -> None:
+def _ask_first(web_ui: Any, endpoint: str, refuse: Callable[[], object]) -> None:
     """Make a view answer only what is not refused; those who have not logged in are not told a reason."""
     views = web_ui.app.view_functions
     views[endpoint] = web_ui.auth_required_if_enabled(partial(_unless_refused, refuse, views[endpoint]))
 
 
-def _unless_refused(refuse: Callable[[], Any], view: Callable[[], Any]) -> Any:
+def _unless_refused(refuse: Callable[[], object], view: Callable[[], object]) -> object:
     return refuse() or view()
 
 
-def _refuse_start(web_ui: Any, environment: Any, check: Check) -> str | None:
+def _refuse_start(web_ui: WebUI, environment: Environment, check: Check) -> str | None:
     shown = (*LOCUSTS_FIELDS, *web_ui.template_args["extra_options"])
     if refusal := _refuse_fields(request.form, shown):
         return refusal
@@ -82,7 +97,7 @@ def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:
     return f"the form has no field {', '.join(map(repr, hidden))[:100]}" if hidden else None
 
 
-def _refuse_switches(given: Mapping[str, str], options: Mapping[str, Any]) -> str | None:
+def _refuse_switches(given: Mapping[str, str], options: Options) -> str | None:
     """Refuse what is neither on nor off, such as `stream=1`: Locust would take it for off."""
     wrong = [name for name, text in given.items() if isinstance(options.get(name), bool) and text not in SWITCHES]
     return f"{wrong[0]} must be true or false" if wrong else None
@@ -104,7 +119,7 @@ def _refuse_shape(given: Mapping[str, str], known: Iterable[str]) -> str | None:
     return None if name in (DEFAULT_SHAPE, *known) else f"unknown shape class {name!r}"
 
 
-def _posted_json() -> Any:
+def _posted_json() -> object:
     with suppress(RecursionError):
         return request.get_json(force=True, silent=True)
     return None
@@ -135,7 +150,7 @@ def is_on(environment: Any) -> bool:
     return environment.runner.state in (STATE_RUNNING, STATE_SPAWNING)
 
 
-def _refuse_changes(environment: Any, options: Mapping[str, Any]) -> str | None:
+def _refuse_changes(environment: Environment, options: Options) -> str | None:
     given = vars(environment.parsed_options)
     changed = [name for name in request.form if name in given and name not in OF_A_RUNNING_TEST]
     if any(options[name] != given[name] for name in changed):
@@ -145,7 +160,7 @@ def _refuse_changes(environment: Any, options: Mapping[str, Any]) -> str | None:
     return f"unknown User class {unknown[0]!r}" if unknown else None
 
 
-def _options(environment: Any) -> dict[str, Any]:
+def _options(environment: Environment) -> Options:
     """Return the options with the form's changes."""
     options = dict(vars(environment.parsed_options))
     for name, value in request.form.items():
@@ -157,7 +172,7 @@ def _options(environment: Any) -> dict[str, Any]:
     return options
 
 
-def _ticked(options: dict[str, Any]) -> list[str]:
+def _ticked(options: Options) -> list[str]:
     """Return the classes chosen in the class picker, which posts all of them unless the user unticks some."""
     ticked = request.form.getlist("user_classes") or list(options["user_classes"])
     return [] if options["provider"] and len(ticked) > 1 else ticked

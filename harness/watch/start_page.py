@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Response
+from locust.env import Environment
+from locust.web import WebUI
 
 from harness.plan.models import Models
+from harness.plan.values import Options
 from harness.watch import llm_page
 from harness.watch.start_form import is_on
 from providers.base import Provider
@@ -76,10 +79,10 @@ ADVANCED = (
 def attach(
     web_ui: Any,
     base_path: str,
-    environment: Any,
+    environment: Environment,
     providers: Iterable[type[Provider]],
     offered: Callable[[], Models],
-    chosen_provider: Callable[[Any], str],
+    chosen_provider: Callable[[Options], str],
 ) -> None:
     """Add the page `/llm/start`.
 
@@ -90,7 +93,7 @@ def attach(
 
     def page() -> Response:
         given, options = vars(environment.parsed_options), web_ui.template_args["extra_options"]
-        chosen = chosen_provider(environment.parsed_options)
+        chosen = chosen_provider(given)
         return llm_page.render(
             "start.html",
             is_on=is_on(environment), groups=list(_groups(options, given, environment)), known=list(known),
@@ -101,12 +104,12 @@ def attach(
     web_ui.app.route(f"{base_path}/llm/start", endpoint="llm/start")(web_ui.auth_required_if_enabled(page))
 
 
-def _classes(web_ui: Any, environment: Any) -> list[str]:
+def _classes(web_ui: WebUI, environment: Environment) -> list[str]:
     """Return the User classes of the class picker, if there is one: the provider chooses among them."""
     return list(environment.available_user_classes or ()) if web_ui.userclass_picker_is_active else []
 
 
-def _models(known: Iterable[str], offered: Models, chosen: str, given: str) -> dict[str, dict[str, Any]]:
+def _models(known: Iterable[str], offered: Models, chosen: str, given: str) -> dict[str, dict[str, object]]:
     """Return each provider's models, its default, and the one that was given, which need not be listed."""
     return {
         name: {
@@ -119,8 +122,8 @@ def _models(known: Iterable[str], offered: Models, chosen: str, given: str) -> d
 
 
 def _groups(
-    options: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any], environment: Any
-) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    options: Mapping[str, Options], given: Options, environment: Environment
+) -> Iterator[tuple[str, list[dict[str, object]]]]:
     """Yield the groups with their fields; options that no group knows come last."""
     for title, fields in GROUPS.items():
         yield title, [_field(field, options, given) for field in fields if field.name in (*options, *OF_LOCUST)]
@@ -129,7 +132,7 @@ def _groups(
         yield "More", others
 
 
-def _field(field: Field, options: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
+def _field(field: Field, options: Mapping[str, Options], given: Options) -> dict[str, object]:
     option = options.get(field.name) or {}
     value = given["num_users"] if field.name == "user_count" else given.get(field.name)
     if field.name in ("user_count", "spawn_rate"):
@@ -142,6 +145,6 @@ def _field(field: Field, options: Mapping[str, Mapping[str, Any]], given: Mappin
     }  # fmt: skip
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> object:
     """Return a value as people write it; a switch stays what it is."""
     return "" if value is None else f"{value:g}" if isinstance(value, float) else value

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, request
 from locust.runners import STATE_CLEANUP, STATE_RUNNING
 
-Rows = list[dict[str, Any]]
+Rows = list[dict[str, object]]
 
 
 @dataclass(frozen=True, slots=True)

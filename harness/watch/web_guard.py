@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 OWN_SITE = ("same-origin", "none")
@@ -22,7 +23,6 @@ PROTECTIONS = [
 ]
 
 Headers = list[tuple[str, str]]
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Netloc = tuple[str, int | None]
 
 
@@ -33,20 +33,20 @@ class WebGuard:
     names       other names that browsers can open it by, with a port if a proxy in front has an unusual one
     """
 
-    def __init__(self, application: Application, listens_on: str, names: Sequence[str]) -> None:
+    def __init__(self, application: WSGIApplication, listens_on: str, names: Sequence[str]) -> None:
         self._application = application
         self._names = {*LOOPBACK_NAMES, *filter(None, [listens_on.lower()]), *(_netloc(name)[0] for name in names)}
         self._origins = {_netloc(name) for name in names}
         self._is_exposed = listens_on not in LOOPBACK_NAMES
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         refusal = self._refusal(environ)
         if refusal is None:
             return self._application(environ, _without_cors(start_response))
         start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8"), *PROTECTIONS])
         return [f"refused: {refusal}\n".encode()]
 
-    def _refusal(self, environ: dict[str, Any]) -> str | None:
+    def _refusal(self, environ: WSGIEnvironment) -> str | None:
         """Return why a request is refused; `None` if it isn't."""
         given, origin = environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN")
         host = _netloc(given or "")
@@ -84,11 +84,11 @@ def _is_address(name: str) -> bool:
         return False
 
 
-def _without_cors(start_response: Callable[..., Any]) -> Callable[..., Any]:
+def _without_cors(start_response: StartResponse) -> StartResponse:
     """Drop the headers with which Locust lets every page on the Web read its answers, and make the others fit for HTTP:
     the name of a download contains the host's, which can be in any script."""
 
-    def start(status: str, headers: Headers, *rest: Any) -> Any:
+    def start(status: str, headers: Headers, *rest: Any) -> Callable[[bytes], object]:
         return start_response(status, [*_kept(headers), *PROTECTIONS], *rest)
 
     return start

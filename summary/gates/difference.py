@@ -10,8 +10,14 @@ from summary.registry import PAIRS_NEEDED, found
 from summary.vocabulary import Summary
 
 
-class Judged(NamedTuple):
-    """What a verdict is made of: see `summary.gates.verdict`."""
+class Verdict(NamedTuple):
+    """A gate's verdict after the run.
+
+    value    the figure (seconds, a share, a rate per second, or a count); infinite if failures made it so; `None` if
+             there was nothing to observe
+    samples  for a distribution the number of observed values, otherwise the number of calls that ended
+    reason   the value, or why it can't be judged, and how the client itself affected it; one line
+    """
 
     breached: bool
     value: float | None
@@ -19,14 +25,14 @@ class Judged(NamedTuple):
     reason: str
 
 
-def judged(gate: Gate, summary: Summary) -> Judged:
+def judged(gate: Gate, summary: Summary) -> Verdict:
     """Return the verdict: breached if the whole interval is beyond the limit, or the difference can't be judged; for a
     strict gate also if only a part of the interval is beyond it."""
     entry, measured = _entry(gate, summary), gate.statistic or "difference"
     value, interval, pairs = entry.get(measured), entry.get(f"{measured}_ci95"), int(entry.get("pairs") or 0)
     if interval is None:
-        return Judged(True, value, pairs, _doubt(gate, pairs))
-    return Judged(_is_beyond(gate, entry, interval), value, pairs, _finding(gate, entry, measured))
+        return Verdict(True, value, pairs, _doubt(gate, pairs))
+    return Verdict(_is_beyond(gate, entry, interval), value, pairs, _finding(gate, entry, measured))
 
 
 def _entry(gate: Gate, summary: Summary) -> Summary:

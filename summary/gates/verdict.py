@@ -1,11 +1,10 @@
 """The verdict on each gate: kept, breached by its figure, or breached because the figure can't be judged."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from summary.gates import difference
-from summary.gates.difference import Judged
+from summary.gates.difference import Verdict
 from summary.gates.gate import Gate
 from summary.numbers.written import precise
 from summary.registry import SAMPLES_NEEDED, TITLES, found
@@ -13,48 +12,27 @@ from summary.validity.verdict import notes_on
 from summary.vocabulary import Summary
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A gate after the run.
-
-    value    the figure (seconds, a share, a rate per second, or a count); infinite if failures made it so; `None` if
-             there was nothing to observe
-    samples  for a distribution the number of observed values, otherwise the number of calls that ended
-    reason   the value, or why it can't be judged, and how the client itself affected it; one line
-    """
-
-    gate: Gate
-    breached: bool
-    value: float | None
-    samples: int
-    reason: str
-
-    def facts(self) -> Summary:
-        """Return the verdict as it is written to the summary; an infinite value, which JSON lacks, is `None`."""
-        value = None if self.value is None or math.isinf(self.value) else self.value
-        return {
-            "gate": self.gate.text,
-            "breached": self.breached,
-            "value": value,
-            "samples": self.samples,
-            "reason": self.reason,
-        }
+def facts(gate: Gate, summary: Summary) -> Summary:
+    """Return a gate's verdict as it is written to the summary; an infinite value, which JSON lacks, is `None`."""
+    found = judge(gate, summary)
+    value = None if found.value is None or math.isinf(found.value) else found.value
+    return {"gate": gate.text, **found._asdict(), "value": value}
 
 
 def judge(gate: Gate, summary: Summary) -> Verdict:
     """Return the verdict: breached if the condition is true of the run's figure, or the figure can't be judged."""
     judged = difference.judged if gate.is_of_difference else _judged
     part = summary if gate.stage is None else _stage(gate.stage, summary)
-    found = judged(gate, part) if part else Judged(True, None, 0, "the run has no such stage")
-    return Verdict(gate, found.breached, found.value, found.samples, found.reason + _reservation(gate, summary))
+    found = judged(gate, part) if part else Verdict(True, None, 0, "the run has no such stage")
+    return found._replace(reason=found.reason + _reservation(gate, summary))
 
 
-def _judged(gate: Gate, summary: Summary) -> Judged:
+def _judged(gate: Gate, summary: Summary) -> Verdict:
     value, samples = _value(gate, summary), _samples(gate, summary)
     doubt = _absence(gate, summary) if value is None else _scarcity(gate, samples)
     breached = doubt is not None or gate.condition.holds(value)
     reason = doubt or _finding(gate, value or 0, samples)
-    return Judged(breached, value, samples, reason)
+    return Verdict(breached, value, samples, reason)
 
 
 def _stage(number: int, summary: Summary) -> Summary | None:

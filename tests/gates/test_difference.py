@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from summary.gates import slo
+from summary.gates.difference import Verdict
 from summary.gates.early_stop import Seal
 from summary.gates.gate import DIFFERENCES, parse
 from summary.gates.junit import as_junit
 from summary.gates.language import BadCondition
-from summary.gates.verdict import Verdict, judge
+from summary.gates.verdict import facts, judge
 from summary.registry import used
 
 ENTRY = {
@@ -112,8 +113,8 @@ def test_a_run_without_pairs_breaches_every_gate_of_a_difference(text: str, agai
 
 
 def test_the_junit_report_has_it() -> None:
-    facts = [verdict("added_latency_median>8ms?").facts()]
-    assert 'name="added_latency_median&gt;8ms?"' in as_junit({"gates": facts})
+    gates = [facts(parse("added_latency_median>8ms?"), SUMMARY)]
+    assert 'name="added_latency_median&gt;8ms?"' in as_junit({"gates": gates})
 
 
 @pytest.mark.parametrize(

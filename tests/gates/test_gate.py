@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from summary.gates.difference import Verdict
 from summary.gates.early_stop import Seal
 from summary.gates.gate import SUBJECTS, parse
 from summary.gates.language import BadCondition
-from summary.gates.verdict import Verdict, judge
+from summary.gates.verdict import judge
 from summary.registry import Need
 
 LATENCY_S = {"min": 0.5, "avg": 1.0, "median": 0.9, "p95": 2.4131, "p99": 3.5, "max": 4.0}
@@ -31,7 +32,7 @@ def verdict(text: str, **changes: Any) -> Verdict:
 
 def line(text: str, **changes: Any) -> str:
     found = verdict(text, **changes)
-    return f"{'breach' if found.breached else 'ok'}: {found.gate.text}: {found.reason}"
+    return f"{'breach' if found.breached else 'ok'}: {parse(text).text}: {found.reason}"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_a_percentile_of_too_few_samples_is_a_breach_whatever_its_value(text: st
     assert not verdict(text, success_count=needed).breached
     found = verdict(text, success_count=needed - 1)
     assert found.breached
-    assert found.reason == f"too few samples ({needed - 1}): {found.gate.statistic} needs {needed}"
+    assert found.reason == f"too few samples ({needed - 1}): {parse(text).statistic} needs {needed}"
 
 
 @pytest.mark.parametrize(("text", "needed"), [("p90>9", 10), ("p99.9>9", 1000), ("p99_9>9", 1000)])

@@ -45,7 +45,7 @@ def test_a_condition_is_parsed_once_and_a_gate_is_judged_once(tmp_path: Path, mo
     """Stderr, the exit code, JUnit and the summary all report the same verdict."""
     parse, judge = Mock(wraps=language.parse), Mock(wraps=verdict.judge)
     monkeypatch.setattr(language, "parse", parse)
-    monkeypatch.setattr("summary.figures.judge", judge)
+    monkeypatch.setattr(verdict, "judge", judge)
     junit = tmp_path / "gates.xml"
     conditions = ("--slo", "latency<60", "--fail-if", "p50>60", "--fail-if", "failure_count<9", "--junit", str(junit))
     environment, prefix = run(tmp_path, "-i", "3", "--fail-fast", *conditions, monkeypatch=monkeypatch)
