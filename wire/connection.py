@@ -119,8 +119,15 @@ class Connection:
     def is_alive(self) -> bool:
         """Return whether an idle connection is still open, and silent as it should be. Never waits.
 
-        TLS records that carry no data, such as session tickets, are fine.
+        TLS records that carry no data, such as session tickets, are fine; but while the peer negotiates anew
+        (TLS 1.2), nothing can be sent.
         """
+        try:
+            return self._is_silent() and (self._tls is None or self._tls.shake_hands(None))
+        except OSError:
+            return False
+
+    def _is_silent(self) -> bool:
         try:
             while not self._peer_has_gone:
                 data = self._socket.recv(RECEIVE_BYTES)
@@ -129,8 +136,6 @@ class Connection:
             return False
         except BlockingIOError:
             return True
-        except OSError:
-            return False
 
     def close(self) -> None:
         """Close the watchers, then the socket."""
