@@ -64,6 +64,7 @@ class Connection:
         self._fail: Fail = _ignore
         self.idle_since = 0.0
         self._paused_at = math.inf
+        self._latest_at = -math.inf
         self.send_error: ConnectionBroken | None = None
 
     @property
@@ -173,14 +174,15 @@ class Connection:
         """Return when the last packet of a read arrived, and how much earlier the first one can have arrived.
 
         The kernel stamps by the wall clock; converted to an age, the stamp is carried over to our clock. The wall clock
-        is read first, so a delay between the two readings can make the stamp late, never early.
+        is read first, so a delay between the two readings can make the stamp late, never early. The next stamp could
+        then be earlier than this one, as after a step of the wall clock: none is earlier than the one before.
         """
         for _, kind, stamp in ancillary:
             if kind == SO_TIMESTAMPNS:
                 seconds, nanoseconds = unpack("qq", stamp)
-                at = min(read_at, read_at - (wall_s - seconds - nanoseconds * 1e-9))
+                at = min(read_at, max(self._latest_at, read_at - (wall_s - seconds - nanoseconds * 1e-9)))
                 unread_since = min(self._polls.since(at), self._paused_at)
-                self._paused_at = math.inf
+                self._paused_at, self._latest_at = math.inf, at
                 return at, max(0.0, at - unread_since)
         return read_at, None
 
