@@ -192,10 +192,15 @@ def connect(origin: Origin) -> Connection:
     try:
         return _open(origin)
     except (DeadlineExceeded, TimeoutError) as error:
-        raise ConnectTimedOut(f"no connection to {origin.host}:{origin.port} in time") from error
+        raise ConnectTimedOut(f"no connection to {origin.host}:{origin.port}{_by_way_of(origin)} in time") from error
     except (OSError, UnicodeError) as error:
         message = f"no connection to {origin.host}:{origin.port}: {text_of(error)}"
         raise ConnectFailed(message, failure_of(error, "unreachable")) from error
+
+
+def _by_way_of(origin: Origin) -> str:
+    proxy = proxy_of(origin)
+    return f" through the proxy {proxy.host}:{proxy.port}" if proxy else ""
 
 
 def _open(origin: Origin) -> Connection:
