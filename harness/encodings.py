@@ -10,6 +10,9 @@ SHORTEST_CORE = 7
 _ALWAYS_PLAIN = re.compile(r"[A-Za-z0-9]")
 """What encodings for JSON, URLs and HTML leave alone; those that escape even this are `escaped_all`'s."""
 
+_RUN = r"\\(?<!\\\\)\\*"
+"""Backslashes, tried only from the first of them: from each of a long run, the search would take its length squared."""
+
 
 def encodings(secret: str) -> set[str]:
     """Return the secret, its hexadecimal forms, and what the base64 of any text containing it has in common."""
@@ -21,7 +24,8 @@ def encodings(secret: str) -> set[str]:
 
 def escaped(text: str) -> re.Pattern[str]:
     """Return a pattern for a text as it is, or escaped once or repeatedly for JSON, a URL or HTML."""
-    return re.compile("".join(map(_escaped_character, text)))
+    start = "" if is_plain(text[:1]) else r"(?<!\\)"
+    return re.compile(start + "".join(map(_escaped_character, text)))
 
 
 def escaped_all(text: str, is_head: bool) -> re.Pattern[str]:
@@ -32,7 +36,7 @@ def escaped_all(text: str, is_head: bool) -> re.Pattern[str]:
     """
     codes = [f"{ord(character):x}" for character in text]
     in_url = "".join(f"%(?:25)*(?i:{byte:02x})" for byte in text.encode("utf-8", "replace"))
-    in_json = "".join(rf"\\+(?i:[ux]0*{code})" for code in codes)
+    in_json = _RUN + r"\\+".join(rf"(?i:[ux]0*{code})" for code in codes)
     in_html = "".join(f"&(?:amp;)*#(?:0*{int(code, 16)}|(?i:x0*{code}));" for code in codes)
     more = (r"(?:%(?:25)*[0-9A-Fa-f]{0,2})*", r"(?:\\+[ux]?[0-9A-Fa-f]{0,4})*", r"(?:&(?:amp;)*#?x?[0-9A-Fa-f]*;?)*")
     ways = zip((in_url, in_json, in_html), more if is_head else ("", "", ""), strict=True)

@@ -24,6 +24,10 @@ class Permit(NamedTuple):
     def numbers(self) -> range:
         return range(self.number, self.number + self.calls)
 
+    def put_off(self, by_s: float) -> "Permit":
+        """Return the permit with a later due time, if it has one."""
+        return self if self.scheduled_s is None else self._replace(scheduled_s=self.scheduled_s + by_s)
+
 
 class Granted(NamedTuple):
     """One of the calls that a permit grants.

@@ -124,10 +124,11 @@ class LLMUser(User):
 
     def _call(self, permit: Permit, granted: Granted, prompt: Prompt) -> None:
         """Make one call. If the server refuses a field that the provider can do without, the call is made again, with a
-        clock of its own, and its row says so."""
+        clock and a due time of its own, and its row says so."""
+        began_at = now()
         refusal = self._attempt(permit, granted, prompt)
         if refusal is not None:
-            self._attempt(permit, granted, prompt, said={refusal.field: True})
+            self._attempt(permit.put_off(now() - began_at), granted, prompt, said={refusal.field: True})
 
     def _attempt(
         self, permit: Permit, granted: Granted, prompt: Prompt, said: Json | None = None

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from summary import calls
+from summary.claims.cell import said
 from summary.gates.slo import Slo
 from summary.goodput import service_level
 from summary.vocabulary import LATE_S, Summary
@@ -28,7 +29,7 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None) -> Summ
     planned = rows[rows["stage"].notna()]
     scheduled_s = planned["start_s"] - planned["start_lag_s"].fillna(0.0)
     count, span_s = _scheduled(planned), float(scheduled_s.max() - scheduled_s.min())
-    drawn_rps = calls.per_second(count - 1, span_s)
+    drawn_rps = _drawn_rps(planned[~_is_put_off(planned)], scheduled_s) or calls.per_second(count - 1, span_s)
     gap_s = max(LATE_S, 1 / drawn_rps) if drawn_rps else LATE_S
     in_time = planned["start_lag_s"].notna() & (planned["start_s"] <= scheduled_s.max() + gap_s)
     begun = (stages or [])[int(planned["stage"].min()) - 1 :]
@@ -40,6 +41,16 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None) -> Summ
         "dropped_count": int((planned["outcome"] == "dropped").sum()),
         "start_lag_s": calls.distribution_of(planned, "start_lag_s"),
     }
+
+
+def _is_put_off(planned: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which calls were made again, and were due only when the first request had been refused."""
+    return said(planned, "stream_options_refused").notna()
+
+
+def _drawn_rps(planned: pd.DataFrame, scheduled_s: "pd.Series[float]") -> float | None:
+    due_s = scheduled_s[planned.index]
+    return calls.per_second(_scheduled(planned) - 1, float(due_s.max() - due_s.min())) if len(planned) > 1 else None
 
 
 def _scheduled(planned: pd.DataFrame) -> int:

@@ -36,13 +36,14 @@ class OneSession:
     payload: str = "Say something."
     prompt: Prompt | None = None
     conversation: Conversation | None = None
+    scheduled_s: float | None = None
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started_at: float = field(default_factory=now)
     calls: list[Call] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
 
     def take_permit(self, is_talking: bool) -> Permit | None:
-        return Permit(len(self.calls) + 1)
+        return Permit(len(self.calls) + 1, self.scheduled_s)
 
     def granted(self, permit: Permit) -> list[Granted]:
         return [Granted(permit.number)]

@@ -64,6 +64,7 @@ class Connection:
         self._fail: Fail = _ignore
         self.idle_since = 0.0
         self._paused_at = math.inf
+        self._latest_at = -math.inf
         self.send_error: ConnectionBroken | None = None
 
     @property
@@ -119,8 +120,15 @@ class Connection:
     def is_alive(self) -> bool:
         """Return whether an idle connection is still open, and silent as it should be. Never waits.
 
-        TLS records that carry no data, such as session tickets, are fine.
+        TLS records that carry no data, such as session tickets, are fine; but while the peer negotiates anew
+        (TLS 1.2), nothing can be sent.
         """
+        try:
+            return self._is_silent() and (self._tls is None or self._tls.shake_hands(None))
+        except OSError:
+            return False
+
+    def _is_silent(self) -> bool:
         try:
             while not self._peer_has_gone:
                 data = self._socket.recv(RECEIVE_BYTES)
@@ -129,8 +137,6 @@ class Connection:
             return False
         except BlockingIOError:
             return True
-        except OSError:
-            return False
 
     def close(self) -> None:
         """Close the watchers, then the socket."""
@@ -168,14 +174,15 @@ class Connection:
         """Return when the last packet of a read arrived, and how much earlier the first one can have arrived.
 
         The kernel stamps by the wall clock; converted to an age, the stamp is carried over to our clock. The wall clock
-        is read first, so a delay between the two readings can make the stamp late, never early.
+        is read first, so a delay between the two readings can make the stamp late, never early. The next stamp could
+        then be earlier than this one, as after a step of the wall clock: none is earlier than the one before.
         """
         for _, kind, stamp in ancillary:
             if kind == SO_TIMESTAMPNS:
                 seconds, nanoseconds = unpack("qq", stamp)
-                at = min(read_at, read_at - (wall_s - seconds - nanoseconds * 1e-9))
+                at = min(read_at, max(self._latest_at, read_at - (wall_s - seconds - nanoseconds * 1e-9)))
                 unread_since = min(self._polls.since(at), self._paused_at)
-                self._paused_at = math.inf
+                self._paused_at, self._latest_at = math.inf, at
                 return at, max(0.0, at - unread_since)
         return read_at, None
 
@@ -185,10 +192,15 @@ def connect(origin: Origin) -> Connection:
     try:
         return _open(origin)
     except (DeadlineExceeded, TimeoutError) as error:
-        raise ConnectTimedOut(f"no connection to {origin.host}:{origin.port} in time") from error
+        raise ConnectTimedOut(f"no connection to {origin.host}:{origin.port}{_by_way_of(origin)} in time") from error
     except (OSError, UnicodeError) as error:
         message = f"no connection to {origin.host}:{origin.port}: {text_of(error)}"
         raise ConnectFailed(message, failure_of(error, "unreachable")) from error
+
+
+def _by_way_of(origin: Origin) -> str:
+    proxy = proxy_of(origin)
+    return f" through the proxy {proxy.host}:{proxy.port}" if proxy else ""
 
 
 def _open(origin: Origin) -> Connection:

@@ -200,26 +200,30 @@ class NetworkReply:
     # The methods below run in the event loop and must not block it: they neither raise nor sleep.
 
     def _take(self, data: bytes, read_at: float, at: float, spread_s: float | None) -> None:
-        parser = self._parser
-        had_head = parser.head_complete
-        try:
-            self._check_order(at, data)
-            parser.parse(data) if data else parser.finish()
-        except WireError as error:
-            self._fail(error)
-            return
+        parser, failure = self._parser, self._parsing_failed(data, at)
         self._latest_at = at
         if spread_s is not None:
             self._exchange.late(read_at - at + spread_s)
-        if parser.head_complete and not had_head:
+        if parser.head_complete and not self._head_at:
             self._head_at = at
         if body := parser.take_body():
             self._hold(body, at, spread_s)
-        if parser.complete:
+        if failure is not None:
+            self._fail(failure)
+        elif parser.complete:
             self._settle()
         elif len(self._bodies) >= MOST_UNREAD_READS or self._unread_bytes >= MOST_UNREAD_BYTES:
             self._pause_if_full()
             self._wake()
+
+    def _parsing_failed(self, data: bytes, at: float) -> WireError | None:
+        """Parse a read and return what is wrong with it, if anything; what comes before that counts."""
+        try:
+            self._check_order(at, data)
+            self._parser.parse(data) if data else self._parser.finish()
+        except WireError as error:
+            return error
+        return None
 
     def _check_order(self, at: float, data: bytes) -> None:
         """Refuse what arrived before the request left: it answers nothing, or another request. Raises `NotHTTP`."""

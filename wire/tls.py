@@ -27,7 +27,7 @@ class TLS:
         self._object = tls_context().wrap_bio(self._incoming, self.outgoing, server_hostname=server_name)
 
     def shake_hands(self, received: bytes | None) -> bool:
-        """Take the peer's bytes, `None` to begin; return whether the handshake is complete."""
+        """Take the peer's bytes, `None` for none; return whether the latest handshake is complete."""
         if received is not None:
             self._take(received)
         try:

@@ -8,7 +8,7 @@ import orjson
 Event = tuple[str, bytes]
 """An event of a stream: its name ("" if it has none) and its data."""
 
-SURPRISES = (LookupError, AttributeError, TypeError, ValueError, RecursionError)
+SURPRISES = (LookupError, AttributeError, TypeError, ValueError, RecursionError, OverflowError)
 """What Python raises when an answer does not have the expected shape."""
 
 QUOTED = 200

@@ -262,7 +262,7 @@ def test_latency_ends_with_the_last_event_of_a_stream(provider: str, api: str, m
 
 # Surprises
 
-SURPRISES: list[Any] = [None, "x", 7, 1.5, True, [], ["x"], [None], {}, {"a": 1}, [[]], [{}], ""]
+SURPRISES: list[Any] = [None, "x", 7, 1.5, float("inf"), True, [], ["x"], [None], {}, {"a": 1}, [[]], [{}], ""]
 
 
 def nodes(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -5,6 +5,7 @@ import logging
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from html import escape
+from time import process_time
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -88,6 +89,17 @@ def test_a_long_secret_that_was_escaped_and_cut_is_masked_too(escaped: str) -> N
     whole = sum(len(escaped.format(ord(character))) for character in "sk-proj-5af1")
     for end in range(whole, len(written) + 1):
         assert secrets.redact(f"no key {written[:end]}… ('cut')") == "no key ***… ('cut')"
+
+
+@pytest.mark.parametrize("secret", ["sk-anything-long", "-secret", "!x!y!z!", "'quoted'"])
+@pytest.mark.parametrize("run", ["\\", "%", "%25", "&amp;", "&#", "\\u0073", " ", "s", "sk-anything-", "-", "!"])
+def test_what_begins_like_a_secret_again_and_again_is_searched_quickly(secret: str, run: str) -> None:
+    """The search holds up the event loop: in time squared, a header of 100 kB would stop it for a minute."""
+    secrets = Secrets()
+    secrets.add(secret)
+    began_s = process_time()
+    secrets.redact(100_000 // len(run) * run)
+    assert process_time() - began_s < 5
 
 
 def test_a_line_of_json_stays_one() -> None:

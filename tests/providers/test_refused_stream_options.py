@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from gevent import sleep
 
 from tests.asking import Asker
 from tests.raw_server import Peer, Script, answer, serving
@@ -65,6 +66,26 @@ def test_its_clock_starts_with_the_second_request() -> None:
     assert call.start_s > 0
     assert call.ttft_s is not None
     assert call.ttft_s <= (call.latency_s or 0)
+
+
+def test_the_wait_for_the_refusal_is_not_a_late_start() -> None:
+    """A call made again is due when the refusal has come."""
+    waited_s = 0.2
+
+    def slow(peer: Peer) -> None:
+        peer.request()
+        sleep(waited_s)
+        peer.send(answer(json.dumps(REFUSALS["param"][1]).encode(), status="400 Bad Request"))
+        peer.request()
+        peer.send(STREAM)
+
+    with serving(slow) as server:
+        asker = Asker("openai", server.url, stream=True)
+        asker.session.scheduled_s = 0.0
+        call = asker.ask()
+    assert call.start_lag_s is not None
+    assert call.start_s - call.start_lag_s > waited_s / 2
+    assert (call.latency_from_schedule_s or 0) == pytest.approx(call.start_lag_s + (call.latency_s or 0))
 
 
 def test_a_refusal_that_stays_is_a_failure() -> None:

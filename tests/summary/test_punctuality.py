@@ -89,6 +89,16 @@ def test_calls_that_started_after_the_schedules_end_were_not_delivered() -> None
     assert (found["late_count"], found["dropped_count"], found["failure_count"]) == (3, 0, 0)
 
 
+def test_a_call_made_again_was_due_later_but_the_schedule_was_not() -> None:
+    # Due 0, 1, 2, 3; the first was refused and is due again at 0.25: the others show 1/s.
+    again, others = made(0.25), [made(due_s) for due_s in (1, 2, 3)]
+    said = [[*again, '{"stream_options_refused":true}'], *([*row, ""] for row in others)]
+    found = summarise(frame((*COLUMNS, "server_says"), said), {}, {})
+    assert (found["drawn_rps"], found["delivered_rps"], found["late_count"]) == (1.0, 1.0, 0)
+    alone = summarise(frame((*COLUMNS, "server_says"), said[:1]), {}, {})
+    assert (alone["drawn_rps"], alone["delivered_rps"]) == (None, None)
+
+
 def test_a_call_is_late_after_more_than_10_ms() -> None:
     found = summary(made(0, lag_s=0.01), made(1, lag_s=0.011), made(2, lag_s=0.009))
     assert found["late_count"] == 1

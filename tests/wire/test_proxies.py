@@ -134,7 +134,13 @@ def test_a_failure_before_the_tunnel_is_open_is_the_proxys(
     assert "proxy" in (call.error or "")
 
 
-def asked_through(said: bytes, end: Script, monkeypatch: pytest.MonkeyPatch) -> Call:
+def test_a_silent_proxy_is_named_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = asked_through(b"", Peer.wait_for_close, monkeypatch, timeout_s=0.2)
+    assert (call.outcome, call.error_reason) == ("failed", "timed out at connect")
+    assert "no connection to api.example.org:443 through the proxy 127.0.0.1:" in (call.error or "")
+
+
+def asked_through(said: bytes, end: Script, monkeypatch: pytest.MonkeyPatch, timeout_s: float = 10) -> Call:
     """Make a call through a proxy that answers and then closes like this."""
 
     def script(peer: Peer) -> None:
@@ -144,7 +150,7 @@ def asked_through(said: bytes, end: Script, monkeypatch: pytest.MonkeyPatch) -> 
 
     with serving_script(script) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        return Asker("openai", "https://api.example.org/v1").ask()
+        return Asker("openai", "https://api.example.org/v1", timeout_s=timeout_s).ask()
 
 
 def test_a_failure_behind_the_tunnel_is_the_origins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """How the event loop reads: when each read arrived, how long it may have waited, and which greenlet goes on when."""
 
+import itertools
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,6 +92,19 @@ def test_packets_that_one_read_joins_are_stamped_as_the_last_and_their_lag_cover
     assert first_sent_at + LONG_S <= reads.at[0] <= first_sent_at + 2 * LONG_S + 0.05
     assert reads.spreads_s[0] >= LONG_S
     assert reads.lags_s[0] >= 2 * LONG_S
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps what arrives")
+def test_no_read_is_stamped_before_the_one_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's stamp can be the same for both, and our two clocks are not read at once."""
+    steps = itertools.count(1)
+    monkeypatch.setattr("wire.connection.time.time", lambda: time.time_ns() * 1e-9 + next(steps))
+    with connected() as (connection, peer):
+        reads = Reads(connection)
+        for count in (1, 2):
+            peer.send(b"text")
+            reads.wait(count)
+    assert reads.at[0] <= reads.at[1]
 
 
 def test_what_came_while_the_loop_was_busy_is_stamped_as_it_came() -> None:

@@ -367,7 +367,10 @@ def test_bytes_that_are_not_an_http_answer_are_refused(wire: NetworkWire, serve:
 def test_a_bad_chunk_length_is_refused_after_what_was_good(wire: NetworkWire, serve: Serve) -> None:
     server = serve(sending(chunked(b"ok")[: -len(b"0\r\n\r\n")] + b"what?\r\n"))
     seen = fail(wire, server, NotHTTP)
-    assert not seen.complete
+    assert (bytes(seen.body), seen.complete) == (b"ok", False)
+    assert seen.sent_at is not None
+    assert seen.head_at is not None
+    assert seen.head_at >= seen.sent_at
 
 
 def test_a_refused_connection_has_failed_and_sent_nothing(wire: NetworkWire, serve: Serve) -> None:
