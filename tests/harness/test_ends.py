@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 import pytest
 
+from charts.page import file as page_file
 from harness.cluster.master import _accepts
 from harness.errors import UsageError
 from harness.load.closed_loop import Budget
@@ -114,6 +115,20 @@ def test_a_pipe_is_neither_a_models_file_nor_a_seed_file(fifo: Path) -> None:
 def test_a_pipe_without_a_reader_is_not_waited_for(fifo: Path) -> None:
     with pytest.raises(OSError, match="No such device"):
         open_outlet(fifo)
+
+
+def test_a_page_is_not_written_to_a_pipe_that_nobody_reads(fifo: Path) -> None:
+    page_file.check(fifo)
+    with pytest.raises(OSError, match="No such device"):
+        page_file.write(fifo, "page")
+
+
+def test_a_page_replaces_links_that_form_a_loop(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.symlink_to(page)
+    page_file.check(page)
+    page_file.write(page, "page")
+    assert page.read_text() == "page"
 
 
 @pytest.fixture
