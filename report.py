@@ -50,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
             f"{error.filename or options.out or options.html or 'stdout'}: {(error.strerror or str(error)).lower()}"
         )
     except ODD as error:
-        return _refuse(f"{place}: {damaged(error)}")
+        runs = [place, *(options.path or ())[1:], *(options.against or ())]
+        return _refuse(f"{' or '.join(map(str, runs))}: {damaged(error)}")
     return BREACHED if options.fail_if and _report_breaches(summaries) else 0
 
 

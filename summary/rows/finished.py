@@ -27,6 +27,10 @@ ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, 
 """What a JSON file can raise whose names or values are not those that a run writes."""
 
 
+SHOWN = 200
+"""How many characters of an error are shown: it can quote a value as long as the file."""
+
+
 class Finished(NamedTuple):
     """A run from its files: its summary, all its rows, and what PREFIX_run.json says of it."""
 
@@ -94,7 +98,7 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def damaged(error: Exception) -> str:
-    reason = f"{type(error).__name__}: {error}"
+    reason = f"{type(error).__name__}: {error}"[:SHOWN]
     return f"{SUMMARY} or {RUN} is damaged, or was written by another version ({reason})"
 
 

@@ -229,6 +229,28 @@ def test_a_json_file_that_is_not_of_a_run_is_refused_in_one_line(
     assert is_one_line(folder, capsys)
 
 
+def with_gaps(folder: Path, count: str) -> None:
+    """Edit how often the first gap between reads occurred."""
+    file = folder / "run_summary.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    first = next(iter(written["itl_s"]["histogram_ms"]))
+    written["itl_s"]["histogram_ms"][first] = count
+    file.write_text(json.dumps(written), encoding="utf-8")
+
+
+@pytest.mark.parametrize("count", ["1e309", "nan", "a" * 5000])
+def test_a_count_that_is_no_number_is_refused_in_one_short_line(
+    count: str, folder: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_gaps(folder, count)
+    sound, damaged, page = str(whole / "run"), str(folder / "run"), str(folder / "page.html")
+    assert report.main([sound, "--against", damaged, "-o", "json", "--html", page]) == 2
+    line = capsys.readouterr().err
+    assert f"{sound} or {damaged}: " in line
+    assert len(line.splitlines()) == 1
+    assert len(line) < 500 + len(sound) + len(damaged)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_folder_instead_of_a_file_is_refused_in_one_line(
     name: str, folder: Path, capsys: pytest.CaptureFixture[str]
