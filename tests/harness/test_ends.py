@@ -142,6 +142,8 @@ def fifo(tmp_path: Path) -> Path:
 
 MISTYPED = {
     "--max_tokens 5": "unrecognized arguments: --max_tokens (did you mean --max-tokens?)",
+    "--tim 5": "unrecognized arguments: --tim (did you mean --timeout?)",
+    "--iter 5": "unrecognized arguments: --iter (did you mean --iterations?)",
     "--max-token 5": "unrecognized arguments: --max-token (did you mean --max-tokens?)",
     "-max-tokens 5": "unrecognized arguments: -max-tokens (did you mean --max-tokens?)",
     "--frobnicate=12 -i 3": "unrecognized arguments: --frobnicate",
