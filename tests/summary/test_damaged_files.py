@@ -260,6 +260,14 @@ def test_a_folder_instead_of_a_file_is_refused_in_one_line(
     assert is_one_line(folder, capsys)
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_a_report_never_overwrites_a_runs_file(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / f"run_{name}"
+    before = file.read_bytes()
+    assert is_one_line(folder, capsys, "--out", str(file))
+    assert file.read_bytes() == before
+
+
 @pytest.mark.parametrize("data", [b"", b"\n", b"a;b;c\n1;2;3\n", b"\0" * 9000, b"a,a\n", b"\xff\xfe\x00"])
 def test_a_file_without_the_columns_is_refused_in_one_line(
     data: bytes, folder: Path, capsys: pytest.CaptureFixture[str]
