@@ -23,7 +23,7 @@ from summary.gates import relative, slo
 from summary.gates.language import BadCondition
 from summary.gates.verdict import breaches
 from summary.render.render import RENDERERS
-from summary.rows.finished import ODD, REQUESTS, damaged, find, finished, read_json, run_of
+from summary.rows.finished import FILES, ODD, REQUESTS, damaged, find, finished, read_json, run_of
 from summary.rows.finished import summary_of as summary_of
 from summary.rows.rows import UnreadableRows
 from summary.vocabulary import Summary
@@ -50,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
             f"{error.filename or options.out or options.html or 'stdout'}: {(error.strerror or str(error)).lower()}"
         )
     except ODD as error:
-        return _refuse(f"{place}: {damaged(error)}")
+        runs = [place, *(options.path or ())[1:], *(options.against or ())]
+        return _refuse(f"{' or '.join(map(str, runs))}: {damaged(error)}")
     return BREACHED if options.fail_if and _report_breaches(summaries) else 0
 
 
@@ -156,6 +157,8 @@ def newest() -> str:
 def _write(text: str, out: str | None) -> None:
     """Write to a file or to stdout, escaping characters that can't be encoded."""
     if out:
+        if out.endswith(FILES) and Path(out).is_file():
+            raise page_file.NotOurs(f"{out} exists and is a run's file: name another file")
         Path(out).write_text(text, encoding="utf-8", errors="backslashreplace")
         return
     if sys.stdout is None:
@@ -169,7 +172,8 @@ def _write(text: str, out: str | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__)
     parser.add_argument("path", nargs="*", help="a run's folder or prefix, or a CSV file (the newest run)")
-    parser.add_argument("--against", nargs="+", metavar="OLD", help="compare the runs before it with these older ones")
+    older = "compare the runs before it with these older ones"
+    parser.add_argument("--against", nargs="+", action="extend", metavar="OLD", help=older)
     parser.add_argument("-o", "--output-format", choices=tuple(RENDERERS), help="of the summary (table)")
     parser.add_argument("--html", metavar="FILE", help="draw the charts of one run or several as one HTML page")
     parser.add_argument("--slo", help='judge the calls by these limits instead: "ttft<0.5 latency<3"')

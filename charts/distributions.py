@@ -119,12 +119,16 @@ def _missing(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _binnable(run: Run, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return values and how often each occurs; gaps between reads are only in the summary's histogram."""
+    """Return values and how often each occurs; gaps between reads are only in the summary's histogram. Raises
+    `ValueError` for one that was edited: a text there can say infinity, unlike a number of JSON's."""
     if column != "itl_s":
         values = _values(run, column)
         return values, np.ones(len(values))
     counted = (run.summary.get("itl_s") or {}).get("histogram_ms") or {}
-    return np.array([float(ms) / 1000 for ms in counted]), np.array(list(counted.values()), dtype=float)
+    values, counts = np.array([float(ms) / 1000 for ms in counted]), np.array(list(counted.values()), dtype=float)
+    if not (np.isfinite(values).all() and np.isfinite(counts).all()):
+        raise ValueError("histogram_ms must have finite numbers")
+    return values, counts
 
 
 def _histogram(runs: Sequence[Run], column: str, of_runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Json:

@@ -34,16 +34,25 @@ def write(path: Path, page: str) -> None:
     check(path)
     content = page.encode("utf-8", "replace")
     if _is_special(path):
-        path.write_bytes(content)
+        _pour(path, content)
         return
     draft = _draft(path)
     try:
         draft.write_bytes(content)
-        draft.replace(path.resolve())
+        draft.replace(os.path.realpath(path))
     except OSError:
         with suppress(OSError):
             draft.unlink()
         raise
+
+
+def _pour(path: Path, content: bytes) -> None:
+    """Write to a pipe or a device. A pipe without a reader raises `OSError`: `open` would wait for one, deaf to
+    signals in a process of gevent's."""
+    outlet = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    os.set_blocking(outlet, True)
+    with os.fdopen(outlet, "wb") as file:
+        file.write(content)
 
 
 def _is_special(path: Path) -> bool:
@@ -56,6 +65,7 @@ def _beginning(path: Path) -> bytes:
 
 
 def _draft(path: Path) -> Path:
-    """Return where the page is written first: beside the file itself, if the path is a link."""
-    place = path.resolve()
+    """Return where the page is written first: beside the file itself, if the path is a link. `Path.resolve` would raise
+    a `RuntimeError` for links that form a loop."""
+    place = Path(os.path.realpath(path))
     return place.with_name(f".{place.name}.part")

@@ -193,6 +193,8 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
 
 
 def _files(options: Options) -> list[files.SeedFile]:
+    if not options["data_dir"]:
+        raise UsageError("--data-dir must be a path, not ''")  # to `Path` it is the current folder
     try:
         return files.read(here_or_beside(options["data_dir"], DATA_DIR), lines=bool(options["plain"]))
     except SeedError as error:

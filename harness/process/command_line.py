@@ -72,10 +72,15 @@ def _refusal(
 
 def _with_hint(name: str, known: list[str]) -> str:
     """Return a mistyped option and the nearest known one, without its value: that may be a secret, as in `-Ksk-123`."""
-    nearest = difflib.get_close_matches(_long(name), known, n=1)
-    if nearest:
+    if nearest := _nearest(_long(name), known):
         return f"{name} (did you mean {nearest[0]}?)"
     return name if name.startswith("--") else name[:2]
+
+
+def _nearest(name: str, known: list[str]) -> list[str]:
+    """Return the known option that a name begins, or else resembles; none if there is none."""
+    begun = [option for option in known if len(name) > len("--t") and option.startswith(name)]
+    return difflib.get_close_matches(name, begun or known, n=1, cutoff=0.0 if begun else 0.6)
 
 
 def _name(argument: str, known: list[str]) -> str:

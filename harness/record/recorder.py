@@ -185,6 +185,8 @@ class Recorder:
         self._table = table
         observed = self._observed(self._client.conclude(self._calls_s))
         observed["rows"] = losses(table, damage, self._facts, observed, written={})
+        if self._unwritten:
+            observed["rows"]["unwritten"] = len(self._unwritten)
         summary = summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)
         return self._earlier_runs.compare(summary, table, self._facts) if self._earlier_runs else summary
 

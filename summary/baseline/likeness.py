@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from summary.baseline.measures import Run
+from summary.baseline.measures import OF_GAPS, Run
 from summary.validity.verdict import DECISIVE
 from summary.vocabulary import Summary
 
@@ -65,6 +65,8 @@ def rehearse(run: Run) -> None:
     differs([run], [run])
     for _ in notes([run], [run]):
         pass
+    for measure in OF_GAPS:
+        measure.of(run, None)
 
 
 def differs(new: Sequence[Run], old: Sequence[Run]) -> Summary:

@@ -67,9 +67,14 @@ class Measure:
 
 
 def _of_gaps(distribution: Summary | None, statistic: str) -> Sectioned | None:
-    """Return a statistic of all gaps, which rows don't have: without sections."""
+    """Return a statistic of all gaps, which rows don't have: without sections. Raises `summary.rows.finished.ODD` for
+    what no run wrote."""
     value = (distribution or {}).get(statistic)
-    return None if value is None or distribution is None else Sectioned(value, int(distribution["gaps"]))
+    if value is None or distribution is None:
+        return None
+    if isinstance(value, str):
+        raise TypeError("a gap between reads must be a number, not a text")
+    return Sectioned(float(value), int(distribution["gaps"]))
 
 
 _STATISTICS: dict[str, Callable[[np.ndarray], float]] = {
@@ -125,3 +130,5 @@ _SCALARS: dict[str, Callable[[pd.DataFrame, Slo | None, int], Sectioned | None]]
     "output_tokens_per_s": _tokens,
 }
 MEASURES = tuple(Measure(name, subject.figure, subject.statistic) for name, subject in COMPARED.items())
+OF_GAPS = tuple(measure for measure in MEASURES if measure.figure.over == "gaps")
+"""Those that are read from a summary instead of computed from rows."""

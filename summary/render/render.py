@@ -89,6 +89,6 @@ def _of_a_run(summary: Summary) -> Iterator[Table]:
 def remarks(summary: Summary) -> Iterator[str]:
     """Yield what must be known of a summary before it is read."""
     if summary.get("cut_off"):
-        yield "This run was cut off before its summary: calls that were in flight have no row."
+        yield "This run was cut off before its summary: calls whose row was not written are in no figure."
     if summary.get("percentiles"):
         yield f"Percentiles are {summary['percentiles']}."

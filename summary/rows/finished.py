@@ -22,9 +22,14 @@ from summary.rows.rows import UnreadableRows
 from summary.vocabulary import COMPARED, OBSERVED, Summary
 
 REQUESTS, RUN, SUMMARY, STATS = "_requests.csv", "_run.json", "_summary.json", "_stats.csv"
+FILES = (REQUESTS, RUN, SUMMARY, STATS)
 
 ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a JSON file can raise whose names or values are not those that a run writes."""
+
+
+SHOWN = 200
+"""How many characters of an error are shown: it can quote a value as long as the file."""
 
 
 class Finished(NamedTuple):
@@ -94,7 +99,7 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def damaged(error: Exception) -> str:
-    reason = f"{type(error).__name__}: {error}"
+    reason = f"{type(error).__name__}: {error}"[:SHOWN]
     return f"{SUMMARY} or {RUN} is damaged, or was written by another version ({reason})"
 
 

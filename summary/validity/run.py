@@ -77,8 +77,19 @@ def _rows(summary: Summary) -> Iterator[Summary]:
         faults.append(f"they come from {rows['runs']} runs")
     if rows.get("differs"):
         faults.append(f"{listed(rows['differs'])} differ from _summary.json")
-    sound = "all present, except the last, which was cut off" if rows.get("is_cut") else "all present"
-    yield finding("rows", "run", not faults, "; ".join(faults) or sound, EVERYTHING)
+    yield finding("rows", "run", not faults, "; ".join(faults) or _sound(summary, rows), EVERYTHING)
+
+
+def _sound(summary: Summary, rows: Summary) -> str:
+    """Say what is known of rows without a fault. After a run that was cut off, nobody knows how many there should be:
+    a full disk can have refused any number of them."""
+    but = ", except the last, which was cut off" if rows.get("is_cut") else ""
+    if unwritten := rows.get("unwritten"):
+        return f"all counted; {unwritten:,} of them could not be written to _requests.csv"
+    if summary["client"] is not None:
+        return f"all present{but}"
+    asked = (summary.get("options") or {}).get("iterations")
+    return f"{summary['total_requests']:,} found{f', of {asked:,} asked for' if asked else ''}{but}"
 
 
 def _aborted(summary: Summary) -> Iterator[Summary]:

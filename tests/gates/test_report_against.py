@@ -108,6 +108,13 @@ def test_several_runs_of_a_side_are_the_unit(copies: Path, tmp_path: Path) -> No
     assert not any("One run" in note for note in found["compared"]["notes"])
 
 
+def test_old_runs_can_be_given_one_by_one(runs: Path, tmp_path: Path) -> None:
+    one_by_one = compared(runs / "new", runs / "old", tmp_path / "out", "--against", str(runs / "slow"))
+    arguments = ["--against", str(runs / "old"), str(runs / "slow"), "-o", "json", "--out", str(tmp_path / "both")]
+    assert report.main([str(runs / "new"), *arguments]) == 0
+    assert one_by_one == json.loads((tmp_path / "both").read_text())
+
+
 def test_csv_has_a_row_per_figure_and_stage(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.main([str(runs / "slow"), "--against", str(runs / "old"), "-o", "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))

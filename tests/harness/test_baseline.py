@@ -81,15 +81,24 @@ def removing(folder: Path) -> Callable[[CallSession, Permit], Prompt]:
 
 
 @pytest.mark.parametrize(
-    "damage", [{"versions": "x"}, {"seeds_sha256": ["a"]}, {"run_id": ["a"]}, {"options": {"against": "x"}}]
+    ("name", "damage"),
+    [
+        ("run.json", {"versions": "x"}),
+        ("run.json", {"seeds_sha256": ["a"]}),
+        ("run.json", {"run_id": ["a"]}),
+        ("run.json", {"options": {"against": "x"}}),
+        ("summary.json", {"itl_s": 5}),
+        ("summary.json", {"itl_s": {"p99": "1e309", "gaps": 5}}),
+        ("summary.json", {"itl_s": {"p99": 1, "gaps": None}}),
+    ],
 )
 def test_a_damaged_baseline_is_refused_before_any_call(
-    damage: dict[str, Any], old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, damage: dict[str, Any], old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Found at the end, the damage would cost the new run its summary."""
     folder = Path(shutil.copytree(old.parent, tmp_path / "old"))
-    run_json = folder / f"{old.name}_run.json"
-    run_json.write_text(json.dumps({**json.loads(run_json.read_text()), **damage}))
+    file = folder / f"{old.name}_{name}"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **damage}))
     with pytest.raises(SystemExit, match="2"):
         harnessed([*MOCK, "--csv", str(tmp_path / "run"), "--baseline", str(folder)])
     (line,) = capsys.readouterr().err.splitlines()

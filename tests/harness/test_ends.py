@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 import pytest
 
+from charts.page import file as page_file
 from harness.cluster.master import _accepts
 from harness.errors import UsageError
 from harness.load.closed_loop import Budget
@@ -116,6 +117,20 @@ def test_a_pipe_without_a_reader_is_not_waited_for(fifo: Path) -> None:
         open_outlet(fifo)
 
 
+def test_a_page_is_not_written_to_a_pipe_that_nobody_reads(fifo: Path) -> None:
+    page_file.check(fifo)
+    with pytest.raises(OSError, match="No such device"):
+        page_file.write(fifo, "page")
+
+
+def test_a_page_replaces_links_that_form_a_loop(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.symlink_to(page)
+    page_file.check(page)
+    page_file.write(page, "page")
+    assert page.read_text() == "page"
+
+
 @pytest.fixture
 def fifo(tmp_path: Path) -> Path:
     path = tmp_path / "seed.txt"
@@ -127,6 +142,8 @@ def fifo(tmp_path: Path) -> Path:
 
 MISTYPED = {
     "--max_tokens 5": "unrecognized arguments: --max_tokens (did you mean --max-tokens?)",
+    "--tim 5": "unrecognized arguments: --tim (did you mean --timeout?)",
+    "--iter 5": "unrecognized arguments: --iter (did you mean --iterations?)",
     "--max-token 5": "unrecognized arguments: --max-token (did you mean --max-tokens?)",
     "-max-tokens 5": "unrecognized arguments: -max-tokens (did you mean --max-tokens?)",
     "--frobnicate=12 -i 3": "unrecognized arguments: --frobnicate",

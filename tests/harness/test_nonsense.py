@@ -173,6 +173,7 @@ NONSENSE: dict[str, tuple[list[str], str]] = {
     "a span in another script": (["--rate-stages", "5:\u0663s"], "--rate-stages"),
     "a region that no header can carry": (["--region", "us-east-1\n"], "--region (AWS_REGION)"),
     "a version that is a path": (["--api-version", "../v1"], "--api-version"),
+    "prompts from nowhere": (["-d", ""], "--data-dir must be a path"),
     "a page that is a folder": (["--html", "."], "--html .: is a directory"),
     "figures below a file": (["--json-file", "/dev/null/figures"], "--json-file /dev/null/figures.json"),
     "charts that are a folder": (["--html-report", "."], "--html-report .: is a directory"),

@@ -181,7 +181,9 @@ def test_a_full_disk_ends_with_70_and_a_whole_summary(tmp_path: Path) -> None:
     with started(tmp_path, arguments, wrapper=full, PYTHONDONTWRITEBYTECODE="1") as running:
         done = running.wait()
     assert done.code == 70
-    assert json.loads(done.stdout)["total_requests"] == 40
+    summary = json.loads(done.stdout)
+    assert summary["total_requests"] == 40
+    assert summary["rows"]["unwritten"] == 40 - len(rows_in(tmp_path))
     assert [row["request"] for row in rows_in(tmp_path)] == [str(n + 1) for n in range(len(rows_in(tmp_path)))]
     assert 0 < len(rows_in(tmp_path)) < 40
     assert all(row["outcome"] == "ok" and row["connection"] == "" for row in rows_in(tmp_path))

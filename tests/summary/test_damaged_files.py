@@ -229,6 +229,28 @@ def test_a_json_file_that_is_not_of_a_run_is_refused_in_one_line(
     assert is_one_line(folder, capsys)
 
 
+def with_gaps(folder: Path, count: str) -> None:
+    """Edit how often the first gap between reads occurred."""
+    file = folder / "run_summary.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    first = next(iter(written["itl_s"]["histogram_ms"]))
+    written["itl_s"]["histogram_ms"][first] = count
+    file.write_text(json.dumps(written), encoding="utf-8")
+
+
+@pytest.mark.parametrize("count", ["1e309", "nan", "a" * 5000])
+def test_a_count_that_is_no_number_is_refused_in_one_short_line(
+    count: str, folder: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_gaps(folder, count)
+    sound, damaged, page = str(whole / "run"), str(folder / "run"), str(folder / "page.html")
+    assert report.main([sound, "--against", damaged, "-o", "json", "--html", page]) == 2
+    line = capsys.readouterr().err
+    assert f"{sound} or {damaged}: " in line
+    assert len(line.splitlines()) == 1
+    assert len(line) < 500 + len(sound) + len(damaged)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_folder_instead_of_a_file_is_refused_in_one_line(
     name: str, folder: Path, capsys: pytest.CaptureFixture[str]
@@ -236,6 +258,14 @@ def test_a_folder_instead_of_a_file_is_refused_in_one_line(
     (folder / f"run_{name}").unlink()
     (folder / f"run_{name}").mkdir()
     assert is_one_line(folder, capsys)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_report_never_overwrites_a_runs_file(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / f"run_{name}"
+    before = file.read_bytes()
+    assert is_one_line(folder, capsys, "--out", str(file))
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"a;b;c\n1;2;3\n", b"\0" * 9000, b"a,a\n", b"\xff\xfe\x00"])

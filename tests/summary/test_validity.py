@@ -226,6 +226,8 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ("rows", "run", True, {"rows": SOUND}, "all present"),
         ("rows", "run", True, {"rows": {**SOUND, "is_cut": True}},
          "all present, except the last, which was cut off"),
+        ("rows", "run", True, {"rows": {**SOUND, "unwritten": 67}},
+         "all counted; 67 of them could not be written to _requests.csv"),
         (
             "rows", "run", False, {"rows": DAMAGED},
             "2 can't be read; they come from 2 runs; success_count and total_bytes differ from _summary.json",
@@ -276,6 +278,18 @@ def test_a_finding_says_what_was_seen(about: str, kind: str, ok: bool, changes: 
     assert (finding["says"], finding["ok"], finding["kind"]) == (says, ok, kind)
     assert verdict["believable"] == (ok or kind in ("server", "samples"))
     assert verdict["enough_samples"] == (ok or kind != "samples")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"rows": SOUND, "options": {"iterations": 300}}, "200 found, of 300 asked for"),
+        ({"rows": {**SOUND, "is_cut": True}}, "200 found, except the last, which was cut off"),
+    ],
+)
+def test_rows_of_a_run_that_was_cut_off_are_not_said_to_be_all(changes: dict[str, Any], says: str) -> None:
+    findings = verdict_on(a_summary(client=None, **changes))["findings"]
+    assert [finding["says"] for finding in findings if finding["about"] == "rows"] == [says]
 
 
 @pytest.mark.parametrize(
