@@ -45,7 +45,11 @@ class EarlierRuns:
 
         name = str(facts["files"]).removesuffix("_*")
         run = Run(name, in_order(rows), summary, facts)
-        return relative.with_verdicts({**summary, **compare([run], self._runs, self._level)}, self._gates)
+        return self.uncompared({**summary, **compare([run], self._runs, self._level)})
+
+    def uncompared(self, summary: Summary) -> Summary:
+        """Return a summary with the verdicts on relative gates: without a comparison they can't be judged."""
+        return relative.with_verdicts(summary, self._gates)
 
 
 def _facts(plan: Plan) -> Summary:

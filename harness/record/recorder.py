@@ -188,7 +188,16 @@ class Recorder:
         if self._unwritten:
             observed["rows"]["unwritten"] = len(self._unwritten)
         summary = summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)
-        return self._earlier_runs.compare(summary, table, self._facts) if self._earlier_runs else summary
+        return self._compared(summary, table, self._earlier_runs) if self._earlier_runs else summary
+
+    def _compared(self, summary: Summary, table: Any, earlier: EarlierRuns) -> Summary:
+        """Compare the run. If that fails, whatever the reason, its own figures are kept."""
+        try:
+            return earlier.compare(summary, table, self._facts)
+        except Exception:
+            _log.exception("internal error in the comparison with the baseline")
+            self.broken = True
+            return earlier.uncompared(summary)
 
     def _look(self) -> None:
         """Note how this process's event loop has been."""

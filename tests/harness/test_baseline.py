@@ -126,3 +126,19 @@ def test_it_is_refused_before_any_call(
     (line,) = capsys.readouterr().err.splitlines()
     assert reason in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_comparison_that_fails_does_not_cost_the_runs_own_figures(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("summary.baseline.runs.compare", failing)
+    code, summary, _ = ended(tmp_path, old, "--fail-if", "p95>+60s", monkeypatch=monkeypatch)
+    assert code == 70
+    assert summary["success_count"] == CALLS
+    [gate] = summary["gates"]
+    assert gate["breached"]
+    assert gate["reason"].startswith("there is no comparison with a baseline")
+    assert "internal error in the comparison with the baseline" in caplog.text
