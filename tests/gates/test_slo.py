@@ -47,9 +47,8 @@ def test_a_level_is_shown_as_written_without_needless_spaces() -> None:
         ("ttft_p95<1", "--slo ttft_p95<1: ttft_p95 is a figure of --fail-if, not of --slo"),
         ("tftf<1", "--slo tftf<1: unknown figure tftf; did you mean ttft?"),
         (
-            "speed<1",
-            "--slo speed<1: unknown figure speed; known figures are "
-            + ", ".join(figure.noun for figure in used("slo")),
+            "xyz<1",
+            "--slo xyz<1: unknown figure xyz; known figures are " + ", ".join(figure.noun for figure in used("slo")),
         ),
     ],
 )

@@ -12,14 +12,15 @@ from providers.call import Call
 from providers.prompt import Prompt, Turn, said
 from providers.settings import MOCK_HOST
 from tests.asking import APIS, Asker
-from tests.cases import CASES, case_of
-from tests.cases.case import Body
+from tests.cases import case_of
+from tests.cases.case import PROMPT, SAID_BY_USER, Body
 from wire.exchange import Reply, Request
 
 SYSTEM = "Be brief."
 TURNS = (Turn("user", "Hi."), Turn("assistant", "Yes?"), Turn("user", "Go."))
 TALK = Prompt("talk.jsonl#1", TURNS, SYSTEM, max_tokens=5)
 
+SAID = SAID_BY_USER["messages"]
 SPOKEN = [{"role": turn.role, "content": turn.text} for turn in TURNS]
 MESSAGES = [{"role": "system", "content": SYSTEM}, *SPOKEN]
 BLOCKS = [{"role": turn.role, "content": [{"text": turn.text}]} for turn in TURNS]
@@ -41,6 +42,7 @@ SAID_BY: dict[tuple[str, str], Body] = {
         for api in ("chat", "completions")
     },
 }
+"""What takes a single turn's place. A provider without a line here has one text, or OpenAI's messages."""
 
 HISTORY = [{"role": "USER", "message": "Hi."}, {"role": "CHATBOT", "message": "Yes?"}]
 FAMILIES: dict[str, Body] = {
@@ -93,8 +95,9 @@ def asked(prompt: Prompt, provider: str, **options: Any) -> tuple[Body, Call]:
 def of_the_talk(provider: str, api: str, *options: Body) -> Body:
     """The body of a request in which the talk takes the place of a single turn."""
     body = case_of(provider, api).sent(*options)
+    usual = {name: FLAT if value == PROMPT else MESSAGES for name, value in body.items() if value in (PROMPT, SAID)}
     return {name: value for name, value in body.items() if name not in ("messages", "prompt", "input", "contents")} | (
-        SAID_BY[provider, api]
+        SAID_BY.get((provider, api), usual)
     )
 
 
@@ -125,7 +128,7 @@ def test_each_family_of_bedrock_takes_a_conversation_its_own_way(model: str) -> 
     assert body == FAMILIES[model]
 
 
-@pytest.mark.parametrize("provider", CASES)
+@pytest.mark.parametrize("provider", [provider for provider, api in SAID_BY if api == "completions"])
 def test_a_system_without_a_history_keeps_the_turn_as_it_is(provider: str) -> None:
     body, call = asked(Prompt("a", said("Say something."), SYSTEM), provider, api="completions")
     texts = {"anthropic": f"{SYSTEM}\n\nHuman: Say something.\n\nAssistant:", "vertex-ai": None}

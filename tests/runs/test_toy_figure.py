@@ -98,7 +98,7 @@ def test_it_is_in_the_tables(ended: subprocess.CompletedProcess[str]) -> None:
     heads = [row.split("┃")[1].strip() for row in ended.stdout.splitlines() if row.startswith("┃")]
     lines = {row.split("│")[1].strip() for row in ended.stdout.splitlines() if row.startswith("│")}
     assert {"TTLT, ms", "answer"} <= lines
-    assert list(filter(None, heads)) == ["time", "bytes", *["stage"] * 4]
+    assert {"time", "bytes", "stage"} <= set(heads)
     assert [name for name in ("TTLT ┃", "received ┃") if name not in ended.stdout] == []
 
 

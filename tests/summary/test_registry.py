@@ -82,7 +82,8 @@ def test_the_page_of_gates_names_their_figures() -> None:
     alike = [name for name in named if name.endswith("_")]
     statistics = [name for name in named if f"latency_{name}" in gate.SUBJECTS]
     whole = {f"{name}{statistic}" for name in ("latency_", *alike) for statistic in statistics}
-    assert set(named) - set(alike) | whole == set(gate.SUBJECTS)
+    described = set(named) - set(alike) | whole
+    assert described == set(gate.SUBJECTS), f"docs/gates.md, Conditions: {sorted(described ^ set(gate.SUBJECTS))}"
 
 
 def test_the_page_of_options_names_the_figures_of_levels() -> None:
@@ -92,4 +93,5 @@ def test_the_page_of_options_names_the_figures_of_levels() -> None:
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 def test_a_page_describes_the_figure(figure: Figure) -> None:
-    assert f"`{figure.name}`" in TEXT or f"`{figure.noun}`" in TEXT
+    is_described = f"`{figure.name}`" in TEXT or f"`{figure.noun}`" in TEXT
+    assert is_described, f"docs/metrics.md has no line for `{figure.name}`"

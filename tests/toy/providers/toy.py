@@ -28,9 +28,7 @@ class Toy(Provider):
 
     def __init__(self, settings: Settings, client: Any) -> None:
         super().__init__(settings, client)
-        asked = {"temperature": settings.temperature, "most": settings.max_tokens}
         self.url, self.headers = f"{settings.host}/toy/talk", {"x-toy-key": settings.api_key or ""}
-        self.fields = {"model": settings.model, **{name: value for name, value in asked.items() if value is not None}}
 
     def chat(self, prompt: Prompt) -> Answer:
         return whole(self._talk(prompt).content, answers.talk)
@@ -39,7 +37,10 @@ class Toy(Provider):
         return streamed(self._talk(prompt, stream=True), answers.talk_stream)
 
     def _talk(self, prompt: Prompt, **more: Any) -> Any:
-        fields = {"question": flattened(prompt), **self.fields, **more}
+        settings = self.settings
+        asked = {"temperature": settings.temperature, "most": prompt.max_tokens or settings.max_tokens}
+        given = {name: value for name, value in asked.items() if value is not None}
+        fields = {"model": settings.model, "question": flattened(prompt), **given, **more}
         request = self.client.build_request("POST", self.url, headers=self.headers, json=fields)
         response = self.client.send(request, stream=bool(more))
         if response.is_error or response.is_redirect:
