@@ -143,3 +143,14 @@ def test_a_run_starts_without_what_only_its_end_needs() -> None:
     assert not {"pandas", "numpy", "plotly", "questionary", "openai", "anthropic", "boto3", "google.genai"} & set(
         loaded
     )
+
+
+def test_the_top_level_has_only_what_the_map_names() -> None:
+    """A command that was tried there by hand can leave files behind: `--fail-if p95>5` without quotes makes one."""
+    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    files = {name for name in listed.splitlines() if "/" not in name}
+    assert files == {
+        ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "finishes.py",
+        "locust_inside.py", "locustfile.py", "models.json", "pyproject.toml", "refused_fields.py", "report.py",
+        "requirements.lock", "seeds.py",
+    }  # fmt: skip

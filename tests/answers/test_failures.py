@@ -146,7 +146,6 @@ def test_an_endless_answer_fails_before_it_fills_memory(
         call = Asker(provider, server.url, stream=stream).ask()
         server.wait_for_end()
     assert (call.outcome, call.status, call.error_reason) == ("failed", int(status[:3]), None)
-    assert (call.latency_s or WAIT_S) < 5
 
 
 @pytest.mark.parametrize("provider", [provider for provider in PROVIDERS if provider != "aws-bedrock"])
