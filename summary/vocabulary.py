@@ -8,6 +8,9 @@ LAG_LIMIT_S = 0.05
 CPU_LIMIT = 0.9
 """A client whose event loop's lag has a higher p99, or that uses more of a core, is the bottleneck."""
 
+ENOUGH_S = 0.5
+"""A shorter run mostly shows how long Locust takes to start: what it uses of a core says nothing."""
+
 LATE_S = 0.01
 """A call that starts later than this after its due time is late."""
 

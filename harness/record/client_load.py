@@ -8,7 +8,7 @@ from typing import Any
 import gevent
 
 from harness.record.histograms import Histogram
-from summary.vocabulary import CPU_LIMIT, LAG_LIMIT_S, Summary
+from summary.vocabulary import CPU_LIMIT, ENOUGH_S, LAG_LIMIT_S, Summary
 from wire.exchange import now
 
 TICK_S = 0.02
@@ -148,7 +148,8 @@ def verdict(lag_p99_s: float, cpu_share: float, observed_s: float) -> str:
     """Return `ok`, or why the figures are the client's rather than the server's. A single moment is enough to move the
     p99 of a short run: that is a hiccup, which the run's verdict mentions."""
     is_hiccup = observed_s < EVIDENT_S and lag_p99_s * observed_s < HICCUP_S
-    if (lag_p99_s <= LAG_LIMIT_S or is_hiccup) and cpu_share <= CPU_LIMIT:
+    is_busy = observed_s >= ENOUGH_S and cpu_share > CPU_LIMIT
+    if (lag_p99_s <= LAG_LIMIT_S or is_hiccup) and not is_busy:
         return "ok"
     seen = f"loop lag p99 {1000 * lag_p99_s:.0f} ms, CPU {100 * cpu_share:.0f} %"
     return f"the bottleneck ({seen}): use --processes or fewer users"

@@ -18,10 +18,7 @@ from summary.validity.finding import (
     present,
     titles,
 )
-from summary.vocabulary import LAG_LIMIT_S, LATE_S, Summary
-
-ENOUGH_S = 0.5
-"""A shorter run mostly shows how long Locust takes to start."""
+from summary.vocabulary import ENOUGH_S, LAG_LIMIT_S, LATE_S, Summary
 
 STALL_S = 0.1
 """A heartbeat gap this long is a stall; busy machines have shorter ones all the time."""

@@ -22,7 +22,7 @@ from harness.run.rehearsal import rehearse
 from locustfile import harness
 from providers.call import Call, Delta, Finish, Part, Usage
 from providers.vertex_ai import VertexAI
-from summary.vocabulary import CPU_LIMIT, LAG_LIMIT_S
+from summary.vocabulary import CPU_LIMIT, ENOUGH_S, LAG_LIMIT_S
 from tests.asking import APIS, settings_of
 from tests.raw_server import serving, silent
 from wire.exchange import now
@@ -283,6 +283,11 @@ def test_the_client_is_the_bottleneck_beyond_either_limit(lag_p99_s: float, cpu_
 def test_a_hiccup_in_a_short_run_is_no_bottleneck(cpu_share: float, observed_s: float, is_ok: bool) -> None:
     """Half a second without a tick would be no hiccup: 61 ms at p99 of 8.3 s."""
     assert (verdict(0.061, cpu_share, observed_s) == "ok") is is_ok
+
+
+def test_the_cpu_share_of_a_run_that_has_hardly_begun_says_nothing() -> None:
+    assert verdict(0.0, 1.0, ENOUGH_S - 0.01) == "ok"
+    assert verdict(0.0, 1.0, ENOUGH_S) != "ok"
 
 
 def test_the_verdict_says_what_was_seen_and_what_to_do() -> None:
