@@ -158,6 +158,7 @@ def die(code):
         gevent.sleep(0.01)
     return pid
 
+gevent.get_hub().loop.install_sigchld()  # before the first fork: a child that dies sooner would go unnoticed
 orphan.remember_dead_workers()
 first, clock = die(7), time.time
 time.time = lambda: clock() + 3600
