@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Literal, Protocol, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
 import gevent
 from locust import User, task
@@ -35,6 +35,18 @@ class CallFailed(Exception):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+class Refused(NamedTuple):
+    """An attempt at a call that the server refused because of a field, and that is made again.
+
+    took_s      how long it took, until the call is made again
+    connection  new if it opened one
+    """
+
+    field: str
+    took_s: float
+    connection: Literal["new", "reused"] | None
 
 
 class Session(Protocol):
@@ -124,39 +136,40 @@ class LLMUser(User):
 
     def _call(self, permit: Permit, granted: Granted, prompt: Prompt) -> None:
         """Make one call. If the server refuses a field that the provider can do without, the call is made again, with a
-        clock and a due time of its own, and its row says so."""
-        began_at = now()
-        refusal = self._attempt(permit, granted, prompt)
-        if refusal is not None:
-            self._attempt(permit.put_off(now() - began_at), granted, prompt, said={refusal.field: True})
+        clock and a due time of its own, in what is left of the timeout; its row says so."""
+        refused = self._attempt(permit, granted, prompt)
+        if refused is not None:
+            self._attempt(permit.put_off(refused.took_s), granted, prompt, refused)
 
     def _attempt(
-        self, permit: Permit, granted: Granted, prompt: Prompt, said: Json | None = None
-    ) -> FieldRefused | None:
+        self, permit: Permit, granted: Granted, prompt: Prompt, before: Refused | None = None
+    ) -> Refused | None:
         """Make one call, from start to record. If a field is refused, return that: nothing is recorded then.
 
-        said  what the server has already said of the call, by the sources in `providers.claims`
+        before  the attempt that this one repeats
         """
         with exchange(self.session.keep_bodies) as wired:
             call, started_at = self._begin(permit, granted, prompt)
             error: Exception | None = None
             try:
-                error = self._measure(call, wired, prompt, started_at)
+                error = self._measure(call, wired, prompt, started_at, before)
             finally:
                 if not isinstance(error, FieldRefused):
-                    self._record(call, wired, started_at, said or {})
+                    self._record(call, wired, started_at, before)
         if isinstance(error, FieldRefused):
-            return error
+            return Refused(error.field, now() - started_at, wired.connection)
         if self.conversation and call.outcome != "ok":
             self.conversation.fail()
         if call.phase == "measured":
             self._report_to_locust(call, error)
         return None
 
-    def _record(self, call: Call, wired: Exchange, started_at: float, said: Json) -> None:
+    def _record(self, call: Call, wired: Exchange, started_at: float, before: Refused | None) -> None:
         try:
             _conclude(call, wired, started_at)
-            self._take_claims(call, wired, said)
+            if before is not None and before.connection == "new":
+                call.connection = "new"
+            self._take_claims(call, wired, {before.field: True} if before else {})
         finally:  # The run would wait forever for a call that is never recorded.
             self.session.record(call, wired)
 
@@ -176,13 +189,16 @@ class LLMUser(User):
             call.scheduled_at = session.began_at + timedelta(seconds=permit.scheduled_s)
         return call, started_at
 
-    def _measure(self, call: Call, wired: Exchange, prompt: Prompt, started_at: float) -> Exception | None:
+    def _measure(
+        self, call: Call, wired: Exchange, prompt: Prompt, started_at: float, before: Refused | None
+    ) -> Exception | None:
         """Read the answer to its end, or until the deadline, and return the exception that ended it, if any.
 
         A killed greenlet leaves through here with `GreenletExit`; its call keeps the initial outcome, aborted.
         """
         timeout_s = self.sides[call.side].settings.timeout_s
-        deadline = gevent.Timeout.start_new(timeout_s, DeadlineExceeded(f"no complete answer within {timeout_s:g} s"))
+        left_s = max(0.0, timeout_s - before.took_s) if before else timeout_s
+        deadline = gevent.Timeout.start_new(left_s, DeadlineExceeded(f"no complete answer within {timeout_s:g} s"))
         try:
             self._take_all(call, wired, prompt, started_at)
         except Exception as error:

@@ -146,7 +146,7 @@ class AnswerParser(HTTPResponseParser):
             return
         self._keep_header()
         self.status = int(self.get_code())
-        self.head_complete = self.status >= 200
+        self.head_complete = not 100 <= self.status < 200
         if not self.head_complete:
             self.headers = []
 

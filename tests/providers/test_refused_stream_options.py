@@ -62,7 +62,7 @@ def test_its_clock_starts_with_the_second_request() -> None:
         call = asker.ask()
     (exchange,) = asker.session.exchanges
     assert exchange.requests == 1
-    assert (call.connection, call.connect_s) == ("reused", None)  # the refused request opened it
+    assert (call.connection, call.connect_s) == ("new", None)  # the refused request opened it, before the clock
     assert call.start_s > 0
     assert call.ttft_s is not None
     assert call.ttft_s <= (call.latency_s or 0)
@@ -86,6 +86,23 @@ def test_the_wait_for_the_refusal_is_not_a_late_start() -> None:
     assert call.start_lag_s is not None
     assert call.start_s - call.start_lag_s > waited_s / 2
     assert (call.latency_from_schedule_s or 0) == pytest.approx(call.start_lag_s + (call.latency_s or 0))
+
+
+def test_it_is_made_again_in_what_is_left_of_its_timeout() -> None:
+    """A run's end waits for one timeout, not for two."""
+
+    def slow(peer: Peer) -> None:
+        peer.request()
+        sleep(0.3)
+        peer.send(answer(json.dumps(REFUSALS["param"][1]).encode(), status="400 Bad Request"))
+        peer.request()
+        sleep(5)
+
+    with serving(slow) as server:
+        call = Asker("openai", server.url, stream=True, timeout_s=0.6).ask()
+    assert call.outcome == "failed"
+    assert "no complete answer within 0.6 s" in (call.error or "")
+    assert (call.latency_s or 1) < 0.5
 
 
 def test_a_refusal_that_stays_is_a_failure() -> None:

@@ -102,6 +102,12 @@ def test_what_even_the_tolerant_parser_refuses_is_not_http(kind: str, size: int)
     assert len(str(refusal.value)) < 300
 
 
+@pytest.mark.parametrize("code", ["000", "042", "099"])
+def test_a_status_below_100_is_final(code: str) -> None:
+    status, _, body, _ = seen_of([answer(b"hello", status=f"{code} What")])
+    assert (status, body) == (int(code), b"hello")
+
+
 def test_what_comes_before_the_body_does_not_fill_memory() -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with pytest.raises(NotHTTP, match="too long"):
