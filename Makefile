@@ -1,5 +1,5 @@
 # make run          a load test of the built-in mock; PROVIDER=anthropic picks another provider
-# make test         all tests, in groups side by side (make test-runs, test-parts, ... is one of them)
+# make test         all tests, in several processes (make test-runs, test-summary, ... are those of a folder)
 # make quick        the tests that start no locust process
 # make venv         only the environment, which the other targets need too
 # make check        ruff and mypy; make fix mends what ruff can
@@ -13,11 +13,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-SHELL := /bin/bash -o pipefail
 # Without its compiled files, each process would compile the whole project anew: a fifth of a short run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run venv test quick test-browser test-workers test-runs test-commands test-answers test-providers test-parts test-figures fix check bench bench-full bench-peers soak interop clean
+.PHONY: run venv test quick test-browser fix check bench bench-full bench-peers soak interop clean
 
 run: $(READY)
 	$(BIN)/locust --headless --mock -p $(PROVIDER) -u 4 -r 4 -i 40
@@ -28,28 +27,23 @@ run: $(READY)
 
 venv: $(READY)
 
-# A group of tests is its folders. Groups run side by side, and each line says whose it is.
-SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs=$(words $(1)) $(addprefix test-,$(1))
-PYTEST = group() { $(BIN)/python -m pytest "$${@:2}" 2>&1 | sed -u "s/^/$$1: /"; }; group
+# The tests that start locust come first: they wait most.
+SLOW := $(addprefix tests/,workers runs commands)
+QUICK := $(addprefix tests/,gates charts summary harness answers providers wire mock) $(wildcard tests/test_*.py)
+PYTEST := $(BIN)/python -m pytest -p tests.side_by_side --processes
 
 test: $(READY)
-	$(call SIDE_BY_SIDE,runs workers commands parts figures answers providers)
+	$(PYTEST) 6 $(SLOW) $(QUICK)
 
 quick: $(READY)
-	$(call SIDE_BY_SIDE,parts figures answers providers)
-
-test-workers test-runs test-commands test-answers test-providers: test-%: $(READY)
-	$(PYTEST) $* tests/$*
+	$(PYTEST) 4 $(QUICK)
 
 test-browser: $(READY)
 	@command -v chromium chromium-browser google-chrome >/dev/null || { echo "make test-browser needs Chromium: apt install chromium"; exit 1; }
-	$(PYTEST) browser tests/browser
+	$(BIN)/python -m pytest tests/browser
 
-test-parts: $(READY)
-	$(PYTEST) parts tests/wire tests/mock tests/harness tests/test_*.py
-
-test-figures: $(READY)
-	$(PYTEST) figures tests/summary tests/charts tests/gates
+test-%: $(READY)
+	$(PYTEST) 4 tests/$*
 
 fix: $(READY)
 	$(BIN)/ruff check --fix .

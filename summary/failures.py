@@ -23,12 +23,18 @@ OWN_ERRORS = (
 """Exceptions that no server can be blamed for: bugs, here or in an SDK."""
 
 
-def grouped(rows: pd.DataFrame) -> list[Summary]:
-    """Count the failures by exception class, HTTP status, and what failed on the wire, most frequent first.
+def found_in(rows: pd.DataFrame) -> Summary:
+    """Return the failures of a run: `failures`, `own_failures` and `outages`, as the functions below find them."""
+    failed = each(rows)
+    return {"failures": grouped(failed), "own_failures": own(failed), "outages": outages(rows, failed)}
+
+
+def grouped(failed: pd.DataFrame) -> list[Summary]:
+    """Count failures, as `each` returns them, by exception class, status, and what failed on the wire, most frequent
+    first.
 
     Each group has the times of its first and last failure, and the shortened text of the first.
     """
-    failed = each(rows)
     if failed.empty:
         return []
     groups = failed.groupby(["error", "status", "reason"], dropna=False, sort=False)
@@ -37,19 +43,18 @@ def grouped(rows: pd.DataFrame) -> list[Summary]:
     return [_group(values) for values in ordered.to_dict("records")]
 
 
-def own(rows: pd.DataFrame) -> list[Summary]:
+def own(failed: pd.DataFrame) -> list[Summary]:
     """Count the client's own failures by their cause."""
-    failed = each(rows)
     ours = failed[_is_own(failed)]
     reasons = ours["reason"].where(ours["reason"].isin(OWN_REASONS), OWN_REASONS[0])
     names = ours["error"].where(ours["error"].isin(OWN_ERRORS), reasons)
     return [{"error": str(name), "count": int(count)} for name, count in names.value_counts().items()]
 
 
-def outages(rows: pd.DataFrame) -> list[Summary]:
+def outages(rows: pd.DataFrame, failed: pd.DataFrame) -> list[Summary]:
     """Return the outages: rows of server failures, in the order in which calls ended. `start` and `end` are the times
     of the first and last failure."""
-    failed = each(rows[rows["outcome"] == "failed"])
+    failed = failed[rows.loc[failed.index, "outcome"] == "failed"]
     if len(failed) < OUTAGE_CALLS:
         return []
     ended = rows.loc[rows["outcome"].isin(("ok", "failed")), ["outcome", "timestamp", "latency_s"]]

@@ -92,9 +92,7 @@ def _evidence(rows: pd.DataFrame, observed: Summary) -> Summary:
         "reads": evidence.reads(rows),
         "finish_reasons": evidence.finish_reasons(rows),
         "no_content_count": evidence.no_content_count(rows),
-        "failures": failures.grouped(rows),
-        "own_failures": failures.own(rows),
-        "outages": failures.outages(rows),
+        **failures.found_in(rows),
     }
 
 

@@ -24,6 +24,7 @@ SCRUBBED = (
     "AWS_",
     "HTTP_PROXY",
     "HTTPS_PROXY",
+    "MAKE",
 )
 
 settings.register_profile("on any machine", deadline=None, max_examples=50)

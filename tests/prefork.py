@@ -3,10 +3,12 @@
 From there on, each runs Locust's command line, or a script, as if it had been started afresh.
 """
 
+import gc
 import json
 import os
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,10 @@ from typing import Any
 from gevent.monkey import get_original
 
 POLL_S = 0.005
-IMPORTED = ("harness.harness", "locust.main", "openai", "summary.figures")
+PATIENCE_S = 60
+LONGEST_ORDER_BYTES = 1 << 17
+IMPORTED = ("locust.main", "harness.harness", "summary.figures", "anthropic", "boto3", "google.genai", "openai")
+"""Locust comes first: it patches gevent in."""
 
 READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ")
 """Variables that a process must have been started with."""
@@ -39,8 +44,9 @@ class Forked:
     def __init__(self, status: Path) -> None:
         self._status = status
         self.returncode: int | None = None
+        give_up_at = time.monotonic() + PATIENCE_S
         while not (lines := self._lines()):
-            assert _origin().poll() is None, "the process to fork from has ended"
+            assert time.monotonic() < give_up_at, "the process to fork from starts nothing"
             time.sleep(POLL_S)
         self.pid = int(lines[0])
 
@@ -49,7 +55,7 @@ class Forked:
             self.returncode = int(lines[1])
         return self.returncode
 
-    def wait(self, timeout_s: float = 60) -> int:
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
         give_up_at = time.monotonic() + timeout_s
         while (code := self.poll()) is None:
             if time.monotonic() > give_up_at:
@@ -76,10 +82,7 @@ def fork(command: Sequence[str], folder: Path, environment: Mapping[str, str], o
         "folder": str(folder.absolute()), "command": list(command), "environment": dict(environment),
         "output": [str(path.absolute()) for path in output], "status": str(status.absolute()),
     }  # fmt: skip
-    pipe = _origin().stdin
-    assert pipe is not None
-    pipe.write(json.dumps(order) + "\n")
-    pipe.flush()
+    os.write(orders(), json.dumps(order).encode())
     return Forked(status)
 
 
@@ -89,20 +92,27 @@ def _statuses() -> "tempfile.TemporaryDirectory[str]":
 
 
 @cache
-def _origin() -> "subprocess.Popen[str]":
-    """Return the process from which all others are forked; it ends with this one, at the end of its stdin."""
+def orders() -> int:
+    """Return where to write orders, one at a time: the end of a socket to the process from which all others are forked.
+
+    That process ends when this one, and those forked from it, have closed their ends.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command, here = [sys.executable, "-m", __name__], Path(__file__).parent.parent
-    return subprocess.Popen(command, cwd=here, stdin=subprocess.PIPE, text=True, start_new_session=True)
+    subprocess.Popen(command, cwd=here, stdin=theirs.fileno(), start_new_session=True)
+    theirs.close()
+    return ours.detach()
 
 
 def serve() -> bool:
     """Fork a process for each order. Returns true in each of them, and false at the end of the orders."""
     for name in IMPORTED:
         import_module(name)
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    for line in sys.stdin:
+    while order := os.read(0, LONGEST_ORDER_BYTES):
         if not _fork():
-            _keep(json.loads(line))
+            _keep(json.loads(order))
             return True
     return False
 

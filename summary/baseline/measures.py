@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from summary.registry import PERCENTILES, SAMPLES_NEEDED, Figure
 from summary.vocabulary import Summary
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """A finished run, or a stage of one.
 
@@ -32,6 +32,10 @@ class Run:
     rows: pd.DataFrame
     summary: Summary
     facts: Summary
+
+    @cached_property
+    def successes(self) -> pd.DataFrame:
+        return calls.of_successes(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,10 @@ class Measure:
 
     def _found(self, run: Run, level: Slo | None) -> Sectioned | None:
         if self.statistic is None:
-            return _SCALARS[self.figure.name](run.rows, level, self._fewest)
+            return _SCALARS[self.figure.name](run, level, self._fewest)
         if self.figure.over == "gaps":
             return _of_gaps(run.summary.get(self.figure.name), self.statistic)
-        values = calls.numbers(calls.of_successes(run.rows), self.figure.name).dropna().to_numpy(dtype=float)
+        values = calls.numbers(run.successes, self.figure.name).dropna().to_numpy(dtype=float)
         return sectioning.of_values(values, _STATISTICS[self.statistic], self._fewest)
 
 
@@ -83,29 +87,28 @@ _STATISTICS: dict[str, Callable[[np.ndarray], float]] = {
 }
 
 
-def _error_rate(rows: pd.DataFrame, level: Slo | None, fewest: int) -> Sectioned | None:
-    ended = _ended(rows)
+def _error_rate(run: Run, level: Slo | None, fewest: int) -> Sectioned | None:
+    ended = _ended(run.rows)
     return sectioning.share(ended["outcome"].isin(calls.FAILED).to_numpy(), fewest)
 
 
-def _attainment(rows: pd.DataFrame, level: Slo | None, fewest: int) -> Sectioned | None:
-    ended = _ended(rows)
+def _attainment(run: Run, level: Slo | None, fewest: int) -> Sectioned | None:
+    ended = _ended(run.rows)
     return sectioning.share(met(level, ended).to_numpy(), fewest) if level else None
 
 
-def _throughput(rows: pd.DataFrame, level: Slo | None, fewest: int) -> Sectioned | None:
-    return _rate(rows, rows["outcome"] == "ok", fewest)
+def _throughput(run: Run, level: Slo | None, fewest: int) -> Sectioned | None:
+    return _rate(run.rows, run.rows["outcome"] == "ok", fewest)
 
 
-def _goodput(rows: pd.DataFrame, level: Slo | None, fewest: int) -> Sectioned | None:
-    return _rate(rows, met(level, rows), fewest) if level else None
+def _goodput(run: Run, level: Slo | None, fewest: int) -> Sectioned | None:
+    return _rate(run.rows, met(level, run.rows), fewest) if level else None
 
 
-def _tokens(rows: pd.DataFrame, level: Slo | None, fewest: int) -> Sectioned | None:
-    successes = calls.of_successes(rows)
-    if not calls.is_reported(successes, "output_tokens"):
+def _tokens(run: Run, level: Slo | None, fewest: int) -> Sectioned | None:
+    if not calls.is_reported(run.successes, "output_tokens"):
         return None
-    return _rate(rows, calls.numbers(successes, "output_tokens").reindex(rows.index), fewest)
+    return _rate(run.rows, calls.numbers(run.successes, "output_tokens").reindex(run.rows.index), fewest)
 
 
 def _ended(rows: pd.DataFrame) -> pd.DataFrame:
@@ -122,7 +125,7 @@ def _rate(rows: pd.DataFrame, amounts: "pd.Series[Any]", fewest: int) -> Section
     return sectioning.rate(found, end_s.to_numpy(dtype=float), (float(start_s.min()), float(end_s.max())), fewest)
 
 
-_SCALARS: dict[str, Callable[[pd.DataFrame, Slo | None, int], Sectioned | None]] = {
+_SCALARS: dict[str, Callable[[Run, Slo | None, int], Sectioned | None]] = {
     "error_rate": _error_rate,
     "throughput_rps": _throughput,
     "slo_attainment": _attainment,

@@ -156,11 +156,11 @@ def _sizes(new: Sequence[Run], old: Sequence[Run]) -> Iterator[str]:
 
 
 def _mean(run: Run, column: str) -> Sectioned | None:
-    values: Any = calls.numbers(calls.of_successes(run.rows), column).dropna().to_numpy(dtype=float)
+    values: Any = calls.numbers(run.successes, column).dropna().to_numpy(dtype=float)
     return sectioning.of_values(values, np.mean, 5)
 
 
 def _is_too_dependent(run: Run) -> bool:
     """Return whether blocks of calls that hardly depend on each other would be too long to have enough of them."""
-    values: Any = calls.of_successes(run.rows)["latency_s"].dropna().to_numpy(dtype=float)
+    values: Any = run.successes["latency_s"].dropna().to_numpy(dtype=float)
     return len(values) >= 10 * FEWEST and size_of(values) >= len(values) // FEWEST

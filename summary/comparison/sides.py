@@ -32,5 +32,5 @@ def figures_of_baseline(rows: pd.DataFrame) -> Summary:
         **calls.rates(rows),
         **calls.times(rows),
         "too_few_samples": calls.too_few(rows),
-        "failures": failures.grouped(rows),
+        "failures": failures.grouped(failures.each(rows)),
     }

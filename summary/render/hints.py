@@ -4,7 +4,8 @@ import re
 
 import refused_fields
 
-_OF_A_MODEL = re.compile(r"model|deployment", re.IGNORECASE)
+_OF_A_MODEL = re.compile(r"(?<!/)(?:model|deployment)", re.IGNORECASE)
+"""`/models/` or `/deployments/` in a path that the server quotes is no model."""
 
 _NO_MODEL = "is the model's name right (-m)? If the server lists its models, the log names some"
 _NO_API = (

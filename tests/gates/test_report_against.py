@@ -34,6 +34,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def slower(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The slow run against the old one."""
+    return compared(runs / "slow", runs / "old", tmp_path_factory.mktemp("slower") / "out")
+
+
 @pytest.fixture
 def copies(runs: Path, tmp_path: Path) -> Path:
     """A copy of these runs, to be changed."""
@@ -59,8 +65,10 @@ def edited(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def test_each_figure_has_both_sides_the_change_and_what_it_says(runs: Path, tmp_path: Path) -> None:
-    found = compared(runs / "slow", runs / "old", tmp_path / "out")
+def test_each_figure_has_both_sides_the_change_and_what_it_says(
+    runs: Path, slower: dict[str, Any], tmp_path: Path
+) -> None:
+    found = slower
     entry, old = found["comparison"]["latency_p95"], report.summary_of(runs / "old")["latency_s"]["p95"]
     assert entry["old"] == old
     assert entry["difference"] == entry["new"] - old > 9
@@ -78,8 +86,8 @@ def test_a_run_against_itself_is_the_same(runs: Path, tmp_path: Path) -> None:
     assert "The same run is on both sides." in found["compared"]["notes"]
 
 
-def test_stages_are_compared_too(runs: Path, tmp_path: Path) -> None:
-    stages = compared(runs / "slow", runs / "old", tmp_path / "out")["compared"]["stages"]
+def test_stages_are_compared_too(slower: dict[str, Any]) -> None:
+    stages = slower["compared"]["stages"]
     assert [(stage["stage"], stage["from_rps"]) for stage in stages] == [(1, 400), (2, 600)]
     assert [stage["comparison"]["latency_median"]["says"] for stage in stages] == ["worse", "worse"]
 

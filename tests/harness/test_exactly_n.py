@@ -14,7 +14,7 @@ from harness.load.closed_loop import Budget
 from providers.permit import Permit
 from tests.running import MOCK, harnessed, run
 
-SLOW_RUNS = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW_RUNS = settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def rows_of(prefix: Path) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def test_n_calls_are_n_rows_and_n_requests_for_locust(
 
 
 def test_a_stop_cuts_off_no_call_that_could_have_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for attempt in range(8):
+    for attempt in range(4):
         monkeypatch.setattr(sys, "stdout", sys.stdout)
         prefix = tmp_path / f"run{attempt}"
         environment, harness = harnessed([*MOCK, "--mock-latency", "0.005", "-t", "9s", "--csv", str(prefix)])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import report
 from summary.rows import blocks, losses
+from summary.rows.rows import read
 from tests.running import run
 
 CALLS = 40
@@ -176,8 +177,7 @@ def test_a_damaged_row_costs_no_other_row(folder: Path) -> None:
     for place in (*range(row, row + 32, 7), *range(row + 32, data.index(b"\n20", row), 61)):
         for byte in (b'"', b",", b"\n", b"\0", b"\xff"):
             requests(folder).write_bytes(data[:place] + byte + data[place + 1 :])
-            rows = reported(folder)
-            assert rows["total_requests"] >= CALLS - 2, (place, byte)
+            assert len(read(requests(folder))) >= CALLS - 2, (place, byte)
 
 
 def test_a_block_that_was_lost_in_the_middle_is_noticed(folder: Path) -> None:

@@ -1,0 +1,129 @@
+"""Tests in several processes: `pytest -p tests.side_by_side --processes 4` collects the tests once, then forks.
+
+What the tests import is imported once, and a process that has finished a file takes the next one, in the order in which
+they are named on the command line.
+"""
+
+import gc
+import os
+import pickle
+from array import array
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from itertools import chain, groupby, pairwise
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any
+
+import pytest
+
+from tests import prefork
+
+IMPORTED = ("anthropic", "boto3", "google.genai", "openai", "plotly.graph_objects", "questionary", "summary.figures")
+"""What most tests import late: the SDKs and pandas."""
+
+Files = list[list[pytest.Item]]
+NUMBER_BYTES, END = 2, 65535
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--processes", type=int, default=1, help="in how many processes to run the tests")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    options = session.config.option
+    if options.processes < 2 or options.collectonly or session.testsfailed:
+        return None
+    files = [list(items) for _, items in groupby(session.items, lambda item: item.path)]
+    _prepare(session.config)
+    queue = _queue([*range(len(files)), *[END] * options.processes])
+    processes = dict(_process(session, files, queue) for _ in range(options.processes))
+    while processes:
+        for source in wait(list(processes)):
+            assert isinstance(source, Connection)
+            try:
+                _pass_on(session.config, pickle.loads(source.recv_bytes()))
+            except EOFError:
+                _end(processes.pop(source))
+    return True
+
+
+def _prepare(config: pytest.Config) -> None:
+    """Do once what each process would do."""
+    for name in IMPORTED:
+        import_module(name)
+    prefork.orders()
+    config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # They share its folder.
+    gc.collect()
+    gc.freeze()
+
+
+def _queue(numbers: Sequence[int]) -> int:
+    """Return a pipe that holds numbers; whoever reads one has it to itself."""
+    reading, writing = os.pipe()
+    os.write(writing, array("H", numbers).tobytes())
+    return reading
+
+
+def _process(session: pytest.Session, files: Files, queue: int) -> tuple[Connection, int]:
+    """Fork a process; return where its messages arrive, and its pid."""
+    messages, out = Pipe(duplex=False)
+    if pid := os.fork():
+        out.close()
+        return messages, pid
+    code = 1
+    try:
+        _Reporter(session.config, out).run(files, queue)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _pass_on(config: pytest.Config, told: dict[str, Any]) -> None:
+    """Report here what another process reported."""
+    if "warning" in told:
+        config.hook.pytest_warning_recorded.call_historic(kwargs=told["warning"])
+        return
+    report = config.hook.pytest_report_from_serializable(config=config, data=told)
+    config.hook.pytest_runtest_logreport(report=report)
+    config.hook.pytest_runtest_logfinish(nodeid=report.nodeid, location=report.location)
+
+
+def _end(pid: int) -> None:
+    """Fail if a process did not come to its end: its tests are missing then."""
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code:
+        raise pytest.UsageError(f"a process of tests ended with {code}: without --processes pytest says where")
+
+
+class _Reporter:
+    """Runs tests in a forked process, and sends what is reported of them."""
+
+    def __init__(self, config: pytest.Config, out: Connection) -> None:
+        self.config, self.out = config, out
+        capture: Any = config.pluginmanager.getplugin("capturemanager")
+        capture.stop_global_capturing()
+        capture.start_global_capturing()
+        config.get_terminal_writer()._file = open(os.devnull, "w")  # noqa: SIM115  # It outlives the tests.
+        config.pluginmanager.register(self)
+
+    def run(self, files: Files, queue: int) -> None:
+        for item, following in pairwise(chain(_taken(files, queue), [None])):
+            assert item is not None
+            self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or not report.passed:
+            self._send(self.config.hook.pytest_report_to_serializable(config=self.config, report=report))
+
+    def pytest_warning_recorded(self, warning_message: Any, when: str, nodeid: str, location: Any) -> None:
+        of = {"when": when, "nodeid": nodeid, "location": location}
+        self._send({"warning": {"warning_message": warning_message, **of}})
+
+    def _send(self, told: dict[str, Any]) -> None:
+        self.out.send_bytes(pickle.dumps(told))
+
+
+def _taken(files: Files, queue: int) -> Iterator[pytest.Item]:
+    while (number := array("H", os.read(queue, NUMBER_BYTES))[0]) != END:
+        yield from files[number]
