@@ -364,6 +364,24 @@ def test_an_error_message_is_an_error_with_its_code() -> None:
         list(eventstream.events([frame]))
 
 
+UNTYPED: list[list[tuple[str, str]]] = [[], [(":message-type", "other")]]
+
+
+@pytest.mark.parametrize("more", UNTYPED)
+def test_a_frame_whose_message_type_is_missing_or_unknown_is_an_event_as_botocore_reads_it(
+    more: list[tuple[str, str]],
+) -> None:
+    frame = encoder.frame(b"".join(encoder.header(*pair) for pair in [(":event-type", "chunk"), *more]), b"{}")
+    assert list(eventstream.events([frame])) == [("chunk", b"{}")]
+
+
+@pytest.mark.parametrize("name", [":exception-type", ":error-code"])
+def test_a_frame_that_names_an_error_is_one_even_without_a_message_type(name: str) -> None:
+    frame = encoder.frame(encoder.header(name, "throttlingException"), b'{"message": "Too many requests"}')
+    with pytest.raises(ErrorInStream, match=r"throttlingException.*Too many requests"):
+        list(eventstream.events([frame]))
+
+
 # What the providers say
 
 Body = dict[str, Any]
