@@ -172,6 +172,16 @@ def test_a_blank_finish_reason_finishes_nothing(reason: str) -> None:
     assert (call.outcome, call.finish_reason) == ("failed", None)
 
 
+@pytest.mark.parametrize("provider", ["anthropic", "aws-bedrock"])
+@pytest.mark.parametrize("reason", [{}, [], False, 0])
+def test_an_empty_finish_reason_of_any_type_finishes_nothing(provider: str, reason: Any) -> None:
+    content = [{"type": "text", "text": "Hi"}]
+    message = {"content": content, "stop_reason": reason}
+    body = {**message, "output": {"message": message}, "stopReason": reason}
+    call = answered(provider, "chat", Canned([json.dumps(body).encode()]), stream=False)
+    assert (call.outcome, call.finish_reason) == ("failed", None)
+
+
 @pytest.mark.parametrize("provider", ["openai", "azure-openai", "deepseek"])
 @pytest.mark.parametrize(
     ("extra_body", "outcome"),
