@@ -147,6 +147,14 @@ def test_an_error_outside_any_event_is_reported_even_if_the_stream_stays_open(st
         list(sse.events(left_open(start + error[:5], error[5:])))
 
 
+@pytest.mark.parametrize(
+    "line", [b"error", b"error:", b"error: null", b"error: {}", b'error: {"error": false}', b"error: 0"]
+)
+def test_a_field_named_error_without_an_error_is_ignored(line: bytes) -> None:
+    """With one, it is an error event of llama.cpp."""
+    assert list(sse.events([b"data: 1\n%s\n\ndata: 2\n\n" % line])) == [("", b"1"), ("", b"2")]
+
+
 def test_what_is_not_an_event_stream_is_quoted() -> None:
     with pytest.raises(MalformedAnswer, match="not an event stream: “<!doctype html> <title>Sign in</title>”"):
         list(sse.events([b"<!doctype html>\n<title>Sign in</title>"]))

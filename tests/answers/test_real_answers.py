@@ -130,6 +130,7 @@ def test_the_words_of_an_error_status_reach_the_user(provider: str, api: str, st
         b"event: error\ndata: " + json.dumps({"message": WORDS, "code": 503}).encode() + b"\n\n",
         b"event: error\ndata: " + WORDS.encode() + b"\n\n",
         *(b"data: " + json.dumps(body).encode() + b"\n\n" for body in ERRORS.values()),
+        b"error: " + json.dumps({"code": 500, "message": WORDS, "type": "server_error"}).encode() + b"\n\n",
         json.dumps({"error": {"message": WORDS}}).encode() + b"\n",
         json.dumps({"error": {"message": WORDS}}, indent=1).encode(),
     ],
