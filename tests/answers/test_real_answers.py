@@ -613,6 +613,15 @@ def test_with_summarised_reasoning_tpot_covers_the_visible_part() -> None:
     assert call.tpot_s == pytest.approx(STEP_S)
 
 
+def test_a_summary_of_reasoning_in_a_content_list_is_reasoning() -> None:
+    """As Databricks sends it."""
+    summary = chunk(content=[{"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm"}]}])
+    text = [chunk(content=[{"type": "text", "text": "w"}])] * 5
+    call = chat(*[summary] * 3, *text, chunk("stop"), usage(205, 200), DONE)
+    assert (steps(call.ttft_s), steps(call.ttfv_s)) == (1, 4)
+    assert call.tpot_s == pytest.approx(STEP_S)
+
+
 def test_a_thinking_summary_of_unknown_size_leaves_no_tpot() -> None:
     thinking = {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "Hm"}}
     text = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "w"}}
