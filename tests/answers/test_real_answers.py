@@ -492,6 +492,16 @@ def test_a_body_that_its_head_calls_compressed_and_that_is_not_is_quoted() -> No
     assert "upstream is down" in session._body_line(wired)
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("headers", [[], [("content-type", "text/plain; charset=utf-8")]])
+def test_the_log_of_bodies_reads_wide_characters_that_no_header_announces(
+    charset: str, headers: list[tuple[str, str]]
+) -> None:
+    for text in ('{"error": "sk-ün"}', "no sk-ün"):
+        wired = Exchange(headers=headers, body=bytearray(text.encode(charset)))
+        assert "sk-ün" in session._body_line(wired)
+
+
 @pytest.mark.parametrize("later", [None, {}, {"prompt_tokens": None, "completion_tokens": None}, [], "x"])
 def test_a_later_usage_without_counts_erases_nothing(later: Any) -> None:
     call = chat(chunk(content="Hi"), chunk("stop"), usage(5), {"choices": [], "usage": later}, DONE)
