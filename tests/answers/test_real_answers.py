@@ -183,6 +183,23 @@ def test_an_empty_finish_reason_of_any_type_finishes_nothing(provider: str, reas
     assert (call.outcome, call.finish_reason) == ("failed", None)
 
 
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        ("anthropic.claude-v2", {"completion": "Hi", "stop_reason": None}),
+        ("meta.llama3-70b-instruct-v1:0", {"generation": "Hi", "stop_reason": None}),
+        ("cohere.command-r-v1:0", {"text": "Hi"}),
+        ("cohere.command-text-v14", {"generations": [{"text": "Hi", "finish_reason": ""}]}),
+        ("amazon.titan-text-express-v1", {"results": [{"outputText": "Hi", "completionReason": None}]}),
+        ("mistral.mistral-large-2407-v1:0", {"choices": [{"message": {"content": "Hi"}, "stop_reason": None}]}),
+    ],
+)
+def test_a_whole_answer_without_its_familys_finish_reason_is_unfinished(model: str, body: dict[str, Any]) -> None:
+    wire = Canned([json.dumps(body).encode()])
+    call = answered("aws-bedrock", "completions", wire, model=model, stream=False)
+    assert (call.outcome, call.content_events, str(call.error).partition(":")[0]) == ("failed", 1, "IncompleteStream")
+
+
 @pytest.mark.parametrize("provider", ["openai", "azure-openai", "deepseek"])
 @pytest.mark.parametrize(
     ("extra_body", "outcome"),
