@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from providers.answers import anthropic, converse, openai, reading
-from providers.answers.content import called, counts_of, finished, reason_of, text_of
+from providers.answers.content import called, counts_of, ended, finished, reason_of, text_of
 from providers.answers.document import SURPRISES, Event, parsed, quoted
 from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Said, Usage, total
 from providers.prompt import Prompt, dialogue, flattened, messages, turns
@@ -143,7 +143,7 @@ def _read_whole(body: Json, text: Path, finish: Path) -> Answer:
         raise KeyError(text[-1])
     yield Delta(text_of(found))
     yield from called({"name": _at(body, _TOOL_CALL)})
-    yield from finished("invoke", reason, body)
+    yield from ended("invoke", reason, body)
 
 
 def _read_chunks(chunks: Iterable[Json], text: Path, finish: Path) -> Answer:

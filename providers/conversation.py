@@ -69,7 +69,12 @@ class Conversation:
                 texts.append(part.text)
                 characters += len(part.text)
             yield part
-        self._answer = "".join(texts) if characters <= MOST_ANSWER_CHARACTERS else ""
+        self._answer = _sendable("".join(texts)) if characters <= MOST_ANSWER_CHARACTERS else ""
+
+
+def _sendable(text: str) -> str:
+    """Return the text as a request can contain it: halves of a character joined, or replaced if they stand alone."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def steps(turns: Iterable[Turn]) -> list[Step]:

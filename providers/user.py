@@ -244,7 +244,7 @@ class LLMUser(User):
         said = claims.found(wired.headers, {**before, **delay_asked(wired), **call.said})
         texts = {key: value for key, value in said.items() if isinstance(value, str)}
         if texts:
-            together = "\n".join(texts.values())
+            together = "\n".join(_in_one_line(text, 4 * CLAIM_CHARACTERS) for text in texts.values())
             shown = _in_one_line if self.session.redact(together) == together else self._shown
             said |= {key: shown(value, CLAIM_CHARACTERS) for key, value in texts.items()}
         call.server_request_id, call.server_says = claims.as_cells(said)
@@ -292,13 +292,14 @@ def _error_text(error: Exception, wired: Exchange) -> str:
 
 
 def _in_one_line(text: str, characters: int) -> str:
-    """Return the text without line breaks and terminal control characters, shortened to `characters`."""
+    """Return the text without line breaks and terminal control characters, shortened to `characters`.
+
+    What can't be printed leaves no space: between the characters of UTF-16 it would hide a secret from its mask.
+    """
     line = " ".join(text.split())
     if len(line) > characters:
         line = line[: characters - 1] + "…"
-    if line.isprintable():
-        return line
-    return " ".join("".join(character if character.isprintable() else " " for character in line).split())
+    return line if line.isprintable() else " ".join("".join(filter(str.isprintable, line)).split())
 
 
 def _conclude(call: Call, wired: Exchange, started_at: float) -> None:

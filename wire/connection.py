@@ -1,10 +1,11 @@
 """A connection to an origin: TCP, a proxy's tunnel, TLS, bytes in and out. Every failure is raised as a `WireError`."""
 
 import math
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from struct import unpack
 
 import gevent
@@ -194,7 +195,7 @@ def connect(origin: Origin) -> Connection:
     except (DeadlineExceeded, TimeoutError) as error:
         raise ConnectTimedOut(f"no connection to {origin.host}:{origin.port}{_by_way_of(origin)} in time") from error
     except (OSError, UnicodeError) as error:
-        message = f"no connection to {origin.host}:{origin.port}: {text_of(error)}"
+        message = f"no connection to {origin.host}:{origin.port}{_by_way_of(origin)}: {text_of(error)}"
         raise ConnectFailed(message, failure_of(error, "unreachable")) from error
 
 
@@ -226,9 +227,11 @@ def _shake_hands(sock: socket.socket, server_name: str) -> TLS:
         while not tls.shake_hands(received):
             sock.sendall(tls.outgoing.read())
             received = sock.recv(RECEIVE_BYTES)
-    finally:
-        if alert := tls.outgoing.read():
-            sock.sendall(alert)
+    except ssl.SSLError:
+        with suppress(OSError):  # Whoever spoke no TLS has often gone by now, which explains nothing.
+            sock.sendall(tls.outgoing.read())
+        raise
+    sock.sendall(tls.outgoing.read())
     return tls
 
 

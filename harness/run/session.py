@@ -179,8 +179,11 @@ def _body_line(exchange: Exchange) -> str:
 
 
 def _text(exchange: Exchange) -> str:
-    """Return the body as a text, in the charset that it names, if that is one."""
+    """Return the body as a text, in the charset that it names, if that is one. A body with NULs is in UTF-16 or UTF-32:
+    read as anything else, they would hide a secret in it from its mask."""
     body = decompressed(exchange.headers, bytes(exchange.body))
+    if b"\0" in body:
+        return body.decode(json.detect_encoding(body), "replace")
     headers = [(name, value) for name, value in exchange.headers if name.lower() == "content-type"]
     try:
         return httpx2.Response(200, headers=headers, content=body).text

@@ -37,7 +37,7 @@ def called(function: Any) -> Iterator[Delta]:
 
 def reason_of(value: Any) -> str | None:
     """Return a finish reason as a string, or `None`; for an object, its type. White space around it means nothing."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         value = value.get("type") or value.get("reason") or str(value)
     reason = str(value).strip() if value else ""
     return reason if reason and reason.lower() not in finishes.NO_REASON else None

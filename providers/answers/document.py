@@ -8,8 +8,8 @@ import orjson
 Event = tuple[str, bytes]
 """An event of a stream: its name ("" if it has none) and its data."""
 
-SURPRISES = (LookupError, AttributeError, TypeError, ValueError, RecursionError, OverflowError)
-"""What Python raises when an answer does not have the expected shape."""
+SURPRISES = (LookupError, AttributeError, TypeError, ValueError, RecursionError, OverflowError, AssertionError)
+"""What Python raises when an answer does not have the expected shape; a charset like `hex` fails an assertion."""
 
 QUOTED = 200
 """How many characters of a malformed answer are quoted in its error."""

@@ -18,6 +18,8 @@ SMALLEST_FRAME_BYTES = PRELUDE_BYTES + CHECKSUM_BYTES
 LARGEST_HEADERS_BYTES = 128 * 1024
 LARGEST_PAYLOAD_BYTES = 24 * 1024 * 1024
 """botocore's own limits."""
+ERRORS = ("exception", "error")
+"""The message types of errors. A frame of another type, or without one, is an event, as it is to botocore."""
 STRING = 7
 FIXED_SIZES_BYTES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """Header types of a fixed size: booleans, integers, timestamp, UUID. Bytes and strings are prefixed by their size."""
@@ -39,10 +41,10 @@ def events(pieces: Iterable[bytes]) -> Iterator[Event]:
     """
     for headers, payload in frames(pieces):
         named = _headers(headers)
-        if named.get(":message-type") != "event":
-            kind = named.get(":exception-type") or named.get(":error-code") or "error"
+        kind = named.get(":exception-type") or named.get(":error-code")
+        if kind or named.get(":message-type") in ERRORS:
             words = message_in(payload) or payload.decode("utf-8", "replace") or named.get(":error-message", "")
-            raise ErrorInStream(f"{kind}: {words}")
+            raise ErrorInStream(f"{kind or 'error'}: {words}")
         yield named.get(":event-type", ""), payload
 
 

@@ -138,13 +138,15 @@ def _reasoning_detail(detail: Json) -> Iterator[Delta]:
 
 
 def _content_parts(parts: list[Any]) -> Iterator[Delta]:
-    """Read a content list, as Mistral's reasoning models send it."""
+    """Read a content list, as Mistral and Databricks send it: the one thinks in full, the other in a summary."""
     for part in parts:
         if isinstance(part, str):
             yield Delta(part)
         elif thinking := part.get("thinking"):
             texts = [{"text": thinking}] if isinstance(thinking, str) else thinking
             yield Delta("".join(text_of(text.get("text")) for text in texts), reasoning=True)
+        elif summary := part.get("summary"):
+            yield Delta("".join(text_of(text.get("text")) for text in summary), reasoning=True, partial=True)
         else:
             yield Delta(text_of(part.get("text")) or text_of(part.get("refusal")))
 

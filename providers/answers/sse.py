@@ -194,6 +194,8 @@ def _event_of_lines(lines: list[bytes], stray: Stray) -> Event | None:
             data.append(value)
         elif field == b"event":
             name = value.decode("utf-8", "replace")
+        elif field == b"error" and message_in(value):  # llama.cpp's error events have a field of their own.
+            return "error", value
         elif field not in FIELDS:
             stray.take(line)
     joined = b"\n".join(data)

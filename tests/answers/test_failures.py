@@ -18,6 +18,7 @@ from mock.service import Service
 from mock.timing import Pace
 from providers.answers import bare_json, sse
 from providers.call import Call
+from summary.failures import OWN_ERRORS
 from tests.asking import PROVIDERS, Asker
 from tests.certificates import make_certificate, trusting
 from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, serving, silent
@@ -173,6 +174,21 @@ def test_an_error_nested_deeper_than_can_be_read_is_a_failed_call(provider: str,
     with serving(answering(answer(b'{"error": %s}' % body, status="500 Internal Server Error"))) as server:
         call = Asker(provider, server.url).ask()
     assert (call.outcome, call.status, bool(call.error)) == ("failed", 500, True)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
+@pytest.mark.parametrize("charset", ["hex", "rot13", "idna", "utf-16"])
+def test_an_error_in_a_charset_that_is_no_charset_is_the_servers_failure(
+    provider: str, status: str, charset: str
+) -> None:
+    body = b'{"error": {"message": "the model is still loading"}}'
+    kind = f"Content-Type: application/json; charset={charset}"
+    with serving(answering(answer(body, kind, status=status))) as server:
+        call = Asker(provider, server.url).ask()
+    assert (call.outcome, call.status) == ("failed", int(status[:3]))
+    assert "the model is still loading" in (call.error or "")
+    assert (call.error or "").partition(":")[0] not in OWN_ERRORS
 
 
 def test_a_stream_that_fails_and_then_only_sends_keep_alives_fails_soon() -> None:

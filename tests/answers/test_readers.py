@@ -147,6 +147,14 @@ def test_an_error_outside_any_event_is_reported_even_if_the_stream_stays_open(st
         list(sse.events(left_open(start + error[:5], error[5:])))
 
 
+@pytest.mark.parametrize(
+    "line", [b"error", b"error:", b"error: null", b"error: {}", b'error: {"error": false}', b"error: 0"]
+)
+def test_a_field_named_error_without_an_error_is_ignored(line: bytes) -> None:
+    """With one, it is an error event of llama.cpp."""
+    assert list(sse.events([b"data: 1\n%s\n\ndata: 2\n\n" % line])) == [("", b"1"), ("", b"2")]
+
+
 def test_what_is_not_an_event_stream_is_quoted() -> None:
     with pytest.raises(MalformedAnswer, match="not an event stream: “<!doctype html> <title>Sign in</title>”"):
         list(sse.events([b"<!doctype html>\n<title>Sign in</title>"]))
@@ -361,6 +369,24 @@ def test_an_error_message_is_an_error_with_its_code() -> None:
     named = [(":message-type", "error"), (":error-code", "InternalError"), (":error-message", "An internal error")]
     frame = encoder.frame(b"".join(encoder.header(*pair) for pair in named), b"")
     with pytest.raises(ErrorInStream, match=r"InternalError.*An internal error"):
+        list(eventstream.events([frame]))
+
+
+UNTYPED: list[list[tuple[str, str]]] = [[], [(":message-type", "other")]]
+
+
+@pytest.mark.parametrize("more", UNTYPED)
+def test_a_frame_whose_message_type_is_missing_or_unknown_is_an_event_as_botocore_reads_it(
+    more: list[tuple[str, str]],
+) -> None:
+    frame = encoder.frame(b"".join(encoder.header(*pair) for pair in [(":event-type", "chunk"), *more]), b"{}")
+    assert list(eventstream.events([frame])) == [("chunk", b"{}")]
+
+
+@pytest.mark.parametrize("name", [":exception-type", ":error-code"])
+def test_a_frame_that_names_an_error_is_one_even_without_a_message_type(name: str) -> None:
+    frame = encoder.frame(encoder.header(name, "throttlingException"), b'{"message": "Too many requests"}')
+    with pytest.raises(ErrorInStream, match=r"throttlingException.*Too many requests"):
         list(eventstream.events([frame]))
 
 

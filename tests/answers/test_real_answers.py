@@ -130,6 +130,7 @@ def test_the_words_of_an_error_status_reach_the_user(provider: str, api: str, st
         b"event: error\ndata: " + json.dumps({"message": WORDS, "code": 503}).encode() + b"\n\n",
         b"event: error\ndata: " + WORDS.encode() + b"\n\n",
         *(b"data: " + json.dumps(body).encode() + b"\n\n" for body in ERRORS.values()),
+        b"error: " + json.dumps({"code": 500, "message": WORDS, "type": "server_error"}).encode() + b"\n\n",
         json.dumps({"error": {"message": WORDS}}).encode() + b"\n",
         json.dumps({"error": {"message": WORDS}}, indent=1).encode(),
     ],
@@ -170,6 +171,33 @@ def test_a_blank_finish_reason_finishes_nothing(reason: str) -> None:
     body = {"choices": [{"message": {"content": "Hi"}, "finish_reason": reason}]}
     call = answered("openai", "chat", Canned([json.dumps(body).encode()]), stream=False)
     assert (call.outcome, call.finish_reason) == ("failed", None)
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "aws-bedrock"])
+@pytest.mark.parametrize("reason", [{}, [], False, 0])
+def test_an_empty_finish_reason_of_any_type_finishes_nothing(provider: str, reason: Any) -> None:
+    content = [{"type": "text", "text": "Hi"}]
+    message = {"content": content, "stop_reason": reason}
+    body = {**message, "output": {"message": message}, "stopReason": reason}
+    call = answered(provider, "chat", Canned([json.dumps(body).encode()]), stream=False)
+    assert (call.outcome, call.finish_reason) == ("failed", None)
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        ("anthropic.claude-v2", {"completion": "Hi", "stop_reason": None}),
+        ("meta.llama3-70b-instruct-v1:0", {"generation": "Hi", "stop_reason": None}),
+        ("cohere.command-r-v1:0", {"text": "Hi"}),
+        ("cohere.command-text-v14", {"generations": [{"text": "Hi", "finish_reason": ""}]}),
+        ("amazon.titan-text-express-v1", {"results": [{"outputText": "Hi", "completionReason": None}]}),
+        ("mistral.mistral-large-2407-v1:0", {"choices": [{"message": {"content": "Hi"}, "stop_reason": None}]}),
+    ],
+)
+def test_a_whole_answer_without_its_familys_finish_reason_is_unfinished(model: str, body: dict[str, Any]) -> None:
+    wire = Canned([json.dumps(body).encode()])
+    call = answered("aws-bedrock", "completions", wire, model=model, stream=False)
+    assert (call.outcome, call.content_events, str(call.error).partition(":")[0]) == ("failed", 1, "IncompleteStream")
 
 
 @pytest.mark.parametrize("provider", ["openai", "azure-openai", "deepseek"])
@@ -238,8 +266,9 @@ def test_a_protocols_word_for_no_reason_is_not_a_finish() -> None:
     assert str(call.error).startswith("IncompleteStream")
 
 
-def test_a_servers_text_is_redacted_shortened_and_on_one_line_in_rows() -> None:
-    hostile = "=1+1,\n\r\x00\ud83d\u202e sk-secret-1 " + "x" * 10_000
+@pytest.mark.parametrize("secret", ["sk-secret-1", "\0".join("sk-secret-1"), "sk-\u200bsec\x1bret-1"])
+def test_a_servers_text_is_redacted_shortened_and_on_one_line_in_rows(secret: str) -> None:
+    hostile = f"=1+1,\n\r\x00\ud83d\u202e {secret} " + "x" * 10_000
     wires = [Canned(sse_of(chunk(content="Hi"), chunk(hostile), DONE)), Canned(sse_of({"error": hostile}))]
     for wire, characters in zip(wires, (REASON_CHARACTERS, ERROR_CHARACTERS), strict=True):
         asker = Asker("openai", "http://mock.invalid", wire, stream=True)
@@ -247,7 +276,8 @@ def test_a_servers_text_is_redacted_shortened_and_on_one_line_in_rows() -> None:
         call = asker.ask()
         shown = str(call.finish_reason or call.error)
         assert "=1+1, *** xxx" in shown
-        assert (len(shown), shown[-1], shown.isprintable()) == (characters, "…", True)
+        assert (len(shown) <= characters, shown[-1], shown.isprintable()) == (True, "…", True)
+        assert len(shown) > characters - len(secret)
 
 
 @pytest.mark.parametrize(("provider", "api", "model"), WAYS)
@@ -479,6 +509,16 @@ def test_a_body_that_its_head_calls_compressed_and_that_is_not_is_quoted() -> No
     assert "upstream is down" in session._body_line(wired)
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("headers", [[], [("content-type", "text/plain; charset=utf-8")]])
+def test_the_log_of_bodies_reads_wide_characters_that_no_header_announces(
+    charset: str, headers: list[tuple[str, str]]
+) -> None:
+    for text in ('{"error": "sk-ün"}', "no sk-ün"):
+        wired = Exchange(headers=headers, body=bytearray(text.encode(charset)))
+        assert "sk-ün" in session._body_line(wired)
+
+
 @pytest.mark.parametrize("later", [None, {}, {"prompt_tokens": None, "completion_tokens": None}, [], "x"])
 def test_a_later_usage_without_counts_erases_nothing(later: Any) -> None:
     call = chat(chunk(content="Hi"), chunk("stop"), usage(5), {"choices": [], "usage": later}, DONE)
@@ -596,6 +636,15 @@ def test_with_summarised_reasoning_tpot_covers_the_visible_part() -> None:
     text = [{"type": "response.output_text.delta", "delta": "w"}] * 5
     end = {"type": "response.completed", "response": {"status": "completed", "usage": counts}}
     call = answered("openai", "responses", Canned(sse_of(*summary, *text, end)))
+    assert (steps(call.ttft_s), steps(call.ttfv_s)) == (1, 4)
+    assert call.tpot_s == pytest.approx(STEP_S)
+
+
+def test_a_summary_of_reasoning_in_a_content_list_is_reasoning() -> None:
+    """As Databricks sends it."""
+    summary = chunk(content=[{"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm"}]}])
+    text = [chunk(content=[{"type": "text", "text": "w"}])] * 5
+    call = chat(*[summary] * 3, *text, chunk("stop"), usage(205, 200), DONE)
     assert (steps(call.ttft_s), steps(call.ttfv_s)) == (1, 4)
     assert call.tpot_s == pytest.approx(STEP_S)
 

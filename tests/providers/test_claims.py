@@ -250,12 +250,16 @@ def test_texts_are_redacted_short_and_on_one_line() -> None:
         ("x-request-id", "id-sk-abcdefghijklmnop-7"), ("x-ms-region", "z" * 3000), ("cf-ray", "a\tb\x1b[31mc"),
         ("x-ratelimit-reset-tokens", "6m0s"),
     )  # fmt: skip
+    broken = (("apim-request-id", "sk-abcd\x00efgh\x01ijklmnop"),)
+    asker = Asker("openai", "http://mock.invalid", _Saying(broken))
+    asker.session.redact = secrets.redact  # type: ignore[method-assign]
+    assert asker.ask().server_request_id == "***"
     asker = Asker("openai", "http://mock.invalid", _Saying(headers))
     asker.session.redact = secrets.redact  # type: ignore[method-assign]
     call = asker.ask()
     assert call.server_request_id == "id-***-7"
     assert said_by(call)["region"] == "z" * 99 + "…"
-    assert said_by(call)["cf_ray"] == "a b [31mc"
+    assert said_by(call)["cf_ray"] == "a b[31mc"
     assert said_by(call)["reset_tokens_s"] == 360
 
 

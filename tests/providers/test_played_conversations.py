@@ -149,6 +149,22 @@ def test_an_answer_that_cannot_be_put_into_a_history_ends_a_conversation() -> No
         assert not recorded.is_over
 
 
+@pytest.mark.parametrize(
+    ("pieces", "history"),
+    [
+        (["A \ud83d", "\ude00."], "A 😀."),
+        (["\ud83d"], "�"),
+        (["\ude00\ud83d", "x"], "��x"),
+        (["\ufeffA 😀."], "\ufeffA 😀."),
+    ],
+)
+def test_halves_of_a_character_are_joined_or_replaced_in_the_history(pieces: list[str], history: str) -> None:
+    """No request can contain half a character, but an answer can."""
+    talk = Conversation(TALK, 1, is_recorded=False)
+    spoken(talk, *map(Delta, pieces), Finish("stop"))
+    assert spoken(talk, Finish("stop")).turns[1] == Turn("assistant", history)
+
+
 def test_an_answer_that_nobody_needs_is_not_kept() -> None:
     last = Conversation(Prompt("a", TURNS[:1]), 1, is_recorded=False)
     recorded = Conversation(TALK, 1, is_recorded=True)

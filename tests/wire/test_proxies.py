@@ -153,9 +153,11 @@ def asked_through(said: bytes, end: Script, monkeypatch: pytest.MonkeyPatch, tim
         return Asker("openai", "https://api.example.org/v1", timeout_s=timeout_s).ask()
 
 
-def test_a_failure_behind_the_tunnel_is_the_origins(monkeypatch: pytest.MonkeyPatch) -> None:
-    call = asked_through(b"HTTP/1.1 200 OK\r\n\r\n", Peer.reset, monkeypatch)
-    assert (call.outcome, call.error_reason) == ("failed", "reset")
+@pytest.mark.parametrize(("end", "reason"), [(Peer.reset, "reset"), (Peer.close, "closed early")])
+def test_a_failure_behind_the_tunnel_is_the_origins(end: Script, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = asked_through(b"HTTP/1.1 200 OK\r\n\r\n", end, monkeypatch)
+    assert (call.outcome, call.error_reason) == ("failed", reason)
+    assert "no connection to api.example.org:443 through the proxy 127.0.0.1:" in (call.error or "")
 
 
 def test_too_many_open_files_are_our_own_failure_with_any_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

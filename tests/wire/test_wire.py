@@ -46,6 +46,7 @@ from wire.exchange import (
 )
 from wire.http1 import AnswerParser, encode
 from wire.network import NetworkReply, NetworkWire
+from wire.tls import TLS
 
 NEVER_S = 3600.0
 SOON_S = 0.05
@@ -890,6 +891,23 @@ def test_https_to_a_server_without_tls_is_a_failed_connect(
     server = serve(lambda peer: peer.send(answer(b"", status="400 Bad Request")))
     with exchange(), pytest.raises(ConnectFailed):
         wire.send(server.request(scheme="https"))
+
+
+def test_a_peer_that_closes_before_the_handshake_closed_early_though_the_alert_meets_its_reset(
+    wire: NetworkWire, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(Peer.close)
+    shake_hands = TLS.shake_hands
+
+    def shake_hands_late(tls: TLS, received: bytes | None) -> bool:
+        server.wait_for_end(0)
+        gevent.sleep(SOON_S)
+        return shake_hands(tls, received)
+
+    monkeypatch.setattr(TLS, "shake_hands", shake_hands_late)
+    with exchange(), pytest.raises(ConnectFailed) as failed:
+        wire.send(server.request(scheme="https"))
+    assert str(failed.value.failure) == "closed early"
 
 
 # Many files
