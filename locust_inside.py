@@ -14,11 +14,13 @@ from typing import Any
 
 import locust.html
 import locust.log
+import locust.rpc.zmqrpc
 import locust.runners
 import locust.stats
 from locust import User, argument_parser
 from locust.env import Environment
 from locust.input_events import UnixKeyPoller
+from locust.rpc.protocol import Message
 from locust.runners import MasterRunner, WorkerNode, WorkerNodes, WorkerRunner
 from locust.user.task import LOCUST_STATE_STOPPING
 from locust.web import WebUI
@@ -141,6 +143,42 @@ class _Workers(WorkerNodes):
 def let_workers_come_and_go(runner: MasterRunner) -> None:
     """Make the master's list of workers safe to iterate in one greenlet while another changes it."""
     runner.clients = _Workers(runner.clients)
+
+
+_OF_A_REPORT = {"stats", "stats_total", "errors"}
+"""What Locust's listeners take out of a worker's report."""
+
+
+class _Messages:
+    """Stands in for Locust's class `Message` where it reads what has come."""
+
+    @staticmethod
+    def unserialize(data: bytes) -> Message:
+        try:
+            return Message.unserialize(data)  # type: ignore[no-any-return]  # Locust's is untyped
+        except Exception:  # msgpack raises many kinds, and so does the constructor
+            return Message("unreadable", None, None)
+
+
+def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> None:
+    """Keep a master listening when it gets a message that it can't read or handle, and tell who sent it. Locust's would
+    stop listening, and wait forever for workers that it no longer hears; and anyone can connect to its port."""
+    handle = runner.handle_message
+
+    def handle_message(client_id: str, msg: Message) -> None:
+        is_report = isinstance(msg.data, dict) and msg.data.keys() >= _OF_A_REPORT
+        if msg.node_id != client_id or (msg.type == "stats" and not is_report):
+            tell(f"{client_id} sent a message that can't be read")
+            return
+        try:
+            handle(client_id, msg)
+        except Exception as error:
+            tell(f"{client_id} sent a message that can't be handled: {error!r}")
+            if client_id in runner.clients:
+                locust.log.unhandled_greenlet_exception = True  # as when the listener ends
+
+    locust.rpc.zmqrpc.Message = _Messages  # type: ignore[assignment, attr-defined]  # only `unserialize` is called there
+    runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
 
 
 def expect_beats(runner: MasterRunner, beats: int) -> None:

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gevent
 import locust.argument_parser
 import locust.log
 import locust.main
+import locust.rpc.zmqrpc
 import locust.runners
 import locust.stats
+import msgpack  # type: ignore[import-untyped]  # it has no stubs
 import pytest
+import zmq.green as zmq
 from locust import User
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
@@ -42,6 +46,7 @@ def _put_back() -> Iterator[None]:
             (locust.runners, "MASTER_HEARTBEAT_TIMEOUT"),
             (locust.runners, "HEARTBEAT_LIVENESS"),
             (locust.log, "unhandled_greenlet_exception"),
+            (locust.rpc.zmqrpc, "Message"),
             (UnixKeyPoller, "cleanup"),
         )
     ]
@@ -69,6 +74,8 @@ def test_no_other_file_touches_what_locust_keeps_to_itself(path: Path) -> None:
         (WorkerRunner.heartbeat_timeout_checker, "MASTER_HEARTBEAT_TIMEOUT"),
         (MasterRunner.handle_message, "HEARTBEAT_LIVENESS"),
         (MasterRunner.handle_message, "self.spawning_completed"),
+        (MasterRunner.client_listener, "self.handle_message("),
+        (locust.rpc.zmqrpc.Server.recv_from_client, "Message.unserialize("),
         (WebUI.__init__, "self._update_user_classes("),
         (locust.main.main, "if options.html_file:"),
         (locust.main.main, "if options.json_file:"),
@@ -141,6 +148,38 @@ def test_workers_can_join_during_an_iteration() -> None:
     for _ in master.clients.all:
         master.clients["two"] = WorkerNode("two")
     assert len(master.clients) == 2
+
+
+BAD_MESSAGES: dict[str, Any] = {
+    "nothing": None,
+    "too little": ("stats", {}),
+    "no report": ("stats", None, "stranger"),
+    "an empty report": ("stats", {}, "stranger"),
+    "an exception without its text": ("exception", {}, "stranger"),
+    "a kind that is a list": ([], {}, "stranger"),
+    "another worker's name": ("quit", None, "worker"),
+}
+
+
+@pytest.mark.parametrize("sent", [b"", b"\xc1", b"\x91" * 2_000, *map(msgpack.dumps, BAD_MESSAGES.values())])
+def test_a_master_reports_a_message_that_it_can_not_read_and_goes_on_listening(sent: bytes) -> None:
+    told: list[str] = []
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    locust_inside.outlive_bad_messages(master, told.append)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
+        stranger.setsockopt(zmq.IDENTITY, b"stranger")
+        stranger.connect(f"tcp://127.0.0.1:{master.server.port}")
+        stranger.send(sent)
+        stranger.send(msgpack.dumps(("client_ready", -1, "stranger")))
+        with gevent.Timeout(10):
+            while "stranger" not in master.clients:
+                gevent.sleep(0.01)
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert len(told) == 1
+    assert told[0].startswith("stranger sent a message that can't be ")
+    assert not locust_inside.has_unhandled_exception(environment)
 
 
 def test_workers_are_allowed_more_missed_heartbeats() -> None:
