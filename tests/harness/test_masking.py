@@ -109,6 +109,15 @@ def test_a_line_of_json_stays_one() -> None:
     assert json.loads(secrets.redact(json.dumps(body))) == {"said": ["***", '{"x": "***"}']}
 
 
+@pytest.mark.parametrize("escape", ["u{:04x}", "x{:02x}"])
+def test_a_line_of_json_stays_one_if_a_server_escapes_every_character(escape: str) -> None:
+    secrets = Secrets()
+    secrets.add("sk-proj-5af1c03b77de0a91")
+    written = "".join("\\" + escape.format(ord(character)) for character in "sk-proj-5af1c03b77de0a91")
+    said = json.dumps({"x": [written, "y"]})
+    assert json.loads(secrets.redact(json.dumps({"said": said}))) == {"said": '{"x": ["***", "y"]}'}
+
+
 def test_the_user_and_password_of_a_basic_header_are_masked() -> None:
     secrets = Secrets()
     secrets.add("Basic " + b64encode(b"somebody:5af1c03b").decode())
