@@ -17,7 +17,7 @@ from harness.plan import addresses, extra_body, headers
 from harness.plan.baseline import MOCK
 from harness.plan.gate_options import gates_of
 from harness.plan.plan import run_time_s
-from harness.plan.values import Options, natural, number, whole
+from harness.plan.values import Options, count, natural, number, whole
 from harness.process import class_settings
 from harness.watch import key_hosts
 from harness.watch.web_guard import WebGuard
@@ -83,7 +83,7 @@ def _refuse_start(web_ui: WebUI, environment: Environment, check: Check) -> str 
         return refusal
     if refusal := _refuse_switches(request.form, vars(environment.parsed_options)):
         return refusal
-    if refusal := _refuse_load(request.form):
+    if refusal := _refuse_load(request.form, natural if is_on(environment) else count):
         return refusal
     if refusal := _refuse_shape(request.form, environment.available_shape_classes or {}):
         return refusal
@@ -103,10 +103,13 @@ def _refuse_switches(given: Mapping[str, str], options: Options) -> str | None:
     return f"{wrong[0]} must be true or false" if wrong else None
 
 
-def _refuse_load(given: Mapping[str, str]) -> str | None:
-    """Refuse what Locust would read otherwise than the run's files say, as `1_0` for 10, or stumble over."""
+def _refuse_load(given: Mapping[str, str], users: Callable[[str, str], object]) -> str | None:
+    """Refuse what Locust would read otherwise than the run's files say, as `1_0` for 10, or stumble over.
+
+    users  reads a number of users: a run can't begin without any
+    """
     try:
-        natural("user_count", given.get("user_count", ""))
+        users("user_count", given.get("user_count", ""))
         number("spawn_rate", given.get("spawn_rate", "1"))
         run_time_s(given.get("run_time"))
     except UsageError as error:

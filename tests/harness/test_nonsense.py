@@ -224,6 +224,7 @@ FIELDS = {
     "host": ("localhost", "--host must "),
     "user_classes": ("NoUser", "unknown User class 'NoUser'"),
     "iterations": ("1_0", "--iterations must "),
+    "user_count": ("0", "user_count must be a positive integer"),
 }
 
 
