@@ -183,6 +183,19 @@ def test_a_token_that_an_sdk_fetched_becomes_known_when_it_is_sent() -> None:
     assert "5af1c03b" not in str(failed.value)
 
 
+def test_aws_credentials_that_are_renewed_become_known_when_they_are_sent() -> None:
+    class Nowhere:
+        def send(self, request: Request) -> Reply:
+            raise ConnectionError
+
+    secrets = Secrets()
+    signature = "AWS4-HMAC-SHA256 Credential=ASIA5af1c03b/20261126/us-east-1/bedrock/aws4_request, Signature=77de0a91"
+    headers = [("Authorization", signature), ("X-Amz-Security-Token", "IQoJ-5af1c03b")]
+    with pytest.raises(ConnectionError):
+        WithTokensLearnt(Nowhere(), secrets).send(Request("POST", "http", "x", 80, "/", headers, b""))
+    assert secrets.redact("ASIA5af1c03b and IQoJ-5af1c03b in us-east-1") == "*** and *** in us-east-1"
+
+
 def test_an_exception_that_ends_a_user_is_redacted_before_locust_keeps_or_sends_it() -> None:
     environment = Environment()
     runner = environment.create_local_runner()
