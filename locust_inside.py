@@ -145,8 +145,12 @@ def let_workers_come_and_go(runner: MasterRunner) -> None:
     runner.clients = _Workers(runner.clients)
 
 
-_OF_A_REPORT = {"stats", "stats_total", "errors"}
+_OF_A_REPORT = {"stats": list, "stats_total": dict, "errors": dict}
 """What Locust's listeners take out of a worker's report."""
+
+
+def _is_report(data: object) -> bool:
+    return isinstance(data, dict) and all(isinstance(data.get(name), kind) for name, kind in _OF_A_REPORT.items())
 
 
 class _Messages:
@@ -166,8 +170,7 @@ def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> N
     handle = runner.handle_message
 
     def handle_message(client_id: str, msg: Message) -> None:
-        is_report = isinstance(msg.data, dict) and msg.data.keys() >= _OF_A_REPORT
-        if msg.node_id != client_id or (msg.type == "stats" and not is_report):
+        if msg.node_id != client_id or (msg.type == "stats" and not _is_report(msg.data)):
             tell(f"{client_id} sent a message that can't be read")
             return
         try:

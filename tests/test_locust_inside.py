@@ -155,6 +155,7 @@ BAD_MESSAGES: dict[str, Any] = {
     "too little": ("stats", {}),
     "no report": ("stats", None, "stranger"),
     "an empty report": ("stats", {}, "stranger"),
+    "a report of numbers": ("stats", {"stats": 5, "stats_total": 5, "errors": 5}, "stranger"),
     "an exception without its text": ("exception", {}, "stranger"),
     "a kind that is a list": ([], {}, "stranger"),
     "another worker's name": ("quit", None, "worker"),

@@ -163,10 +163,10 @@ class Master:
 
     def _receive(self, recorder: Recorder, ledger: PermitLedger, worker: str, report: Json) -> None:
         """Pass on a report with only the rows of calls that were granted to this worker."""
-        rows = report.get(CALLS, ())
-        report[CALLS] = [cells for cells in rows if _accepts(recorder, ledger, worker, cells)]
-        recorder.refuse(len(rows) - len(report[CALLS]))
         try:
+            rows = report.get(CALLS, ())
+            report[CALLS] = [cells for cells in rows if _accepts(recorder, ledger, worker, cells)]
+            recorder.refuse(len(rows) - len(report[CALLS]))
             recorder.receive(worker, report)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             _log.error("%s sent a report that can't be read: %r", worker, error)
