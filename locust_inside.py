@@ -213,3 +213,15 @@ def keep_user_classes(web_ui: WebUI, is_running: Callable[[], bool]) -> None:
             update(user_classes)  # type: ignore[no-untyped-call]  # Locust's is untyped
 
     web_ui._update_user_classes = update_user_classes  # type: ignore[method-assign]  # the view calls it by this name
+
+
+def keep_run_time(web_ui: WebUI, is_kept: Callable[[], bool]) -> None:
+    """Keep a running test's time limit: Locust would drop it whenever the number of users is changed, and the test
+    would never end."""
+    cancel = web_ui._cancel_run_time_timer
+
+    def cancel_unless_kept() -> None:
+        if not is_kept():
+            cancel()  # type: ignore[no-untyped-call]  # Locust's is untyped
+
+    web_ui._cancel_run_time_timer = cancel_unless_kept  # type: ignore[method-assign]  # the view calls it by this name

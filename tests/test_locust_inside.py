@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -77,6 +78,7 @@ def test_no_other_file_touches_what_locust_keeps_to_itself(path: Path) -> None:
         (MasterRunner.client_listener, "self.handle_message("),
         (locust.rpc.zmqrpc.Server.recv_from_client, "Message.unserialize("),
         (WebUI.__init__, "self._update_user_classes("),
+        (WebUI.__init__, "self._cancel_run_time_timer("),
         (locust.main.main, "if options.html_file:"),
         (locust.main.main, "if options.json_file:"),
     ],
@@ -216,3 +218,15 @@ def test_a_running_test_keeps_its_user_class() -> None:
     running[0] = False
     page._update_user_classes(["OpenAIUser"])
     assert page.classes == ["OpenAIUser"]
+
+
+def test_a_running_test_keeps_its_time_limit() -> None:
+    cancelled: list[str] = []
+    kept = [True]
+    page: Any = SimpleNamespace(_cancel_run_time_timer=lambda: cancelled.append("limit"))
+    locust_inside.keep_run_time(page, lambda: kept[0])
+    page._cancel_run_time_timer()
+    assert cancelled == []
+    kept[0] = False
+    page._cancel_run_time_timer()
+    assert cancelled == ["limit"]
