@@ -166,17 +166,18 @@ class _Messages:
 
 def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> None:
     """Keep a master listening when it gets a message that it can't read or handle, and tell who sent it. Locust's would
-    stop listening, and wait forever for workers that it no longer hears; and anyone can connect to its port."""
+    stop listening, and wait forever for workers that it no longer hears; and anyone can connect to its port: what an
+    HTTP client sends is a message, too."""
     handle = runner.handle_message
 
     def handle_message(client_id: str, msg: Message) -> None:
         if msg.node_id != client_id or (msg.type == "stats" and not _is_report(msg.data)):
-            tell(f"{client_id} sent a message that can't be read")
+            tell(f"{client_id!r} sent a message that can't be read")
             return
         try:
             handle(client_id, msg)
         except Exception as error:
-            tell(f"{client_id} sent a message that can't be handled: {error!r}")
+            tell(f"{client_id!r} sent a message that can't be handled: {error!r}")
             if client_id in runner.clients:
                 locust.log.unhandled_greenlet_exception = True  # as when the listener ends
 

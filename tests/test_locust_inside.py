@@ -3,6 +3,7 @@
 import inspect
 import math
 import re
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -181,8 +182,24 @@ def test_a_master_reports_a_message_that_it_can_not_read_and_goes_on_listening(s
     master.greenlet.kill()
     master.server.close(linger=0)
     assert len(told) == 1
-    assert told[0].startswith("stranger sent a message that can't be ")
+    assert told[0].startswith("'stranger' sent a message that can't be ")
     assert not locust_inside.has_unhandled_exception(environment)
+
+
+def test_an_http_client_at_a_masters_port_is_reported_in_one_line() -> None:
+    """To ZeroMQ, the letter G is the length of a name."""
+    told: list[str] = []
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    locust_inside.outlive_bad_messages(master, told.append)
+    with socket.create_connection(("127.0.0.1", master.server.port)) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + 40 * b"X-Scrape: 1\r\n" + b"\r\n")
+        with gevent.Timeout(10):
+            while not told:
+                gevent.sleep(0.01)
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert all("\n" not in line and "can't be read" in line for line in told)
 
 
 def test_workers_are_allowed_more_missed_heartbeats() -> None:

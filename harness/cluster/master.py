@@ -52,7 +52,7 @@ def _tolerant(listener: Callable[..., None]) -> Callable[..., None]:
         try:
             listener(msg=msg, **others)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            _log.error("%s sent a message that can't be read: %r", msg.node_id, error)
+            _log.error("%r sent a message that can't be read: %r", msg.node_id, error)
 
     return listen
 
@@ -169,7 +169,7 @@ class Master:
             recorder.refuse(len(rows) - len(report[CALLS]))
             recorder.receive(worker, report)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            _log.error("%s sent a report that can't be read: %r", worker, error)
+            _log.error("%r sent a report that can't be read: %r", worker, error)
 
     def _on_stopping(self, **_: object) -> None:
         """Wait for the last rows, and count the workers and calls that are lost."""
