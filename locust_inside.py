@@ -54,6 +54,23 @@ def forget_callers() -> None:
     locust.runners.inspect = SimpleNamespace()  # type: ignore[attr-defined, assignment]  # a module it imports
 
 
+class _Messages:
+    """Stands in for Locust's class `Message` where it reads what has come."""
+
+    @staticmethod
+    def unserialize(data: bytes) -> Message:
+        try:
+            return Message.unserialize(data)  # type: ignore[no-any-return]  # Locust's is untyped
+        except Exception:  # msgpack raises many kinds, and so does the constructor
+            return Message("unreadable", None, None)
+
+
+def read_any_message() -> None:
+    """Make what a master or worker can't read a message of an unknown kind: as an exception, it would end the listener.
+    Whatever listens at a port that was given by mistake can answer."""
+    locust.rpc.zmqrpc.Message = _Messages  # type: ignore[assignment, attr-defined]  # only `unserialize` is called there
+
+
 def survive_a_lost_terminal() -> None:
     """Keep Locust from failing at its end, when it restores the keyboard of a terminal that is gone."""
     put_back = UnixKeyPoller.cleanup
@@ -153,17 +170,6 @@ def _is_report(data: object) -> bool:
     return isinstance(data, dict) and all(isinstance(data.get(name), kind) for name, kind in _OF_A_REPORT.items())
 
 
-class _Messages:
-    """Stands in for Locust's class `Message` where it reads what has come."""
-
-    @staticmethod
-    def unserialize(data: bytes) -> Message:
-        try:
-            return Message.unserialize(data)  # type: ignore[no-any-return]  # Locust's is untyped
-        except Exception:  # msgpack raises many kinds, and so does the constructor
-            return Message("unreadable", None, None)
-
-
 def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> None:
     """Keep a master listening when it gets a message that it can't read or handle, and tell who sent it. Locust's would
     stop listening, and wait forever for workers that it no longer hears; and anyone can connect to its port: what an
@@ -181,7 +187,6 @@ def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> N
             if client_id in runner.clients:
                 locust.log.unhandled_greenlet_exception = True  # as when the listener ends
 
-    locust.rpc.zmqrpc.Message = _Messages  # type: ignore[assignment, attr-defined]  # only `unserialize` is called there
     runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
 
 
