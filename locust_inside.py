@@ -14,11 +14,13 @@ from typing import Any
 
 import locust.html
 import locust.log
+import locust.rpc.zmqrpc
 import locust.runners
 import locust.stats
 from locust import User, argument_parser
 from locust.env import Environment
 from locust.input_events import UnixKeyPoller
+from locust.rpc.protocol import Message
 from locust.runners import MasterRunner, WorkerNode, WorkerNodes, WorkerRunner
 from locust.user.task import LOCUST_STATE_STOPPING
 from locust.web import WebUI
@@ -50,6 +52,23 @@ def forget_callers() -> None:
     """Disable the caller lookup in `Runner.stop`, which only its debug log needs: it blocks the event loop for up to
     half a second the first time, which would be added to the latency of calls in flight."""
     locust.runners.inspect = SimpleNamespace()  # type: ignore[attr-defined, assignment]  # a module it imports
+
+
+class _Messages:
+    """Stands in for Locust's class `Message` where it reads what has come."""
+
+    @staticmethod
+    def unserialize(data: bytes) -> Message:
+        try:
+            return Message.unserialize(data)  # type: ignore[no-any-return]  # Locust's is untyped
+        except Exception:  # msgpack raises many kinds, and so does the constructor
+            return Message("unreadable", None, None)
+
+
+def read_any_message() -> None:
+    """Make what a master or worker can't read a message of an unknown kind: as an exception, it would end the listener.
+    Whatever listens at a port that was given by mistake can answer."""
+    locust.rpc.zmqrpc.Message = _Messages  # type: ignore[assignment, attr-defined]  # only `unserialize` is called there
 
 
 def survive_a_lost_terminal() -> None:
@@ -143,6 +162,34 @@ def let_workers_come_and_go(runner: MasterRunner) -> None:
     runner.clients = _Workers(runner.clients)
 
 
+_OF_A_REPORT = {"stats": list, "stats_total": dict, "errors": dict}
+"""What Locust's listeners take out of a worker's report."""
+
+
+def _is_report(data: object) -> bool:
+    return isinstance(data, dict) and all(isinstance(data.get(name), kind) for name, kind in _OF_A_REPORT.items())
+
+
+def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> None:
+    """Keep a master listening when it gets a message that it can't read or handle, and tell who sent it. Locust's would
+    stop listening, and wait forever for workers that it no longer hears; and anyone can connect to its port: what an
+    HTTP client sends is a message, too."""
+    handle = runner.handle_message
+
+    def handle_message(client_id: str, msg: Message) -> None:
+        if msg.node_id != client_id or (msg.type == "stats" and not _is_report(msg.data)):
+            tell(f"{client_id!r} sent a message that can't be read")
+            return
+        try:
+            handle(client_id, msg)
+        except Exception as error:
+            tell(f"{client_id!r} sent a message that can't be handled: {error!r}")
+            if client_id in runner.clients:
+                locust.log.unhandled_greenlet_exception = True  # as when the listener ends
+
+    runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
+
+
 def expect_beats(runner: MasterRunner, beats: int) -> None:
     """Set how many missed heartbeats make a worker count as dead from now on."""
     if beats != locust.runners.HEARTBEAT_LIVENESS:
@@ -172,3 +219,15 @@ def keep_user_classes(web_ui: WebUI, is_running: Callable[[], bool]) -> None:
             update(user_classes)  # type: ignore[no-untyped-call]  # Locust's is untyped
 
     web_ui._update_user_classes = update_user_classes  # type: ignore[method-assign]  # the view calls it by this name
+
+
+def keep_run_time(web_ui: WebUI, is_kept: Callable[[], bool]) -> None:
+    """Keep a running test's time limit: Locust would drop it whenever the number of users is changed, and the test
+    would never end."""
+    cancel = web_ui._cancel_run_time_timer
+
+    def cancel_unless_kept() -> None:
+        if not is_kept():
+            cancel()  # type: ignore[no-untyped-call]  # Locust's is untyped
+
+    web_ui._cancel_run_time_timer = cancel_unless_kept  # type: ignore[method-assign]  # the view calls it by this name

@@ -38,7 +38,11 @@ def escaped_all(text: str, is_head: bool) -> re.Pattern[str]:
     in_url = "".join(f"%(?:25)*(?i:{byte:02x})" for byte in text.encode("utf-8", "replace"))
     in_json = _RUN + r"\\+".join(rf"(?i:[ux]0*{code})" for code in codes)
     in_html = "".join(f"&(?:amp;)*#(?:0*{int(code, 16)}|(?i:x0*{code}));" for code in codes)
-    more = (r"(?:%(?:25)*[0-9A-Fa-f]{0,2})*", r"(?:\\+[ux]?[0-9A-Fa-f]{0,4})*", r"(?:&(?:amp;)*#?x?[0-9A-Fa-f]*;?)*")
+    more = (
+        r"(?:%(?:25)*[0-9A-Fa-f]{0,2})*",
+        r"(?:\\+(?:[ux][0-9A-Fa-f]{0,4}|(?![\"\\])))*",
+        r"(?:&(?:amp;)*#?x?[0-9A-Fa-f]*;?)*",
+    )
     ways = zip((in_url, in_json, in_html), more if is_head else ("", "", ""), strict=True)
     return re.compile("|".join(way + rest for way, rest in ways))
 

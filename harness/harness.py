@@ -56,6 +56,7 @@ class Harness:
         Locust calls the listeners of `quitting` in reverse, so the harness, registered first, runs last.
         """
         orphan.watch_from_the_fork()
+        locust_inside.read_any_message()
         streams.tell_of_a_lost_log(lambda: self.exit_code.note(INTERNAL))
         events.init_command_line_parser.add_listener(self.add_arguments)
         events.report_to_master.add_listener(report_no_users)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from typing import Any
 
@@ -29,7 +29,9 @@ class Bedrock(Provider):
 
     name = "aws-bedrock"
     key_variable = "AWS_BEARER_TOKEN_BEDROCK"
-    secret_variables = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    secret_variables = (
+        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    )  # fmt: skip
     packages = ("boto3",)
     loggers = ("botocore", "boto3", "urllib3")
     signs = True
@@ -48,8 +50,11 @@ class Bedrock(Provider):
 
     @classmethod
     def missing_key(cls) -> str | None:
-        if aws_session().get_credentials():
-            return None
+        try:
+            if _credentials():
+                return None
+        except Exception as error:  # botocore's own, and whatever a file, a command or a login of the user's raises
+            return f"boto3 can't get the AWS credentials: {' '.join(str(error).split())}"
         return (
             f"no AWS credentials for {cls.name}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
             f"{cls.key_variable}, or -k"
@@ -62,8 +67,9 @@ class Bedrock(Provider):
 
     @staticmethod
     def credentials() -> tuple[str | None, ...]:
-        found = aws_session().get_credentials()
-        return (found.access_key, found.secret_key, found.token) if found else ()
+        with suppress(Exception):  # `missing_key` says why, if they are needed
+            return _credentials()
+        return ()
 
     def __init__(self, settings: Settings, client: Any) -> None:
         super().__init__(settings, client)
@@ -118,6 +124,16 @@ def aws_session() -> Any:
     from boto3 import Session
 
     return Session()
+
+
+def _credentials() -> tuple[str | None, ...]:
+    """Return the key's id, the key and the session's token that requests are signed with now; none if there are none.
+    Raises what boto3 raises."""
+    found = aws_session().get_credentials()
+    if not found:
+        return ()
+    frozen = found.get_frozen_credentials()
+    return (frozen.access_key, frozen.secret_key, frozen.token)
 
 
 @cache

@@ -3,16 +3,22 @@
 import inspect
 import math
 import re
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import locust.argument_parser
 import locust.log
 import locust.main
+import locust.rpc.zmqrpc
 import locust.runners
 import locust.stats
+import msgpack  # type: ignore[import-untyped]  # it has no stubs
 import pytest
+import zmq.green as zmq
 from locust import User
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
@@ -42,6 +48,7 @@ def _put_back() -> Iterator[None]:
             (locust.runners, "MASTER_HEARTBEAT_TIMEOUT"),
             (locust.runners, "HEARTBEAT_LIVENESS"),
             (locust.log, "unhandled_greenlet_exception"),
+            (locust.rpc.zmqrpc, "Message"),
             (UnixKeyPoller, "cleanup"),
         )
     ]
@@ -69,7 +76,11 @@ def test_no_other_file_touches_what_locust_keeps_to_itself(path: Path) -> None:
         (WorkerRunner.heartbeat_timeout_checker, "MASTER_HEARTBEAT_TIMEOUT"),
         (MasterRunner.handle_message, "HEARTBEAT_LIVENESS"),
         (MasterRunner.handle_message, "self.spawning_completed"),
+        (MasterRunner.client_listener, "self.handle_message("),
+        (locust.rpc.zmqrpc.Server.recv_from_client, "Message.unserialize("),
+        (locust.rpc.zmqrpc.Client.recv, "Message.unserialize("),
         (WebUI.__init__, "self._update_user_classes("),
+        (WebUI.__init__, "self._cancel_run_time_timer("),
         (locust.main.main, "if options.html_file:"),
         (locust.main.main, "if options.json_file:"),
     ],
@@ -143,6 +154,57 @@ def test_workers_can_join_during_an_iteration() -> None:
     assert len(master.clients) == 2
 
 
+BAD_MESSAGES: dict[str, Any] = {
+    "nothing": None,
+    "too little": ("stats", {}),
+    "no report": ("stats", None, "stranger"),
+    "an empty report": ("stats", {}, "stranger"),
+    "a report of numbers": ("stats", {"stats": 5, "stats_total": 5, "errors": 5}, "stranger"),
+    "an exception without its text": ("exception", {}, "stranger"),
+    "a kind that is a list": ([], {}, "stranger"),
+    "another worker's name": ("quit", None, "worker"),
+}
+
+
+@pytest.mark.parametrize("sent", [b"", b"\xc1", b"\x91" * 2_000, *map(msgpack.dumps, BAD_MESSAGES.values())])
+def test_a_master_reports_a_message_that_it_can_not_read_and_goes_on_listening(sent: bytes) -> None:
+    told: list[str] = []
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    locust_inside.read_any_message()
+    locust_inside.outlive_bad_messages(master, told.append)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
+        stranger.setsockopt(zmq.IDENTITY, b"stranger")
+        stranger.connect(f"tcp://127.0.0.1:{master.server.port}")
+        stranger.send(sent)
+        stranger.send(msgpack.dumps(("client_ready", -1, "stranger")))
+        with gevent.Timeout(10):
+            while "stranger" not in master.clients:
+                gevent.sleep(0.01)
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert len(told) == 1
+    assert told[0].startswith("'stranger' sent a message that can't be ")
+    assert not locust_inside.has_unhandled_exception(environment)
+
+
+def test_an_http_client_at_a_masters_port_is_reported_in_one_line() -> None:
+    """To ZeroMQ, the letter G is the length of a name."""
+    told: list[str] = []
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    locust_inside.read_any_message()
+    locust_inside.outlive_bad_messages(master, told.append)
+    with socket.create_connection(("127.0.0.1", master.server.port)) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + 40 * b"X-Scrape: 1\r\n" + b"\r\n")
+        with gevent.Timeout(10):
+            while not told:
+                gevent.sleep(0.01)
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert all("\n" not in line and "can't be read" in line for line in told)
+
+
 def test_workers_are_allowed_more_missed_heartbeats() -> None:
     master: Any = Master()
     locust_inside.expect_beats(master, 30)
@@ -176,3 +238,15 @@ def test_a_running_test_keeps_its_user_class() -> None:
     running[0] = False
     page._update_user_classes(["OpenAIUser"])
     assert page.classes == ["OpenAIUser"]
+
+
+def test_a_running_test_keeps_its_time_limit() -> None:
+    cancelled: list[str] = []
+    kept = [True]
+    page: Any = SimpleNamespace(_cancel_run_time_timer=lambda: cancelled.append("limit"))
+    locust_inside.keep_run_time(page, lambda: kept[0])
+    page._cancel_run_time_timer()
+    assert cancelled == []
+    kept[0] = False
+    page._cancel_run_time_timer()
+    assert cancelled == ["limit"]

@@ -11,7 +11,7 @@ from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPING
 import locust_inside
 from harness.cluster import clock
 from harness.cluster.drain import Drain
-from harness.errors import NoWorkers
+from harness.errors import BAD_USAGE, NoWorkers
 from harness.load.closed_loop import Budget
 from harness.load.open_loop import OpenLoop
 from harness.load.permits import PermitLedger
@@ -45,6 +45,18 @@ def _accepts(recorder: Recorder, ledger: PermitLedger, worker: str, cells: objec
     return is_given and is_row(cells, recorder.run_id)
 
 
+def _tolerant(listener: Callable[..., None]) -> Callable[..., None]:
+    """Make a listener tell of a message with other data than it expects, from whoever sent it, in one line."""
+
+    def listen(msg: Message, **others: Any) -> None:
+        try:
+            listener(msg=msg, **others)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            _log.error("%r sent a message that can't be read: %r", msg.node_id, error)
+
+    return listen
+
+
 class Master:
     """Listens to a master's workers, one run after another.
 
@@ -55,19 +67,21 @@ class Master:
     def __init__(self, runner: Any, refuse: Callable[[str, int], None], is_signalled: Callable[[], bool]) -> None:
         self._runner, self._refuse, self._is_signalled = runner, refuse, is_signalled
         locust_inside.let_workers_come_and_go(runner)
+        locust_inside.outlive_bad_messages(runner, _log.error)
         self._drain = Drain(runner)
         self._recorder: Recorder | None = None
         self._ledger: PermitLedger | None = None
         self._took_part: set[str] = set()
         self._missing: set[str] = set()
         self._heard_at: dict[str, float] = {}
-        self._prepared = 0
-        self._is_over = False
-        runner.register_message(PREPARED, self._on_prepared)
-        runner.register_message(REFUSED, self._on_refused)
-        runner.register_message(WANT, self._on_want)
-        runner.register_message(UNWANT, self._on_unwant)
-        runner.register_message(BACK, self._on_back)
+        self._prepared: set[str] = set()
+        self._strange_since: dict[str, float] = {}
+        self._has_refused_strangers = self._is_over = False
+        for message, listener in {
+            PREPARED: self._on_prepared, REFUSED: self._on_refused, WANT: self._on_want, UNWANT: self._on_unwant,
+            BACK: self._on_back,
+        }.items():  # fmt: skip
+            runner.register_message(message, _tolerant(listener))
         runner.environment.events.worker_report.add_listener(self._on_report)
         runner.environment.events.test_stopping.add_listener(self._on_stopping)
         # Runs after Locust's own listener, which sets the state to running even if the test has ended by then.
@@ -80,9 +94,9 @@ class Master:
         before that. Raises `NoWorkers` after `patience_s`; Locust itself would wait forever.
         """
         give_up_at = now() + patience_s
-        while self._prepared < count:
+        while len(self._prepared) < count:
             if now() > give_up_at:
-                raise NoWorkers(f"{self._prepared} of {count} workers were ready within {patience_s:g} s")
+                raise NoWorkers(f"{len(self._prepared)} of {count} workers were ready within {patience_s:g} s")
             gevent.sleep(0.05)
 
     @property
@@ -94,8 +108,8 @@ class Master:
         """Abort the calls in flight."""
         self._drain.cut()
 
-    def _on_prepared(self, **_: object) -> None:
-        self._prepared += 1
+    def _on_prepared(self, msg: Message, **_: object) -> None:
+        self._prepared.add(msg.node_id)
 
     def _on_refused(self, msg: Message, **_: object) -> None:
         self._refuse(msg.data["reason"], msg.data["exit_code"])
@@ -105,7 +119,7 @@ class Master:
         self._recorder, self._ledger = recorder, PermitLedger(budget, self._grant, self._is_there)
         self._took_part.clear()
         self._drain.begin()
-        self._is_over = False
+        self._has_refused_strangers = self._is_over = False
         locust_inside.expect_beats(self._runner, BEATS_AT_START)
 
     def end(self) -> None:
@@ -149,13 +163,13 @@ class Master:
 
     def _receive(self, recorder: Recorder, ledger: PermitLedger, worker: str, report: Json) -> None:
         """Pass on a report with only the rows of calls that were granted to this worker."""
-        rows = report.get(CALLS, ())
-        report[CALLS] = [cells for cells in rows if _accepts(recorder, ledger, worker, cells)]
-        recorder.refuse(len(rows) - len(report[CALLS]))
         try:
+            rows = report.get(CALLS, ())
+            report[CALLS] = [cells for cells in rows if _accepts(recorder, ledger, worker, cells)]
+            recorder.refuse(len(rows) - len(report[CALLS]))
             recorder.receive(worker, report)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            _log.error("%s sent a report that can't be read: %r", worker, error)
+            _log.error("%r sent a report that can't be read: %r", worker, error)
 
     def _on_stopping(self, **_: object) -> None:
         """Wait for the last rows, and count the workers and calls that are lost."""
@@ -167,7 +181,7 @@ class Master:
             dead = self._took_part & self._missing
             counted = self._recorder.is_counted_out
             calls = self._ledger.lost_count if counted else self._recorder.in_flight(dead)
-            self._recorder.lose(calls, len(dead | left))
+            self._recorder.lose(calls, len(dead | left | self._strangers()))
         self._is_over = True
 
     def _stay_stopped(self, **_: object) -> None:
@@ -178,6 +192,23 @@ class Master:
         while True:
             gevent.sleep(LOOK_EVERY_S)
             self._bury_the_dead()
+            self._refuse_strangers()
+
+    def _strangers(self) -> set[str]:
+        """Return the workers that never said that they are prepared. Locust gives them their share of the users, who
+        make no call."""
+        return {worker.id for worker in self._runner.clients.all} - self._prepared
+
+    def _refuse_strangers(self) -> None:
+        """End a run in which a worker is a stranger for long: it runs another locustfile, or hangs."""
+        self._strange_since = {worker: self._strange_since.get(worker, now()) for worker in self._strangers()}
+        late = [worker for worker, since_s in self._strange_since.items() if now() - since_s > PATIENCE_S]
+        if late and self._recorder is not None and not self._has_refused_strangers:
+            self._has_refused_strangers = True
+            self._refuse(f"worker {self._name(late[0])} makes no calls: does it run this locustfile?", BAD_USAGE)
+
+    def _name(self, worker: str) -> str:
+        return f"{worker.split('_')[0]}-{self._runner.get_worker_index(worker)}"
 
     def _bury_the_dead(self) -> None:
         """Report the permits of dead workers as lost. Workers that quit have left Locust's list; missing ones stay on

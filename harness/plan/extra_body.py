@@ -9,7 +9,11 @@ from harness.errors import UsageError
 from providers.call import Json
 from wire.extra_body import patched
 
-_SECRET = re.compile(r"(^|[_-]|(?<=[a-z]))(api_?key|secret|password|authorization|token)s?$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(^|[_-]|(?<=[a-z]))((api|access|private|secret|signing|subscription)[_-]?key([_-]?id)?|secret|password|passwd"
+    r"|passphrase|authorization|bearer|cookie|credential|token)s?$",
+    re.IGNORECASE,
+)
 """Names of fields whose values are secrets."""
 
 
@@ -31,10 +35,10 @@ def parse(text: str) -> Json:
 
 
 def named_secrets(value: object, name: str = "") -> Iterator[str]:
-    """Yield the strings in a JSON value whose field is named like a secret."""
+    """Yield the strings in a JSON value whose field, or one around it, is named like a secret."""
     if isinstance(value, dict):
         for inner, item in value.items():
-            yield from named_secrets(item, inner)
+            yield from named_secrets(item, name if _SECRET.search(name) else inner)
     elif isinstance(value, list):
         for item in value:
             yield from named_secrets(item, name)

@@ -146,7 +146,7 @@ class Plan:
             "seed_files": [file.name for file in self.files],
             "selection_mode": self.selection_mode,
             **({"history": self.history} if self.history else {}),
-            "system": self.system and shortened(self.system),
+            "system": self.system and shortened(self.secrets.redact(self.system)),
             "cache_bust": self.cache_bust,
             **({"baseline": list(self.earlier_runs)} if self.earlier_runs else {}),
         }

@@ -9,6 +9,8 @@ from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
 CHATTY = ("httpx2", "httpcore2")
 """What logs, under several SDKs, a line a call at INFO (6 % of its cost)."""
 
+VERBOSE = ("botocore.credentials",)
+"""What warns with a traceback of an exception that it also raises."""
 
 SIGNALLED = tuple(f"worker children: {code}" for code in (INTERRUPTED, TERMINATED, HUNG_UP))
 """Locust reports these exit codes of its workers as bad; they are the run's own."""
@@ -18,6 +20,8 @@ def calm(options: Namespace, loggers: Iterable[str]) -> None:
     """Silence the SDKs and Locust's tables, which say less than the summary; `--print-stats` brings the tables back."""
     for name in (*CHATTY, *loggers):
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in VERBOSE:
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger().addFilter(_says_more_than_a_signal)
     if not options.print_stats:
         options.only_summary = options.only_summary or bool(options.headless)

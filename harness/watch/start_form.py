@@ -17,7 +17,7 @@ from harness.plan import addresses, extra_body, headers
 from harness.plan.baseline import MOCK
 from harness.plan.gate_options import gates_of
 from harness.plan.plan import run_time_s
-from harness.plan.values import Options, natural, number, whole
+from harness.plan.values import Options, count, natural, positive, whole
 from harness.process import class_settings
 from harness.watch import key_hosts
 from harness.watch.web_guard import WebGuard
@@ -62,9 +62,17 @@ def attach(web_ui: Any, environment: Environment, check: Check) -> None:
 
     names = [addresses.check_netloc("--web-name", name) for name in vars(environment.parsed_options)["web_name"]]
     locust_inside.keep_user_classes(web_ui, lambda: is_on(environment))
+    locust_inside.keep_run_time(web_ui, lambda: is_on(environment) and _only_changes_users())
     _ask_first(web_ui, "locust.swarm", refuse_start)
     _ask_first(web_ui, "locust.update_user", refuse_class)
     web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, names)
+
+
+def _only_changes_users() -> bool:
+    """Return whether the request is a form that sets no new time limit; the other one that ends the old limit is the
+    request to stop."""
+    form = request.form
+    return request.endpoint == "locust.swarm" and not (form.get("run_time") and "user_count" in form)
 
 
 def _ask_first(web_ui: Any, endpoint: str, refuse: Callable[[], object]) -> None:
@@ -83,7 +91,7 @@ def _refuse_start(web_ui: WebUI, environment: Environment, check: Check) -> str 
         return refusal
     if refusal := _refuse_switches(request.form, vars(environment.parsed_options)):
         return refusal
-    if refusal := _refuse_load(request.form):
+    if refusal := _refuse_load(request.form, natural if is_on(environment) else count):
         return refusal
     if refusal := _refuse_shape(request.form, environment.available_shape_classes or {}):
         return refusal
@@ -103,11 +111,14 @@ def _refuse_switches(given: Mapping[str, str], options: Options) -> str | None:
     return f"{wrong[0]} must be true or false" if wrong else None
 
 
-def _refuse_load(given: Mapping[str, str]) -> str | None:
-    """Refuse what Locust would read otherwise than the run's files say, as `1_0` for 10, or stumble over."""
+def _refuse_load(given: Mapping[str, str], users: Callable[[str, str], object]) -> str | None:
+    """Refuse what Locust would read otherwise than the run's files say, as `1_0` for 10, or stumble over.
+
+    users  reads a number of users: a run can't begin without any
+    """
     try:
-        natural("user_count", given.get("user_count", ""))
-        number("spawn_rate", given.get("spawn_rate", "1"))
+        users("user_count", given.get("user_count", ""))
+        positive("spawn_rate", given.get("spawn_rate", "1"), "users per second")
         run_time_s(given.get("run_time"))
     except UsageError as error:
         return str(error)

@@ -44,7 +44,7 @@ class WebGuard:
         if refusal is None:
             return self._application(environ, _without_cors(start_response))
         start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8"), *PROTECTIONS])
-        return [f"refused: {refusal}\n".encode()]
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [f"refused: {refusal}\n".encode()]
 
     def _refusal(self, environ: WSGIEnvironment) -> str | None:
         """Return why a request is refused; `None` if it isn't."""

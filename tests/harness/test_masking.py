@@ -109,6 +109,15 @@ def test_a_line_of_json_stays_one() -> None:
     assert json.loads(secrets.redact(json.dumps(body))) == {"said": ["***", '{"x": "***"}']}
 
 
+@pytest.mark.parametrize("escape", ["u{:04x}", "x{:02x}"])
+def test_a_line_of_json_stays_one_if_a_server_escapes_every_character(escape: str) -> None:
+    secrets = Secrets()
+    secrets.add("sk-proj-5af1c03b77de0a91")
+    written = "".join("\\" + escape.format(ord(character)) for character in "sk-proj-5af1c03b77de0a91")
+    said = json.dumps({"x": [written, "y"]})
+    assert json.loads(secrets.redact(json.dumps({"said": said}))) == {"said": '{"x": ["***", "y"]}'}
+
+
 def test_the_user_and_password_of_a_basic_header_are_masked() -> None:
     secrets = Secrets()
     secrets.add("Basic " + b64encode(b"somebody:5af1c03b").decode())
@@ -172,6 +181,19 @@ def test_a_token_that_an_sdk_fetched_becomes_known_when_it_is_sent() -> None:
     with pytest.raises(ConnectionError, match=r"\*\*\*") as failed:
         WithTokensLearnt(Nowhere(), secrets).send(request)
     assert "5af1c03b" not in str(failed.value)
+
+
+def test_aws_credentials_that_are_renewed_become_known_when_they_are_sent() -> None:
+    class Nowhere:
+        def send(self, request: Request) -> Reply:
+            raise ConnectionError
+
+    secrets = Secrets()
+    signature = "AWS4-HMAC-SHA256 Credential=ASIA5af1c03b/20261126/us-east-1/bedrock/aws4_request, Signature=77de0a91"
+    headers = [("Authorization", signature), ("X-Amz-Security-Token", "IQoJ-5af1c03b")]
+    with pytest.raises(ConnectionError):
+        WithTokensLearnt(Nowhere(), secrets).send(Request("POST", "http", "x", 80, "/", headers, b""))
+    assert secrets.redact("ASIA5af1c03b and IQoJ-5af1c03b in us-east-1") == "*** and *** in us-east-1"
 
 
 def test_an_exception_that_ends_a_user_is_redacted_before_locust_keeps_or_sends_it() -> None:

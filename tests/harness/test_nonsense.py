@@ -83,6 +83,32 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str, prefix: str = "
     return said
 
 
+SIGNED_OUT = "sso_start_url = http://127.0.0.1:9/\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = x"
+BROKEN_AWS: dict[str, tuple[dict[str, str], str, str]] = {
+    "a profile that doesn't exist": ({"AWS_PROFILE": "nosuch"}, "", "The config profile (nosuch) could not be found"),
+    "half a key": ({"AWS_ACCESS_KEY_ID": "AKIA-5af1c0"}, "", "missing: AWS_SECRET_ACCESS_KEY"),
+    "a file that can't be read": ({}, "[default", "Unable to parse config file"),
+    "a login that has ended": ({}, f"[default]\n{SIGNED_OUT}", "Error loading SSO Token"),
+    "a command that fails": ({}, "[default]\ncredential_process = /bin/false", "custom-process"),
+    "a command that isn't there": ({}, "[default]\ncredential_process = /no/such", "No such file"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_AWS)
+def test_aws_credentials_that_boto3_can_not_get_are_refused_with_its_reason(
+    case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    variables, config, reason = BROKEN_AWS[case]
+    (tmp_path / "config").write_text(config)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    said = refusal(capsys, "--headless", "-p", "aws-bedrock", "-m", "m", "--any-model", "-H", "http://127.0.0.1:9")
+    aws_session.cache_clear()
+    assert said.startswith("locust: error: boto3 can't get the AWS credentials: ")
+    assert reason in said
+
+
 @pytest.mark.parametrize(("variable", "provider", "case"), UNSENDABLE_VARIABLES)
 def test_a_variable_that_no_header_can_carry_is_refused_by_its_name(
     variable: str, provider: str, case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -224,6 +250,7 @@ FIELDS = {
     "host": ("localhost", "--host must "),
     "user_classes": ("NoUser", "unknown User class 'NoUser'"),
     "iterations": ("1_0", "--iterations must "),
+    "user_count": ("0", "user_count must be a positive integer"),
 }
 
 

@@ -116,6 +116,8 @@ def test_what_another_sites_page_sends_is_refused_on_every_path(headers: dict[st
     answers = [client.get(path, headers=sent) for path in PATHS]
     answers += [client.post(path, data=FORM, headers=sent) for path in POSTS]
     answers += [client.options("/user", headers={**sent, "Access-Control-Request-Method": "POST"})]
+    bare = client.head("/", headers=sent)
+    assert (bare.status_code, bare.data) == (403, b"")
     assert {answer.status_code for answer in answers} == {403}
     assert all(answer.text.count("\n") == 1 and answer.text.startswith("refused: ") for answer in answers)
     assert not any(name.lower().startswith("access-control") for answer in answers for name, _ in answer.headers)

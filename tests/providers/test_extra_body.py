@@ -158,3 +158,12 @@ def test_text_under_the_name_of_a_secret_is_secret() -> None:
         "access_token": "three",
     }
     assert list(named_secrets(extra)) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["api-key", "x-api-key", "apiKey", "aws_access_key_id", "aws_secret_access_key", "private_key",
+     "vertex_credentials", "passwd", "Cookie", "Ocp-Apim-Subscription-Key", "azure_ad_token"],
+)  # fmt: skip
+def test_gateways_names_for_a_secret_are_known(name: str) -> None:
+    assert list(named_secrets({"litellm": {name: {"inside": ["it"]}}, "prompt_cache_key": "shown"})) == ["it"]

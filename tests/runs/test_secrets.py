@@ -150,16 +150,17 @@ def test_an_error_that_echoes_the_secrets_shows_them_nowhere(given: str, echo: E
 
 def test_an_answer_that_echoes_the_secrets_shows_them_nowhere(echo: Echo, tmp_path: Path) -> None:
     arguments = ["-p", "openai", "-m", "gpt-4o", "-k", KEY, "--header", f"X-Gateway: {HEADER}", "--extra-body"]
+    system = ["--system", f"Know {KEY}."]
     extra = {"api_key": HEADER, "note": f"with {KEY}", "limits": [5, None]}
     with started(
-        tmp_path, [*arguments, json.dumps(extra), *LOUD, *TEN_CALLS, "-H", f"{echo.url}/ok/v1?token={KEY}"]
+        tmp_path, [*arguments, json.dumps(extra), *system, *LOUD, *TEN_CALLS, "-H", f"{echo.url}/ok/v1?token={KEY}"]
     ) as running:
         done = running.wait()
     assert done.code == 0, done.stderr
     assert [row["outcome"] for row in rows_in(tmp_path)] == ["ok"] * 10
     options = json.loads((tmp_path / "run_run.json").read_text())["options"]
     assert options["extra_body"] == {"api_key": "***", "note": "with ***", "limits": [5, None]}
-    assert options["host_query"] == "***"
+    assert (options["host_query"], options["system"]) == ("***", "Know ***.")
     _are_in_no_file(tmp_path)
 
 

@@ -141,6 +141,18 @@ def test_an_empty_count_after_a_run_with_one_means_no_limit(page: Page, mock_ser
     page.next_run(before + 1)
 
 
+@pytest.mark.parametrize("rate", ["4", "0"])
+def test_a_change_of_users_keeps_the_time_limit_even_if_it_is_refused(
+    rate: str, page: Page, mock_server: MockServer
+) -> None:
+    before = len(page.runs())
+    fields = {**OPENAI, "host": mock_server.url, **FIVE_CALLS, "iterations": "", "run_time": "3s"}
+    assert page.start(**fields)["success"]
+    changed = page.start(user_count="4", spawn_rate=rate)
+    assert changed["success"] is (rate != "0"), changed
+    assert 2 < summary_in(page.next_run(before), "metrics")["total_execution_time_s"] < 10
+
+
 def test_one_class_in_the_picker_chooses_the_provider(picker: Page, mock_server: MockServer) -> None:
     before = len(picker.runs())
     fields = {"user_classes": ["OpenAIUser"], "model": "gpt-4o", "host": mock_server.url, **FIVE_CALLS}

@@ -15,12 +15,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import pytest
+from locust.env import Environment
 from locust.event import Events
-from locust.runners import STATE_STOPPED
+from locust.runners import STATE_STOPPED, WorkerNode
 
+from harness.cluster.master import Master
 from harness.cluster.worker import Worker
 from harness.harness import Harness
+from harness.load.closed_loop import Budget
 from harness.secrets import Secrets
 from prompts.files import read, sha256
 from tests.command_line import PROJECT, Running, free_port, locust, report, rows_in, started, stats_in, summary_in
@@ -470,3 +474,53 @@ def test_an_end_while_users_still_start_leaves_no_call_without_a_row(tmp_path: P
     ended = locust(tmp_path, *against(slow_mock, "--processes", "2", "-u", "60", "-r", "10", "-t", "2s"))
     assert ended.code == 0, ended.stderr
     assert len(rows_in(tmp_path)) == slow_mock.stats()["requests"] > 0
+
+
+ANOTHER_LOCUSTFILE = """
+from locust import User, task
+
+class SomeUser(User):
+    @task
+    def nothing(self): self.environment.runner.quit()
+"""
+
+
+def test_a_worker_with_another_locustfile_is_reported_and_nobody_believes_the_run(
+    tmp_path: Path, mock_server: MockServer
+) -> None:
+    """Locust gives it half of the users, who make no call."""
+    port = str(free_port())
+    here, there = tmp_path / "master", tmp_path / "worker"
+    for folder in (here, there):
+        folder.mkdir()
+    (tmp_path / "other.py").write_text(ANOTHER_LOCUSTFILE)
+    options = [*TARGET, "-H", mock_server.url, "-u", "4", "-r", "4", "-i", "20", "--timeout", "1"]
+    joins = ["--worker", "--master-port", port]
+    other = [sys.executable, "-m", "locust", "-f", str(tmp_path / "other.py"), *joins]
+    with (
+        started(here, [*options, "--master", "--master-bind-port", port, "--expect-workers", "2"]) as master,
+        started(there, [*joins, "-k", "test-key-123"]),
+        subprocess.Popen(other, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as stranger,
+    ):
+        ended = master.wait()
+        stranger.kill()
+    assert ended.code == 0, ended.stderr
+    summary = summary_in(here)
+    assert (summary["success_count"], summary["lost"]["workers"]) == (20, 1)
+    assert summary["verdict"]["believable"] is False
+
+
+def test_a_stranger_among_the_workers_ends_the_run_after_a_while_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.cluster.master.PATIENCE_S", 0.2)
+    runner = Environment().create_master_runner("127.0.0.1", 0)
+    refused: list[tuple[str, int]] = []
+    master = Master(runner, lambda *refusal: refused.append(refusal), lambda: False)
+    runner.clients["host_5af1c0"] = WorkerNode("host_5af1c0")
+    gevent.sleep(1)
+    assert refused == []  # No run is on.
+    recorder: Any = SimpleNamespace(run_id="a run")
+    master.begin(recorder, Budget(None, lambda: None))
+    gevent.sleep(1.5)
+    runner.greenlet.kill()
+    runner.server.close(linger=0)
+    assert refused == [("worker host-0 makes no calls: does it run this locustfile?", 2)]
