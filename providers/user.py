@@ -18,12 +18,14 @@ from providers.base import FieldRefused, Provider
 from providers.call import Call, Finish, IncompleteStream, Json, MalformedAnswer
 from providers.conversation import Conversation
 from providers.permit import Granted, Permit, SideName
-from providers.prompt import Prompt
+from providers.prompt import Prompt, said
 from wire.exchange import DeadlineExceeded, Exchange, WireError, exchange, now
 from wire.turns import turns
 
 ERROR_CHARACTERS, REASON_CHARACTERS, CLAIM_CHARACTERS = 500, 100, 100
 """How much of a server's text is kept in a row."""
+
+NO_PROMPT = Prompt("", said(""))
 
 
 class CallFailed(Exception):
@@ -115,11 +117,24 @@ class LLMUser(User):
         permit = self.session.take_permit(is_talking=self.conversation is not None)
         if permit is None:
             raise StopUser
-        self.conversation = self.conversation or self.session.conversation_of(permit)
-        prompt = self.conversation.next_prompt() if self.conversation else self.session.prompt_of(permit)
-        self._make_calls(permit, prompt)
+        try:
+            self.conversation = self.conversation or self.session.conversation_of(permit)
+            prompt = self.conversation.next_prompt() if self.conversation else self.session.prompt_of(permit)
+        except Exception as error:
+            self._fail_calls(permit, error)
+        else:
+            self._make_calls(permit, prompt)
         if self.conversation and self.conversation.is_over:
             self.conversation = None
+
+    def _fail_calls(self, permit: Permit, error: Exception) -> None:
+        """Record the calls of a permit as failed, because of a fault of ours: the run would wait for them forever."""
+        for granted in self.session.granted(permit):
+            with exchange() as wired:
+                call, started_at = self._begin(permit, granted, NO_PROMPT)
+                call.outcome, call.error = "failed", self._shown(_error_text(error, wired), ERROR_CHARACTERS)
+                self._record(call, wired, started_at, None)
+                self._end(call, error)
 
     def _make_calls(self, permit: Permit, prompt: Prompt) -> None:
         """Make the calls of a permit, one after the other."""
@@ -158,11 +173,14 @@ class LLMUser(User):
                     self._record(call, wired, started_at, before)
         if isinstance(error, FieldRefused):
             return Refused(error.field, now() - started_at, wired.connection)
+        self._end(call, error)
+        return None
+
+    def _end(self, call: Call, error: Exception | None) -> None:
         if self.conversation and call.outcome != "ok":
             self.conversation.fail()
         if call.phase == "measured":
             self._report_to_locust(call, error)
-        return None
 
     def _record(self, call: Call, wired: Exchange, started_at: float, before: Refused | None) -> None:
         try:

@@ -1,6 +1,7 @@
 """-i N makes N calls: for any number of users, with equal latencies or not, and again in the next run."""
 
 import csv
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.load.closed_loop import Budget
+from prompts.draws import Prompts
 from providers.permit import Permit
+from providers.prompt import Prompt
 from tests.running import MOCK, harnessed, run
 
 SLOW_RUNS = settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -45,6 +48,25 @@ def test_a_stop_cuts_off_no_call_that_could_have_finished(tmp_path: Path, monkey
         gevent.sleep(0.2)
         harness.end(environment)
         assert {row["outcome"] for row in rows_of(prefix)} == {"ok"}
+
+
+@pytest.mark.parametrize("loop", [[], ["--rate", "200"]], ids=["closed", "open"])
+def test_a_prompt_that_cannot_be_made_fails_its_call_and_the_run_ends(
+    loop: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_call = Prompts.of_call
+
+    def faulty(prompts: Prompts, number: int) -> Prompt:
+        if number == 3:
+            raise KeyError("a fault")
+        return of_call(prompts, number)
+
+    monkeypatch.setattr(Prompts, "of_call", faulty)
+    environment, prefix = run(tmp_path, "-i", "5", *loop, users=2, monkeypatch=monkeypatch)
+    outcomes = {int(row["request"]): (row["outcome"], row["error"]) for row in rows_of(prefix)}
+    assert outcomes == {**dict.fromkeys(range(1, 6), ("ok", "")), 3: ("failed", "KeyError: 'a fault'")}
+    assert environment.stats.total.num_failures == 1
+    assert json.loads(Path(f"{prefix}_summary.json").read_text())["own_failures"]
 
 
 def test_headless_with_neither_a_count_nor_a_time_makes_one_call(
