@@ -96,6 +96,7 @@ DAMAGE: dict[str, tuple[Callable[[Rows], Rows], dict[str, int]]] = {
     "no number of seconds": (replaced(7, latency_s="fast"), {"unreadable": 1, "missing_numbers": 1}),
     "an infinite number": (replaced(7, start_s="inf"), {"unreadable": 1, "missing_numbers": 1}),
     "seconds of many years": (replaced(7, latency_s="9e300"), {"unreadable": 1, "missing_numbers": 1}),
+    "a negative time": (replaced(7, ttft_s="-0.001"), {"unreadable": 1, "missing_numbers": 1}),
     "half a byte": (replaced(7, response_bytes="1.5"), {"unreadable": 1, "missing_numbers": 1}),
     "no time of day": (replaced(7, timestamp="yesterday"), {"unreadable": 1, "missing_numbers": 1}),
     "a row without a number": (replaced(7, request=""), {"unreadable": 1, "missing_numbers": 1}),
@@ -142,7 +143,6 @@ def of_a_success(**cells: str) -> Callable[[Rows], Rows]:
 FALSE_TIMES: dict[str, tuple[Callable[[Rows], Rows], set[str]]] = {
     "a latency with another digit": (of_a_success(latency_s="9.5"), {"latency_s", "total_execution_time_s"}),
     "a start with another digit": (of_a_success(start_s="99.5"), {"total_execution_time_s"}),
-    "a negative time": (of_a_success(ttft_s="-1"), {"ttft_s"}),
     "times that are missing": (lambda rows: [row | {"tpot_s": ""} for row in rows], {"tpot_s"}),
     "columns that changed places": (
         lambda rows: [row | {"ttft_s": row["tpot_s"], "tpot_s": row["ttft_s"]} for row in rows], {"ttft_s", "tpot_s"}
@@ -156,6 +156,50 @@ def test_times_that_the_run_did_not_report_are_noticed(case: str, folder: Path) 
     edited(folder, edit)
     assert lost(folder) == {"differs": [name for name in losses.COMPARABLE if name in names]}
     assert not reported(folder)["verdict"]["believable"]
+
+
+def test_options_of_another_run_are_noticed(folder: Path) -> None:
+    file = folder / "run_run.json"
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(facts | {"run_id": "another"}), encoding="utf-8")
+    assert lost(folder) == {"runs": 2}
+    assert not reported(folder)["verdict"]["believable"]
+
+
+def of_baseline(**cells: str) -> Callable[[Rows], Rows]:
+    return lambda rows: [row | cells if row["side"] == "baseline" else row for row in rows]
+
+
+FALSE_PAIRS: dict[str, tuple[Callable[[Rows], Rows], set[str]]] = {
+    "nothing": (lambda rows: rows, set()),
+    "latencies of the baseline": (of_baseline(latency_s="9.5"), {"baseline.latency_s"}),
+    "failures of the baseline": (
+        of_baseline(outcome="failed"), {"baseline.success_count", "baseline.failure_count", "baseline.latency_s"}
+    ),
+    "pairs of other calls": (
+        lambda rows: [row | {"pair": f"{int(row['pair']) + (row['side'] == 'target')}"} for row in rows], {"pairs"}
+    ),
+    "no pairs": (lambda rows: [row | {"side": "", "pair": ""} for row in rows], {"pairs", "baseline.total_requests"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FALSE_PAIRS)
+def test_a_baseline_that_the_run_did_not_report_is_noticed(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit, names = FALSE_PAIRS[case]
+    run(tmp_path, "--against", "mock", "-i", "5", monkeypatch=monkeypatch)
+    edited(tmp_path, edit)
+    found = set(reported(tmp_path)["rows"]["differs"])
+    assert {f"against.{name}" for name in names} <= found
+    assert bool(found) == bool(names)
+
+
+def test_starts_that_the_run_did_not_report_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, "--rate", "500", "-i", "10", users=10, monkeypatch=monkeypatch)
+    assert lost(tmp_path) == {}
+    edited(tmp_path, lambda rows: [row | {"start_lag_s": "0.5"} for row in rows])
+    assert lost(tmp_path) == {"differs": ["late_count", "start_lag_s"]}
 
 
 def test_numbers_that_a_spreadsheet_shortened_are_the_same(folder: Path) -> None:
