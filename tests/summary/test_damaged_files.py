@@ -308,7 +308,10 @@ def test_a_folder_instead_of_a_file_is_refused_in_one_line(
 def test_a_report_never_overwrites_a_runs_file(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = folder / f"run_{name}"
     before = file.read_bytes()
+    link = folder / "summary"
+    link.symlink_to(file)
     assert is_one_line(folder, capsys, "--out", str(file))
+    assert is_one_line(folder, capsys, "--out", str(link))
     assert file.read_bytes() == before
 
 
