@@ -224,6 +224,37 @@ def test_a_damaged_row_costs_no_other_row(folder: Path) -> None:
             assert rows["total_requests"] >= CALLS - 2, (place, byte)
 
 
+QUOTED = "20261126T093856.581Z-3c5946"
+"""A run's id: with a number after it, a line looks like the beginning of a row."""
+
+
+@pytest.mark.parametrize("zero", ["", "\0"])
+@pytest.mark.parametrize("ending", [', "of', "", "\n"])
+def test_a_text_that_quotes_rows_is_no_row(zero: str, ending: str, folder: Path) -> None:
+    own = requests(folder).read_text(encoding="utf-8").splitlines()[1].partition(",")[0]
+    row = requests(folder).read_text(encoding="utf-8").splitlines()[-1]
+    text = f"Explain{zero}\n{QUOTED},3,openai\n{own},4,openai{ending}\n{row}\n" + 20 * f"{QUOTED},5\n" + f"{QUOTED},6,x"
+    edited(folder, lambda rows: [row | {"error": text} for row in rows])
+    assert lost(folder) == {}
+    whole = requests(folder).read_bytes()
+    edited(folder, lambda rows: rows[:-1])
+    last = len(requests(folder).read_bytes())
+    for end in (len(whole) - 1, whole.rindex(b",6,x"), whole.rindex(b",5\n"), whole.rindex(b"Explain"), last + 4):
+        requests(folder).write_bytes(whole[:end])
+        found = lost(folder)
+        assert found.pop("differs")
+        assert found == {"is_cut": True}
+
+
+@pytest.mark.parametrize("size", [4096, 20_000])
+def test_a_text_that_quotes_rows_is_no_row_where_a_block_ends(
+    size: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
+    edited(folder, lambda rows: [row | {"error": f"\n{QUOTED},5" * 20 + f"\n{row['run_id']},6,x\n"} for row in rows])
+    assert lost(folder) == {}
+
+
 def test_a_block_that_was_lost_in_the_middle_is_noticed(folder: Path) -> None:
     data = requests(folder).read_bytes()
     requests(folder).write_bytes(data[:4000] + b"\0" * 3000 + data[7000:])
