@@ -57,8 +57,10 @@ class Blocks:
         is_odd = [block.count(b'"', *ends) % 2 for ends in pairwise(starts)]
         at = 0
         while at < len(is_odd):
-            closes = next((place for place in range(at + 1, len(is_odd)) if is_odd[place]), at) if is_odd[at] else at
-            after = closes + 1 if _is_row(block[starts[at] : starts[closes + 1]], self._columns) else at + 1
+            after = at + 1
+            if is_odd[at]:
+                closed = next((place + 1 for place in range(after, len(is_odd)) if is_odd[place]), after)
+                after = closed if _is_row(block[starts[at] : starts[closed]], self._columns) else after
             yield block[starts[at] : starts[after]]
             at = after
 
