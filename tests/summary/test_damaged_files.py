@@ -391,6 +391,24 @@ def test_nor_does_one_in_locusts_statistics(place: int, byte: int | None, tmp_pa
     assert report.main([str(tmp_path / "own"), "--out", str(tmp_path / "out")]) in (0, 2)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "says"),
+    [
+        (b"-2,0,10,10,10,10,5,1,0,10,10,10,10", "the Request Count of 'Aggregated' is not a number: '-2'"),
+        (b"1_0,0,10,10,10,10,5,1,0,10,10,10,10", "the Request Count of 'Aggregated' is not a number: '1_0'"),
+        (b"2,3,10,10,10,10,5,1,0,10,10,10,10", "3 of 2 requests can't have failed"),
+        (b"2,0,10,10,10,10,5,-1,0,10,10,10,10", "the Requests/s of 'Aggregated' is negative: '-1'"),
+        (b"2,0,10,10,10,10,5,1,0,10,-10,10,10", "the 95% of 'Aggregated' is negative: '-10'"),
+    ],
+)
+def test_locusts_statistics_with_impossible_numbers_are_refused(
+    numbers: bytes, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run_stats.csv").write_bytes(STATS.split(b"\r\n")[0] + b"\n,Aggregated," + numbers + b"\n")
+    assert report.main([str(tmp_path / "run")]) == 2
+    assert says in capsys.readouterr().err
+
+
 def test_locusts_statistics_without_a_request_have_no_percentile(tmp_path: Path) -> None:
     head = STATS.split(b"\r\n")[0]
     (tmp_path / "own_stats.csv").write_bytes(head + b"\n,Aggregated,0,0,0,0,0,0,0,0,0,N/A,N/A,N/A,N/A\n")
