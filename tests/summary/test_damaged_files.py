@@ -335,6 +335,17 @@ def test_a_folder_instead_of_a_file_is_refused_in_one_line(
     assert is_one_line(folder, capsys)
 
 
+def test_a_folder_that_cannot_be_read_is_not_called_empty(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def iterdir(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert report.main([str(folder)]) == 2
+    assert capsys.readouterr().err == f"report.py: error: {folder}: permission denied\n"
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_report_never_overwrites_a_runs_file(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = folder / f"run_{name}"
