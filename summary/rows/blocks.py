@@ -73,12 +73,23 @@ class Blocks:
     def _last_starts(self, rows: bytes) -> list[int]:
         return _last_starts(self._start_of_row, rows) or [0]
 
+    def _start_of_last(self, rows: bytes) -> int:
+        """Return where the last row begins, even if it is cut and quotes rows: then whole rows come before it, and no
+        whole one after. Else an earlier row is damaged."""
+        starts = self._last_starts(rows)
+        after = len(rows)
+        for start in reversed(starts[-9:]):
+            if _is_row(rows[start:after], self._columns):
+                break
+            if _is_whole(rows[:start], self._columns):
+                return start
+            after = start
+        return starts[-1]
+
     def _without_a_cut_row(self, rows: bytes) -> bytes:
         end = rows.rfind(b"\n") + 1
         if not _is_whole(rows[:end], self._columns):
-            starts = self._last_starts(rows)
-            after_whole = (start for start in reversed(starts[-9:]) if _is_whole(rows[:start], self._columns))
-            begin = next(after_whole, starts[-1])
+            begin = self._start_of_last(rows)
             end = begin if rows.count(b'"', begin, end) % 2 else end
         self.is_cut = end < len(rows)
         return rows[:end]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -244,6 +245,13 @@ def test_a_text_that_quotes_rows_is_no_row(zero: str, ending: str, folder: Path)
         found = lost(folder)
         assert found.pop("differs")
         assert found == {"is_cut": True}
+
+
+def test_a_damaged_row_near_the_end_costs_no_other_row(folder: Path) -> None:
+    data = requests(folder).read_bytes()
+    for row in [found.start() for found in re.finditer(rb"\n2", data)][-6:-1]:
+        requests(folder).write_bytes(data[: row + 60] + b'"' + data[row + 60 :])
+        assert reported(folder)["total_requests"] >= CALLS - 1, row
 
 
 @pytest.mark.parametrize("size", [4096, 20_000])
