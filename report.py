@@ -58,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _report(paths: list[str], options: argparse.Namespace) -> list[Summary]:
     """Write what was asked for, and return the summaries whose gates count: the charts, a summary or a comparison; both
     if --html comes with --against, -o or --out."""
+    if options.html and options.out and os.path.realpath(options.html) == os.path.realpath(options.out):
+        raise page_file.NotOurs(f"--html and --out are the same file: {options.out}")
     if options.html and not (options.against or options.output_format or options.out):
         return _draw(paths, options)
     with _reading(*paths, *(options.against or ())):
@@ -157,7 +159,7 @@ def newest() -> str:
 def _write(text: str, out: str | None) -> None:
     """Write to a file or to stdout, escaping characters that can't be encoded."""
     if out:
-        if out.endswith(FILES) and Path(out).is_file():
+        if os.path.realpath(out).endswith(FILES) and Path(out).is_file():
             raise page_file.NotOurs(f"{out} exists and is a run's file: name another file")
         Path(out).write_text(text, encoding="utf-8", errors="backslashreplace")
         return

@@ -1,5 +1,6 @@
 """How latency depends on load: by the stages of a schedule, or by run."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -88,14 +89,19 @@ def _trace(run: Run, column: str, name: str, axis: TimeAxis, load: Load, positio
         "x": listed([load(stage) or 0.0 for stage in points]), "y": axis.placed(each[name] for each in found),
         "line": {"color": colour, "width": 2, "dash": DASHES[name]},
         "marker": {"size": 9, "color": colour, "symbol": [_symbol(each, name) for each in found]},
-        "text": [f"{name} {quantities.time(each[name])} ({each['samples']:,} samples)" for each in found],
+        "text": [f"{name} {quantities.time(each[name])}{_samples(each)}" for each in found],
         "hoverinfo": "text+x",
     }  # fmt: skip
     return {**trace, **_bars([each.get(f"{name}_ci95") for each in found], [each[name] for each in found], axis)}
 
 
 def _symbol(found: Summary, name: str) -> str:
-    return "circle" if found["samples"] >= SAMPLES_NEEDED.get(name, 0) else "circle-open"
+    return "circle" if found.get("samples", math.inf) >= SAMPLES_NEEDED.get(name, 0) else "circle-open"
+
+
+def _samples(found: Summary) -> str:
+    """Return how many samples a percentile has; nothing for one of Locust's statistics, which don't say."""
+    return f" ({found['samples']:,} samples)" if "samples" in found else ""
 
 
 def _bars(intervals: Sequence[Any], values: Sequence[float], axis: TimeAxis) -> Json:

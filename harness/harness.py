@@ -32,6 +32,7 @@ from harness.watch import llm_page, llm_tab, menus, schedule_tab, start_form, st
 from harness.watch.key_hosts import KeyHosts
 from harness.watch.live_charts import LiveCharts
 from providers.user import LLMUser
+from summary.cells import printable
 from summary.render.render import RENDERERS
 
 _log = logging.getLogger("llm")
@@ -84,7 +85,7 @@ class Harness:
             environment.events.quitting.add_listener(signals.end)
             self._has_begun.set()
         except CannotStart as error:
-            sys.stderr.write(f"locust: error: {self.secrets.redact(str(error))}\n")
+            sys.stderr.write(f"locust: error: {printable(self.secrets.redact(str(error)))}\n")
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)

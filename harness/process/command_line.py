@@ -13,12 +13,14 @@ from harness.process import class_settings, ports
 from harness.process.outlet import open_outlet
 from harness.process.utf8 import is_utf8
 from harness.secrets import SHORTEST
+from summary.cells import printable
 
 AFTER_NAME = re.compile(r"[^\w-].*", re.DOTALL)
 LISTED = re.compile(r"(?<=can't be set to a list) '.*'(?= unless)", re.DOTALL)
 """What the parser says of a config file or variable with a list for one value, such as `api-key = [a, b]`."""
 
 LARGEST_EXIT_CODE = 255
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
@@ -38,7 +40,7 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
             parser.exit(2, f"{parser.prog}: error: --run-time or --stop-timeout is too long\n")
         given = sys.argv[1:] if args is None else list(args)
         if refusal := _refusal(parser, given, unknown, options, user_classes):
-            parser.exit(2, f"{parser.prog}: error: {refusal}\n")
+            parser.exit(2, f"{parser.prog}: error: {printable(refusal)}\n")
         return options, unknown
 
     parser.parse_known_args = parse_known_args
@@ -48,6 +50,8 @@ def _refusal(
     parser: ArgumentParser, given: list[str], unknown: list[str], options: Namespace, user_classes: Sequence[str]
 ) -> str | None:
     known = [name for action in parser._actions for name in action.option_strings]
+    if any(argument.startswith(f"--{BYTE_ORDER_MARK}") for argument in unknown):
+        return "the config file begins with a byte order mark: save it as UTF-8 without one"
     if mistyped := [argument for argument in unknown if argument.startswith("-")]:
         return f"unrecognized arguments: {' '.join(_with_hint(_name(text, known), known) for text in mistyped)}"
     left_over = [name for name in [*options.user_classes, *unknown] if name not in user_classes]

@@ -19,7 +19,7 @@ from providers.call import Call
 from providers.conversation import Conversation
 from providers.permit import Granted, Permit, SideName
 from providers.prompt import Prompt
-from summary.cells import printable
+from summary.cells import escaped, printable
 from summary.render.hints import is_about_a_model
 from wire.exchange import Exchange
 from wire.httpx2_plug import decompressed
@@ -169,13 +169,14 @@ def _line(call: Call) -> str:
 
 
 def _body_line(exchange: Exchange) -> str:
-    """Return the answer's body, decompressed, as one line of JSON that any log can write: lone surrogates replaced."""
+    """Return the answer's body, decompressed, as one line of JSON that any log can write and any terminal show: lone
+    surrogates replaced, control characters escaped."""
     body = _text(exchange)
     try:
         line = json.dumps(json.loads(body), ensure_ascii=False)
     except (ValueError, RecursionError):
         line = json.dumps(body, ensure_ascii=False)
-    return line.encode("utf-8", "replace").decode()
+    return escaped(line.encode("utf-8", "replace").decode())
 
 
 def _text(exchange: Exchange) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ _LATENCIES = {
     "max": "Max Response Time",
 }
 
+_COUNT = re.compile("[0-9]{1,15}")
+
 Row = dict[str, Any]
 
 
@@ -29,10 +32,14 @@ def read(path: Path) -> Summary:
     counts.
 
     Locust's latencies include failures, and its percentiles are rounded, as `percentiles` says. A cell without a number
-    is `None`. Raises `UnreadableRows` if the file is damaged or incomplete.
+    is `None`. Raises `UnreadableRows` if the file is damaged or incomplete, or no run could have written its numbers.
     """
     *entries, total = _rows(path)
     requests, failed = _count(path, total, "Request Count"), _count(path, total, "Failure Count")
+    if failed > requests:
+        raise UnreadableRows(f"{path}: {failed} of {requests} requests can't have failed")
+    if negative := next((column for column in total if (_number(total, column) or 0.0) < 0), None):
+        raise UnreadableRows(f"{path}: the {negative} of {TOTAL!r} is negative: {total[negative]!r}")
     rates = [_number(total, column) for column in ("Requests/s", "Failures/s")]
     size_bytes = _number(total, "Average Content Size")
     return {
@@ -67,10 +74,10 @@ def _rows(path: Path) -> list[Row]:
 
 
 def _count(path: Path, row: Row, column: str) -> int:
-    try:
-        return int(row[column])
-    except ValueError:
-        raise UnreadableRows(f"{path}: the {column} of {row['Name']!r} is not a number: {row[column]!r}") from None
+    text = row[column]
+    if _COUNT.fullmatch(text):
+        return int(text)
+    raise UnreadableRows(f"{path}: the {column} of {row['Name']!r} is not a number: {text!r}")
 
 
 def _latency_s(row: Row, column: str, requests: int) -> float | None:

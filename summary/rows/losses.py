@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 
 from summary import calls
-from summary.figures import measured, sizes
+from summary.comparison import sides
+from summary.comparison.pairs import numbers_of
+from summary.figures import measured, sizes, without_warmup
+from summary.punctuality import punctuality
 from summary.registry import TOKENS, over
 from summary.rows.rows import Damage
 from summary.vocabulary import Summary
@@ -17,7 +20,8 @@ TOTALS = (
     *TOKENS, "total_execution_time_s",
 )  # fmt: skip
 TIMES = over("successes")
-COMPARABLE = (*TOTALS, *TIMES)
+OF_SCHEDULE = ("late_count", "dropped_count", "start_lag_s")
+COMPARABLE = (*TOTALS, *TIMES, *OF_SCHEDULE)
 COMPARED = ("min", "avg", "max", "samples")
 
 
@@ -30,8 +34,9 @@ def losses(rows: pd.DataFrame, damage: Damage, run: dict[str, Any], observed: Su
     unreadable, unknown_outcomes  rows that are not in any figure
     double_numbers                rows whose number (`request`) another row already has
     missing_numbers               gaps in the numbers that lost calls don't explain
-    runs                          the number of runs that the rows come from
-    differs                       the totals and times that differ from those in `written`
+    runs                          the number of runs that the rows and PREFIX_run.json come from
+    differs                       the totals and times that differ from those in `written`, the baseline's as
+                                  `against.baseline.…`
     is_cut                        the last row was cut off, as when a run is killed
     """
     numbers = rows["request"].to_numpy()
@@ -40,7 +45,7 @@ def losses(rows: pd.DataFrame, damage: Damage, run: dict[str, Any], observed: Su
         "double_numbers": len(numbers) - len(np.unique(numbers)),
         "missing_numbers": _missing(numbers, run, observed),
         "unknown_outcomes": damage.unknown_outcomes,
-        "runs": int(rows["run_id"].nunique(dropna=False)),
+        "runs": len({*rows["run_id"].unique(), *filter(None, [run.get("run_id")])}),
         "differs": _differs(rows, written),
         "is_cut": damage.is_cut,
     }
@@ -75,8 +80,26 @@ def _differs(rows: pd.DataFrame, written: Summary) -> list[str]:
     ids = [run_id for run_id in rows["run_id"].unique() if run_id is not None]
     found["run_id"] = ids[0] if len(ids) == 1 else None
     found["total_execution_time_s"] = calls.rates(counted)["total_execution_time_s"]
-    found |= dict.fromkeys(TIMES) | calls.times(counted)
-    return [name for name in COMPARABLE if name in written and not _is_same(found[name], written[name])]
+    found |= dict.fromkeys(COMPARABLE[len(TOTALS) :]) | calls.times(counted)
+    found |= punctuality(sides.first_calls(without_warmup(rows)))
+    return [*_other(found, written), *_differs_of_pairs(without_warmup(rows), written.get("against") or {})]
+
+
+def _differs_of_pairs(rows: pd.DataFrame, written: Summary) -> list[str]:
+    """Return the same of what a run with --against adds: how many pairs it had, and its baseline's figures."""
+    if not written:
+        return []
+    pairs = int(numbers_of(rows).nunique()) if "pair" in rows else 0
+    baseline = dict.fromkeys(TIMES) | sides.figures_of_baseline(rows) if sides.are_in(rows) else {}
+    others = _other(baseline, written["baseline"])
+    return [
+        *(["against.pairs"] if pairs != written["pairs"] else []),
+        *(f"against.baseline.{name}" for name in others),
+    ]
+
+
+def _other(found: Summary, written: Summary) -> list[str]:
+    return [name for name in COMPARABLE if name in written and not _is_same(found.get(name), written[name])]
 
 
 def _is_same(found: Any, written: Any) -> bool:

@@ -31,6 +31,9 @@ OUTCOMES = ("ok", "failed", "aborted", "dropped")
 PHASES = ("warmup", "measured")
 SIDES = ("target", "baseline")
 LONGEST_S = 1e9
+FROM_ZERO = set(OF_CALLS) - {"start_lag_s"}
+"""Times that can't be negative: they count from the call's start."""
+
 LARGEST_COUNT = 1e15
 MISSING = -(2**63)
 """Marks a missing prompt among hashes, and a missing time among nanoseconds."""
@@ -266,13 +269,13 @@ def _is_sound(table: pd.DataFrame) -> np.ndarray:
         has_pair = table["pair"].notna() if "pair" in table else False
         is_sound &= (table["side"].isin(SIDES) & has_pair | table["side"].isna()).to_numpy()
     for name in filter(_is_number, table.columns):
-        is_sound &= _is_possible(table[name].to_numpy(), _is_count(name))
+        is_sound &= _is_possible(table[name].to_numpy(), name)
     return is_sound
 
 
-def _is_possible(numbers: np.ndarray, is_count: bool) -> np.ndarray:
-    is_number: np.ndarray = np.abs(numbers) <= LONGEST_S
-    if is_count:
+def _is_possible(numbers: np.ndarray, name: str) -> np.ndarray:
+    is_number: np.ndarray = (numbers <= LONGEST_S) & (numbers >= (0 if name in FROM_ZERO else -LONGEST_S))
+    if _is_count(name):
         is_number = (numbers >= 0) & (numbers <= LARGEST_COUNT) & (numbers == np.floor(numbers))
     is_number |= np.isnan(numbers)
     return is_number

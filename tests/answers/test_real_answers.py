@@ -502,6 +502,15 @@ def test_nor_does_an_endless_list() -> None:
     assert len(session._body_line(wired)) == 100_002
 
 
+@pytest.mark.parametrize("body", ['{"text": "é\\u009b2J\\u202e"}', "<p>é\x9b2J\u202e\x1b[2J"])
+def test_no_control_character_of_a_body_reaches_a_terminal(body: str) -> None:
+    wired = Exchange(keep_body=True)
+    wired.received(body.encode(), at=0.0)
+    line = session._body_line(wired)
+    assert "é\\u009b2J\\u202e" in line
+    assert line.isprintable()
+
+
 def test_a_body_that_its_head_calls_compressed_and_that_is_not_is_quoted() -> None:
     wired = Exchange(keep_body=True, status=502, headers=[("Content-Encoding", "gzip")])
     wired.received(b'{"error": {"message": "upstream is down"}}', at=0.0)

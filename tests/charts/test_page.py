@@ -208,6 +208,13 @@ def test_one_run_can_have_a_page_a_summary_and_gates(tmp_path: Path, capsys: pyt
     assert "Gates: 1 of 1 breached" in Page((tmp_path / "p.html").read_text()).text
 
 
+def test_a_page_and_a_summary_in_the_same_file_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place, file = str(made(tmp_path, [call(1)])), tmp_path / "p.html"
+    assert report.main([place, "--html", str(file), "--out", f"{tmp_path}/./p.html"]) == 2
+    assert "--html and --out are the same file" in capsys.readouterr().err
+    assert not file.exists()
+
+
 def test_locusts_statistics_have_a_page_without_charts(tmp_path: Path) -> None:
     stats = tmp_path / "x_stats.csv"
     stats.write_text(
@@ -219,6 +226,8 @@ def test_locusts_statistics_have_a_page_without_charts(tmp_path: Path) -> None:
     found = Page((tmp_path / "p.html").read_text())
     assert found.blocks["figures"] == []
     assert "120 ms" in found.text
+    assert report.main([str(stats), str(made(tmp_path, [call(1)])), "--html", str(tmp_path / "both.html")]) == 0
+    assert "120 ms" in Page((tmp_path / "both.html").read_text()).text
 
 
 def test_tens_of_thousands_of_calls_stay_small_and_keep_their_extremes(tmp_path: Path) -> None:

@@ -181,6 +181,28 @@ def test_a_list_for_one_value_is_refused_without_the_values(tmp_path: Path, caps
     assert "secret" not in says
 
 
+def test_a_byte_order_mark_in_a_config_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.conf").write_text("iterations = 5\n", encoding="utf-8-sig")
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--config", str(tmp_path / "a.conf")])
+    assert ended.value.code == 2
+    assert "error: the config file begins with a byte order mark" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a\n\x1b[2J.jsonl"])
+def test_no_control_character_of_a_file_reaches_the_terminal(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text('{"\\u001b[2J\\n": 1}')
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--models-file", "models.json", "-d", str(tmp_path / name)])
+    assert ended.value.code == 2
+    says = capsys.readouterr().err
+    assert "expected one of prompt, text, messages" in says
+    assert "\x1b" not in says
+    assert len(says.splitlines()) == 1
+
+
 def test_correctly_spelt_options_are_accepted() -> None:
     environment, _ = harnessed(
         ["OpenAIUser", "--headless", "--mock", "--models-file", "models.json", "--max-tokens", "5", "-i=1"]

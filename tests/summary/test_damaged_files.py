@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,7 @@ DAMAGE: dict[str, tuple[Callable[[Rows], Rows], dict[str, int]]] = {
     "no number of seconds": (replaced(7, latency_s="fast"), {"unreadable": 1, "missing_numbers": 1}),
     "an infinite number": (replaced(7, start_s="inf"), {"unreadable": 1, "missing_numbers": 1}),
     "seconds of many years": (replaced(7, latency_s="9e300"), {"unreadable": 1, "missing_numbers": 1}),
+    "a negative time": (replaced(7, ttft_s="-0.001"), {"unreadable": 1, "missing_numbers": 1}),
     "half a byte": (replaced(7, response_bytes="1.5"), {"unreadable": 1, "missing_numbers": 1}),
     "no time of day": (replaced(7, timestamp="yesterday"), {"unreadable": 1, "missing_numbers": 1}),
     "a row without a number": (replaced(7, request=""), {"unreadable": 1, "missing_numbers": 1}),
@@ -143,7 +145,6 @@ def of_a_success(**cells: str) -> Callable[[Rows], Rows]:
 FALSE_TIMES: dict[str, tuple[Callable[[Rows], Rows], set[str]]] = {
     "a latency with another digit": (of_a_success(latency_s="9.5"), {"latency_s", "total_execution_time_s"}),
     "a start with another digit": (of_a_success(start_s="99.5"), {"total_execution_time_s"}),
-    "a negative time": (of_a_success(ttft_s="-1"), {"ttft_s"}),
     "times that are missing": (lambda rows: [row | {"tpot_s": ""} for row in rows], {"tpot_s"}),
     "columns that changed places": (
         lambda rows: [row | {"ttft_s": row["tpot_s"], "tpot_s": row["ttft_s"]} for row in rows], {"ttft_s", "tpot_s"}
@@ -157,6 +158,50 @@ def test_times_that_the_run_did_not_report_are_noticed(case: str, folder: Path) 
     edited(folder, edit)
     assert lost(folder) == {"differs": [name for name in losses.COMPARABLE if name in names]}
     assert not reported(folder)["verdict"]["believable"]
+
+
+def test_options_of_another_run_are_noticed(folder: Path) -> None:
+    file = folder / "run_run.json"
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(facts | {"run_id": "another"}), encoding="utf-8")
+    assert lost(folder) == {"runs": 2}
+    assert not reported(folder)["verdict"]["believable"]
+
+
+def of_baseline(**cells: str) -> Callable[[Rows], Rows]:
+    return lambda rows: [row | cells if row["side"] == "baseline" else row for row in rows]
+
+
+FALSE_PAIRS: dict[str, tuple[Callable[[Rows], Rows], set[str]]] = {
+    "nothing": (lambda rows: rows, set()),
+    "latencies of the baseline": (of_baseline(latency_s="9.5"), {"baseline.latency_s"}),
+    "failures of the baseline": (
+        of_baseline(outcome="failed"), {"baseline.success_count", "baseline.failure_count", "baseline.latency_s"}
+    ),
+    "pairs of other calls": (
+        lambda rows: [row | {"pair": f"{int(row['pair']) + (row['side'] == 'target')}"} for row in rows], {"pairs"}
+    ),
+    "no pairs": (lambda rows: [row | {"side": "", "pair": ""} for row in rows], {"pairs", "baseline.total_requests"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FALSE_PAIRS)
+def test_a_baseline_that_the_run_did_not_report_is_noticed(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit, names = FALSE_PAIRS[case]
+    run(tmp_path, "--against", "mock", "-i", "5", monkeypatch=monkeypatch)
+    edited(tmp_path, edit)
+    found = set(reported(tmp_path)["rows"]["differs"])
+    assert {f"against.{name}" for name in names} <= found
+    assert bool(found) == bool(names)
+
+
+def test_starts_that_the_run_did_not_report_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, "--rate", "500", "-i", "10", users=10, monkeypatch=monkeypatch)
+    assert lost(tmp_path) == {}
+    edited(tmp_path, lambda rows: [row | {"start_lag_s": "0.5"} for row in rows])
+    assert lost(tmp_path) == {"differs": ["late_count", "start_lag_s"]}
 
 
 def test_numbers_that_a_spreadsheet_shortened_are_the_same(folder: Path) -> None:
@@ -178,6 +223,44 @@ def test_a_damaged_row_costs_no_other_row(folder: Path) -> None:
         for byte in (b'"', b",", b"\n", b"\0", b"\xff"):
             requests(folder).write_bytes(data[:place] + byte + data[place + 1 :])
             assert len(read(requests(folder))) >= CALLS - 2, (place, byte)
+
+
+QUOTED = "20261126T093856.581Z-3c5946"
+"""A run's id: with a number after it, a line looks like the beginning of a row."""
+
+
+@pytest.mark.parametrize("zero", ["", "\0"])
+@pytest.mark.parametrize("ending", [', "of', "", "\n"])
+def test_a_text_that_quotes_rows_is_no_row(zero: str, ending: str, folder: Path) -> None:
+    own = requests(folder).read_text(encoding="utf-8").splitlines()[1].partition(",")[0]
+    row = requests(folder).read_text(encoding="utf-8").splitlines()[-1]
+    text = f"Explain{zero}\n{QUOTED},3,openai\n{own},4,openai{ending}\n{row}\n" + 20 * f"{QUOTED},5\n" + f"{QUOTED},6,x"
+    edited(folder, lambda rows: [row | {"error": text} for row in rows])
+    assert lost(folder) == {}
+    whole = requests(folder).read_bytes()
+    edited(folder, lambda rows: rows[:-1])
+    last = len(requests(folder).read_bytes())
+    for end in (len(whole) - 1, whole.rindex(b",6,x"), whole.rindex(b",5\n"), whole.rindex(b"Explain"), last + 4):
+        requests(folder).write_bytes(whole[:end])
+        found = lost(folder)
+        assert found.pop("differs")
+        assert found == {"is_cut": True}
+
+
+def test_a_damaged_row_near_the_end_costs_no_other_row(folder: Path) -> None:
+    data = requests(folder).read_bytes()
+    for row in [found.start() for found in re.finditer(rb"\n2", data)][-6:-1]:
+        requests(folder).write_bytes(data[: row + 60] + b'"' + data[row + 60 :])
+        assert reported(folder)["total_requests"] >= CALLS - 1, row
+
+
+@pytest.mark.parametrize("size", [4096, 20_000])
+def test_a_text_that_quotes_rows_is_no_row_where_a_block_ends(
+    size: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
+    edited(folder, lambda rows: [row | {"error": f"\n{QUOTED},5" * 20 + f"\n{row['run_id']},6,x\n"} for row in rows])
+    assert lost(folder) == {}
 
 
 def test_a_block_that_was_lost_in_the_middle_is_noticed(folder: Path) -> None:
@@ -260,11 +343,25 @@ def test_a_folder_instead_of_a_file_is_refused_in_one_line(
     assert is_one_line(folder, capsys)
 
 
+def test_a_folder_that_cannot_be_read_is_not_called_empty(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def iterdir(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert report.main([str(folder)]) == 2
+    assert capsys.readouterr().err == f"report.py: error: {folder}: permission denied\n"
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_report_never_overwrites_a_runs_file(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = folder / f"run_{name}"
     before = file.read_bytes()
+    link = folder / "summary"
+    link.symlink_to(file)
     assert is_one_line(folder, capsys, "--out", str(file))
+    assert is_one_line(folder, capsys, "--out", str(link))
     assert file.read_bytes() == before
 
 
@@ -311,6 +408,24 @@ def test_nor_does_one_in_locusts_statistics(place: int, byte: int | None, tmp_pa
     rest = b"" if byte is None else bytes([byte]) + STATS[place + 1 :]
     (tmp_path / "own_stats.csv").write_bytes(STATS[:place] + rest)
     assert report.main([str(tmp_path / "own"), "--out", str(tmp_path / "out")]) in (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "says"),
+    [
+        (b"-2,0,10,10,10,10,5,1,0,10,10,10,10", "the Request Count of 'Aggregated' is not a number: '-2'"),
+        (b"1_0,0,10,10,10,10,5,1,0,10,10,10,10", "the Request Count of 'Aggregated' is not a number: '1_0'"),
+        (b"2,3,10,10,10,10,5,1,0,10,10,10,10", "3 of 2 requests can't have failed"),
+        (b"2,0,10,10,10,10,5,-1,0,10,10,10,10", "the Requests/s of 'Aggregated' is negative: '-1'"),
+        (b"2,0,10,10,10,10,5,1,0,10,-10,10,10", "the 95% of 'Aggregated' is negative: '-10'"),
+    ],
+)
+def test_locusts_statistics_with_impossible_numbers_are_refused(
+    numbers: bytes, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run_stats.csv").write_bytes(STATS.split(b"\r\n")[0] + b"\n,Aggregated," + numbers + b"\n")
+    assert report.main([str(tmp_path / "run")]) == 2
+    assert says in capsys.readouterr().err
 
 
 def test_locusts_statistics_without_a_request_have_no_percentile(tmp_path: Path) -> None:
