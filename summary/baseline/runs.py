@@ -80,8 +80,8 @@ _DIFFERING = ("change", "change_ci95", "difference", "difference_ci95", "says")
 
 
 def _differing(measure: Measure, new: Sequence[Sectioned], old: Sequence[Sectioned]) -> Summary:
-    difference, apart = sectioning.difference(new, old)
     is_share = measure.figure.kind == "share"
+    difference, apart = (sectioning.difference_of_shares if is_share else sectioning.difference)(new, old)
     change, ends = (difference, apart) if is_share else sectioning.change(new, old)
     says = _says(measure, ends or apart)
     return dict(zip(_DIFFERING, (change, ends and list(ends), difference, apart and list(apart), says), strict=True))

@@ -88,6 +88,12 @@ def difference(new: Sequence[Sectioned], old: Sequence[Sectioned]) -> tuple[floa
     return _difference(new, old, lambda values: values)
 
 
+def difference_of_shares(new: Sequence[Sectioned], old: Sequence[Sectioned]) -> tuple[float, Ends | None]:
+    """Return the same of shares, which can't differ by more than 1."""
+    found, ends = difference(new, old)
+    return found, ends and (max(-1.0, ends[0]), min(1.0, ends[1]))
+
+
 def change(new: Sequence[Sectioned], old: Sequence[Sectioned]) -> tuple[float | None, Ends | None]:
     """Return new / old - 1 with its 95 % confidence interval, both from logarithms; `None` if a side is not positive.
     If a section is not, as when nothing ended in it, the interval is that of the difference, as a share of old."""

@@ -1,5 +1,6 @@
 """A summary in Markdown, for a pull request's comment: the verdict in one line, then small tables."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from summary.registry import NAMED, STATISTICS, TITLES, UNITS
@@ -10,6 +11,7 @@ from summary.validity.verdict import no_figures
 from summary.vocabulary import Summary
 
 Line = Sequence[str]
+_NAMING = re.compile(r"[@#!](?=\w)")
 
 
 def as_markdown(summary: Summary) -> str:
@@ -92,7 +94,8 @@ def _code(text: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return text from users and servers without what Markdown or HTML would take for its own."""
+    """Return text from users and servers without what Markdown or HTML would take for its own, or a forge for the name
+    of a user or an issue."""
     for sign in "\\`*_[]<>~|":
         text = text.replace(sign, f"\\{sign}")
-    return text.replace("\n", " ")
+    return _NAMING.sub(r"\g<0><!-- -->", text.replace("\n", " "))

@@ -161,3 +161,13 @@ def test_a_figure_of_zero_has_a_difference_but_no_change() -> None:
     zero, one = of(values, 50), of(values + 1, 50)
     assert sectioning.change([one], [zero]) == (None, None)
     assert sectioning.difference([one], [zero]) == (1.0, (1.0, 1.0))
+
+
+def test_shares_differ_by_1_at_most() -> None:
+    none, all_of_them = sectioning.share(np.zeros(100), 1), sectioning.share(np.ones(100), 1)
+    assert none is not None
+    assert all_of_them is not None
+    found, ends = sectioning.difference_of_shares([all_of_them], [none])
+    assert found == 1
+    assert ends is not None
+    assert 0.9 < ends[0] < ends[1] == 1

@@ -54,6 +54,12 @@ def test_every_table_fits_80_columns_and_cuts_nothing(calls: int, scale: float) 
     assert not re.search(r"\d[eE][+-]?\d", printed.replace(URL, ""))
 
 
+def test_markdown_calls_no_user_and_no_issue() -> None:
+    printed = as_markdown(summary(model="@someone#12 !3"))
+    assert "@<!-- -->someone#<!-- -->12" in printed
+    assert not re.search(r"[@#!]\w", printed)
+
+
 def test_a_line_of_numbers_is_one_line_up_to_1000_seconds() -> None:
     for scale in (0.001, 1.0, 9.0, 100.0):
         (line,) = (line for line in as_table(summary(1200, scale)).splitlines() if line.startswith("│ TTFT, "))
