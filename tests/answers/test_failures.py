@@ -142,7 +142,7 @@ def test_another_success_than_200_keeps_its_words(provider: str, stream: bool, s
 def test_an_endless_answer_fails_before_it_fills_memory(
     monkeypatch: pytest.MonkeyPatch, provider: str, stream: bool, status: str
 ) -> None:
-    limit_answers(monkeypatch, 1 << 20)
+    limit_answers(monkeypatch, 1 << 18)
     with serving(endless(b"HTTP/1.1 %s\r\n\r\n{" % status.encode(), b'"a": 1, ' * 8192)) as server:
         call = Asker(provider, server.url, stream=stream).ask()
         server.wait_for_end()
@@ -156,7 +156,7 @@ def test_a_decompressed_answer_has_the_same_size_limit_as_any_other(
     monkeypatch: pytest.MonkeyPatch, provider: str, stream: bool, status: str
 ) -> None:
     limit_answers(monkeypatch, 1 << 20)
-    body = gzip.compress(b"{" + b" " * (8 << 20))
+    body = gzip.compress(b"{" + b" " * (3 << 20))
     with serving(answering(answer(body, "Content-Encoding: gzip", status=status))) as server:
         call = Asker(provider, server.url, stream=stream).ask()
     assert (call.outcome, call.status) == ("failed", int(status[:3]))

@@ -34,7 +34,7 @@ from tests.canned import STEP_S, Canned, answered, mocked
 from tests.cases import CASES, case_of
 from wire.exchange import Exchange
 
-QUICKLY = settings(deadline=None, max_examples=8)
+QUICKLY = settings(deadline=None, max_examples=5)
 DISTINCT_APIS = [case for case in APIS if case_of(*case).is_distinct]
 """The others are read by the same readers through the same SDKs."""
 

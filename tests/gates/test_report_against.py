@@ -15,7 +15,7 @@ from summary.gates.relative import COMPARED
 from summary.rows.rows import REQUIRED
 from tests.running import run
 
-STAGES = ("--rate-stages", "400:0.4s,600:0.4s")
+STAGES = ("--rate-stages", "200:0.4s,300:0.4s")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_each_figure_has_both_sides_the_change_and_what_it_says(
     assert entry["old"] == old
     assert entry["difference"] == entry["new"] - old > 9
     assert entry["change_ci95"][0] <= entry["change"] <= entry["change_ci95"][1]
-    assert (entry["says"], entry["old_samples"], entry["new_samples"]) == ("worse", 400, 400)
+    assert (entry["says"], entry["old_samples"], entry["new_samples"]) == ("worse", 200, 200)
     assert found["comparison"]["error_rate"]["says"] == "same"
     assert [name for name in COMPARED if name not in found["comparison"] and "p99_9" not in name] == []
     assert compared(runs / "old", runs / "slow", tmp_path / "out")["comparison"]["latency_median"]["says"] == "better"
@@ -88,7 +88,7 @@ def test_a_run_against_itself_is_the_same(runs: Path, tmp_path: Path) -> None:
 
 def test_stages_are_compared_too(slower: dict[str, Any]) -> None:
     stages = slower["compared"]["stages"]
-    assert [(stage["stage"], stage["from_rps"]) for stage in stages] == [(1, 400), (2, 600)]
+    assert [(stage["stage"], stage["from_rps"]) for stage in stages] == [(1, 200), (2, 300)]
     assert [stage["comparison"]["latency_median"]["says"] for stage in stages] == ["worse", "worse"]
 
 
@@ -112,7 +112,7 @@ def test_several_runs_of_a_side_are_the_unit(copies: Path, tmp_path: Path) -> No
     found = json.loads((tmp_path / "out").read_text())
     assert found["compared"]["unit"] == "run"
     assert found["comparison"]["latency_median"]["says"] == "worse"
-    assert found["comparison"]["latency_median"]["old_samples"] == 800
+    assert found["comparison"]["latency_median"]["old_samples"] == 400
     assert not any("One run" in note for note in found["compared"]["notes"])
 
 
@@ -144,7 +144,7 @@ def test_markdown_of_a_single_run(runs: Path, capsys: pytest.CaptureFixture[str]
     assert report.main([str(runs / "old"), "-o", "markdown", "--fail-if", "p95>60"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("**No gate breached. ")
-    assert "| succeeded | 400 |" in printed
+    assert "| succeeded | 200 |" in printed
     assert "\n| latency, ms | " in printed
     assert "| p95\\>60 | ✅ | p95 is " in printed
 
@@ -177,7 +177,7 @@ def test_files_of_an_older_version_are_compared_as_far_as_they_go(copies: Path, 
 def test_a_run_with_two_sides_is_compared_by_its_target(copies: Path, tmp_path: Path) -> None:
     in_pairs(copies / "new" / "run_requests.csv")
     found = compared(copies / "new", copies / "old", tmp_path / "out")["comparison"]
-    assert (found["latency_p95"]["new_samples"], found["error_rate"]["new_samples"]) == (400, 400)
+    assert (found["latency_p95"]["new_samples"], found["error_rate"]["new_samples"]) == (200, 200)
     assert found["latency_p95"]["new"] < 100
     assert report.main([str(copies / "new"), "-o", "markdown", "--out", str(tmp_path / "out")]) == 0
     headline, *lines = (tmp_path / "out").read_text().splitlines()

@@ -4,7 +4,7 @@ from itertools import islice
 from typing import Any
 
 import gevent
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.load.closed_loop import Budget
@@ -62,10 +62,11 @@ def open_loop(calls: int, dropped: list[Permit], spent: list[bool], warmup: int 
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["user", "beginner", "stop", "kill", "deliver"]), st.integers(0, 5)), max_size=60
+    st.tuples(st.sampled_from(["user", "beginner", "stop", "kill", "deliver"]), st.integers(0, 5)), max_size=40
 )
 
 
+@settings(max_examples=30)
 @given(steps=STEPS, calls=st.integers(1, 12))
 def test_every_permit_is_used_once_whichever_users_come_and_go(steps: list[tuple[str, int]], calls: int) -> None:
     used: list[int] = []

@@ -229,8 +229,7 @@ QUOTED = "20261126T093856.581Z-3c5946"
 """A run's id: with a number after it, a line looks like the beginning of a row."""
 
 
-@pytest.mark.parametrize("zero", ["", "\0"])
-@pytest.mark.parametrize("ending", [', "of', "", "\n"])
+@pytest.mark.parametrize(("zero", "ending"), [("", ', "of'), ("\0", ""), ("", "\n")])
 def test_a_text_that_quotes_rows_is_no_row(zero: str, ending: str, folder: Path) -> None:
     own = requests(folder).read_text(encoding="utf-8").splitlines()[1].partition(",")[0]
     row = requests(folder).read_text(encoding="utf-8").splitlines()[-1]

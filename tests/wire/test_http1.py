@@ -14,7 +14,7 @@ from wire.exchange import ConnectionBroken, NotHTTP
 from wire.http1 import AnswerParser
 from wire.tolerant import MOST_HEAD_BYTES
 
-QUICKLY = settings(deadline=None, max_examples=60)
+QUICKLY = settings(deadline=None, max_examples=30)
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKS = b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
 
