@@ -10,9 +10,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import randbelow
 from typing import Any
 
 from gevent.pool import Pool
@@ -138,9 +139,10 @@ def report(folder: Path, *arguments: str) -> Ended:
 
 
 def free_port() -> int:
-    """Return a free port of this machine."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """Return a free port of this machine, below those that the system itself gives to other tests' sockets."""
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", 20_000 + randbelow(12_000))) as server:
+            return int(server.getsockname()[1])
 
 
 def rows_in(folder: Path, prefix: str = "run") -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -56,7 +55,7 @@ class Page:
     def is_up(self) -> bool:
         try:
             return bool(self.get())
-        except URLError:
+        except OSError:
             return False
 
 

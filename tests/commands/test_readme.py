@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.command_line import PROJECT
+from tests.command_line import PROJECT, free_port
 from tests.docs.pages import blocks
 
 BLOCKS, PIPELINES = blocks("sh"), blocks("yaml")
@@ -47,12 +46,6 @@ def typed(block: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-ec", block], cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
     )
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def test_the_pages_show_each_kind_of_command() -> None:
