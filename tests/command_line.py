@@ -21,7 +21,7 @@ from gevent.pool import Pool
 from tests.conftest import SCRUBBED
 from tests.prefork import READ_AT_START, Forked, Output, fork
 
-PROJECT = HERE = Path(__file__).parent.parent
+PROJECT = Path(__file__).parent.parent
 LOCUST = [sys.executable, "-m", "locust", "-f", str(PROJECT / "locustfile.py")]
 FILES = ["--models-file", str(PROJECT / "models.json"), "--data-dir", str(PROJECT / "unstructured_data")]
 QUICK_MOCK = ["--headless", "--mock", "--mock-latency", "0"]
@@ -94,10 +94,10 @@ def started(
 def _start(
     command: Sequence[str], folder: Path, output: Output, wrapper: Sequence[str] = (), **own: str
 ) -> "subprocess.Popen[bytes] | Forked":
-    """Start a command. A fork will do, unless it matters how Python starts, or another tree's code is meant."""
+    """Start a command. A fork will do, unless it matters how Python starts."""
     environment = {**scrubbed(), "PYTHONPATH": str(PROJECT), **own}
-    if not wrapper and PROJECT == HERE and not any(name.startswith(READ_AT_START) for name in own):
-        return fork(command[2:] if command[1] == "-m" else command[1:], folder, environment, output)
+    if not wrapper and not any(name.startswith(READ_AT_START) for name in own):
+        return fork(command[2:] if command[1] == "-m" else command[1:], folder, environment, output, PROJECT)
     with output[0].open("wb") as stdout, output[1].open("wb") as stderr:
         return subprocess.Popen(
             [*wrapper, *command], cwd=folder, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,

@@ -21,6 +21,7 @@ from typing import Any
 
 from gevent.monkey import get_original
 
+HERE = Path(__file__).parent.parent
 POLL_S = 0.005
 PATIENCE_S = 60
 LONGEST_ORDER_BYTES = 1 << 17
@@ -71,8 +72,10 @@ class Forked:
         return [line for line in self._status.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
-def fork(command: Sequence[str], folder: Path, environment: Mapping[str, str], output: Output) -> Forked:
-    """Start `locust ARGUMENT …`, or a Python file, in a folder."""
+def fork(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], output: Output, tree: Path = HERE
+) -> Forked:
+    """Start `locust ARGUMENT …`, or a Python file, in a folder, with the code of a tree."""
     for path in output:
         path.write_bytes(b"")
     number, name = tempfile.mkstemp(dir=_statuses().name)
@@ -82,7 +85,7 @@ def fork(command: Sequence[str], folder: Path, environment: Mapping[str, str], o
         "folder": str(folder.absolute()), "command": list(command), "environment": dict(environment),
         "output": [str(path.absolute()) for path in output], "status": str(status.absolute()),
     }  # fmt: skip
-    os.write(orders(), json.dumps(order).encode())
+    os.write(orders(tree), json.dumps(order).encode())
     return Forked(status)
 
 
@@ -92,14 +95,14 @@ def _statuses() -> "tempfile.TemporaryDirectory[str]":
 
 
 @cache
-def orders() -> int:
-    """Return where to write orders, one at a time: the end of a socket to the process from which all others are forked.
+def orders(tree: Path = HERE) -> int:
+    """Return where to write orders, one at a time: the end of a socket to the process that has imported a tree's code,
+    and from which all others are forked.
 
     That process ends when this one, and those forked from it, have closed their ends.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    command, here = [sys.executable, "-m", __name__], Path(__file__).parent.parent
-    subprocess.Popen(command, cwd=here, stdin=theirs.fileno(), start_new_session=True)
+    subprocess.Popen([sys.executable, "-m", __name__], cwd=tree, stdin=theirs.fileno(), start_new_session=True)
     theirs.close()
     return ours.detach()
 
