@@ -27,13 +27,13 @@ run: $(READY)
 
 venv: $(READY)
 
-# The tests that start locust come first: they wait most.
-SLOW := $(addprefix tests/,workers runs commands)
+# The tests that start locust come first, the longest files before all others.
+SLOW := $(addprefix tests/,commands workers runs)
 QUICK := $(addprefix tests/,gates charts summary harness answers providers wire mock) $(wildcard tests/test_*.py)
 PYTEST := $(BIN)/python -m pytest -p tests.side_by_side --processes
 
 test: $(READY)
-	$(PYTEST) 6 $(SLOW) $(QUICK)
+	$(PYTEST) 8 $(SLOW) $(QUICK)
 
 quick: $(READY)
 	$(PYTEST) 4 $(QUICK)
