@@ -205,7 +205,8 @@ def test_an_http_client_at_a_masters_port_is_reported_in_one_line() -> None:
     assert all("\n" not in line and "can't be read" in line for line in told)
 
 
-def test_workers_are_allowed_more_missed_heartbeats() -> None:
+def test_workers_are_allowed_more_missed_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locust.runners, "HEARTBEAT_LIVENESS", locust_inside.USUAL_BEATS)
     master: Any = Master()
     locust_inside.expect_beats(master, 30)
     assert [worker.heartbeat for worker in master.clients.all] == [30]
