@@ -12,6 +12,7 @@ PROVIDER ?= openai
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SHELL := /bin/bash
 
 # Without its compiled files, each process would compile the whole project anew: a fifth of a short run.
 unexport PYTHONDONTWRITEBYTECODE

@@ -190,6 +190,11 @@ def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> N
     runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
 
 
+def worker_name(client_id: str, index: int) -> str:
+    """Return HOST-INDEX for a worker; Locust's id of it is HOST_UUID."""
+    return f"{client_id.split('_')[0]}-{index}"
+
+
 def expect_beats(runner: MasterRunner, beats: int) -> None:
     """Set how many missed heartbeats make a worker count as dead from now on."""
     if beats != locust.runners.HEARTBEAT_LIVENESS:

@@ -26,6 +26,7 @@ ERROR_CHARACTERS, REASON_CHARACTERS, CLAIM_CHARACTERS = 500, 100, 100
 """How much of a server's text is kept in a row."""
 
 NO_PROMPT = Prompt("", said(""))
+"""Stands in the row of a call whose prompt could not be made."""
 
 
 class CallFailed(Exception):

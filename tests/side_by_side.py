@@ -18,8 +18,8 @@ import pytest
 
 from tests import prefork
 
-IMPORTED = ("anthropic", "boto3", "google.genai", "openai", "plotly.graph_objects", "questionary", "summary.figures")
-"""What most tests import late: the SDKs and pandas."""
+IMPORTED = (*prefork.IMPORTED, "plotly.graph_objects", "questionary")
+"""What most tests import late."""
 
 Files = list[list[pytest.Item]]
 NUMBER_BYTES, END = 2, 65535

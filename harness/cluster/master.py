@@ -208,7 +208,7 @@ class Master:
             self._refuse(f"worker {self._name(late[0])} makes no calls: does it run this locustfile?", BAD_USAGE)
 
     def _name(self, worker: str) -> str:
-        return f"{worker.split('_')[0]}-{self._runner.get_worker_index(worker)}"
+        return locust_inside.worker_name(worker, self._runner.get_worker_index(worker))
 
     def _bury_the_dead(self) -> None:
         """Report the permits of dead workers as lost. Workers that quit have left Locust's list; missing ones stay on

@@ -117,7 +117,7 @@ class Worker:
     @property
     def _name(self) -> str:
         """The machine's name and this worker's index on the master."""
-        return f"{self._runner.client_id.split('_')[0]}-{self._runner.worker_index}"
+        return locust_inside.worker_name(self._runner.client_id, self._runner.worker_index)
 
     def _plan(self, options: Options) -> Plan:
         return plan_of({**options, **self._secret_options}, self._classes)

@@ -9,7 +9,7 @@ class WithTokensLearnt:
 
     def __init__(self, wire: Wire, secrets: Secrets) -> None:
         self._wire, self._secrets = wire, secrets
-        self._known: set[str] = set()
+        self._known = {""}
 
     def send(self, request: Request) -> Reply:
         for name, value in request.headers:
