@@ -31,16 +31,27 @@ def summarise(
     observed  see `summary.vocabulary.OBSERVED`; {} if it is lost
     level     the service level that each call should meet
     gates     judged here and nowhere else
+    """
+    return judged(figures(rows, run, observed, level), gates)
+
+
+def judged(summary: Summary, gates: Sequence[Gate]) -> Summary:
+    """Return the figures with their `verdict` (whether they can be believed) and `gates` (the outcome of each)."""
+    summary = {**summary, "verdict": verdict_on(summary)}
+    return {**summary, "gates": [verdict.facts(gate, summary) for gate in gates]}
+
+
+def figures(rows: pd.DataFrame, run: Summary, observed: Summary, level: Slo | None = None) -> Summary:
+    """Return the figures of a run, not judged yet.
 
     Other entries: `conversations` and `by_turn` (see `summary.calls.conversations`), `claims` (see
     `summary.claims.figures`), `reads` and `finish_reasons` (see `summary.evidence`), `failures`, `own_failures` and
-    `outages` (see `summary.failures`), `against` (see `summary.comparison.against`), `verdict` (whether the figures can
-    be believed) and `gates` (the outcome of each).
+    `outages` (see `summary.failures`), `against` (see `summary.comparison.against`).
     """
     both_sides = _on_one_clock(rows)
     rows, warmup_count = measured(both_sides)
     scheduled = sides.first_calls(without_warmup(both_sides))
-    summary = {
+    return {
         **_facts(rows, run),
         **calls.counts(rows),
         "warmup_count": warmup_count,
@@ -53,8 +64,6 @@ def summarise(
         **against(without_warmup(both_sides), run),
         **{name: run.get(name) for name in ("seed", "options", "versions")},
     }
-    summary["verdict"] = verdict_on(summary)
-    return {**summary, "gates": [verdict.facts(gate, summary) for gate in gates]}
 
 
 def _facts(rows: pd.DataFrame, run: Summary) -> Summary:

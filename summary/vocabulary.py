@@ -17,8 +17,16 @@ LATE_S = 0.01
 OTHER_REASONS = "…"
 """The key under which the rarest finish reasons are counted together."""
 
+FACTS = (
+    "run_id", "provider", "model", "api", "mode", "stream", "host", "files", "seed", "options", "versions",
+)  # fmt: skip
+"""What a run was, from PREFIX_run.json; if that is lost, from PREFIX_summary.json."""
+
 OBSERVED = ("itl_s", "client", "lost", "ended")
 """What only the running process saw, and the rows don't contain: read from PREFIX_summary.json if that exists."""
+
+JUDGED = ("verdict", "gates")
+"""What is concluded from the figures."""
 
 COMPARED = ("comparison", "compared")
 """The entries of a comparison with a baseline (see `summary.baseline.runs`), whose rows may be gone: read from

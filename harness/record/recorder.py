@@ -168,6 +168,7 @@ class Recorder:
         # Importing pandas takes half a second, which no run should wait for before it starts.
         from summary.figures import summarise
         from summary.rows import rows
+        from summary.rows.checksums import checksums
         from summary.rows.losses import losses
 
         try:
@@ -184,10 +185,11 @@ class Recorder:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
         self._table = table
         observed = self._observed(self._client.conclude(self._calls_s))
-        observed["rows"] = losses(table, damage, self._facts, observed, written={})
+        observed["rows"] = losses(table, damage, self._facts, observed)
         if self._unwritten:
             observed["rows"]["unwritten"] = len(self._unwritten)
         summary = summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)
+        summary["checksums"] = checksums(table)
         return self._compared(summary, table, self._earlier_runs) if self._earlier_runs else summary
 
     def _compared(self, summary: Summary, table: Any, earlier: EarlierRuns) -> Summary:

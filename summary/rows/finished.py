@@ -10,16 +10,18 @@ import pandas as pd
 
 from summary.baseline import likeness
 from summary.baseline.measures import Run
-from summary.figures import measured, summarise
+from summary.figures import figures, judged, measured, summarise
 from summary.gates import relative, slo
 from summary.gates.gate import Gate
 from summary.gates.language import BadCondition
 from summary.gates.relative import RelativeGate
 from summary.gates.slo import Slo
 from summary.rows import locust_stats, rows
+from summary.rows.agreement import differing
+from summary.rows.checksums import checksums
 from summary.rows.losses import losses
 from summary.rows.rows import UnreadableRows
-from summary.vocabulary import COMPARED, OBSERVED, Summary
+from summary.vocabulary import COMPARED, FACTS, OBSERVED, Summary
 
 REQUESTS, RUN, SUMMARY, STATS = "_requests.csv", "_run.json", "_summary.json", "_stats.csv"
 FILES = (REQUESTS, RUN, SUMMARY, STATS)
@@ -69,7 +71,7 @@ def so_far(table: pd.DataFrame, damage: rows.Damage, run: Summary, observed: Sum
     observed       see `summary.vocabulary.OBSERVED`
     """
     level, gates, _ = _judges(run)
-    faults = {**losses(table, damage, run, observed, written={}), "missing_numbers": 0}
+    faults = {**losses(table, damage, run, observed), "missing_numbers": 0}
     return summarise(table, run, {**observed, "rows": faults}, level, gates)
 
 
@@ -106,19 +108,23 @@ def damaged(error: Exception) -> str:
 def _read(file: Path, **conditions: Any) -> Finished:
     prefix = file.name.removesuffix(REQUESTS)
     written = read_json(file.with_name(prefix + SUMMARY))
-    run = read_json(file.with_name(prefix + RUN))
-    run["options"] = {
-        **(run.get("options") or {}),
-        **{name: value for name, value in conditions.items() if value is not None},
-    }
-    level, gates, relative_gates = _judges(run)
+    run = read_json(file.with_name(prefix + RUN)) or {name: written[name] for name in FACTS if name in written}
+    asked = {**run, "options": {**(run.get("options") or {}), **_given(conditions)}}
+    level, gates, relative_gates = _judges(asked)
     table, damage = rows.read_with_damage(file)
     observed = {name: written.get(name) for name in OBSERVED}
-    observed["rows"] = losses(table, damage, run, observed, written)
-    summary = summarise(table, run, observed, level, gates)
+    observed["rows"] = losses(table, damage, run, observed)
+    found = {**figures(table, asked, observed, level), "checksums": checksums(table)}
+    own = found if _level(run) == level else figures(table, run, observed, _level(run))
+    found["rows"]["differs"] = differing({**found, **own, "options": run.get("options")}, written)
+    summary = judged(found, gates)
     summary |= {name: written[name] for name in COMPARED if name in written}
     summary = relative.with_verdicts(summary, relative_gates)
-    return Finished(summary if written else {**summary, "cut_off": True}, table, run)
+    return Finished(summary if written else {**summary, "cut_off": True}, table, asked)
+
+
+def _given(conditions: Summary) -> Summary:
+    return {name: value for name, value in conditions.items() if value is not None}
 
 
 def _judges(run: Summary) -> tuple[Slo | None, list[Gate], list[RelativeGate]]:
@@ -127,7 +133,12 @@ def _judges(run: Summary) -> tuple[Slo | None, list[Gate], list[RelativeGate]]:
     gates, relative_gates = relative.parse_all(options.get("fail_if") or ())
     for gate in gates:
         gate.check_stage(len(options.get("rate_stages") or ()))
-    return (slo.parse(options["slo"]) if options.get("slo") else None), gates, relative_gates
+    return _level(run), gates, relative_gates
+
+
+def _level(run: Summary) -> Slo | None:
+    options = run.get("options") or {}
+    return slo.parse(options["slo"]) if options.get("slo") else None
 
 
 def find(path: Path) -> Path:

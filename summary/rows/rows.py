@@ -166,7 +166,7 @@ class _Table:
     def __init__(self, columns: Sequence[str]) -> None:
         self._all = list(columns)
         self._used = [name for name in columns if name not in IN_NO_FIGURE]
-        self._numbers = [name for name in self._used if _is_number(name)]
+        self._numbers = [name for name in self._used if is_number(name)]
         self._texts = [name for name in self._used if name not in (*self._numbers, "prompt", "timestamp", cell.CELL)]
         self._known: dict[str, dict[str, str]] = {name: {} for name in self._texts}
 
@@ -230,7 +230,7 @@ class _Table:
         return known.setdefault(plain, plain)
 
 
-def _is_number(column: str) -> bool:
+def is_number(column: str) -> bool:
     return column.endswith("_s") or column in OF_CALLS or _is_count(column)
 
 
@@ -268,7 +268,7 @@ def _is_sound(table: pd.DataFrame) -> np.ndarray:
     if "side" in table:
         has_pair = table["pair"].notna() if "pair" in table else False
         is_sound &= (table["side"].isin(SIDES) & has_pair | table["side"].isna()).to_numpy()
-    for name in filter(_is_number, table.columns):
+    for name in filter(is_number, table.columns):
         is_sound &= _is_possible(table[name].to_numpy(), name)
     return is_sound
 

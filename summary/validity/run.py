@@ -9,6 +9,7 @@ from summary.vocabulary import Summary
 SHORTFALL_LIMIT = 0.02
 DRAW_SHOWN = 0.005
 ABORTED_LIMIT = 0.01
+NAMED_DIFFERENCES = 5
 
 _ROW_FAULTS = {
     "unreadable": "{} can't be read",
@@ -76,8 +77,9 @@ def _rows(summary: Summary) -> Iterator[Summary]:
     faults = [words.format(rows[name]) for name, words in _ROW_FAULTS.items() if rows.get(name)]
     if rows.get("runs", 1) > 1:
         faults.append(f"they come from {rows['runs']} runs")
-    if rows.get("differs"):
-        faults.append(f"{listed(rows['differs'])} differ from _summary.json")
+    if differs := rows.get("differs"):
+        others = [f"{len(differs) - NAMED_DIFFERENCES} more"] if len(differs) > NAMED_DIFFERENCES else []
+        faults.append(f"{listed([*differs[:NAMED_DIFFERENCES], *others])} differ from _summary.json")
     yield finding("rows", "run", not faults, "; ".join(faults) or _sound(summary, rows), EVERYTHING)
 
 
