@@ -18,6 +18,8 @@ Body = Json | Delta
 """A parsed event, or its `Delta` where that is known without parsing."""
 
 PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
+NOTHING = (b"null", b"[]", b'""')
+"""Data that says nothing, as a gateway's sign of life: the SDKs of Anthropic and Google pass over it."""
 
 
 def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
@@ -53,6 +55,8 @@ def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], a
             wired.event_at = wired.last_byte_at
             if alike and (delta := alike.delta_of(name, latest)):
                 yield delta
+                continue
+            if latest in NOTHING:
                 continue
             given.clear()
             if latest.startswith(b"[DONE]"):

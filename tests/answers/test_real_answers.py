@@ -459,6 +459,7 @@ VARIATIONS: dict[str, Callable[[bytes], bytes]] = {
     "no line feed": lambda raw: raw.rstrip(b"\n"),
     "DONE and a space": lambda raw: raw.replace(b"[DONE]", b"[DONE] "),
     "pings": lambda raw: PINGS + raw,
+    "nothing": lambda raw: raw.replace(b"\n\n", b'\n\ndata: null\n\ndata: []\n\ndata: ""\n\n', 1),
     "surrogates and NaN": lambda raw: raw.replace(b"data: {", b'data: {"half": "\\ud83d", "no number": NaN, '),
 }
 
