@@ -4,6 +4,7 @@ No other file uses Locust's private names or replaces its functions. Each functi
 when a new Locust breaks it.
 """
 
+import logging
 import math
 import termios
 from collections.abc import Callable, Mapping
@@ -17,8 +18,10 @@ import locust.log
 import locust.rpc.zmqrpc
 import locust.runners
 import locust.stats
+import locust.util.exception_handler
 from locust import User, argument_parser
 from locust.env import Environment
+from locust.exception import RPCSendError
 from locust.input_events import UnixKeyPoller
 from locust.rpc.protocol import Message
 from locust.runners import MasterRunner, WorkerNode, WorkerNodes, WorkerRunner
@@ -69,6 +72,26 @@ def read_any_message() -> None:
     """Make what a master or worker can't read a message of an unknown kind: as an exception, it would end the listener.
     Whatever listens at a port that was given by mistake can answer."""
     locust.rpc.zmqrpc.Message = _Messages  # type: ignore[assignment, attr-defined]  # only `unserialize` is called there
+
+
+def refuse_what_is_no_master() -> None:
+    """Make a worker end in one line at a ZeroMQ port that takes no messages, as at one where nobody listens."""
+    WorkerRunner.connect_to_master = _connect_or_end  # type: ignore[method-assign]  # Locust's main handles its errors
+    logging.getLogger(locust.util.exception_handler.__name__).addFilter(_is_one_line)
+
+
+_connect = WorkerRunner.connect_to_master
+
+
+def _connect_or_end(worker: WorkerRunner) -> None:
+    try:
+        _connect(worker)  # type: ignore[no-untyped-call]  # Locust's is untyped
+    except RPCSendError as error:
+        raise ConnectionError(f"{worker.master_host}:{worker.master_port} is not a master's port") from error
+
+
+def _is_one_line(record: logging.LogRecord) -> bool:
+    return not record.exc_info
 
 
 def survive_a_lost_terminal() -> None:

@@ -24,8 +24,8 @@ def encodings(secret: str) -> set[str]:
 
 def escaped(text: str) -> re.Pattern[str]:
     """Return a pattern for a text as it is, or escaped once or repeatedly for JSON, a URL or HTML."""
-    start = "" if is_plain(text[:1]) else r"(?<!\\)"
-    return re.compile(start + "".join(map(_escaped_character, text)))
+    start = "" if is_plain(text[:1]) else r"(?<!\\)(?<!%5[cC])(?<!%255[cC])" if text[0] == "\\" else r"(?<!\\)"
+    return re.compile(start + "".join(map(_escaped_run, re.findall(r"\\+|[^\\]", text))))
 
 
 def escaped_all(text: str, is_head: bool) -> re.Pattern[str]:
@@ -55,6 +55,12 @@ def is_plain(text: str) -> bool:
 def cut(head: str) -> re.Pattern[str]:
     """Return a pattern for a secret's beginning and any characters of a token after it."""
     return re.compile(escaped(head).pattern + "[A-Za-z0-9._~+/=-]*")
+
+
+def _escaped_run(run: str) -> str:
+    """Return a pattern for a character or a run of backslashes. How many backslashes a run has become is not counted:
+    if they could be divided between several of its characters, the search would try every division."""
+    return _escaped_character(run) if run[0] != "\\" else f"(?:{_escaped_character(run[0])})++"
 
 
 def _escaped_character(character: str) -> str:

@@ -58,6 +58,7 @@ class Harness:
         """
         orphan.watch_from_the_fork()
         locust_inside.read_any_message()
+        locust_inside.refuse_what_is_no_master()
         streams.tell_of_a_lost_log(lambda: self.exit_code.note(INTERNAL))
         events.init_command_line_parser.add_listener(self.add_arguments)
         events.report_to_master.add_listener(report_no_users)

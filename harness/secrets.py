@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 
 from harness.encodings import cut, decoded_basic, encodings, escaped, escaped_all, is_plain
+from summary.cells import printable_lines
 
 MASK = "***"
 SHORTEST = 6
@@ -59,7 +60,7 @@ class Secrets:
         return self.redact(value) if isinstance(value, str) else value
 
     def guard_logs(self) -> None:
-        """Make every log handler redact what it writes, tracebacks included."""
+        """Make every log handler redact what it writes, tracebacks included, and leave out control characters."""
         loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
         for handler in {handler for logger in loggers for handler in logger.handlers}:
             if not isinstance(handler.formatter, _Redacting):
@@ -76,4 +77,4 @@ class _Redacting(logging.Formatter):
         self._inner, self._secrets = inner, secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._secrets.redact(self._inner.format(record))
+        return printable_lines(self._secrets.redact(self._inner.format(record)))

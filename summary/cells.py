@@ -33,6 +33,11 @@ def printable(value: Any) -> Any:
     return [printable(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
+def printable_lines(text: str) -> str:
+    """Return text of several lines without such characters within a line."""
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
 def escaped(json: str) -> str:
     """Return JSON with all unprintable characters escaped, including those that JSON allows unescaped."""
     return _UNPRINTABLE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json)

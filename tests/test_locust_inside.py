@@ -16,6 +16,7 @@ import locust.main
 import locust.rpc.zmqrpc
 import locust.runners
 import locust.stats
+import locust.util.exception_handler
 import msgpack  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import zmq.green as zmq
@@ -203,6 +204,19 @@ def test_an_http_client_at_a_masters_port_is_reported_in_one_line() -> None:
     master.greenlet.kill()
     master.server.close(linger=0)
     assert all("\n" not in line and "can't be read" in line for line in told)
+
+
+def test_a_worker_refuses_in_one_line_what_is_no_master(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(locust.runners, "CONNECT_TIMEOUT", 0.1)
+    monkeypatch.setattr(locust.util.exception_handler, "time", SimpleNamespace(sleep=lambda _: None))
+    locust_inside.refuse_what_is_no_master()
+    with zmq.Context() as context, context.socket(zmq.PUB) as stranger:
+        port = stranger.bind_to_random_port("tcp://127.0.0.1")
+        with gevent.Timeout(30), pytest.raises(ConnectionError, match=f"^127.0.0.1:{port} is not a master's port$"):
+            Environment().create_worker_runner("127.0.0.1", port)
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_workers_are_allowed_more_missed_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from wire.exchange import Reply, Request
 
 SECRETS = {
     "letters": "sk-proj-5af1c03b77de0a91",
+    "backslashes": r"\\5a\f1\\\c03b\\",
     "signs": "a/5af1c03b+\"&=<x>'y%z\\n",
     "few letters": "5af1c0",
     "words": "Token of 5af1c03b",
@@ -91,8 +92,10 @@ def test_a_long_secret_that_was_escaped_and_cut_is_masked_too(escaped: str) -> N
         assert secrets.redact(f"no key {written[:end]}… ('cut')") == "no key ***… ('cut')"
 
 
-@pytest.mark.parametrize("secret", ["sk-anything-long", "-secret", "!x!y!z!", "'quoted'"])
-@pytest.mark.parametrize("run", ["\\", "%", "%25", "&amp;", "&#", "\\u0073", " ", "s", "sk-anything-", "-", "!"])
+@pytest.mark.parametrize(
+    "secret", ["sk-anything-long", "-secret", "!x!y!z!", "'quoted'", r"a\b\c\d\e", r"\\a\\b\\c\\d"]
+)
+@pytest.mark.parametrize("run", ["\\", "%", "%25", "%5c", "&amp;", "&#", "\\u0073", " ", "s", "sk-anything-", "-", "!"])
 def test_what_begins_like_a_secret_again_and_again_is_searched_quickly(secret: str, run: str) -> None:
     """The search holds up the event loop: in time squared, a header of 100 kB would stop it for a minute."""
     secrets = Secrets()
@@ -204,6 +207,15 @@ def test_an_exception_that_ends_a_user_is_redacted_before_locust_keeps_or_sends_
     user_errors.redact(environment, secrets)
     environment.events.user_error.fire(user_instance=None, exception=ValueError("no hush-5af1c03b", 5), tb=None)
     assert [row["msg"] for row in runner.exceptions.values()] == ["('no ***', 5)"]
+
+
+def test_no_control_character_reaches_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    logging.getLogger("seeds").addHandler(handler)
+    Secrets().guard_logs()
+    logging.getLogger("seeds").warning("%s:1: two\nlines", "a\x1b[31m\r.txt")
+    logging.getLogger("seeds").removeHandler(handler)
+    assert capsys.readouterr().err == "a\ufffd[31m .txt:1: two\nlines\n"
 
 
 def test_a_traceback_in_a_log_is_redacted() -> None:

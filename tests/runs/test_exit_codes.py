@@ -204,7 +204,9 @@ def test_more_users_than_open_files_are_refused_before_the_first_call(tmp_path: 
     with started(tmp_path, [*OPENAI, "-H", "http://127.0.0.1:9", "-u", "400"], wrapper=few) as running:
         done = running.wait()
     assert done.code == 2
-    assert done.stderr.splitlines()[-1].startswith("locust: error: 400 users need 600 open files, but the limit is 300")
+    assert done.stderr.splitlines()[-1].startswith(
+        "locust: error: 600 open files are needed for 400 users, but the limit is 300"
+    )
     assert "Traceback" not in done.stderr
 
 
