@@ -11,6 +11,8 @@ PROMPT_FIELDS = (
     "content", "parts", "text", "prompt", "input", "inputText",
 )  # fmt: skip
 MESSAGE_FIELDS = ("messages", "contents", "input")
+"""The fields of a body that list a conversation's messages, the last one included."""
+
 ANSWERED = "\n\nAssistant: "
 """Precedes each answer in a conversation that is written as a text. The one to come has no space before it."""
 

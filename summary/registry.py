@@ -116,7 +116,8 @@ class Figure:
     """One figure.
 
     name        its key in the summary, dotted if nested; for a figure of single calls, also its column in the rows
-    kind        what its numbers measure
+    kind        what its numbers measure. In rows, counts, bytes and tokens must be whole numbers: a row with a
+                fraction of one can't be read back
     title       its name for people
     definition  in short; in full in docs/metrics.md, and in `providers.call` for single calls
     better      the better direction; `None` if neither is

@@ -21,7 +21,7 @@ class Format:
     name: str
     """Provider and API, as the stats count them: "openai chat"."""
     path: re.Pattern[str]
-    """Matches the whole path; has a group `model` where the path names the model."""
+    """Matches the whole path; has a group `model` where the path names the model. Otherwise the body's `model` does."""
     plain: Callable[[Ask, Utterance], Json]
     """A whole answer."""
     events: Callable[[Ask, Utterance], Iterable[Part]]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from summary.registry import UNITS
 from tests.net.kinds import BY_DRAW, BY_FINDINGS, BY_SPEED, PER_SECOND, SECONDS, SPEED_FINDINGS, SPEED_WORDS, text
 
 BORDERS = set("┌┬┐├┼┤└┴┘─┏┳┓┡╇┩━ ")
@@ -14,6 +15,7 @@ FACTS = (
     ("goodput", r"^(?!0 )[\d.,]+ ", f"{PER_SECOND} "),
     ("output", r"^[\d.,]+ ", f"{PER_SECOND} "),
 )
+DRAWN_HEADINGS = {unit.heading for unit in UNITS.values()} - {UNITS["time"].heading}
 DRAWN_FACTS = ("bytes received", "input tokens", "output tokens", "repeated payloads")
 QUESTION = "Can these figures be believed?"
 
@@ -69,7 +71,9 @@ def _row(cells: list[str]) -> str:
 
 
 def _body(head: list[str], cells: list[str], by_draw: bool) -> Iterator[str]:
-    if head:
+    if head and by_draw and head[0] in DRAWN_HEADINGS:
+        yield _row([cells[0], *([BY_DRAW] * (len(cells) - 1))])
+    elif head:
         is_figures = head[0] == "time"
         yield _row([_figure(cell, name, is_figures) for name, cell in zip(head, cells, strict=True)])
     elif len(cells) == 2:
