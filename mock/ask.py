@@ -6,13 +6,11 @@ from typing import Any
 
 from mock.formats.message import Json
 
+SYSTEM_FIELDS = ("system", "systemInstruction", "instructions", "preamble")
 PROMPT_FIELDS = (
-    "system", "systemInstruction", "instructions", "preamble", "chat_history", "messages", "message", "contents",
-    "content", "parts", "text", "prompt", "input", "inputText",
+    *SYSTEM_FIELDS, "chat_history", "messages", "message", "contents", "content", "parts", "text", "prompt", "input",
+    "inputText",
 )  # fmt: skip
-MESSAGE_FIELDS = ("messages", "contents", "input")
-"""The fields of a body that list a conversation's messages, the last one included."""
-
 ANSWERED = "\n\nAssistant: "
 """Precedes each answer in a conversation that is written as a text. The one to come has no space before it."""
 
@@ -45,7 +43,8 @@ class Ask:
         """How many messages, a system's not counted, come before the last one."""
         if isinstance(earlier := self.body.get("chat_history"), list):
             return len(earlier)
-        listed = (given for field in MESSAGE_FIELDS if isinstance(given := self.body.get(field), list))
+        fields = (field for field in self.prompt_fields if field not in SYSTEM_FIELDS)
+        listed = (given for field in fields if isinstance(given := self.body.get(field), list))
         if messages := next(listed, None):
             return len([each for each in messages if not (isinstance(each, dict) and each.get("role") == "system")]) - 1
         return 2 * prompt_text(self.body, self.prompt_fields).count(ANSWERED)

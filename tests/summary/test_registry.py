@@ -87,8 +87,13 @@ def test_the_page_of_gates_names_their_figures() -> None:
 
 
 def test_the_page_of_options_names_the_figures_of_levels() -> None:
-    (note,) = re.findall(r"^- `--slo` can limit (.*), in seconds\.$", PAGES["docs/options.md"], re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", note)) == set(slo.FIGURES)
+    (note,) = re.findall(r"^- `--slo` can limit (.*)", PAGES["docs/options.md"], re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", note)) == set(slo.FIGURES), "docs/options.md, the note on --slo"
+
+
+def test_the_page_of_comparisons_names_the_figures_of_differences() -> None:
+    named = set(re.findall(r"`(added_\w+_)`", PAGES["docs/comparing.md"]))
+    assert named == {f"added_{figure.noun}_" for figure in used("difference")}, "docs/comparing.md, Gates"
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)

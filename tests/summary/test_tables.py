@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
+import report
 from harness.record.requests_csv import COLUMNS
 from summary.figures import summarise
 from summary.gates import gate, slo
-from summary.render.render import as_markdown, as_table
+from summary.render.render import RENDERERS, as_markdown, as_table
 from summary.rows.rows import frame
+from tests.docs import options
 from tests.summary import test_doubts
 
 URL = "https://proxy.example.com/a/very/long/address/that/no/terminal/has/room/for" * 3
@@ -98,3 +100,12 @@ def test_a_run_without_a_success_has_no_figures_to_believe(calls: int, failed: i
 def test_the_first_asterisk_is_explained_and_no_other() -> None:
     assert as_table(summary(40)).count("* too few samples") == 1
     assert "* too few" not in as_table(summary(1200, stages=None, claims=None))
+
+
+def test_every_format_of_a_summary_is_offered_and_named() -> None:
+    actions = [action for topic in options.topics().values() for action in topic.actions]
+    (offer,) = [action for action in actions if action.dest == "output_format"]
+    *names, last = RENDERERS
+    assert offer.choices == [*names, last]
+    assert str(offer.help).endswith(f": {', '.join(names)} or {last}")
+    assert f"-o {'|'.join(RENDERERS)}]" in str(report.__doc__)
