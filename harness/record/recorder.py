@@ -166,7 +166,7 @@ class Recorder:
 
     def _summary(self) -> Summary:
         # Importing pandas takes half a second, which no run should wait for before it starts.
-        from summary.figures import summarise
+        from summary.figures import figures, judged
         from summary.rows import rows
         from summary.rows.checksums import checksums
         from summary.rows.losses import losses
@@ -188,8 +188,8 @@ class Recorder:
         observed["rows"] = losses(table, damage, self._facts, observed)
         if self._unwritten:
             observed["rows"]["unwritten"] = len(self._unwritten)
-        summary = summarise(table, self._facts, observed, self._plan.slo, self._plan.gates)
-        summary["checksums"] = checksums(table)
+        found = {**figures(table, self._facts, observed, self._plan.slo), "checksums": checksums(table)}
+        summary = judged(found, self._plan.gates)
         return self._compared(summary, table, self._earlier_runs) if self._earlier_runs else summary
 
     def _compared(self, summary: Summary, table: Any, earlier: EarlierRuns) -> Summary:

@@ -22,7 +22,7 @@ def differing(found: Summary, written: Summary) -> list[str]:
 
     found  the summary of the rows, with what only the running process saw taken from `written`
 
-    An entry that `written` lacks does not count: an older version wrote fewer.
+    An entry that `written` lacks does not count, as an older version wrote fewer, unless it is a column's checksum.
     """
     names = dict.fromkeys((*written, *TIMES)) if written else {}
     return [path for name in names if name not in NOT_OF_ROWS for path in _paths(name, found, written)]
@@ -31,7 +31,8 @@ def differing(found: Summary, written: Summary) -> list[str]:
 def _paths(name: str, found: Summary, written: Summary) -> list[str]:
     new, old = found.get(name), written.get(name)
     if name in NESTED and isinstance(new, dict) and isinstance(old, dict):
-        return [f"{name}.{path}" for path in differing(new, old)]
+        lacking = dict.fromkeys(new) if name == "checksums" else {}
+        return [f"{name}.{path}" for path in differing(new, lacking | old)]
     return [] if _is_same(new, old) else [name]
 
 

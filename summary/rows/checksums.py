@@ -10,11 +10,16 @@ GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 def checksums(rows: pd.DataFrame) -> Summary:
-    """Return, by column, the sum of its values plus one, each weighted by its row's number; missing values count 0.
+    """Return, by column, the sum of its values plus one, each weighted by its row's number. Missing values count 0, and
+    columns without any are left out.
 
     The plus one tells a 0 from a missing value, and the weights, from 1 to 2, tell values that changed places. They are
     sums so that a spreadsheet can shorten the numbers or sort the rows.
     """
     weights = 1 + np.modf(rows["request"].to_numpy(dtype=float) * GOLDEN_RATIO)[0]
-    names = filter(is_number, rows.columns)
-    return {name: float(np.nansum((rows[name].to_numpy(dtype=float) + 1) * weights)) for name in names}
+    sums = {name: _sum(rows[name], weights) for name in rows.columns if is_number(name)}
+    return {name: value for name, value in sums.items() if value}
+
+
+def _sum(values: "pd.Series[float]", weights: np.ndarray) -> float:
+    return float(np.nansum((values.to_numpy(dtype=float) + 1) * weights))
