@@ -33,10 +33,11 @@ import sys, json
 import harness.harness, openai
 from pathlib import Path
 from summary.rows import rows
+from summary.rows.checksums import checksums
 from summary.figures import summarise
 
 table, damage = rows.read_with_damage(Path("run_requests.csv"))
-print(json.dumps(summarise(table, {}, {})))
+print(json.dumps({**summarise(table, {}, {}), "checksums": checksums(table)}))
 """
 WAYS = {"report.py": REPORT, "a run's end, with Locust and an SDK loaded": [sys.executable, "-c", END]}
 
