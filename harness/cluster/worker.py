@@ -136,22 +136,20 @@ class Worker:
             self._outbox.close()
         for target in plan.targets.values():
             self._secrets.add_all(target.secrets())
-        if given.has_host_query and not plan.settings.host_query:
-            raise UsageError("the master's -H has a query: give each worker the same -H")
-        if sha256(plan.files) != given.run_seeds_sha256:
-            raise UsageError("the seed files differ from the master's: give each worker the same ones")
-        open_files.allow(len(plan.targets) * (plan.load["num_users"] or 1))
-        preflight.check(plan)
+        _check(plan, given)
         sides = sides_of(plan, self._secrets)
         run_id, started_at = given.run_id, self._started_at(given)
         self._outbox = Outbox(run_id, self._name, started_at)
-        self._run_id, self._queue = run_id, None
-        if plan.is_counted_out:
-            self._queue = PermitQueue(started_at, self._want, self._unwant, self._give_back)
+        self._run_id, self._queue = run_id, self._queue_of(plan, started_at)
         self._permits = self._queue or Budget(None, lambda: None)
         stream = 0 if plan.is_counted_out else self._runner.worker_index + 1
         start = RunStart(run_id, datetime.fromtimestamp(given.run_began_at, UTC), started_at)
         return CallSession(plan, sides, start, self._secrets, self._permits, self._outbox.keep, stream)
+
+    def _queue_of(self, plan: Plan, started_at: float) -> PermitQueue | None:
+        if not plan.is_counted_out:
+            return None
+        return PermitQueue(started_at, self._want, self._unwant, self._give_back)
 
     def _started_at(self, given: Namespace) -> float:
         """Return the run's start on this process's clock."""
@@ -166,3 +164,13 @@ class Worker:
 
     def _give_back(self, number: int) -> None:
         self._runner.send_message(BACK, {"run_id": self._run_id, "number": number})
+
+
+def _check(plan: Plan, given: Namespace) -> None:
+    """Raise `CannotStart` if this process can't do as the master does."""
+    if given.has_host_query and not plan.settings.host_query:
+        raise UsageError("the master's -H has a query: give each worker the same -H")
+    if sha256(plan.files) != given.run_seeds_sha256:
+        raise UsageError("the seed files differ from the master's: give each worker the same ones")
+    open_files.allow(len(plan.targets) * (plan.load["num_users"] or 1))
+    preflight.check(plan)

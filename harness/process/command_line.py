@@ -63,15 +63,19 @@ def _refusal(
         return f"{_left_over(left_over[0], user_classes)}: choose from {', '.join(user_classes)}"
     if unknown:
         return f"unrecognized arguments: {' '.join(unknown)}"
-    for config in itertools.chain(*options.config_users or ()):
-        if reason := class_settings.refusal(config, user_classes):
-            return f"--config-users: {reason}"
     return (
-        _encoding_refusal(parser, options)
+        _class_settings_refusal(options, user_classes)
+        or _encoding_refusal(parser, options)
         or _locusts_refusal(options)
         or ports.refusal(options)
         or _log_refusal(options.logfile)
     )
+
+
+def _class_settings_refusal(options: Namespace, user_classes: Sequence[str]) -> str | None:
+    given = itertools.chain(*options.config_users or ())
+    refusals = (class_settings.refusal(config, user_classes) for config in given)
+    return next((f"--config-users: {reason}" for reason in refusals if reason), None)
 
 
 def _with_hint(name: str, known: list[str]) -> str:

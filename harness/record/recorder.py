@@ -167,9 +167,21 @@ class Recorder:
     def _summary(self) -> Summary:
         # Importing pandas takes half a second, which no run should wait for before it starts.
         from summary.figures import figures, judged
-        from summary.rows import rows
         from summary.rows.checksums import checksums
         from summary.rows.losses import losses
+
+        self._table, damage = self._read_back()
+        observed = self._observed(self._client.conclude(self._calls_s))
+        observed["rows"] = losses(self._table, damage, self._facts, observed)
+        if self._unwritten:
+            observed["rows"]["unwritten"] = len(self._unwritten)
+        found = figures(self._table, self._facts, observed, self._plan.slo)
+        summary = judged({**found, "checksums": checksums(self._table)}, self._plan.gates)
+        return self._compared(summary, self._table, self._earlier_runs) if self._earlier_runs else summary
+
+    def _read_back(self) -> tuple[Any, Any]:
+        """Return the run's rows from their file, with those that could not be written, and the file's damage."""
+        from summary.rows import rows
 
         try:
             self._records.check()
@@ -183,14 +195,7 @@ class Recorder:
             self.why_early = f"{missing} rows were lost with their file"
         if self._unwritten:
             table = rows.concat(table, rows.frame(COLUMNS, self._unwritten))
-        self._table = table
-        observed = self._observed(self._client.conclude(self._calls_s))
-        observed["rows"] = losses(table, damage, self._facts, observed)
-        if self._unwritten:
-            observed["rows"]["unwritten"] = len(self._unwritten)
-        found = {**figures(table, self._facts, observed, self._plan.slo), "checksums": checksums(table)}
-        summary = judged(found, self._plan.gates)
-        return self._compared(summary, table, self._earlier_runs) if self._earlier_runs else summary
+        return table, damage
 
     def _compared(self, summary: Summary, table: Any, earlier: EarlierRuns) -> Summary:
         """Compare the run. If that fails, whatever the reason, its own figures are kept."""
