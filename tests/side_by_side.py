@@ -10,7 +10,8 @@ import pickle
 from array import array
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from itertools import chain, groupby, pairwise
+from itertools import chain, groupby, pairwise, takewhile
+from mmap import mmap
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
@@ -36,8 +37,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         return None
     files = [list(items) for _, items in groupby(session.items, lambda item: item.path)]
     _prepare(session.config)
-    queue = _queue([*range(len(files)), *[END] * options.processes])
-    processes = dict(_process(session, files, queue) for _ in range(options.processes))
+    queue, is_over = _queue([*range(len(files)), *[END] * options.processes]), mmap(-1, 1)
+    processes = dict(_process(session, _taken(files, queue, is_over)) for _ in range(options.processes))
     while processes:
         for source in wait(list(processes)):
             assert isinstance(source, Connection)
@@ -45,6 +46,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
                 _pass_on(session.config, pickle.loads(source.recv_bytes()))
             except EOFError:
                 _end(processes.pop(source))
+            is_over[0] = is_over[0] or bool(session.shouldfail)
     return True
 
 
@@ -65,7 +67,7 @@ def _queue(numbers: Sequence[int]) -> int:
     return reading
 
 
-def _process(session: pytest.Session, files: Files, queue: int) -> tuple[Connection, int]:
+def _process(session: pytest.Session, items: Iterator[pytest.Item]) -> tuple[Connection, int]:
     """Fork a process; return where its messages arrive, and its pid."""
     messages, out = Pipe(duplex=False)
     if pid := os.fork():
@@ -73,7 +75,7 @@ def _process(session: pytest.Session, files: Files, queue: int) -> tuple[Connect
         return messages, pid
     code = 1
     try:
-        _Reporter(session.config, out).run(files, queue)
+        _Reporter(session.config, out).run(items)
         code = 0
     finally:
         os._exit(code)
@@ -107,8 +109,8 @@ class _Reporter:
         config.get_terminal_writer()._file = open(os.devnull, "w")  # noqa: SIM115  # It outlives the tests.
         config.pluginmanager.register(self)
 
-    def run(self, files: Files, queue: int) -> None:
-        for item, following in pairwise(chain(_taken(files, queue), [None])):
+    def run(self, items: Iterator[pytest.Item]) -> None:
+        for item, following in pairwise(chain(items, [None])):
             assert item is not None
             self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
 
@@ -124,6 +126,7 @@ class _Reporter:
         self.out.send_bytes(pickle.dumps(told))
 
 
-def _taken(files: Files, queue: int) -> Iterator[pytest.Item]:
+def _taken(files: Files, queue: int, is_over: mmap) -> Iterator[pytest.Item]:
+    """Yield the items of one file after another from the queue, until `is_over`, as after a failure with -x."""
     while (number := array("H", os.read(queue, NUMBER_BYTES))[0]) != END:
-        yield from files[number]
+        yield from takewhile(lambda _: not is_over[0], files[number])
