@@ -9,6 +9,7 @@ import httpx2
 
 from wire import exchange as wire
 from wire.exchange import Reply, Request, Wire
+from wire.turns import turns
 
 _ERRORS: dict[type[wire.WireError], type[httpx2.TransportError]] = {
     wire.ConnectTimedOut: httpx2.ConnectTimeout,
@@ -99,8 +100,13 @@ class WireTransport(httpx2.BaseTransport):
         return response
 
 
+TURN_BYTES = 1 << 18
+"""How much of a decompressed stream is read in one turn: a few hundred bytes can become as many megabytes."""
+
+
 class _Response(httpx2.Response):
-    """A response whose body, where it is read whole, stays within the wire's limit, however it was compressed."""
+    """A response whose body, however it was compressed, stays within the wire's limit where it is read whole, and
+    blocks neither the event loop nor the call's deadline where it is a stream."""
 
     _is_read_whole = False
 
@@ -114,7 +120,19 @@ class _Response(httpx2.Response):
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
         pieces = super().iter_bytes(chunk_size)
-        return wire.within_limit(pieces) if self._is_read_whole else pieces
+        return wire.within_limit(pieces) if self._is_read_whole else self._in_turns(pieces)
+
+    def _in_turns(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        taken_bytes = 0
+        for piece in pieces:
+            for start in range(0, len(piece), TURN_BYTES):
+                if taken_bytes >= TURN_BYTES:
+                    with _httpx2_errors(self.request):
+                        turns().take()
+                    taken_bytes = 0
+                part = piece[start : start + TURN_BYTES]
+                taken_bytes += len(part)
+                yield part
 
 
 class _Body(httpx2.SyncByteStream):

@@ -34,6 +34,7 @@ NO_STREAM = (
 nevertheless."""
 _PAGE = re.compile(rb"<(?:!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_EMPTY_LINES = re.compile(rb"\n{3,}")
 
 
 class Stray:
@@ -160,7 +161,8 @@ def _without_byte_order_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _with_line_feeds(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the pieces that are not empty, with LF for CRLF and CR. The LF after a CR can be in the next piece."""
+    """Yield the pieces that are not empty, with LF for CRLF and CR, and one empty line for several in a row. The LF
+    after a CR can be in the next piece."""
     was_return = False
     for piece in pieces:
         if was_return and piece:
@@ -169,15 +171,19 @@ def _with_line_feeds(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if b"\r" in piece:
             was_return = piece.endswith(b"\r")
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if b"\n\n\n" in piece:
+            piece = _EMPTY_LINES.sub(b"\n\n", piece)
         if piece:
             yield piece
 
 
 def _event_of(block: bytes, stray: Stray) -> Event | None:
-    """Return the event in a block of lines. The two usual shapes take a shortcut."""
+    """Return the event in a block of lines. The two usual shapes, and a comment, take a shortcut."""
     if b"\n" not in block:
         if block.startswith(b"data: ") and len(block) > 6:
             return "", block[6:]
+        if block.startswith(b":"):
+            return None
     elif block.startswith(b"event: "):
         name, _, data = block.partition(b"\n")
         if data.startswith(b"data: ") and b"\n" not in data and len(data) > 6:

@@ -165,6 +165,26 @@ def test_a_decompressed_answer_has_the_same_size_limit_as_any_other(
     )
 
 
+@pytest.mark.parametrize("line", [b": ping\n\n", b"\r\r\n", b"data: {}\n\n"])
+def test_a_stream_that_decompresses_to_megabytes_keeps_its_deadline_and_blocks_nobody(line: bytes) -> None:
+    body = gzip.compress(line * ((32 << 20) // len(line)))
+    turns = 0
+
+    def run_beside() -> None:
+        nonlocal turns
+        while True:
+            gevent.sleep(0.01)
+            turns += 1
+
+    with serving(answering(answer(body, "Content-Type: text/event-stream", "Content-Encoding: gzip"))) as server:
+        beside = gevent.spawn(run_beside)
+        call = Asker("openai", server.url, stream=True, timeout_s=SOON_S).ask()
+        gevent.kill(beside)
+    assert (call.outcome, call.response_bytes) == ("failed", len(body))
+    assert call.error_reason == "timed out within the body" or "finish marker" in (call.error or "")
+    assert turns > 1
+
+
 @pytest.mark.parametrize("nest", [b"[%s]", b'{"error": %s}', b'{"message": [%s]}'])
 @BOTH_PLUGS
 def test_an_error_nested_deeper_than_can_be_read_is_a_failed_call(provider: str, nest: bytes) -> None:
