@@ -62,7 +62,7 @@ def response(body: Json) -> Answer:
 
 
 def response_stream(bodies: Iterable[Json | Delta]) -> Answer:
-    """Read the typed events of the Responses API."""
+    """Read the typed events of the Responses API to their end, as the SDK does."""
     for event in bodies:
         if isinstance(event, Delta):
             yield event
@@ -74,7 +74,6 @@ def response_stream(bodies: Iterable[Json | Delta]) -> Answer:
             yield from _item_call({**event["item"], "arguments": None, "input": None})
         elif kind in ("response.completed", "response.incomplete"):
             yield from _response_end({"status": kind.removeprefix("response."), **event["response"]})
-            return
         elif kind == "response.failed":
             yield from _response_end({**event["response"], "status": "failed"})
 

@@ -19,9 +19,10 @@ from mock.timing import Pace
 from providers.answers import bare_json, sse
 from providers.call import Call
 from summary.failures import OWN_ERRORS
-from tests.asking import PROVIDERS, Asker
+from tests.asking import APIS, PROVIDERS, Asker
+from tests.canned import mocked
 from tests.certificates import make_certificate, trusting
-from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, serving, silent
+from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, sending, serving, silent
 from wire import exchange
 from wire.exchange import ConnectionBroken, Exchange
 from wire.failures import failure_of
@@ -29,6 +30,11 @@ from wire.proxy import proxy_of
 
 BOTH_PLUGS = pytest.mark.parametrize("provider", ["openai", "aws-bedrock"])
 BOTH_WAYS = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+ENDED_BY_DONE = ("openai", "azure-openai", "deepseek")
+PAST_THE_FINISH = pytest.mark.parametrize(
+    ("provider", "api"), [case for case in APIS if case[0] not in ENDED_BY_DONE or case[1] == "responses"]
+)
+"""The APIs whose streams don't end with [DONE]."""
 BOTH_SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
 SOON_S = 0.5
 """Long enough for a busy machine to reach the server before the deadline."""
@@ -356,6 +362,16 @@ def test_a_broken_answer_has_a_reason(
     with serving(script) as server:
         call = Asker(provider, server.url, stream=stream).ask()
     assert (call.outcome, call.error_reason, call.status, call.connection) == ("failed", reason, status, "new")
+
+
+@PAST_THE_FINISH
+def test_a_stream_that_breaks_off_after_its_finish_marker_is_broken(provider: str, api: str) -> None:
+    """These SDKs read on to the end, and raise there."""
+    whole = mocked(provider, api, stream=True)
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serving(sending(head + b"%x\r\n%s\r\n" % (len(whole), whole))) as server:
+        call = Asker(provider, server.url, api=api, stream=True).ask()
+    assert (call.outcome, call.status, call.error_reason) == ("failed", 200, "closed early")
 
 
 @BOTH_PLUGS

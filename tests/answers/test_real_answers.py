@@ -142,6 +142,13 @@ def test_an_error_within_a_stream_is_reported_in_its_own_words(provider: str, ap
     assert WORDS in str(call.error)
 
 
+@pytest.mark.parametrize(("provider", "api"), [("anthropic", "chat"), ("openai", "responses"), ("vertex-ai", "chat")])
+def test_an_error_after_the_finish_marker_is_reported(provider: str, api: str) -> None:
+    error = b"event: error\ndata: " + json.dumps({"type": "error", "error": {"message": WORDS}}).encode() + b"\n\n"
+    call = answered(provider, api, Canned([mocked(provider, api, stream=True), error], kind="text/event-stream"))
+    assert (call.outcome, WORDS in str(call.error)) == ("failed", True)
+
+
 @pytest.mark.parametrize("nothing", [None, {}, "", False, []])
 @EVERY_API
 @WHOLE_OR_STREAMED
