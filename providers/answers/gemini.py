@@ -82,6 +82,6 @@ def _beside_text(part: Any) -> str:
 
 
 def _usage(usage: Json) -> Usage:
-    thoughts = usage.get("thoughtsTokenCount")
-    outputs = total(thoughts, usage.get("candidatesTokenCount"))
+    thoughts, visible = usage.get("thoughtsTokenCount"), usage.get("candidatesTokenCount")
+    outputs = total(thoughts) if visible is None else total(visible, thoughts)
     return Usage(usage.get("promptTokenCount"), outputs, usage.get("cachedContentTokenCount"), thoughts)

@@ -192,7 +192,8 @@ def _usage(usage: Any) -> Iterator[Usage | Said]:
     cached = counts_of(usage.get("prompt_tokens_details")).get("cached_tokens")
     reasoning = counts_of(usage.get("completion_tokens_details")).get("reasoning_tokens")
     outputs = usage.get("completion_tokens")
-    if reasoning and usage.get("total_tokens") == total(usage.get("prompt_tokens"), outputs, reasoning):
+    in_all = usage.get("total_tokens")
+    if reasoning and in_all is not None and in_all == total(usage.get("prompt_tokens"), outputs, reasoning):
         outputs = total(outputs, reasoning)
     yield Usage(
         usage.get("prompt_tokens"),

@@ -559,6 +559,46 @@ def test_reasoning_included_only_in_the_total_is_output() -> None:
         assert (call.output_tokens, call.reasoning_tokens) == (output_tokens, 20)
 
 
+USAGES: dict[str, tuple[str, str, Callable[[Any], dict[str, Any]]]] = {
+    "anthropic": (
+        "chat",
+        "input_tokens",
+        lambda count: {
+            "content": [],
+            "stop_reason": "end_turn",
+            "usage": {"input_tokens": count, "cache_read_input_tokens": 0, "output_tokens": 5},
+        },
+    ),
+    "aws-bedrock": (
+        "chat",
+        "input_tokens",
+        lambda count: {
+            "output": {"message": {"content": []}},
+            "stopReason": "end_turn",
+            "usage": {"inputTokens": count, "cacheReadInputTokens": 0, "outputTokens": 5},
+        },
+    ),
+    "vertex-ai": (
+        "chat",
+        "output_tokens",
+        lambda count: {
+            "candidates": [{"finishReason": "STOP"}],
+            "usageMetadata": {"thoughtsTokenCount": 2, "candidatesTokenCount": count},
+        },
+    ),
+}
+"""Each provider's API, the count that is a sum, and its answer with one of the parts."""
+
+
+@pytest.mark.parametrize("provider", USAGES)
+@pytest.mark.parametrize("count", [-1, 1.5, True, None])
+def test_a_sum_of_which_a_part_is_unknown_is_unknown(provider: str, count: Any) -> None:
+    api, name, body = USAGES[provider]
+    call = answered(provider, api, Canned([json.dumps(body(count)).encode()]), stream=False)
+    is_left_out = provider == "vertex-ai" and count is None  # Google leaves out what is 0.
+    assert (call.outcome, getattr(call, name)) == ("ok", 2 if is_left_out else None)
+
+
 @pytest.mark.parametrize("message", [{}, {"message": None}, {"message": {"role": "assistant"}}])
 def test_a_filtered_answer_without_content_is_finished(message: dict[str, Any]) -> None:
     body = {"choices": [{"index": 0, "finish_reason": "content_filter", **message}]}
