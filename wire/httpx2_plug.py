@@ -9,6 +9,7 @@ import httpx2
 
 from wire import exchange as wire
 from wire.exchange import Reply, Request, Wire
+from wire.tolerant import MOST_QUOTED
 from wire.turns import turns
 
 _ERRORS: dict[type[wire.WireError], type[httpx2.TransportError]] = {
@@ -92,6 +93,7 @@ class WireTransport(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         with _httpx2_errors(request):
             reply = self._wire.send(_request(request))
+            _refuse_codings(reply)
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
         response = _Response(reply.status, headers=headers, stream=_Body(reply, request), request=request)
         if self._keep_streams and response.status_code == 200 and "alt=sse" in request.url.query.decode():
@@ -133,6 +135,16 @@ class _Response(httpx2.Response):
                 part = piece[start : start + TURN_BYTES]
                 taken_bytes += len(part)
                 yield part
+
+
+def _refuse_codings(reply: Reply) -> None:
+    """Raise for transfer codings that h11, the parser of the SDKs' own client, refuses: any but a single `chunked`. A
+    proxy that repeats it breaks every client with this SDK."""
+    codings = [value for name, value in reply.headers if name.lower() == "transfer-encoding"]
+    if codings and [value.lower() for value in codings] != ["chunked"]:
+        reply.close()
+        shown = ", ".join(codings)[:MOST_QUOTED]
+        raise wire.NotHTTP(f"the SDK's own client refuses this answer's Transfer-Encoding: {shown}")
 
 
 class _Body(httpx2.SyncByteStream):

@@ -364,6 +364,22 @@ def test_a_broken_answer_has_a_reason(
     assert (call.outcome, call.error_reason, call.status, call.connection) == ("failed", reason, status, "new")
 
 
+@pytest.mark.parametrize("codings", [["chunked", "chunked"], ["chunked, chunked"], ["identity"]])
+@BOTH_PLUGS
+@BOTH_WAYS
+def test_transfer_codings_that_the_sdks_client_refuses_are_a_failure(
+    provider: str, stream: bool, codings: list[str]
+) -> None:
+    """httpx2 refuses a repeated `chunked`, which some proxies send; urllib3, below boto3, reads it."""
+    body = mocked(provider, "chat", stream)
+    framed = body if codings == ["identity"] else b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    head = "".join(f"Transfer-Encoding: {coding}\r\n" for coding in codings)
+    with serving(sending(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + framed)) as server:
+        call = Asker(provider, server.url, stream=stream).ask()
+    expected = ("ok", None) if provider == "aws-bedrock" else ("failed", "not HTTP")
+    assert (call.outcome, call.error_reason) == expected, call.error
+
+
 @PAST_THE_FINISH
 def test_a_stream_that_breaks_off_after_its_finish_marker_is_broken(provider: str, api: str) -> None:
     """These SDKs read on to the end, and raise there."""
