@@ -59,7 +59,7 @@ class VertexAI(Provider):
         only through its models, at 0.2 ms per chunk."""
         for _ in self.client.models.generate_content_stream(**self._request(prompt)):
             pass
-        return streamed(current().unread, answers.content_stream, framed)
+        return streamed(current().unread, answers.content_stream, framed, only_data=True)
 
     completions, completions_stream = chat, chat_stream
 

@@ -75,16 +75,17 @@ def streamed(
     response: Any,
     read: Callable[[Iterable[Body]], Answer],
     framed: Callable[[Iterable[bytes]], Iterable[bytes]] = iter,
+    only_data: bool = False,
 ) -> Answer:
     """Yield the parts that `read` makes of an httpx2 response's events, as they arrive.
 
-    `framed` converts what a provider's SDK accepts in place of events.
+    `framed` converts what a provider's SDK accepts in place of events; `only_data`: see `sse.events`.
     Closing the response reads on for a moment, so that its connection can be kept.
     """
     with closing(response):
         # An uncompressed body bypasses httpx2's decoding, which costs as much per piece as reading its event.
         pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
-        yield from quick_stream(sse.events(framed(pieces), response.headers.get("content-type", "")), read)
+        yield from quick_stream(sse.events(framed(pieces), response.headers.get("content-type", ""), only_data), read)
 
 
 def _named(name: str, data: bytes) -> Json:

@@ -34,17 +34,19 @@ NO_STREAM = (
 nevertheless."""
 _PAGE = re.compile(rb"<(?:!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_JSON_STARTS = tuple(bytes([byte]) for byte in b'{}[]"\t ')
 _EMPTY_LINES = re.compile(rb"\n{3,}")
 
 
 class Stray:
     """The text of a stream outside any event: something else in place of a stream, or an error after its events.
 
-    is_all  there has been no event so far
+    is_all     there has been no event so far
+    only_data  a line that is neither `data: ` nor JSON is an error
     """
 
-    def __init__(self, content_type: str) -> None:
-        self.text, self.is_all = bytearray(), True
+    def __init__(self, content_type: str, only_data: bool = False) -> None:
+        self.text, self.is_all, self.only_data = bytearray(), True, only_data
         self._type = content_type.partition(";")[0].strip().lower()
         self._start = b""
 
@@ -52,6 +54,12 @@ class Stray:
         self.text += (line + b"\n")[: STRAY_BYTES - len(self.text)]
         if self.is_all and len(self.text) == STRAY_BYTES:
             raise self._no_stream(bytes(self.text))
+
+    def refuse_unread(self, lines: list[bytes]) -> None:
+        """Raise for a line that google-genai can't read: a comment, any field but `data: `, text among events."""
+        for line in lines:
+            if line and not line.startswith((b"data: ", *_JSON_STARTS)):
+                raise MalformedAnswer(f"the SDK can't read a line that is neither data nor JSON: {quoted(line)}")
 
     def refuse_no_stream(self, piece: bytes) -> None:
         """Raise if the stream begins like no event stream: with a web page, an image, or binary data."""
@@ -96,17 +104,17 @@ class Stray:
         return MalformedAnswer(f"not an event stream{f' ({self._type})' if self._type else ''}: {quoted(text)}")
 
 
-def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
+def events(pieces: Iterable[bytes], content_type: str = "", only_data: bool = False) -> Iterator[Event]:
     """Yield each event's name ("" if it has none) and data, as soon as the empty line after it has begun.
 
     Lines end in LF, CRLF or CR. Events without data are skipped, unless they are named `error`. The last event can lack
     its empty line if its data is complete. Raises `ErrorInStream` for a JSON error outside any event, and
-    `MalformedAnswer`, with a quotation, for a stream without events; both as soon as that is certain, because the
-    stream could stay open.
+    `MalformedAnswer`, with a quotation, for a stream without events, and with `only_data` for what google-genai can't
+    read; all as soon as that is certain, because the stream could stay open.
 
     The cost is linear in bytes: held pieces are joined only when an event's end has arrived.
     """
-    stray = Stray(content_type)
+    stray = Stray(content_type, only_data)
     rest = b""
     for block, is_ended in _blocks(pieces, stray):
         if not is_ended:
@@ -182,9 +190,9 @@ def _event_of(block: bytes, stray: Stray) -> Event | None:
     if b"\n" not in block:
         if block.startswith(b"data: ") and len(block) > 6:
             return "", block[6:]
-        if block.startswith(b":"):
+        if block.startswith(b":") and not stray.only_data:
             return None
-    elif block.startswith(b"event: "):
+    elif block.startswith(b"event: ") and not stray.only_data:
         name, _, data = block.partition(b"\n")
         if data.startswith(b"data: ") and b"\n" not in data and len(data) > 6:
             return name[7:].decode("utf-8", "replace"), data[6:]
@@ -204,6 +212,8 @@ def _event_of_lines(lines: list[bytes], stray: Stray) -> Event | None:
             return "error", value
         elif field not in FIELDS:
             stray.take(line)
+    if stray.only_data and name != "error":
+        stray.refuse_unread(lines)
     joined = b"\n".join(data)
     return (name, joined) if joined or name == "error" else None
 

@@ -291,7 +291,9 @@ def test_a_servers_text_is_redacted_shortened_and_on_one_line_in_rows(secret: st
 def test_latency_ends_with_the_last_event_of_a_stream(provider: str, api: str, model: str | None) -> None:
     options = {"model": model} if model else {}
     raw = mocked(provider, api, True, **options)
-    pings = [] if provider == "aws-bedrock" else [b": ping\n\n", b"event: ping\ndata: {}\n\n", b"\n"]
+    pings = [b": ping\n\n", b"event: ping\ndata: {}\n\n", b"\n"]
+    if provider in ("aws-bedrock", "vertex-ai"):  # The one sends frames, and the other's SDK reads no pings.
+        pings = []
     call = answered(provider, api, Canned([raw, *pings], kind="text/event-stream"), **options)
     assert (call.outcome, steps(call.latency_s)) == ("ok", 1)
     assert call.response_bytes == len(raw) + sum(map(len, pings))
@@ -474,7 +476,32 @@ VARIATIONS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("vary", VARIATIONS.values(), ids=VARIATIONS.keys())
 def test_what_an_sdk_reads_in_a_stream_is_read(provider: str, api: str, vary: Callable[[bytes], bytes]) -> None:
     raw = mocked(provider, api, stream=True)
+    if provider == "vertex-ai" and vary is VARIATIONS["pings"]:
+        return
     assert answered(provider, api, Canned([vary(raw)])).error is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b": ping", b"event: message", b"id: 7", b"retry: 5", b'data:{"candidates": []}', b"not JSON", b"data: [DONE]"],
+)
+@pytest.mark.parametrize("place", ["first", "between", "last"])
+def test_a_line_that_geminis_sdk_cannot_read_fails_the_stream(line: bytes, place: str) -> None:
+    """google-genai takes every line but `data: ` for JSON, and raises: keep-alives break its users."""
+    first, *others = mocked("vertex-ai", "chat", stream=True).replace(b"\r\n", b"\n").split(b"\n\n")
+    events = {
+        "first": [line, first, *others],
+        "between": [first, line, *others],
+        "last": [first, *others[:-1], line, b""],
+    }[place]
+    call = answered("vertex-ai", "chat", Canned([b"\n\n".join(events)], kind="text/event-stream"))
+    assert (call.outcome, line.decode().removeprefix("data: ") in str(call.error)) == ("failed", True)
+
+
+def test_text_of_gemini_that_is_not_utf_8_is_read() -> None:
+    raw = mocked("vertex-ai", "chat", stream=True).replace(b'"text":"', b'"text":"\xff\xe2\x82')
+    call = answered("vertex-ai", "chat", Canned([raw[:50], raw[50:]], kind="text/event-stream"))
+    assert (call.outcome, call.output_tokens) == ("ok", 3)
 
 
 @EVERY_API
