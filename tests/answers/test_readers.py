@@ -383,6 +383,11 @@ def test_a_frame_whose_message_type_is_missing_or_unknown_is_an_event_as_botocor
     assert list(eventstream.events([frame])) == [("chunk", b"{}")]
 
 
+def test_a_frame_without_a_payload_is_an_empty_event_as_botocore_reads_it() -> None:
+    frames = [encoder.frame(encoder.header(":event-type", "contentBlockStop"), b""), encoder.frame(b"", b"")]
+    assert list(eventstream.events(frames)) == [("contentBlockStop", b"{}"), ("", b"{}")]
+
+
 @pytest.mark.parametrize("name", [":exception-type", ":error-code"])
 def test_a_frame_that_names_an_error_is_one_even_without_a_message_type(name: str) -> None:
     frame = encoder.frame(encoder.header(name, "throttlingException"), b'{"message": "Too many requests"}')
