@@ -6,6 +6,7 @@ import httpx2
 
 from providers.answers import anthropic as answers
 from providers.answers.reading import streamed, whole
+from providers.answers.sse import Dialect
 from providers.base import Provider
 from providers.call import Answer
 from providers.prompt import Prompt, dialogue, turns
@@ -13,6 +14,7 @@ from providers.settings import Settings
 from wire.exchange import Wire
 from wire.httpx2_plug import client
 
+DIALECT = Dialect(only_named=True, pings=("ping",))
 DEMANDED_MAX_TOKENS = 1024
 """Both APIs refuse a request without a limit."""
 
@@ -53,13 +55,13 @@ class Anthropic(Provider):
         return whole(self._message(prompt).read(), answers.message)
 
     def chat_stream(self, prompt: Prompt) -> Answer:
-        return streamed(self._message(prompt, stream=True).http_response, answers.message_stream)
+        return streamed(self._message(prompt, stream=True).http_response, answers.message_stream, DIALECT)
 
     def completions(self, prompt: Prompt) -> Answer:
         return whole(self._completion(prompt).content, answers.completion)
 
     def completions_stream(self, prompt: Prompt) -> Answer:
-        return streamed(self._completion(prompt, stream=True), answers.completion_stream)
+        return streamed(self._completion(prompt, stream=True), answers.completion_stream, DIALECT)
 
     def _message(self, prompt: Prompt, **options: Any) -> Any:
         system = {"system": prompt.system} if prompt.system else {}

@@ -52,10 +52,11 @@ def counted(value: Any) -> int | None:
     return value if is_count else None
 
 
-def total(*counts: Any) -> int | None:
-    """Return the sum of the valid counts; `None` if there are none."""
-    known = [count for count in map(counted, counts) if count is not None]
-    return sum(known) if known else None
+def total(count: Any, *more: Any) -> int | None:
+    """Return the sum of a count and of more that belong to it, which can be missing; `None` if the count itself is
+    missing, or if one of them is not valid: a part is not the sum."""
+    counts = [counted(each) for each in (count, *more) if each is not None]
+    return None if count is None or None in counts else sum(known for known in counts if known)
 
 
 class Said(NamedTuple):

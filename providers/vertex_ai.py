@@ -7,6 +7,7 @@ from typing import Any
 from providers.answers import gemini as answers
 from providers.answers.bare_json import framed
 from providers.answers.reading import streamed, whole
+from providers.answers.sse import Dialect
 from providers.base import Provider
 from providers.call import Answer
 from providers.prompt import Prompt, Turn
@@ -14,6 +15,7 @@ from providers.settings import Settings
 from wire.exchange import Wire, current
 from wire.httpx2_plug import client
 
+DIALECT = Dialect(framed, only_data=True)
 DEFAULT_API_VERSION = "v1beta"
 DEFAULT_VERTEX_API_VERSION = "v1beta1"
 
@@ -59,7 +61,7 @@ class VertexAI(Provider):
         only through its models, at 0.2 ms per chunk."""
         for _ in self.client.models.generate_content_stream(**self._request(prompt)):
             pass
-        return streamed(current().unread, answers.content_stream, framed)
+        return streamed(current().unread, answers.content_stream, DIALECT)
 
     completions, completions_stream = chat, chat_stream
 

@@ -9,6 +9,8 @@ import httpx2
 
 from wire import exchange as wire
 from wire.exchange import Reply, Request, Wire
+from wire.tolerant import MOST_QUOTED
+from wire.turns import turns
 
 _ERRORS: dict[type[wire.WireError], type[httpx2.TransportError]] = {
     wire.ConnectTimedOut: httpx2.ConnectTimeout,
@@ -91,6 +93,7 @@ class WireTransport(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         with _httpx2_errors(request):
             reply = self._wire.send(_request(request))
+            _refuse_codings(reply)
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
         response = _Response(reply.status, headers=headers, stream=_Body(reply, request), request=request)
         if self._keep_streams and response.status_code == 200 and "alt=sse" in request.url.query.decode():
@@ -99,8 +102,13 @@ class WireTransport(httpx2.BaseTransport):
         return response
 
 
+TURN_BYTES = 1 << 18
+"""How much of a decompressed stream is read in one turn: a few hundred bytes can become as many megabytes."""
+
+
 class _Response(httpx2.Response):
-    """A response whose body, where it is read whole, stays within the wire's limit, however it was compressed."""
+    """A response whose body, however it was compressed, stays within the wire's limit where it is read whole, and
+    blocks neither the event loop nor the call's deadline where it is a stream."""
 
     _is_read_whole = False
 
@@ -114,7 +122,29 @@ class _Response(httpx2.Response):
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
         pieces = super().iter_bytes(chunk_size)
-        return wire.within_limit(pieces) if self._is_read_whole else pieces
+        return wire.within_limit(pieces) if self._is_read_whole else self._in_turns(pieces)
+
+    def _in_turns(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        taken_bytes = 0
+        for piece in pieces:
+            for start in range(0, len(piece), TURN_BYTES):
+                if taken_bytes >= TURN_BYTES:
+                    with _httpx2_errors(self.request):
+                        turns().take()
+                    taken_bytes = 0
+                part = piece[start : start + TURN_BYTES]
+                taken_bytes += len(part)
+                yield part
+
+
+def _refuse_codings(reply: Reply) -> None:
+    """Raise for transfer codings that h11, the parser of the SDKs' own client, refuses: any but a single `chunked`. A
+    proxy that repeats it breaks every client with this SDK."""
+    codings = [value for name, value in reply.headers if name.lower() == "transfer-encoding"]
+    if codings and [value.lower() for value in codings] != ["chunked"]:
+        reply.close()
+        shown = ", ".join(codings)[:MOST_QUOTED]
+        raise wire.NotHTTP(f"the SDK's own client refuses this answer's Transfer-Encoding: {shown}")
 
 
 class _Body(httpx2.SyncByteStream):

@@ -22,7 +22,7 @@ def message(body: Json) -> Answer:
 
 
 def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
-    """Read a message's events. A `message_stop` before any other event ends nothing."""
+    """Read a message's events to their end, as the SDK does. A `message_stop` before any other event ends nothing."""
     usage: Json = {}
     reason, has_begun = None, False
     for event in bodies:
@@ -43,7 +43,6 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
                 if usage:
                     yield _usage(usage)
                 yield from finished("anthropic", reason, event)
-                return
         has_begun = True
 
 
@@ -54,7 +53,7 @@ def completion(body: Json) -> Answer:
 
 
 def completion_stream(bodies: Iterable[Json | Delta]) -> Answer:
-    """Read a legacy completion's events."""
+    """Read a legacy completion's events to their end."""
     for event in bodies:
         if isinstance(event, Delta):
             yield event
@@ -62,7 +61,6 @@ def completion_stream(bodies: Iterable[Json | Delta]) -> Answer:
         yield Delta(text_of(event.get("completion")))
         if reason := reason_of(event.get("stop_reason")):
             yield from finished("anthropic", reason, event)
-            return
 
 
 def _block(block: Json) -> Iterator[Delta]:

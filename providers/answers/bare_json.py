@@ -1,6 +1,8 @@
-"""Streams of JSON objects without `data:`, each ending with its line. google-genai accepts them as events."""
+"""What google-genai reads as a stream: also JSON objects without `data:`, each ending with its line, and text that is
+not UTF-8."""
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -20,13 +22,21 @@ _FIELD = re.compile(rb"(?:data|event|id|retry)?:")
 
 def framed(pieces: Iterable[bytes]) -> Iterable[bytes]:
     """Return the pieces; reframed as events if the stream begins with an object."""
-    pieces, start = iter(pieces), b""
+    pieces, start = _in_utf8(pieces), b""
     for piece in pieces:
         start += piece
         if piece.strip() or len(start) > MOST_BLANK_BYTES:
             break
     whole = chain([start], pieces)
     return _as_events(whole) if start.lstrip().startswith(b"{") else whole
+
+
+def _in_utf8(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces, with a replacement character for what is not UTF-8."""
+    decoder = getincrementaldecoder("utf-8")("replace")
+    for piece in pieces:
+        yield decoder.decode(piece).encode()
+    yield decoder.decode(b"", final=True).encode()
 
 
 def _as_events(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -34,7 +34,7 @@ class BadChecksum(Exception):
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[Event]:
-    """Yield each event's type and payload.
+    """Yield each event's type and payload; an empty payload is an empty object, as it is to botocore.
 
     Raises `BadChecksum`; `MalformedAnswer`; `ErrorInStream` for an exception event or a JSON error in place of a
     stream; and `IncompleteStream` for a stream that ends within a frame.
@@ -45,7 +45,7 @@ def events(pieces: Iterable[bytes]) -> Iterator[Event]:
         if kind or named.get(":message-type") in ERRORS:
             words = message_in(payload) or payload.decode("utf-8", "replace") or named.get(":error-message", "")
             raise ErrorInStream(f"{kind or 'error'}: {words}")
-        yield named.get(":event-type", ""), payload
+        yield named.get(":event-type", ""), payload or b"{}"
 
 
 def frames(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:

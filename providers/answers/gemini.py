@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from providers.answers.content import Choices, counts_of, merged, reason_of, text_of
-from providers.call import Answer, Delta, ErrorInStream, Json, Said, Usage, total
+from providers.answers.reading import DONE
+from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Said, Usage, total
 
 NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
 NO_CONTENT = {"thought", "thoughtSignature", "text"}
@@ -37,6 +38,8 @@ def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
         if isinstance(body, Delta):
             yield body
             continue
+        if body is DONE:
+            raise MalformedAnswer("the SDK can't read “[DONE]”: it is not JSON")
         if not has_id:
             yield from _id(body)
             has_id = True
@@ -82,6 +85,6 @@ def _beside_text(part: Any) -> str:
 
 
 def _usage(usage: Json) -> Usage:
-    thoughts = usage.get("thoughtsTokenCount")
-    outputs = total(thoughts, usage.get("candidatesTokenCount"))
+    thoughts, visible = usage.get("thoughtsTokenCount"), usage.get("candidatesTokenCount")
+    outputs = total(thoughts) if visible is None else total(visible, thoughts)
     return Usage(usage.get("promptTokenCount"), outputs, usage.get("cachedContentTokenCount"), thoughts)

@@ -62,7 +62,7 @@ def response(body: Json) -> Answer:
 
 
 def response_stream(bodies: Iterable[Json | Delta]) -> Answer:
-    """Read the typed events of the Responses API."""
+    """Read the typed events of the Responses API to their end, as the SDK does."""
     for event in bodies:
         if isinstance(event, Delta):
             yield event
@@ -74,7 +74,6 @@ def response_stream(bodies: Iterable[Json | Delta]) -> Answer:
             yield from _item_call({**event["item"], "arguments": None, "input": None})
         elif kind in ("response.completed", "response.incomplete"):
             yield from _response_end({"status": kind.removeprefix("response."), **event["response"]})
-            return
         elif kind == "response.failed":
             yield from _response_end({**event["response"], "status": "failed"})
 
@@ -193,7 +192,8 @@ def _usage(usage: Any) -> Iterator[Usage | Said]:
     cached = counts_of(usage.get("prompt_tokens_details")).get("cached_tokens")
     reasoning = counts_of(usage.get("completion_tokens_details")).get("reasoning_tokens")
     outputs = usage.get("completion_tokens")
-    if reasoning and usage.get("total_tokens") == total(usage.get("prompt_tokens"), outputs, reasoning):
+    in_all = usage.get("total_tokens")
+    if reasoning and in_all is not None and in_all == total(usage.get("prompt_tokens"), outputs, reasoning):
         outputs = total(outputs, reasoning)
     yield Usage(
         usage.get("prompt_tokens"),

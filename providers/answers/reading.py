@@ -1,13 +1,14 @@
 """The one way in which answers are read: parsed, checked for errors, and guarded against unexpected shapes."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, cast
 
 from providers.answers import sse
 from providers.answers.alike import Alike
 from providers.answers.document import SURPRISES, Event, NotJSON, parsed, quoted
 from providers.answers.errors import message_in, refuse_error, told
+from providers.answers.sse import PINGS, Dialect
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Part
 from wire.exchange import current
 
@@ -17,9 +18,8 @@ DONE: Json = {}
 Body = Json | Delta
 """A parsed event, or its `Delta` where that is known without parsing."""
 
-PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
 NOTHING = (b"null", b"[]", b'""')
-"""Data that says nothing, as a gateway's sign of life: the SDKs of Anthropic and Google pass over it."""
+"""Data that says nothing, as a gateway's sign of life: Google's SDK passes over it."""
 
 
 def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
@@ -38,12 +38,19 @@ def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer]) ->
     return _stream(events, cast(Callable[[Iterable[Body]], Answer], read), None)
 
 
-def quick_stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer]) -> Answer:
-    """Yield the same parts as `stream`, without parsing events that differ only in their text."""
-    return _stream(events, read, Alike())
+def quick_stream(
+    events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], unparsed: tuple[str, ...] = PINGS
+) -> Answer:
+    """Yield the same parts as `stream`, without parsing events that differ only in their text, or those `unparsed`."""
+    return _stream(events, read, Alike(), unparsed)
 
 
-def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], alike: Alike | None) -> Answer:
+def _stream(
+    events: Iterable[Event],
+    read: Callable[[Iterable[Body]], Answer],
+    alike: Alike | None,
+    unparsed: tuple[str, ...] = PINGS,
+) -> Answer:
     latest, wired = b"", current()
     given: list[Part] = []
 
@@ -51,6 +58,8 @@ def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], a
         nonlocal latest
         for name, latest in events:
             if name in PINGS:
+                if name not in unparsed:
+                    parsed(latest)
                 continue
             wired.event_at = wired.last_byte_at
             if alike and (delta := alike.delta_of(name, latest)):
@@ -78,17 +87,27 @@ def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], a
 def streamed(
     response: Any,
     read: Callable[[Iterable[Body]], Answer],
-    framed: Callable[[Iterable[bytes]], Iterable[bytes]] = iter,
+    dialect: Dialect = sse.STANDARD,
 ) -> Answer:
     """Yield the parts that `read` makes of an httpx2 response's events, as they arrive.
 
-    `framed` converts what a provider's SDK accepts in place of events.
     Closing the response reads on for a moment, so that its connection can be kept.
     """
     with closing(response):
         # An uncompressed body bypasses httpx2's decoding, which costs as much per piece as reading its event.
         pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
-        yield from quick_stream(sse.events(framed(pieces), response.headers.get("content-type", "")), read)
+        events = sse.events(dialect.framed(pieces), response.headers.get("content-type", ""), dialect)
+        yield from quick_stream(_named_ones(events) if dialect.only_named else events, read, dialect.pings)
+
+
+def _named_ones(events: Iterable[Event]) -> Iterator[Event]:
+    """Yield the events that have a name. Raises `ErrorInStream` for an error in another."""
+    for name, data in events:
+        if name:
+            yield name, data
+        else:
+            with suppress(NotJSON, TypeError):
+                _object(parsed(data))
 
 
 def _named(name: str, data: bytes) -> Json:

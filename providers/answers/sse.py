@@ -1,7 +1,8 @@
 """Server-sent events, read as they arrive. https://html.spec.whatwg.org/multipage/server-sent-events.html"""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 
 from providers.answers.document import Event, NotJSON, is_json, parsed, quoted
@@ -34,16 +35,47 @@ NO_STREAM = (
 nevertheless."""
 _PAGE = re.compile(rb"<(?:!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_JSON_STARTS = tuple(bytes([byte]) for byte in b'{}[]"\t ')
+_EMPTY_LINES = re.compile(rb"\n{3,}")
+
+
+PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
+"""The names of events that say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Where an SDK differs from the standard. What breaks the SDK fails the call: it breaks each of its users.
+
+    framed      converts what it accepts in place of events
+    only_data   it takes every line but `data: ` for JSON (google-genai)
+    only_named  it passes over events without a name (anthropic)
+    needs_data  it parses the data of an event that has none (openai)
+    pings       the pings whose data can be anything, because it doesn't parse it
+    """
+
+    framed: Callable[[Iterable[bytes]], Iterable[bytes]] = iter
+    only_data: bool = False
+    only_named: bool = False
+    needs_data: bool = False
+    pings: tuple[str, ...] = PINGS
+
+
+STANDARD = Dialect()
+"""That of no SDK: all that the standard allows."""
 
 
 class Stray:
     """The text of a stream outside any event: something else in place of a stream, or an error after its events.
 
-    is_all  there has been no event so far
+    is_all          there has been no event so far
+    skips_comments  a comment between events is nothing to the SDK
     """
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(self, content_type: str, dialect: Dialect) -> None:
         self.text, self.is_all = bytearray(), True
+        self.only_data, self.needs_data = dialect.only_data, dialect.needs_data
+        self.skips_comments = not dialect.only_data
         self._type = content_type.partition(";")[0].strip().lower()
         self._start = b""
 
@@ -51,6 +83,17 @@ class Stray:
         self.text += (line + b"\n")[: STRAY_BYTES - len(self.text)]
         if self.is_all and len(self.text) == STRAY_BYTES:
             raise self._no_stream(bytes(self.text))
+
+    def refuse_unread(self, data: bytes, lines: list[bytes]) -> None:
+        """Raise if the SDK can't read an event: google-genai a line that is neither `data: ` nor JSON, openai an event
+        without data. To the latter, all that comes after an `id` is an event."""
+        fields = {line.partition(b":")[0] for line in lines if line} if self.needs_data else set()
+        self.skips_comments = self.skips_comments and b"id" not in fields
+        if not data and (fields & {b"data", b"event", b"id", b"retry"} or (fields and not self.skips_comments)):
+            raise MalformedAnswer(f"the SDK can't read an event without data: {quoted(lines[0])}")
+        for line in lines if self.only_data else ():
+            if line and not line.startswith((b"data: ", *_JSON_STARTS)):
+                raise MalformedAnswer(f"the SDK can't read a line that is neither data nor JSON: {quoted(line)}")
 
     def refuse_no_stream(self, piece: bytes) -> None:
         """Raise if the stream begins like no event stream: with a web page, an image, or binary data."""
@@ -95,17 +138,17 @@ class Stray:
         return MalformedAnswer(f"not an event stream{f' ({self._type})' if self._type else ''}: {quoted(text)}")
 
 
-def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
+def events(pieces: Iterable[bytes], content_type: str = "", dialect: Dialect = STANDARD) -> Iterator[Event]:
     """Yield each event's name ("" if it has none) and data, as soon as the empty line after it has begun.
 
     Lines end in LF, CRLF or CR. Events without data are skipped, unless they are named `error`. The last event can lack
     its empty line if its data is complete. Raises `ErrorInStream` for a JSON error outside any event, and
-    `MalformedAnswer`, with a quotation, for a stream without events; both as soon as that is certain, because the
-    stream could stay open.
+    `MalformedAnswer`, with a quotation, for a stream without events, and for what the SDK can't read; all as soon as
+    that is certain, because the stream could stay open.
 
     The cost is linear in bytes: held pieces are joined only when an event's end has arrived.
     """
-    stray = Stray(content_type)
+    stray = Stray(content_type, dialect)
     rest = b""
     for block, is_ended in _blocks(pieces, stray):
         if not is_ended:
@@ -160,7 +203,8 @@ def _without_byte_order_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _with_line_feeds(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the pieces that are not empty, with LF for CRLF and CR. The LF after a CR can be in the next piece."""
+    """Yield the pieces that are not empty, with LF for CRLF and CR, and one empty line for several in a row. The LF
+    after a CR can be in the next piece."""
     was_return = False
     for piece in pieces:
         if was_return and piece:
@@ -169,16 +213,20 @@ def _with_line_feeds(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if b"\r" in piece:
             was_return = piece.endswith(b"\r")
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if b"\n\n\n" in piece:
+            piece = _EMPTY_LINES.sub(b"\n\n", piece)
         if piece:
             yield piece
 
 
 def _event_of(block: bytes, stray: Stray) -> Event | None:
-    """Return the event in a block of lines. The two usual shapes take a shortcut."""
+    """Return the event in a block of lines. The two usual shapes, and a comment, take a shortcut."""
     if b"\n" not in block:
         if block.startswith(b"data: ") and len(block) > 6:
             return "", block[6:]
-    elif block.startswith(b"event: "):
+        if block.startswith(b":") and stray.skips_comments:
+            return None
+    elif block.startswith(b"event: ") and not stray.only_data:
         name, _, data = block.partition(b"\n")
         if data.startswith(b"data: ") and b"\n" not in data and len(data) > 6:
             return name[7:].decode("utf-8", "replace"), data[6:]
@@ -199,6 +247,8 @@ def _event_of_lines(lines: list[bytes], stray: Stray) -> Event | None:
         elif field not in FIELDS:
             stray.take(line)
     joined = b"\n".join(data)
+    if (stray.only_data or stray.needs_data) and name != "error":
+        stray.refuse_unread(joined, lines)
     return (name, joined) if joined or name == "error" else None
 
 

@@ -19,9 +19,10 @@ from mock.timing import Pace
 from providers.answers import bare_json, sse
 from providers.call import Call
 from summary.failures import OWN_ERRORS
-from tests.asking import PROVIDERS, Asker
+from tests.asking import APIS, PROVIDERS, Asker
+from tests.canned import mocked
 from tests.certificates import make_certificate, trusting
-from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, serving, silent
+from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, sending, serving, silent
 from wire import exchange
 from wire.exchange import ConnectionBroken, Exchange
 from wire.failures import failure_of
@@ -29,6 +30,11 @@ from wire.proxy import proxy_of
 
 BOTH_PLUGS = pytest.mark.parametrize("provider", ["openai", "aws-bedrock"])
 BOTH_WAYS = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+ENDED_BY_DONE = ("openai", "azure-openai", "deepseek")
+PAST_THE_FINISH = pytest.mark.parametrize(
+    ("provider", "api"), [case for case in APIS if case[0] not in ENDED_BY_DONE or case[1] == "responses"]
+)
+"""The APIs whose streams don't end with [DONE]."""
 BOTH_SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
 SOON_S = 0.5
 """Long enough for a busy machine to reach the server before the deadline."""
@@ -163,6 +169,26 @@ def test_a_decompressed_answer_has_the_same_size_limit_as_any_other(
     assert any(words in (call.error or "") for words in ("longer than 1 MB", "of over 1 MB", "not an event stream")), (
         call.error
     )
+
+
+@pytest.mark.parametrize("line", [b": ping\n\n", b"\r\r\n", b"data: {}\n\n"])
+def test_a_stream_that_decompresses_to_megabytes_keeps_its_deadline_and_blocks_nobody(line: bytes) -> None:
+    body = gzip.compress(line * ((32 << 20) // len(line)))
+    turns = 0
+
+    def run_beside() -> None:
+        nonlocal turns
+        while True:
+            gevent.sleep(0.01)
+            turns += 1
+
+    with serving(answering(answer(body, "Content-Type: text/event-stream", "Content-Encoding: gzip"))) as server:
+        beside = gevent.spawn(run_beside)
+        call = Asker("openai", server.url, stream=True, timeout_s=SOON_S).ask()
+        gevent.kill(beside)
+    assert (call.outcome, call.response_bytes) == ("failed", len(body))
+    assert call.error_reason == "timed out within the body" or "finish marker" in (call.error or "")
+    assert turns > 1
 
 
 @pytest.mark.parametrize("nest", [b"[%s]", b'{"error": %s}', b'{"message": [%s]}'])
@@ -336,6 +362,32 @@ def test_a_broken_answer_has_a_reason(
     with serving(script) as server:
         call = Asker(provider, server.url, stream=stream).ask()
     assert (call.outcome, call.error_reason, call.status, call.connection) == ("failed", reason, status, "new")
+
+
+@pytest.mark.parametrize("codings", [["chunked", "chunked"], ["chunked, chunked"], ["identity"]])
+@BOTH_PLUGS
+@BOTH_WAYS
+def test_transfer_codings_that_the_sdks_client_refuses_are_a_failure(
+    provider: str, stream: bool, codings: list[str]
+) -> None:
+    """httpx2 refuses a repeated `chunked`, which some proxies send; urllib3, below boto3, reads it."""
+    body = mocked(provider, "chat", stream)
+    framed = body if codings == ["identity"] else b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    head = "".join(f"Transfer-Encoding: {coding}\r\n" for coding in codings)
+    with serving(sending(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + framed)) as server:
+        call = Asker(provider, server.url, stream=stream).ask()
+    expected = ("ok", None) if provider == "aws-bedrock" else ("failed", "not HTTP")
+    assert (call.outcome, call.error_reason) == expected, call.error
+
+
+@PAST_THE_FINISH
+def test_a_stream_that_breaks_off_after_its_finish_marker_is_broken(provider: str, api: str) -> None:
+    """These SDKs read on to the end, and raise there."""
+    whole = mocked(provider, api, stream=True)
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serving(sending(head + b"%x\r\n%s\r\n" % (len(whole), whole))) as server:
+        call = Asker(provider, server.url, api=api, stream=True).ask()
+    assert (call.outcome, call.status, call.error_reason) == ("failed", 200, "closed early")
 
 
 @BOTH_PLUGS

@@ -202,6 +202,11 @@ def test_an_event_stream_is_read_whatever_its_content_type(content_type: str, st
         assert list(sse.events(pieces, content_type)) == [("", b"1")]
 
 
+def test_events_with_an_id_are_read_though_every_event_needs_data() -> None:
+    stream = b"id: 1\ndata: 1\n\n\n\nevent: x\nid: 2\nretry: 5\ndata: 2\n\n"
+    assert list(sse.events([stream], "", sse.Dialect(needs_data=True))) == [("", b"1"), ("x", b"2")]
+
+
 def test_an_escaped_line_feed_within_json_is_kept() -> None:
     assert list(sse.events([b'data: {"text": "a\\n\\nb"}\n\n'])) == [("", b'{"text": "a\\n\\nb"}')]
 
@@ -381,6 +386,11 @@ def test_a_frame_whose_message_type_is_missing_or_unknown_is_an_event_as_botocor
 ) -> None:
     frame = encoder.frame(b"".join(encoder.header(*pair) for pair in [(":event-type", "chunk"), *more]), b"{}")
     assert list(eventstream.events([frame])) == [("chunk", b"{}")]
+
+
+def test_a_frame_without_a_payload_is_an_empty_event_as_botocore_reads_it() -> None:
+    frames = [encoder.frame(encoder.header(":event-type", "contentBlockStop"), b""), encoder.frame(b"", b"")]
+    assert list(eventstream.events(frames)) == [("contentBlockStop", b"{}"), ("", b"{}")]
 
 
 @pytest.mark.parametrize("name", [":exception-type", ":error-code"])

@@ -2,6 +2,7 @@
 server's own words."""
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -140,6 +141,13 @@ def test_an_error_within_a_stream_is_reported_in_its_own_words(provider: str, ap
     call = answered(provider, api, Canned([first + b"\n\n", event], kind="text/event-stream"))
     assert (call.outcome, str(call.error).partition(":")[0]) == ("failed", "ErrorInStream")
     assert WORDS in str(call.error)
+
+
+@pytest.mark.parametrize(("provider", "api"), [("anthropic", "chat"), ("openai", "responses"), ("vertex-ai", "chat")])
+def test_an_error_after_the_finish_marker_is_reported(provider: str, api: str) -> None:
+    error = b"event: error\ndata: " + json.dumps({"type": "error", "error": {"message": WORDS}}).encode() + b"\n\n"
+    call = answered(provider, api, Canned([mocked(provider, api, stream=True), error], kind="text/event-stream"))
+    assert (call.outcome, WORDS in str(call.error)) == ("failed", True)
 
 
 @pytest.mark.parametrize("nothing", [None, {}, "", False, []])
@@ -284,7 +292,9 @@ def test_a_servers_text_is_redacted_shortened_and_on_one_line_in_rows(secret: st
 def test_latency_ends_with_the_last_event_of_a_stream(provider: str, api: str, model: str | None) -> None:
     options = {"model": model} if model else {}
     raw = mocked(provider, api, True, **options)
-    pings = [] if provider == "aws-bedrock" else [b": ping\n\n", b"event: ping\ndata: {}\n\n", b"\n"]
+    pings = [b": ping\n\n", b"event: ping\ndata: {}\n\n", b"\n"]
+    if provider in ("aws-bedrock", "vertex-ai"):  # The one sends frames, and the other's SDK reads no pings.
+        pings = []
     call = answered(provider, api, Canned([raw, *pings], kind="text/event-stream"), **options)
     assert (call.outcome, steps(call.latency_s)) == ("ok", 1)
     assert call.response_bytes == len(raw) + sum(map(len, pings))
@@ -450,7 +460,7 @@ def test_too_deep_nesting_is_refused(body: bytes) -> None:
 
 # As tolerant as the SDK
 
-PINGS = b": comment\n\nevent: ping\ndata: {}\n\nevent: ping\ndata: not JSON\n\nid: 7\nretry: 5\n\n"
+PINGS = b": comment\n\nevent: ping\ndata: {}\n\n"
 VARIATIONS: dict[str, Callable[[bytes], bytes]] = {
     "CRLF": lambda raw: raw.replace(b"\n", b"\r\n"),
     "CR": lambda raw: raw.replace(b"\n", b"\r"),
@@ -468,7 +478,56 @@ VARIATIONS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("vary", VARIATIONS.values(), ids=VARIATIONS.keys())
 def test_what_an_sdk_reads_in_a_stream_is_read(provider: str, api: str, vary: Callable[[bytes], bytes]) -> None:
     raw = mocked(provider, api, stream=True)
+    if provider == "vertex-ai" and vary is VARIATIONS["pings"]:
+        return
     assert answered(provider, api, Canned([vary(raw)])).error is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b": ping", b"event: message", b"id: 7", b"retry: 5", b'data:{"candidates": []}', b"not JSON", b"data: [DONE]"],
+)
+@pytest.mark.parametrize("place", ["first", "between", "last"])
+def test_a_line_that_geminis_sdk_cannot_read_fails_the_stream(line: bytes, place: str) -> None:
+    """google-genai takes every line but `data: ` for JSON, and raises: keep-alives break its users."""
+    first, *others = mocked("vertex-ai", "chat", stream=True).replace(b"\r\n", b"\n").split(b"\n\n")
+    events = {
+        "first": [line, first, *others],
+        "between": [first, line, *others],
+        "last": [first, *others[:-1], line, b""],
+    }[place]
+    call = answered("vertex-ai", "chat", Canned([b"\n\n".join(events)], kind="text/event-stream"))
+    assert (call.outcome, line.decode().removeprefix("data: ") in str(call.error)) == ("failed", True)
+
+
+@pytest.mark.parametrize("place", ["first", "between"])
+@pytest.mark.parametrize(
+    ("event", "readers"),
+    {
+        b"event: ping\ndata: not JSON": ["anthropic"],
+        b"event: heartbeat\ndata: not JSON": [],
+        b"event: ping": ["anthropic"],
+        b"retry: 5": ["anthropic"],
+        b"id: 7": ["anthropic"],
+        b"data:": ["anthropic"],
+        b'event: ping\nid: 7\ndata: {"choices": []}\n\n: comment': ["anthropic"],
+        b": comment\n: another\n\n\n\n: comment": ["anthropic", "openai"],
+    }.items(),
+)
+def test_an_event_that_an_sdk_cannot_read_fails_the_stream(event: bytes, readers: list[str], place: str) -> None:
+    """openai parses the data of an event that has none; so is all that comes after an `id`, if only a comment."""
+    for provider, api in (("openai", "chat"), ("openai", "responses"), ("deepseek", "chat"), ("anthropic", "chat")):
+        first, *others = mocked(provider, api, stream=True).replace(b"\r\n", b"\n").split(b"\n\n")
+        events = [event, first, *others] if place == "first" else [first, event, *others]
+        call = answered(provider, api, Canned([b"\n\n".join(events)], kind="text/event-stream"))
+        is_read = ("anthropic" if provider == "anthropic" else "openai") in readers
+        assert call.outcome == ("ok" if is_read else "failed"), (provider, api, call.error)
+
+
+def test_text_of_gemini_that_is_not_utf_8_is_read() -> None:
+    raw = mocked("vertex-ai", "chat", stream=True).replace(b'"text":"', b'"text":"\xff\xe2\x82')
+    call = answered("vertex-ai", "chat", Canned([raw[:50], raw[50:]], kind="text/event-stream"))
+    assert (call.outcome, call.output_tokens) == ("ok", 3)
 
 
 @EVERY_API
@@ -483,6 +542,19 @@ def test_types_given_only_in_event_lines_are_read() -> None:
     events = [(name, json.loads(data)) for name, data in sse.events([raw])]
     pieces = [written_sse(name, {key: value for key, value in body.items() if key != "type"}) for name, body in events]
     assert answered("anthropic", "chat", Canned(pieces)).error is None
+
+
+def test_events_without_a_name_are_nothing_to_anthropic_but_an_error_is_read() -> None:
+    raw = mocked("anthropic", "chat", stream=True)
+    after = b'data: {"type": "content_block_delta", "delta": {"text": "x"}}\n\ndata: no JSON\n\ndata: [DONE]\n\n'
+    expected = answered("anthropic", "chat", Canned([raw]))
+    for pieces in ([raw, after], [after, raw]):
+        call = answered("anthropic", "chat", Canned(pieces))
+        assert (call.error, call.content_events) == (None, expected.content_events)
+    nameless = re.sub(rb"event: .*\n", b"", raw)
+    assert "IncompleteStream" in str(answered("anthropic", "chat", Canned([nameless])).error)
+    overloaded = b'data: {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}\n\n'
+    assert str(answered("anthropic", "chat", Canned([overloaded, raw])).error).endswith("Overloaded")
 
 
 def test_half_an_emoji_is_content() -> None:
@@ -551,6 +623,46 @@ def test_reasoning_included_only_in_the_total_is_output() -> None:
         told = {"choices": [], "usage": {**counts, "total_tokens": total_tokens}}
         call = chat(chunk(content="Hi"), chunk("stop"), told, DONE)
         assert (call.output_tokens, call.reasoning_tokens) == (output_tokens, 20)
+
+
+USAGES: dict[str, tuple[str, str, Callable[[Any], dict[str, Any]]]] = {
+    "anthropic": (
+        "chat",
+        "input_tokens",
+        lambda count: {
+            "content": [],
+            "stop_reason": "end_turn",
+            "usage": {"input_tokens": count, "cache_read_input_tokens": 0, "output_tokens": 5},
+        },
+    ),
+    "aws-bedrock": (
+        "chat",
+        "input_tokens",
+        lambda count: {
+            "output": {"message": {"content": []}},
+            "stopReason": "end_turn",
+            "usage": {"inputTokens": count, "cacheReadInputTokens": 0, "outputTokens": 5},
+        },
+    ),
+    "vertex-ai": (
+        "chat",
+        "output_tokens",
+        lambda count: {
+            "candidates": [{"finishReason": "STOP"}],
+            "usageMetadata": {"thoughtsTokenCount": 2, "candidatesTokenCount": count},
+        },
+    ),
+}
+"""Each provider's API, the count that is a sum, and its answer with one of the parts."""
+
+
+@pytest.mark.parametrize("provider", USAGES)
+@pytest.mark.parametrize("count", [-1, 1.5, True, None])
+def test_a_sum_of_which_a_part_is_unknown_is_unknown(provider: str, count: Any) -> None:
+    api, name, body = USAGES[provider]
+    call = answered(provider, api, Canned([json.dumps(body(count)).encode()]), stream=False)
+    is_left_out = provider == "vertex-ai" and count is None  # Google leaves out what is 0.
+    assert (call.outcome, getattr(call, name)) == ("ok", 2 if is_left_out else None)
 
 
 @pytest.mark.parametrize("message", [{}, {"message": None}, {"message": {"role": "assistant"}}])

@@ -130,6 +130,11 @@ def test_a_bad_number_is_ignored(value: str) -> None:
     assert not [key for key in found if key.endswith("_s")]
 
 
+@pytest.mark.parametrize("value", ["-5", "nan", "1e999", "0x10", "1_000", "12.", "9" * 400, "5ms"])
+def test_the_beginning_of_a_bad_number_is_none(value: str) -> None:
+    assert claims.found([("server-timing", f"gfet4t7; dur={value}, other;dur=5")], {}) == {}
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(sorted(claims._TABLE)), st.text())),
     st.dictionaries(
