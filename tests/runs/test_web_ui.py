@@ -67,6 +67,7 @@ REFUSED = {
     "an error rate of nothing": ({**OPENAI, "mock_error_rate": ""}, "--mock-error-rate"),
     "a seed of words": ({**OPENAI, "seed": "lucky"}, "--seed"),
     "no number of users": ({**OPENAI, "user_count": ""}, "user_count"),
+    "no spawn rate": ({**OPENAI, "spawn_rate": ""}, "spawn_rate is missing"),
     "a negative number of users": ({**OPENAI, "user_count": "-1"}, "user_count"),
     "a spawn rate of words": ({**OPENAI, "spawn_rate": "fast"}, "spawn_rate"),
     "a folder of seed files": ({**OPENAI, "data_dir": "nowhere"}, "no field 'data_dir'"),
@@ -151,6 +152,16 @@ def test_a_change_of_users_keeps_the_time_limit_even_if_it_is_refused(
     changed = page.start(user_count="4", spawn_rate=rate)
     assert changed["success"] is (rate != "0"), changed
     assert 2 < summary_in(page.next_run(before), "metrics")["total_execution_time_s"] < 10
+
+
+def test_a_time_limit_is_only_that_of_its_own_run(page: Page, mock_server: MockServer) -> None:
+    before = len(page.runs())
+    fields = {**OPENAI, "host": mock_server.url, **FIVE_CALLS}
+    for limit in ({"run_time": "20s"}, {}):
+        assert page.start(**fields, **limit)["success"]
+        page.next_run(before + bool(not limit))
+    limits = [json.loads((run / "metrics_run.json").read_text())["options"]["run_time"] for run in page.runs()[-2:]]
+    assert limits == [20, None]
 
 
 def test_one_class_in_the_picker_chooses_the_provider(picker: Page, mock_server: MockServer) -> None:
