@@ -64,6 +64,7 @@ def attach(web_ui: Any, environment: Environment, check: Check) -> None:
     names = [addresses.check_netloc("--web-name", name) for name in vars(environment.parsed_options)["web_name"]]
     locust_inside.keep_user_classes(web_ui, lambda: is_on(environment))
     locust_inside.keep_run_time(web_ui, lambda: is_on(environment) and request.endpoint == "locust.swarm")
+    locust_inside.show_current_options(web_ui)
     _ask_first(web_ui, "locust.swarm", refuse_start)
     _ask_first(web_ui, "locust.update_user", refuse_class)
     web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, names)

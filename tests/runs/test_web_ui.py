@@ -164,6 +164,22 @@ def test_a_time_limit_is_only_that_of_its_own_run(page: Page, mock_server: MockS
     assert limits == [20, None]
 
 
+def test_locusts_own_form_changes_the_users_of_a_run_that_ours_has_started(page: Page, mock_server: MockServer) -> None:
+    before = len(page.runs())
+    fields = {"provider": "openai", "model": "my-model", "any_model": "true", "iterations": "", "max_tokens": "7"}
+    assert page.start(**fields, host=mock_server.url, user_count="1", spawn_rate="1")["success"]
+    posted = {name: field["default_value"] for name, field in page.options().items()}
+    posted = {name: json.dumps(value) if isinstance(value, bool) else value for name, value in posted.items()}
+    assert "my-model" in page.options()["model"]["choices"]
+    changed = page.start(**posted, user_count="3", spawn_rate="3")
+    assert changed["success"], changed
+    page.running.until(lambda: json.loads(page.get("stats/requests"))["user_count"] == 3)
+    refused = page.start(**{**posted, "max_tokens": "8"}, user_count="4", spawn_rate="4")
+    page.post("stop")
+    page.next_run(before)
+    assert "not max_tokens: stop it first" in refused["message"]
+
+
 def test_one_class_in_the_picker_chooses_the_provider(picker: Page, mock_server: MockServer) -> None:
     before = len(picker.runs())
     fields = {"user_classes": ["OpenAIUser"], "model": "gpt-4o", "host": mock_server.url, **FIVE_CALLS}
