@@ -76,11 +76,17 @@ class Runs:
         environment.events.reset_stats.add_listener(self._reset)
 
     def wait_for_workers(self) -> None:
-        """Wait until the workers of `--processes` are ready. Raises `NoWorkers`."""
-        if self._master is not None:
-            orphan.forget_stopped_workers()
-            orphan.remember_dead_workers()
-            self._master.wait_for_workers(self._given.processes or 0)
+        """Wait until the workers of `--processes` are ready, or those of `--expect-workers` if the wait is limited.
+        Raises `NoWorkers`: Locust's exit code would say that the host is unreachable."""
+        given = self._given
+        if self._master is None:
+            return
+        orphan.forget_stopped_workers()
+        orphan.remember_dead_workers()
+        if given.processes:
+            self._master.wait_for_workers(given.processes)
+        elif given.expect_workers_max_wait and (given.headless or given.autostart):
+            self._master.wait_for_workers(given.expect_workers, given.expect_workers_max_wait)
 
     def prepare_unattended(self) -> None:
         """Prepare the run described by the command line, which starts by itself. Raises `CannotStart`."""

@@ -134,6 +134,8 @@ def _locusts_refusal(options: Namespace) -> str | None:
         return "--processes needs one port: give --master-port and --master-bind-port the same"
     if options.master and options.worker:
         return "--master and --worker are mutually exclusive: use --processes for a master with workers"
+    if options.expect_workers_max_wait < 0:
+        return f"--expect-workers-max-wait must be 0 or more seconds, not {options.expect_workers_max_wait}"
     if not 0 <= options.exit_code_on_error <= LARGEST_EXIT_CODE:
         return f"--exit-code-on-error must be from 0 to {LARGEST_EXIT_CODE}, not {options.exit_code_on_error}"
     if options.autoquit != -1 and not options.autostart:
