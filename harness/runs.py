@@ -39,6 +39,7 @@ _log = logging.getLogger("llm")
 
 SETTLE_S = 0.01
 BUSY = "calls of the last run are still in flight: try again in a moment"
+ALONE = "no worker has connected: start one first"
 OVERTAKEN = "a later start took the place of this one"
 
 
@@ -139,6 +140,8 @@ class Runs:
         """Prepare the run described by the web UI's form; return why it can't start, `None` if it can."""
         if self._run is not None or (self._finishing is not None and not self._finishing.ready()):
             return BUSY
+        if self._master is not None and not self._runner.worker_count:
+            return ALONE
         try:
             self.prepare(options, key_hosts)
         except CannotStart as error:

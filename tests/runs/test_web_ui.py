@@ -180,6 +180,12 @@ def test_locusts_own_form_changes_the_users_of_a_run_that_ours_has_started(page:
     assert "not max_tokens: stop it first" in refused["message"]
 
 
+def test_a_master_without_workers_starts_nothing_and_says_so(tmp_path: Path) -> None:
+    with web_ui(tmp_path, "--mock", "--master", "--master-bind-port", str(free_port())) as page:
+        answer = page.start(**OPENAI, **FIVE_CALLS)
+    assert (answer["success"], answer["message"]) == (False, "no worker has connected: start one first")
+
+
 def test_one_class_in_the_picker_chooses_the_provider(picker: Page, mock_server: MockServer) -> None:
     before = len(picker.runs())
     fields = {"user_classes": ["OpenAIUser"], "model": "gpt-4o", "host": mock_server.url, **FIVE_CALLS}
