@@ -113,9 +113,7 @@ class Runs:
         check_writable(options["results_prefix"])
         if plan.junit:
             check_junit(plan.junit)
-        if self._master is None:
-            connections = sum(not target.settings.mock for target in plan.targets.values())
-            open_files.check(connections * (plan.load["num_users"] or 1))
+        self._check_open_files(plan, plan.load["num_users"] or 1)
         self._earlier_runs = EarlierRuns(plan) if plan.earlier_runs else None
         preflight.check(plan)
         refusals.check_tags(user_class, options)
@@ -126,6 +124,11 @@ class Runs:
         self._environment.user_classes = [user_class]
         self.plan = plan
         return plan
+
+    def _check_open_files(self, plan: Plan, users: int) -> None:
+        if self._master is None:
+            connections = sum(not target.settings.mock for target in plan.targets.values())
+            open_files.check(connections * users)
 
     def _take_secrets(self, target: Target) -> None:
         self._secrets.add_all(target.secrets())
@@ -146,6 +149,15 @@ class Runs:
             self.prepare(options, key_hosts)
         except CannotStart as error:
             return self._secrets.redact(str(error))
+        return None
+
+    def check_users(self, users: int) -> str | None:
+        """Return why the current run can't have this number of users; `None` if it can."""
+        try:
+            if self._run is not None:
+                self._check_open_files(self._run.plan, users)
+        except UsageError as error:
+            return str(error)
         return None
 
     def start(self) -> Session:

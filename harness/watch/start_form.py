@@ -50,11 +50,12 @@ def check_unshown(options: Options) -> None:
     gates_of(options)
 
 
-def attach(web_ui: Any, environment: Environment, check: Check) -> None:
-    """Call `check` at each start; the reason it returns is shown in red above the form's button."""
+def attach(web_ui: Any, environment: Environment, check: Check, check_users: Callable[[int], str | None]) -> None:
+    """Call `check` at each start, and `check_users` at each change of their number; the reason that is returned is
+    shown in red above the form's button."""
 
     def refuse_start() -> object:
-        refusal = _refuse_start(web_ui, environment, check)
+        refusal = _refuse_start(web_ui, environment, check, check_users)
         return refusal and jsonify(success=False, message=refusal, host=environment.host)
 
     def refuse_class() -> object:
@@ -80,7 +81,9 @@ def _unless_refused(refuse: Callable[[], object], view: Callable[[], object]) ->
     return refuse() or view()
 
 
-def _refuse_start(web_ui: WebUI, environment: Environment, check: Check) -> str | None:
+def _refuse_start(
+    web_ui: WebUI, environment: Environment, check: Check, check_users: Callable[[int], str | None]
+) -> str | None:
     shown = (*LOCUSTS_FIELDS, *web_ui.template_args["extra_options"])
     if refusal := _refuse_fields(request.form, shown):
         return refusal
@@ -92,7 +95,7 @@ def _refuse_start(web_ui: WebUI, environment: Environment, check: Check) -> str 
         return refusal
     options = _options(environment)
     if is_on(environment):
-        return _refuse_changes(environment, options)
+        return _refuse_changes(environment, options) or check_users(options["num_users"] or 0)
     refusal = check(options)
     if refusal is None:
         vars(environment.parsed_options)["run_time"] = options["run_time"]  # Locust keeps an earlier one

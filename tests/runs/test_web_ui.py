@@ -1,6 +1,7 @@
 """The web UI as a browser drives it: one process, one run after another, and nothing sent that was not asked for."""
 
 import json
+import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,6 +179,17 @@ def test_locusts_own_form_changes_the_users_of_a_run_that_ours_has_started(page:
     page.post("stop")
     page.next_run(before)
     assert "not max_tokens: stop it first" in refused["message"]
+
+
+def test_more_users_than_the_system_has_open_files_for_are_refused_during_a_run_too(
+    tmp_path: Path, mock_server: MockServer
+) -> None:
+    with web_ui(tmp_path, "-H", mock_server.url) as page:
+        resource.prlimit(page.running.process.pid, resource.RLIMIT_NOFILE, (1000, 1000))
+        assert page.start(**OPENAI, **{**FIVE_CALLS, "iterations": ""})["success"]
+        refused = page.start(user_count="900", spawn_rate="900")
+        assert page.post("stop")["success"]
+    assert refused["message"] == "900 users need 1100 open files, but the limit is 1000: raise it with ulimit -n"
 
 
 def test_a_master_without_workers_starts_nothing_and_says_so(tmp_path: Path) -> None:
