@@ -259,3 +259,19 @@ def keep_run_time(web_ui: WebUI, is_kept: Callable[[], bool]) -> None:
             cancel()  # type: ignore[no-untyped-call]  # Locust's is untyped
 
     web_ui._cancel_run_time_timer = cancel_unless_kept  # type: ignore[method-assign]  # the view calls it by this name
+
+
+def show_current_options(web_ui: WebUI) -> None:
+    """Fill in Locust's forms with the options in use, as a page does that has started a test itself: with the command
+    line's, the form that changes the number of users would post other options than the running test's."""
+    update = web_ui.update_template_args
+
+    def update_template_args() -> None:
+        update()  # type: ignore[no-untyped-call]  # Locust's is untyped
+        given = vars(web_ui.environment.parsed_options)
+        for name, option in web_ui.template_args["extra_options"].items():
+            value = option["default_value"] = given[name]
+            if option["choices"]:
+                option["choices"] = list(dict.fromkeys([*option["choices"], value]))  # any model can be given
+
+    web_ui.update_template_args = update_template_args  # type: ignore[method-assign]  # the view calls it by this name

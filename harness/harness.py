@@ -4,6 +4,7 @@ import logging
 import sys
 from argparse import Namespace
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from gevent.event import Event
@@ -125,7 +126,8 @@ class Harness:
         key_hosts = self._key_hosts(given, secret_options)
         runs.wait_for_workers()
         if web_ui:
-            start_form.attach(web_ui, environment, lambda options: runs.check_form(options, key_hosts))
+            check = partial(runs.check_form, key_hosts=key_hosts)
+            start_form.attach(web_ui, environment, check, runs.check_users)
             self._attach_pages(runs, environment, web_ui)
 
     def _attach_pages(self, runs: Runs, environment: Environment, web_ui: WebUI) -> None:

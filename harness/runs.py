@@ -39,6 +39,7 @@ _log = logging.getLogger("llm")
 
 SETTLE_S = 0.01
 BUSY = "calls of the last run are still in flight: try again in a moment"
+ALONE = "no worker has connected: start one first"
 OVERTAKEN = "a later start took the place of this one"
 
 
@@ -76,11 +77,17 @@ class Runs:
         environment.events.reset_stats.add_listener(self._reset)
 
     def wait_for_workers(self) -> None:
-        """Wait until the workers of `--processes` are ready. Raises `NoWorkers`."""
-        if self._master is not None:
-            orphan.forget_stopped_workers()
-            orphan.remember_dead_workers()
-            self._master.wait_for_workers(self._given.processes or 0)
+        """Wait until the workers of `--processes` are ready, or those of `--expect-workers` if the wait is limited.
+        Raises `NoWorkers`: Locust's exit code would say that the host is unreachable."""
+        given = self._given
+        if self._master is None:
+            return
+        orphan.forget_stopped_workers()
+        orphan.remember_dead_workers()
+        if given.processes:
+            self._master.wait_for_workers(given.processes)
+        elif given.expect_workers_max_wait and (given.headless or given.autostart):
+            self._master.wait_for_workers(given.expect_workers, given.expect_workers_max_wait)
 
     def prepare_unattended(self) -> None:
         """Prepare the run described by the command line, which starts by itself. Raises `CannotStart`."""
@@ -106,9 +113,7 @@ class Runs:
         check_writable(options["results_prefix"])
         if plan.junit:
             check_junit(plan.junit)
-        if self._master is None:
-            connections = sum(not target.settings.mock for target in plan.targets.values())
-            open_files.check(connections * (plan.load["num_users"] or 1))
+        self._check_open_files(plan, plan.load["num_users"] or 1)
         self._earlier_runs = EarlierRuns(plan) if plan.earlier_runs else None
         preflight.check(plan)
         refusals.check_tags(user_class, options)
@@ -119,6 +124,11 @@ class Runs:
         self._environment.user_classes = [user_class]
         self.plan = plan
         return plan
+
+    def _check_open_files(self, plan: Plan, users: int) -> None:
+        if self._master is None:
+            connections = sum(not target.settings.mock for target in plan.targets.values())
+            open_files.check(connections * users)
 
     def _take_secrets(self, target: Target) -> None:
         self._secrets.add_all(target.secrets())
@@ -133,10 +143,21 @@ class Runs:
         """Prepare the run described by the web UI's form; return why it can't start, `None` if it can."""
         if self._run is not None or (self._finishing is not None and not self._finishing.ready()):
             return BUSY
+        if self._master is not None and not self._runner.worker_count:
+            return ALONE
         try:
             self.prepare(options, key_hosts)
         except CannotStart as error:
             return self._secrets.redact(str(error))
+        return None
+
+    def check_users(self, users: int) -> str | None:
+        """Return why the current run can't have this number of users; `None` if it can."""
+        try:
+            if self._run is not None:
+                self._check_open_files(self._run.plan, users)
+        except UsageError as error:
+            return str(error)
         return None
 
     def start(self) -> Session:

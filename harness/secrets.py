@@ -14,6 +14,9 @@ SHORTEST = 6
 NAMED = re.compile(r"""=\s*"?([^\s;,"]+)""")
 """A value behind its name: of a cookie, or of a scheme that has several, such as `Digest`."""
 
+JWT = re.compile(r"(?<![\w-])[\w-]{12,}\.eyJ[\w-]*(?:\.[\w-]*)?", re.ASCII)
+"""A JSON Web Token, up to where it was cut. SDKs sign them, or read them from files, and exchange them for others."""
+
 LONG, HEAD = 13, 12
 """The first 12 characters of a longer secret are masked too, with what is left after them: a message can be cut
 anywhere."""
@@ -47,9 +50,10 @@ class Secrets:
             self.add(value)
 
     def redact(self, text: str) -> str:
+        """Return a text with the secrets masked, and every JSON Web Token, known or not."""
         for form in (*self._forms, *self._heads):
             text = form.sub(MASK, text)
-        return text
+        return JWT.sub(MASK, text)
 
     def redact_within(self, value: object) -> object:
         """Return a JSON value with every text in it redacted."""

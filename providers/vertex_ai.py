@@ -1,7 +1,11 @@
 """Google's Gemini, with a key or on Vertex AI. https://ai.google.dev/api/generate-content"""
 
+import json
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from providers.answers import gemini as answers
@@ -18,6 +22,9 @@ from wire.httpx2_plug import client
 DIALECT = Dialect(framed, only_data=True)
 DEFAULT_API_VERSION = "v1beta"
 DEFAULT_VERTEX_API_VERSION = "v1beta1"
+
+SENT_SECRETS = ("client_secret", "refresh_token")
+"""In a file with Google's credentials."""
 
 
 class VertexAI(Provider):
@@ -40,6 +47,10 @@ class VertexAI(Provider):
     @classmethod
     def missing_key(cls) -> str | None:
         return None if on_vertex() else super().missing_key()
+
+    @staticmethod
+    def credentials() -> list[str]:
+        return list(_sent_secrets(_default_credentials())) if on_vertex() else []
 
     def __init__(self, settings: Settings, client: Any) -> None:
         from google.genai import types
@@ -109,6 +120,24 @@ def _vertex_access(settings: Settings) -> dict[str, Any]:
         "location": os.environ.get("GOOGLE_CLOUD_LOCATION"),
         "credentials": Credentials(token=settings.api_key) if settings.api_key else None,  # type: ignore[no-untyped-call]
     }
+
+
+def _default_credentials() -> Any:
+    """Return the content of the file with Google's default credentials; `None` if there is none."""
+    folder = os.environ.get("CLOUDSDK_CONFIG") or Path("~/.config/gcloud").expanduser()
+    path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS") or Path(folder) / "application_default_credentials.json"
+    with suppress(OSError, ValueError, RecursionError, RuntimeError):
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    return None
+
+
+def _sent_secrets(content: Any) -> Iterator[str]:
+    """Yield what is sent to a token server as it is; the private key only signs."""
+    if isinstance(content, dict):
+        for name, value in content.items():
+            if name in SENT_SECRETS and isinstance(value, str):
+                yield value
+            yield from _sent_secrets(value)
 
 
 def _http_options(settings: Settings, wire: Wire) -> Any:

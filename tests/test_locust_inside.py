@@ -82,6 +82,7 @@ def test_no_other_file_touches_what_locust_keeps_to_itself(path: Path) -> None:
         (locust.rpc.zmqrpc.Client.recv, "Message.unserialize("),
         (WebUI.__init__, "self._update_user_classes("),
         (WebUI.__init__, "self._cancel_run_time_timer("),
+        (WebUI.__init__, "self.update_template_args("),
         (locust.main.main, "if options.html_file:"),
         (locust.main.main, "if options.json_file:"),
     ],
@@ -265,3 +266,17 @@ def test_a_running_test_keeps_its_time_limit() -> None:
     kept[0] = False
     page._cancel_run_time_timer()
     assert cancelled == ["limit"]
+
+
+def test_locusts_forms_show_the_options_in_use() -> None:
+    model, seed = {"default_value": "", "choices": ["", "gpt-4o"]}, {"default_value": "", "choices": None}
+    options = {"model": model, "seed": seed}
+    environment = SimpleNamespace(parsed_options=SimpleNamespace(model="mine", seed="5"))
+    page: Any = SimpleNamespace(environment=environment, template_args={"extra_options": options})
+    page.update_template_args = lambda: None
+    locust_inside.show_current_options(page)
+    page.update_template_args()
+    assert options == {
+        "model": {"default_value": "mine", "choices": ["", "gpt-4o", "mine"]},
+        "seed": {"default_value": "5", "choices": None},
+    }

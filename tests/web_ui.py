@@ -1,6 +1,7 @@
 """A running web UI, as a browser or a script drives it."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,11 @@ class Page:
     def post_bare(self, path: str) -> None:
         """Send a form without fields to a path that answers no JSON."""
         urlopen(f"{self.url}/{path}", b"", timeout=60).close()
+
+    def options(self) -> dict[str, Any]:
+        """What Locust's own forms show of our options."""
+        [shown] = re.findall(r"window.templateArgs = (.*)", self.get())
+        return dict(json.loads(shown)["extra_options"])
 
     def start(self, **fields: Any) -> dict[str, Any]:
         return self.post("swarm", **fields)

@@ -26,6 +26,7 @@ from wire.exchange import now
 _log = logging.getLogger("llm")
 
 PATIENCE_S = 60.0
+TELL_EVERY_S = 5.0
 
 BEATS_AT_START = 30
 """A worker may be busy importing an SDK: until all workers have reported on the run, none is taken for dead."""
@@ -93,11 +94,18 @@ class Master:
         """Wait until `count` workers have imported their SDK: Locust considers a worker ready, and starts the clock,
         before that. Raises `NoWorkers` after `patience_s`; Locust itself would wait forever.
         """
-        give_up_at = now() + patience_s
-        while len(self._prepared) < count:
+        give_up_at, tell_at = now() + patience_s, now() + TELL_EVERY_S
+        while (ready := self._ready_count()) < count:
             if now() > give_up_at:
-                raise NoWorkers(f"{len(self._prepared)} of {count} workers were ready within {patience_s:g} s")
+                self._runner.quit()
+                raise NoWorkers(f"{ready} of {count} workers were ready within {patience_s:g} s")
+            if now() > tell_at:
+                tell_at += TELL_EVERY_S
+                _log.info("waiting for workers: %d of %d are ready", ready, count)
             gevent.sleep(0.05)
+
+    def _ready_count(self) -> int:
+        return len(self._prepared.intersection(worker.id for worker in self._runner.clients.all))
 
     @property
     def workers_gone(self) -> int:

@@ -16,8 +16,11 @@ from harness.secrets import SHORTEST
 from summary.cells import printable
 
 AFTER_NAME = re.compile(r"[^\w-].*", re.DOTALL)
-LISTED = re.compile(r"(?<=can't be set to a list) '.*'(?= unless)", re.DOTALL)
-"""What the parser says of a config file or variable with a list for one value, such as `api-key = [a, b]`."""
+REPEATED = re.compile(r"(?<=can't be set to a list) '.*'(?= unless)|: '.*'(?=\. Expecting)", re.DOTALL)
+"""What the parser repeats of a config file or variable, such as `api-key = [a, b]` or `stream = b`."""
+
+LIKE_A_KEY = re.compile(r"--(?=.*[0-9]).{12}")
+"""What becomes of a line of a config file that is nothing but a key."""
 
 LARGEST_EXIT_CODE = 255
 BYTE_ORDER_MARK = "\ufeff"
@@ -31,13 +34,15 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
     """
     parser.allow_abbrev = False
     parse, fail = parser.parse_known_args, parser.error
-    parser.error = lambda message: fail(LISTED.sub("", message))
+    parser.error = lambda message: fail(REPEATED.sub("", message))
 
     def parse_known_args(args: Sequence[str] | None = None, *others: Any, **settings: Any) -> tuple[Any, list[str]]:
         try:
             options, unknown = parse(args, *others, **settings)
         except OverflowError:
             parser.exit(2, f"{parser.prog}: error: --run-time or --stop-timeout is too long\n")
+        except AssertionError:  # configargparse's, which names nothing
+            parser.exit(2, f"{parser.prog}: error: a config file or variable has a list for a switch\n")
         given = sys.argv[1:] if args is None else list(args)
         if refusal := _refusal(parser, given, unknown, options, user_classes):
             parser.exit(2, f"{parser.prog}: error: {printable(refusal)}\n")
@@ -82,7 +87,7 @@ def _with_hint(name: str, known: list[str]) -> str:
     """Return a mistyped option and the nearest known one, without its value: that may be a secret, as in `-Ksk-123`."""
     if nearest := _nearest(_long(name), known):
         return f"{name} (did you mean {nearest[0]}?)"
-    return name if name.startswith("--") else name[:2]
+    return "--…" if LIKE_A_KEY.match(name) else name if name.startswith("--") else name[:2]
 
 
 def _nearest(name: str, known: list[str]) -> list[str]:
@@ -133,6 +138,8 @@ def _locusts_refusal(options: Namespace) -> str | None:
         return "--processes needs one port: give --master-port and --master-bind-port the same"
     if options.master and options.worker:
         return "--master and --worker are mutually exclusive: use --processes for a master with workers"
+    if options.expect_workers_max_wait < 0:
+        return f"--expect-workers-max-wait must be 0 or more seconds, not {options.expect_workers_max_wait}"
     if not 0 <= options.exit_code_on_error <= LARGEST_EXIT_CODE:
         return f"--exit-code-on-error must be from 0 to {LARGEST_EXIT_CODE}, not {options.exit_code_on_error}"
     if options.autoquit != -1 and not options.autostart:

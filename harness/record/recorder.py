@@ -59,8 +59,9 @@ class Recorder:
         self.began_at, self.started_at = datetime.now(UTC), now()
         self.broken = False
         self._plan = plan
+        facts = _facts(self.run_id, self.began_at, plan)  # which waits: a start that is killed then leaves no folder
         self._results = Results(self.run_id, given_prefix)
-        self._facts = {**_facts(self.run_id, self.began_at, plan), "files": f"{self._results.prefix}_*"}
+        self._facts = {**facts, "files": f"{self._results.prefix}_*"}
         with writable(self._results.prefix):
             self._records = Records(self._results.path("requests.csv"))
             self._results.write_json("run.json", self._facts)

@@ -23,6 +23,7 @@ from harness.watch import key_hosts
 from harness.watch.web_guard import WebGuard
 
 LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "user_classes", "shape_class")
+LOAD_FIELDS = ("user_count", "spawn_rate")
 OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
 DEFAULT_SHAPE = "Default"
 SWITCHES = ("true", "false", "")
@@ -49,11 +50,12 @@ def check_unshown(options: Options) -> None:
     gates_of(options)
 
 
-def attach(web_ui: Any, environment: Environment, check: Check) -> None:
-    """Call `check` at each start; the reason it returns is shown in red above the form's button."""
+def attach(web_ui: Any, environment: Environment, check: Check, check_users: Callable[[int], str | None]) -> None:
+    """Call `check` at each start, and `check_users` at each change of their number; the reason that is returned is
+    shown in red above the form's button."""
 
     def refuse_start() -> object:
-        refusal = _refuse_start(web_ui, environment, check)
+        refusal = _refuse_start(web_ui, environment, check, check_users)
         return refusal and jsonify(success=False, message=refusal, host=environment.host)
 
     def refuse_class() -> object:
@@ -62,17 +64,11 @@ def attach(web_ui: Any, environment: Environment, check: Check) -> None:
 
     names = [addresses.check_netloc("--web-name", name) for name in vars(environment.parsed_options)["web_name"]]
     locust_inside.keep_user_classes(web_ui, lambda: is_on(environment))
-    locust_inside.keep_run_time(web_ui, lambda: is_on(environment) and _only_changes_users())
+    locust_inside.keep_run_time(web_ui, lambda: is_on(environment) and request.endpoint == "locust.swarm")
+    locust_inside.show_current_options(web_ui)
     _ask_first(web_ui, "locust.swarm", refuse_start)
     _ask_first(web_ui, "locust.update_user", refuse_class)
     web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, names)
-
-
-def _only_changes_users() -> bool:
-    """Return whether the request is a form that sets no new time limit; the other one that ends the old limit is the
-    request to stop."""
-    form = request.form
-    return request.endpoint == "locust.swarm" and not (form.get("run_time") and "user_count" in form)
 
 
 def _ask_first(web_ui: Any, endpoint: str, refuse: Callable[[], object]) -> None:
@@ -85,18 +81,25 @@ def _unless_refused(refuse: Callable[[], object], view: Callable[[], object]) ->
     return refuse() or view()
 
 
-def _refuse_start(web_ui: WebUI, environment: Environment, check: Check) -> str | None:
+def _refuse_start(
+    web_ui: WebUI, environment: Environment, check: Check, check_users: Callable[[int], str | None]
+) -> str | None:
     shown = (*LOCUSTS_FIELDS, *web_ui.template_args["extra_options"])
     if refusal := _refuse_fields(request.form, shown):
         return refusal
     if refusal := _refuse_switches(request.form, vars(environment.parsed_options)):
         return refusal
-    if refusal := _refuse_load(request.form, natural if is_on(environment) else count):
-        return refusal
     if refusal := _refuse_shape(request.form, environment.available_shape_classes or {}):
         return refusal
+    if refusal := _refuse_load(request.form, natural if is_on(environment) else count, _has_shape(environment)):
+        return refusal
     options = _options(environment)
-    return _refuse_changes(environment, options) if is_on(environment) else check(options)
+    if is_on(environment):
+        return _refuse_changes(environment, options) or check_users(options["num_users"] or 0)
+    refusal = check(options)
+    if refusal is None:
+        vars(environment.parsed_options)["run_time"] = options["run_time"]  # Locust keeps an earlier one
+    return refusal
 
 
 def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:
@@ -111,11 +114,15 @@ def _refuse_switches(given: Mapping[str, str], options: Options) -> str | None:
     return f"{wrong[0]} must be true or false" if wrong else None
 
 
-def _refuse_load(given: Mapping[str, str], users: Callable[[str, str], object]) -> str | None:
+def _refuse_load(given: Mapping[str, str], users: Callable[[str, str], object], has_shape: bool) -> str | None:
     """Refuse what Locust would read otherwise than the run's files say, as `1_0` for 10, or stumble over.
 
-    users  reads a number of users: a run can't begin without any
+    users      reads a number of users: a run can't begin without any
+    has_shape  whether a shape class decides how many users there are, and when
     """
+    missing = [name for name in LOAD_FIELDS if not given.get(name)]
+    if missing and not has_shape:
+        return f"{missing[0]} is missing"
     try:
         users("user_count", given.get("user_count", ""))
         positive("spawn_rate", given.get("spawn_rate", "1"), "users per second")
@@ -128,6 +135,11 @@ def _refuse_load(given: Mapping[str, str], users: Callable[[str, str], object]) 
 def _refuse_shape(given: Mapping[str, str], known: Iterable[str]) -> str | None:
     name = given.get("shape_class", DEFAULT_SHAPE)
     return None if name in (DEFAULT_SHAPE, *known) else f"unknown shape class {name!r}"
+
+
+def _has_shape(environment: Environment) -> bool:
+    chosen = request.form.get("shape_class", DEFAULT_SHAPE) != DEFAULT_SHAPE
+    return chosen or environment.shape_class is not None
 
 
 def _posted_json() -> object:
@@ -163,9 +175,12 @@ def is_on(environment: Any) -> bool:
 
 def _refuse_changes(environment: Environment, options: Options) -> str | None:
     given = vars(environment.parsed_options)
-    changed = [name for name in request.form if name in given and name not in OF_A_RUNNING_TEST]
-    if any(options[name] != given[name] for name in changed):
-        return "only the number of users can be changed while a test is running: stop it first"
+    fixed = [name for name in request.form if name in given and name not in OF_A_RUNNING_TEST]
+    changed = [name for name in fixed if options[name] != given[name]]
+    if request.form.get("run_time"):  # Even the same limit would begin anew.
+        changed.append("run_time")
+    if changed:
+        return f"only the number of users can be changed while a test is running, not {changed[0]}: stop it first"
     known = environment.available_user_classes or {}
     unknown = [name for name in request.form.getlist("user_classes") if name not in known]
     return f"unknown User class {unknown[0]!r}" if unknown else None
@@ -177,7 +192,7 @@ def _options(environment: Environment) -> Options:
     for name, value in request.form.items():
         if name in options and not isinstance(options[name], list):
             options[name] = value == "true" if isinstance(options[name], bool) else value
-    options["user_classes"] = _ticked(options)
+    options["user_classes"], options["run_time"] = _ticked(options), run_time_s(request.form.get("run_time"))
     if (users := whole(request.form.get("user_count", ""))) is not None:
         options["num_users"] = users
     return options

@@ -172,13 +172,26 @@ def test_a_mistyped_option_is_named_and_never_its_value(line: str, capsys: pytes
     assert "secret" not in says
 
 
-def test_a_list_for_one_value_is_refused_without_the_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "keys.conf").write_text("api-key = [sk-secret-1, 'sk-secret-2']\n")
+IN_A_FILE = {
+    "api-key = [sk-secret-1, 'sk-secret-2']": "api-key can't be set to a list unless",
+    "stream = sk-secret-1": "Unexpected value for stream. Expecting 'true', 'false'",
+    "stream = [sk-secret-1]": "a config file or variable has a list for a switch",
+    "sk-secret-123": "unrecognized arguments: --…",
+}
+
+
+@pytest.mark.parametrize("line", IN_A_FILE)
+def test_a_config_file_is_refused_without_its_values(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "keys.conf").write_text(f"{line}\n")
     with pytest.raises(SystemExit) as ended:
         harnessed(["--headless", "--mock", "--config", str(tmp_path / "keys.conf")])
     assert ended.value.code == 2
-    assert "error: api-key can't be set to a list unless" in (says := capsys.readouterr().err)
+    says = capsys.readouterr().err
+    assert f"error: {IN_A_FILE[line]}" in says
     assert "secret" not in says
+    assert len(says.splitlines()) == 1
 
 
 def test_a_byte_order_mark_in_a_config_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import gevent
 import pytest
 
 import report
 from harness.record.folder import Results
 from tests.command_line import PROJECT
-from tests.running import run
+from tests.running import MOCK, harnessed, run
 
 CLAIMING = """
 import sys
@@ -91,3 +92,16 @@ def test_without_a_place_for_the_pointer_a_run_goes_on(empty_folder: Path) -> No
     Path("results").write_text("a file")
     assert Results("r", "run").prefix == Path("run")
     assert report.main([]) == 2
+
+
+def test_a_start_that_another_one_replaces_leaves_no_folder(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.record.recorder.platform", lambda: gevent.sleep(60))
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    environment, _ = harnessed(MOCK)
+    environment.runner.start(1, spawn_rate=1)
+    gevent.sleep(0.1)
+    environment.runner.spawning_greenlet.kill()
+    assert list(empty_folder.glob("results/*")) == []

@@ -5,6 +5,7 @@ import logging
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from html import escape
+from pathlib import Path
 from time import process_time
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -18,6 +19,7 @@ from harness.run.sent_tokens import WithTokensLearnt
 from harness.secrets import Secrets
 from locustfile import harness
 from providers.openai import OpenAI
+from providers.vertex_ai import VertexAI
 from tests.asking import settings_of
 from wire.exchange import Reply, Request
 
@@ -165,6 +167,30 @@ def test_what_the_environment_keeps_secret_is_masked(name: str, monkeypatch: pyt
     shown = secrets.redact(f"hush-5af1c03b {VARIABLES[name]} " + (pair if name == "HTTPS_PROXY" else ""))
     assert "5af1c03b" not in shown
     assert pair[12:20] not in shown
+
+
+def test_a_web_token_is_masked_wherever_it_ends_though_nobody_knew_of_it() -> None:
+    token = ".".join(
+        urlsafe_b64encode(part).decode().rstrip("=") for part in (b'{"alg": "RS256"}', b'{"a": 1}', b"\xff")
+    )
+    said = [f"assertion={token}&x=1", f"'Bearer {token}'", f'"{token[:30]}…', json.dumps({"jwt": token})]
+    masked = ["assertion=***&x=1", "'Bearer ***'", '"***…', '{"jwt": "***"}']
+    assert [Secrets().redact(text) for text in said] == masked
+    began_s = process_time()
+    Secrets().redact("eyJ" * 300_000)
+    assert process_time() - began_s < 1
+
+
+def test_googles_default_credentials_are_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"client_id": "public", "client_secret": "secret-1", "source_credentials": {"refresh_token": "secret-2"}}
+    (tmp_path / "application_default_credentials.json").write_text(json.dumps(found))
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    assert VertexAI.credentials() == []
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    assert VertexAI.credentials() == ["secret-1", "secret-2"]
+    (tmp_path / "application_default_credentials.json").write_text("[")
+    assert VertexAI.credentials() == []
 
 
 def test_what_a_run_adds_itself_is_secret() -> None:

@@ -211,6 +211,7 @@ NONSENSE: dict[str, tuple[list[str], str]] = {
     "one file for two": (["--logfile", "both", "--html", "./both"], "--logfile and --html"),
     "a file of the run's": (["--csv", "run", "--html", "run_summary.json"], "--csv and --html"),
     "a code that no process has": (["--exit-code-on-error", "256"], "--exit-code-on-error must be from 0 to 255"),
+    "a wait that is over": (["--expect-workers-max-wait", "-1"], "--expect-workers-max-wait must be 0 or more seconds"),
     "a span beyond all clocks": (["-t", f"{10**20}s"], "--run-time"),
 }
 

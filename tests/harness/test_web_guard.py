@@ -264,6 +264,9 @@ BAD_LOADS = {
     "an underscore": ({"user_count": "1_0"}, "user_count must be"),
     "another script": ({"user_count": "\u0661"}, "user_count must be"),
     "an underscore in the rate": ({"spawn_rate": "1_0"}, "spawn_rate must be a non-negative number"),
+    "no rate": ({"spawn_rate": ""}, "spawn_rate is missing"),
+    "no users": ({"user_count": ""}, "user_count is missing"),
+    "a time limit": ({"run_time": "5s"}, "while a test is running, not run_time: stop it first"),
     "an age": ({"run_time": "9" * 30 + "h"}, "--run-time must look like"),
     "an unknown class": ({"user_classes": "Nobody"}, "unknown User class 'Nobody'"),
 }

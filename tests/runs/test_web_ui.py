@@ -1,6 +1,7 @@
 """The web UI as a browser drives it: one process, one run after another, and nothing sent that was not asked for."""
 
 import json
+import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,7 @@ REFUSED = {
     "an error rate of nothing": ({**OPENAI, "mock_error_rate": ""}, "--mock-error-rate"),
     "a seed of words": ({**OPENAI, "seed": "lucky"}, "--seed"),
     "no number of users": ({**OPENAI, "user_count": ""}, "user_count"),
+    "no spawn rate": ({**OPENAI, "spawn_rate": ""}, "spawn_rate is missing"),
     "a negative number of users": ({**OPENAI, "user_count": "-1"}, "user_count"),
     "a spawn rate of words": ({**OPENAI, "spawn_rate": "fast"}, "spawn_rate"),
     "a folder of seed files": ({**OPENAI, "data_dir": "nowhere"}, "no field 'data_dir'"),
@@ -151,6 +153,49 @@ def test_a_change_of_users_keeps_the_time_limit_even_if_it_is_refused(
     changed = page.start(user_count="4", spawn_rate=rate)
     assert changed["success"] is (rate != "0"), changed
     assert 2 < summary_in(page.next_run(before), "metrics")["total_execution_time_s"] < 10
+
+
+def test_a_time_limit_is_only_that_of_its_own_run(page: Page, mock_server: MockServer) -> None:
+    before = len(page.runs())
+    fields = {**OPENAI, "host": mock_server.url, **FIVE_CALLS}
+    for limit in ({"run_time": "20s"}, {}):
+        assert page.start(**fields, **limit)["success"]
+        page.next_run(before + bool(not limit))
+    limits = [json.loads((run / "metrics_run.json").read_text())["options"]["run_time"] for run in page.runs()[-2:]]
+    assert limits == [20, None]
+
+
+def test_locusts_own_form_changes_the_users_of_a_run_that_ours_has_started(page: Page, mock_server: MockServer) -> None:
+    before = len(page.runs())
+    fields = {"provider": "openai", "model": "my-model", "any_model": "true", "iterations": "", "max_tokens": "7"}
+    assert page.start(**fields, host=mock_server.url, user_count="1", spawn_rate="1")["success"]
+    posted = {name: field["default_value"] for name, field in page.options().items()}
+    posted = {name: json.dumps(value) if isinstance(value, bool) else value for name, value in posted.items()}
+    assert "my-model" in page.options()["model"]["choices"]
+    changed = page.start(**posted, user_count="3", spawn_rate="3")
+    assert changed["success"], changed
+    page.running.until(lambda: json.loads(page.get("stats/requests"))["user_count"] == 3)
+    refused = page.start(**{**posted, "max_tokens": "8"}, user_count="4", spawn_rate="4")
+    page.post("stop")
+    page.next_run(before)
+    assert "not max_tokens: stop it first" in refused["message"]
+
+
+def test_more_users_than_the_system_has_open_files_for_are_refused_during_a_run_too(
+    tmp_path: Path, mock_server: MockServer
+) -> None:
+    with web_ui(tmp_path, "-H", mock_server.url) as page:
+        resource.prlimit(page.running.process.pid, resource.RLIMIT_NOFILE, (1000, 1000))
+        assert page.start(**OPENAI, **{**FIVE_CALLS, "iterations": ""})["success"]
+        refused = page.start(user_count="900", spawn_rate="900")
+        assert page.post("stop")["success"]
+    assert refused["message"] == "900 users need 1100 open files, but the limit is 1000: raise it with ulimit -n"
+
+
+def test_a_master_without_workers_starts_nothing_and_says_so(tmp_path: Path) -> None:
+    with web_ui(tmp_path, "--mock", "--master", "--master-bind-port", str(free_port())) as page:
+        answer = page.start(**OPENAI, **FIVE_CALLS)
+    assert (answer["success"], answer["message"]) == (False, "no worker has connected: start one first")
 
 
 def test_one_class_in_the_picker_chooses_the_provider(picker: Page, mock_server: MockServer) -> None:

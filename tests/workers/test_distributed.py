@@ -299,15 +299,37 @@ def test_a_signal_to_the_master_ends_everything_with_every_call_accounted_for(
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
 )
-def test_a_signal_ends_a_master_that_waits_for_workers(number: signal.Signals, code: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("limit", [[], ["--expect-workers-max-wait", "60"]], ids=["for ever", "with a limit"])
+def test_a_signal_ends_a_master_that_waits_for_workers(
+    number: signal.Signals, code: int, limit: list[str], tmp_path: Path
+) -> None:
     port = str(free_port())
-    options = ["--headless", "--mock", "--master", "--master-bind-port", port, "--expect-workers", "1"]
+    options = ["--headless", "--mock", "--master", "--master-bind-port", port, "--expect-workers", "1", *limit]
     with started(tmp_path, options) as running:
-        running.until(lambda: "Waiting for workers" in running.stderr())
+        running.until(lambda: "aiting for workers" in running.stderr())
         running.send(number)
         ended = running.wait()
     assert ended.code == code, ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_workers_that_do_not_come_in_time_are_told_of_and_no_unreachable_host(tmp_path: Path) -> None:
+    port = str(free_port())
+    here, there = tmp_path / "master", tmp_path / "worker"
+    here.mkdir()
+    there.mkdir()
+    waiting = ["--master", "--master-bind-port", port, "--expect-workers", "2", "--expect-workers-max-wait", "8"]
+    with (
+        started(there, ["--worker", "--master-port", port]) as worker,
+        started(here, ["--headless", "--mock", *waiting]) as master,
+    ):
+        ended = master.wait()
+        left = worker.wait()
+    assert ended.code == 70, ended.stderr
+    assert ended.stderr.endswith("locust: error: 1 of 2 workers were ready within 8 s\n")
+    assert left.code == 0, left.stderr
+    assert "Got quit message from master" in left.stderr
+    assert not any(here.glob("results/*"))
 
 
 def test_a_worker_that_joins_by_itself_brings_its_own_key(tmp_path: Path, mock_server: MockServer) -> None:
