@@ -101,6 +101,14 @@ DAMAGE: dict[str, tuple[Callable[[Rows], Rows], dict[str, int]]] = {
     "a negative time": (replaced(7, ttft_s="-0.001"), {"unreadable": 1, "missing_numbers": 1}),
     "half a byte": (replaced(7, response_bytes="1.5"), {"unreadable": 1, "missing_numbers": 1}),
     "no time of day": (replaced(7, timestamp="yesterday"), {"unreadable": 1, "missing_numbers": 1}),
+    "a year without nanoseconds": (
+        replaced(7, timestamp="9999-12-31T00:00:00Z"),
+        {"unreadable": 1, "missing_numbers": 1},
+    ),
+    "the last year with nanoseconds": (
+        replaced(7, timestamp="2262-04-11T23:47:16Z"),
+        {"unreadable": 1, "missing_numbers": 1},
+    ),
     "a row without a number": (replaced(7, request=""), {"unreadable": 1, "missing_numbers": 1}),
     "an unknown phase": (replaced(7, phase="cooldown"), {"unreadable": 1, "missing_numbers": 1}),
     "an unknown outcome": (replaced(7, outcome="okay"), {"unknown_outcomes": 1, "missing_numbers": 1}),
