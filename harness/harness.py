@@ -58,7 +58,8 @@ class Harness:
         """
         orphan.watch_from_the_fork()
         locust_inside.read_any_message()
-        streams.tell_of_a_lost_log(lambda: self.exit_code.note(INTERNAL))
+        streams.escape_what_it_lacks(sys.stdout)
+        streams.tend_log_files(lambda: self.exit_code.note(INTERNAL))
         events.init_command_line_parser.add_listener(self.add_arguments)
         events.report_to_master.add_listener(report_no_users)
         events.init.add_listener(self.begin)
