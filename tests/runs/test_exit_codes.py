@@ -22,6 +22,7 @@ from tests.command_line import (
     rows_in,
     scrubbed,
     started,
+    summary_in,
 )
 from tests.mock_server import MockServer
 
@@ -215,11 +216,15 @@ def test_a_full_log_file_ends_with_70_and_one_line(tmp_path: Path) -> None:
 ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 
 
-def test_what_an_encoding_lacks_is_escaped(tmp_path: Path) -> None:
-    done = locust(tmp_path, *QUICK_MOCK, "-i", "2", "--csv", "run", "--log-file", "log", **ASCII)
+def test_what_an_encoding_lacks_is_escaped_and_files_are_utf8(tmp_path: Path) -> None:
+    (tmp_path / "models.json").write_text('{"openai": ["modèle"]}', encoding="utf-8")
+    options = ["--models-file", "models.json", "-i", "2", "--csv", "run", "--log-file", "log"]
+    done = locust(tmp_path, *QUICK_MOCK, *options, **ASCII)
     assert (done.code, done.stderr) == (0, "")
-    assert "openai \\xb7 gpt-4o" in done.stdout
+    assert "openai \\xb7 mod\\xe8le" in done.stdout
     assert done.stdout.strip() in (tmp_path / "log").read_text()
+    assert "chat modèle" in (tmp_path / "run_stats.csv").read_text(encoding="utf-8")
+    assert summary_in(tmp_path)["model"] == "modèle"
 
 
 def test_help_can_be_read_in_any_encoding(tmp_path: Path) -> None:
