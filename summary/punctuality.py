@@ -26,7 +26,7 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None, whole: 
     dropped_count  calls that never started because no user was free; they are also failures
     start_lag_s    how long after its due time a call started
     """
-    if not calls.is_reported(rows, "stage"):
+    if not calls.is_reported(rows, "stage") or "start_lag_s" not in rows:
         return {}
     planned = rows[rows["stage"].notna()]
     scheduled_s = planned["start_s"] - planned["start_lag_s"].fillna(0.0)
