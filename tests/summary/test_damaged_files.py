@@ -361,6 +361,16 @@ def test_a_folder_that_cannot_be_read_is_not_called_empty(
     assert capsys.readouterr().err == f"report.py: error: {folder}: permission denied\n"
 
 
+def test_a_run_is_found_in_the_current_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    assert report.main([".", "--against", str(folder), "-o", "json"]) == 0
+    capsys.readouterr()
+    assert report.main(["/"]) == 2
+    assert "no run found" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_report_never_overwrites_a_runs_file(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = folder / f"run_{name}"
