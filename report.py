@@ -38,6 +38,8 @@ LARGE_BYTES = 20_000_000
 def main(arguments: list[str] | None = None) -> int:
     """Print the summary of a run, or with --against a comparison. Return 0, 3 if a --fail-if condition is true, or 2,
     with one line on stderr, if there is nothing to print."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # it may have an encoding without a table's lines
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     place = options.path[0] if options.path else None
     try:
@@ -165,8 +167,6 @@ def _write(text: str, out: str | None) -> None:
         return
     if sys.stdout is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
     sys.stdout.write(text)
     sys.stdout.flush()
 

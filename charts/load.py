@@ -23,6 +23,7 @@ from charts.drawing.chart import (
 from charts.drawing.quantities import listed
 from charts.latencies import counted_in, edges_of, last_end_s, marks, seconds_axis
 from summary import calls
+from summary.punctuality import stage_began_s
 from summary.vocabulary import Summary
 
 HOW_OPEN = (
@@ -145,23 +146,20 @@ def _counted(name: str, edges_s: np.ndarray, at_s: "pd.Series[float]", colour: s
 
 
 def asked(run: Run) -> tuple[list[float], list[float]]:
-    """Return the rate that the options ask for, as the corners of a line over time. The schedule begins with its first
-    due time; it ends with the run if it has no end of its own."""
+    """Return the rate that the options ask for, as the corners of a line over time, from the beginning of the first
+    stage that has calls. It ends with the run if the schedule has no end of its own."""
     planned = run.measured[run.measured["stage"].notna()]
     due_s = planned["start_s"] - calls.numbers(planned, "start_lag_s").fillna(0)
-    at_s, last_s = float(due_s.min()), float(due_s.max())
+    stages: list[Summary] = (run.summary.get("options") or {}).get("rate_stages") or []
+    first, last = int(planned["stage"].min()), int(planned["stage"].max())
+    at_s, last_s = stage_began_s(planned, stages, first), float(due_s.max())
     x: list[float] = []
     y: list[float] = []
-    for stage in _begun(run.summary, planned):
+    for stage in stages[first - 1 : last]:
         end_s = min(at_s + (stage["duration_s"] or math.inf), max(last_s, at_s))
         reached = _reached(stage, end_s - at_s)
         x, y, at_s = [*x, at_s, end_s], [*y, stage["from_rps"], reached], end_s
     return x, y
-
-
-def _begun(summary: Summary, planned: pd.DataFrame) -> Sequence[Summary]:
-    stages: list[Summary] = (summary.get("options") or {}).get("rate_stages") or []
-    return stages[int(planned["stage"].min()) - 1 : int(planned["stage"].max())]
 
 
 def _reached(stage: Summary, after_s: float) -> float:

@@ -49,7 +49,7 @@ def conversations(rows: pd.DataFrame) -> Summary:
     conversations  begun: how many had a call; failed: how many were ended by a failed one
     by_turn        a row of figures for the conversations' first turns, for the second ones, …
     """
-    if not is_reported(rows, "turn"):
+    if not is_reported(rows, "turn") or "conversation" not in rows:
         return {"conversations": None, "by_turn": None}
     turns = rows[rows["turn"].notna()]
     failed = turns.loc[turns["outcome"] == "failed", "conversation"].nunique()

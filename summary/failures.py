@@ -88,12 +88,12 @@ def each(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one line per failure: its exception, status, reason and text, and when it ended."""
     failed = rows[rows["outcome"].isin(calls.FAILED)]
     texts = failed["error"].fillna("").astype(str)
-    reasons = failed["error_reason"] if "error_reason" in failed else pd.Series(None, index=failed.index, dtype=object)
+    unknown = pd.Series([None] * len(failed), failed.index, dtype=object)
     return pd.DataFrame(
         {
             "error": texts.str.split(":").str[0].map(_shortened),
             "status": failed["status"],
-            "reason": reasons,
+            "reason": failed.get("error_reason", unknown),
             "text": texts,
             "at": _ended_at(failed),
         }

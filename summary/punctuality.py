@@ -11,12 +11,14 @@ from summary.goodput import service_level
 from summary.vocabulary import LATE_S, Summary
 
 
-def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None) -> Summary:
+def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None, whole: pd.DataFrame | None = None) -> Summary:
     """Return how well a schedule was kept; {} for rows without one.
 
     stages  the schedule's stages, as in run.json; without them, asked_rps is drawn_rps
+    whole   all rows of the schedule, if these are of a stage: they say better when it began
 
-    asked_rps      the mean rate over the schedule's time that the options ask for
+    asked_rps      the mean rate over the schedule's time that the options ask for, from the beginning of the first
+                   stage that has calls
     drawn_rps      the rate of the scheduled calls, lost ones included, from the first due time to the last: with
                    `--arrival poisson`, a random draw
     delivered_rps  how much of it had started by the end of that time and of the gap that follows
@@ -24,7 +26,7 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None) -> Summ
     dropped_count  calls that never started because no user was free; they are also failures
     start_lag_s    how long after its due time a call started
     """
-    if not calls.is_reported(rows, "stage"):
+    if not calls.is_reported(rows, "stage") or "start_lag_s" not in rows:
         return {}
     planned = rows[rows["stage"].notna()]
     scheduled_s = planned["start_s"] - planned["start_lag_s"].fillna(0.0)
@@ -32,15 +34,35 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None) -> Summ
     drawn_rps = _drawn_rps(planned[~_is_put_off(planned)], scheduled_s) or calls.per_second(count - 1, span_s)
     gap_s = max(LATE_S, 1 / drawn_rps) if drawn_rps else LATE_S
     in_time = planned["start_lag_s"].notna() & (planned["start_s"] <= scheduled_s.max() + gap_s)
-    begun = (stages or [])[int(planned["stage"].min()) - 1 :]
+    first, planned_stages = int(planned["stage"].min()), stages or []
+    began_s = stage_began_s(planned if whole is None else whole, planned_stages, first)
+    lasted_s = float(scheduled_s.max()) + gap_s - began_s
     return {
-        "asked_rps": drawn_rps and _asked_rps(begun, span_s + gap_s, drawn_rps),
+        "asked_rps": drawn_rps and _asked_rps(planned_stages[first - 1 :], lasted_s, drawn_rps),
         "drawn_rps": drawn_rps,
         "delivered_rps": drawn_rps and drawn_rps * int(in_time.sum()) / count,
         "late_count": int((planned["start_lag_s"] > LATE_S).sum()),
         "dropped_count": int((planned["outcome"] == "dropped").sum()),
         "start_lag_s": calls.distribution_of(planned, "start_lag_s"),
     }
+
+
+def stage_began_s(rows: pd.DataFrame, stages: list[Summary], number: int) -> float:
+    """Return when a stage began: as late as can be if no call was due before its own stage. Evenly spaced calls say it
+    exactly; of random ones, the first few of a fast stage come close to its beginning.
+
+    rows  of all stages, or of some
+    """
+    planned = rows[rows["stage"].notna()]
+    due_s = planned["start_s"] - calls.numbers(planned, "start_lag_s").fillna(0.0)
+    first_due_s = due_s.groupby(planned["stage"]).min()
+    of_stages = zip(first_due_s.index.tolist(), first_due_s.tolist(), strict=True)
+    return float(min(at_s - _offset_s(stages, int(stage)) for stage, at_s in of_stages)) + _offset_s(stages, number)
+
+
+def _offset_s(stages: list[Summary], number: int) -> float:
+    """Return how long after the schedule's beginning a stage begins."""
+    return sum(stage["duration_s"] or 0.0 for stage in stages[: max(0, number - 1)])
 
 
 def _is_put_off(planned: pd.DataFrame) -> "pd.Series[bool]":
@@ -82,7 +104,7 @@ def stages(
     if not planned or len(planned) < 2 or "stage" not in rows:
         return None
     return [
-        {"stage": number, **stage, **_of_stage(_in(rows, number), _in(scheduled, number), planned[:number], level)}
+        {"stage": number, **stage, **_of_stage(_in(rows, number), scheduled, number, planned, level)}
         for number, stage in enumerate(planned, 1)
     ]
 
@@ -91,10 +113,12 @@ def _in(rows: pd.DataFrame, stage: int) -> pd.DataFrame:
     return rows[rows["stage"] == stage]
 
 
-def _of_stage(rows: pd.DataFrame, scheduled: pd.DataFrame, planned: list[Summary], level: Slo | None) -> Summary:
+def _of_stage(
+    rows: pd.DataFrame, scheduled: pd.DataFrame, number: int, planned: list[Summary], level: Slo | None
+) -> Summary:
     return {
         **calls.counts(rows),
-        **punctuality(scheduled, planned),
+        **punctuality(_in(scheduled, number), planned[:number], scheduled),
         **calls.rates(rows),
         **service_level(rows, level),
         **calls.times(rows),

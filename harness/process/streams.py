@@ -1,5 +1,6 @@
 """stdin, stdout and stderr, which can be closed or lost during a run: a closed terminal, a pipe without a reader."""
 
+import io
 import logging
 import os
 import sys
@@ -27,6 +28,13 @@ class Lasting:
             self._stream.flush()
 
 
+def escape_what_it_lacks(stream: object) -> None:
+    """Let a stream whose encoding lacks a character write an escape for it, as Python's stderr does: a table has lines
+    that ASCII and Latin-1 don't have."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+
+
 def take_stdout() -> TextIO | None:
     """Reserve stdout for the summary and return it, `None` if it is closed; everything else that is printed goes to a
     stderr that can't fail."""
@@ -37,9 +45,9 @@ def take_stdout() -> TextIO | None:
     return stdout
 
 
-def tell_of_a_lost_log(lost: Callable[[], None]) -> None:
-    """Report once, in one line, that the --logfile can no longer be written, as on a full disk: logging itself would
-    print a traceback per log line.
+def tend_log_files(lost: Callable[[], None]) -> None:
+    """Report once, in one line, that the --logfile can no longer be written, as on a full disk, and escape what its
+    encoding lacks: logging itself would print a traceback per log line.
 
     lost  is called when that happens
     """
@@ -48,7 +56,10 @@ def tell_of_a_lost_log(lost: Callable[[], None]) -> None:
 
     def handle_error(handler: logging.FileHandler, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
+        if isinstance(error, UnicodeEncodeError):
+            escape_what_it_lacks(handler.stream)
+            handler.emit(record)
+        elif not isinstance(error, OSError):
             usual(handler, record)
         elif not told:
             told.append(handler.baseFilename)

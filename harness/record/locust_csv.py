@@ -26,7 +26,7 @@ class SafeWriter:
 
 
 class LocustCSV(StatsCSVFileWriter):
-    """Locust's writer with unrounded percentiles, cells that are safe in spreadsheets, and a final write.
+    """Locust's writer with unrounded percentiles, cells that are safe in spreadsheets, UTF-8, and a final write.
 
     Locust's own writes once per second and closes its files without the last second: a run of half a second would
     leave no rows at all.
@@ -35,7 +35,9 @@ class LocustCSV(StatsCSVFileWriter):
     def __init__(self, environment: Environment, prefix: Path, full_history: bool) -> None:
         super().__init__(environment, PERCENTILES_TO_REPORT, str(prefix), full_history)
         for name in ("requests", "stats_history", "failures", "exceptions"):
-            setattr(self, f"{name}_csv_writer", SafeWriter(getattr(self, f"{name}_csv_filehandle")))
+            file = getattr(self, f"{name}_csv_filehandle")
+            file.reconfigure(encoding="utf-8", errors="backslashreplace")
+            setattr(self, f"{name}_csv_writer", SafeWriter(file))
         self._ticker = gevent.spawn(self._tick)
 
     def finish(self) -> None:

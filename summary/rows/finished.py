@@ -149,8 +149,8 @@ def find(path: Path) -> Path:
     if path.parts[:1] in (("http:",), ("https:",)):
         raise UnreadableRows("an address is not a run: locust … --against URL compares two targets in one run")
     for ending in (REQUESTS, STATS):
-        beside = [path.with_name(path.name + ending)]
-        found = sorted(each for each in path.iterdir() if each.name.endswith(ending)) if path.is_dir() else beside
+        within = path.iterdir() if path.is_dir() else (Path(f"{path}{ending}"),)
+        found = sorted(each for each in within if each.name.endswith(ending))
         if len(found) > 1:
             raise UnreadableRows(f"{path}: contains several runs: name one of {', '.join(file.name for file in found)}")
         if found and found[0].is_file():

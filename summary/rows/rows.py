@@ -35,6 +35,9 @@ FROM_ZERO = set(OF_CALLS) - {"start_lag_s"}
 """Times that can't be negative: they count from the call's start."""
 
 LARGEST_COUNT = 1e15
+FIRST_DAY, LAST_DAY = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
+"""Between which a run can start: nanoseconds since 1970 end in 2262, and calls can be `LONGEST_S` later."""
+
 MISSING = -(2**63)
 """Marks a missing prompt among hashes, and a missing time among nanoseconds."""
 
@@ -44,6 +47,9 @@ OF_PAIRS = ("side", "pair", "order", "prompt_characters")
 DISTINCT_TEXTS = 10_000
 """Once a column has more distinct texts than this, such as errors with an id in each, further ones are cut at the
 colon."""
+
+
+_EXPECTED = f"its first line must name {', '.join(REQUIRED)}, with commas between, and no column twice"
 
 
 class UnreadableRows(Exception):
@@ -101,7 +107,7 @@ def concat(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
 def _read(blocks: Blocks, path: Path) -> tuple[pd.DataFrame, Damage]:
     columns = _columns_of(blocks.head)
     if not set(REQUIRED) <= set(columns) or len(set(columns)) < len(columns):
-        raise UnreadableRows(f"{path}: not a file of requests (its first line must name {', '.join(REQUIRED)})")
+        raise UnreadableRows(f"{path}: not a file of requests ({_EXPECTED})")
     table, damage = _Table(columns), Damage()
     heap = _Heap()
     for block in blocks:
@@ -246,8 +252,10 @@ def _hashed(prompts: "pd.Series[str]") -> np.ndarray:
 
 
 def _nanoseconds(times: "pd.Series[str]") -> np.ndarray:
-    """Return times of day as nanoseconds since 1970: a million texts would take eight times the memory."""
+    """Return times of day as nanoseconds since 1970, `MISSING` for what is none or no run can have had: a million texts
+    would take eight times the memory."""
     parsed = pd.to_datetime(times, format="ISO8601", utc=True, errors="coerce")
+    parsed = parsed.where(parsed.between(FIRST_DAY, LAST_DAY))
     return parsed.dt.tz_localize(None).to_numpy("datetime64[ns]").view("int64")
 
 

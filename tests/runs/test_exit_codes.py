@@ -3,13 +3,27 @@
 import json
 import resource
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from harness.process import open_files
 from tests.asking import PROVIDERS
-from tests.command_line import QUICK_MOCK, Command, Ended, free_port, locust, locusts, rows_in, started
+from tests.command_line import (
+    PROJECT,
+    QUICK_MOCK,
+    Command,
+    Ended,
+    free_port,
+    locust,
+    locusts,
+    rows_in,
+    scrubbed,
+    started,
+    summary_in,
+)
 from tests.mock_server import MockServer
 
 OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
@@ -197,6 +211,28 @@ def test_a_full_log_file_ends_with_70_and_one_line(tmp_path: Path) -> None:
     assert done.code == 70
     assert done.stderr == "locust: error: --logfile /dev/full: no space left on device\n"
     assert len(rows_in(tmp_path)) == 2
+
+
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+
+def test_what_an_encoding_lacks_is_escaped_and_files_are_utf8(tmp_path: Path) -> None:
+    (tmp_path / "models.json").write_text('{"openai": ["modèle"]}', encoding="utf-8")
+    options = ["--models-file", "models.json", "-i", "2", "--csv", "run", "--log-file", "log"]
+    done = locust(tmp_path, *QUICK_MOCK, *options, **ASCII)
+    assert (done.code, done.stderr) == (0, "")
+    assert "openai \\xb7 mod\\xe8le" in done.stdout
+    assert done.stdout.strip() in (tmp_path / "log").read_text()
+    assert "chat modèle" in (tmp_path / "run_stats.csv").read_text(encoding="utf-8")
+    assert summary_in(tmp_path)["model"] == "modèle"
+
+
+def test_help_can_be_read_in_any_encoding(tmp_path: Path) -> None:
+    done = locust(tmp_path, "--llm-help", **ASCII)
+    assert (done.code, done.stderr) == (0, "")
+    command = [sys.executable, str(PROJECT / "report.py"), "--help"]
+    report = subprocess.run(command, capture_output=True, text=True, env={**scrubbed(), **ASCII})
+    assert (report.returncode, report.stderr) == (0, "")
 
 
 def test_more_users_than_open_files_are_refused_before_the_first_call(tmp_path: Path) -> None:

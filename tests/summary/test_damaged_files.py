@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import report
 from summary.rows import blocks
-from summary.rows.rows import read
+from summary.rows.rows import REQUIRED, read
 from tests.running import run
 
 CALLS = 40
@@ -101,6 +101,14 @@ DAMAGE: dict[str, tuple[Callable[[Rows], Rows], dict[str, int]]] = {
     "a negative time": (replaced(7, ttft_s="-0.001"), {"unreadable": 1, "missing_numbers": 1}),
     "half a byte": (replaced(7, response_bytes="1.5"), {"unreadable": 1, "missing_numbers": 1}),
     "no time of day": (replaced(7, timestamp="yesterday"), {"unreadable": 1, "missing_numbers": 1}),
+    "a year without nanoseconds": (
+        replaced(7, timestamp="9999-12-31T00:00:00Z"),
+        {"unreadable": 1, "missing_numbers": 1},
+    ),
+    "the last year with nanoseconds": (
+        replaced(7, timestamp="2262-04-11T23:47:16Z"),
+        {"unreadable": 1, "missing_numbers": 1},
+    ),
     "a row without a number": (replaced(7, request=""), {"unreadable": 1, "missing_numbers": 1}),
     "an unknown phase": (replaced(7, phase="cooldown"), {"unreadable": 1, "missing_numbers": 1}),
     "an unknown outcome": (replaced(7, outcome="okay"), {"unknown_outcomes": 1, "missing_numbers": 1}),
@@ -407,6 +415,16 @@ def test_a_folder_that_cannot_be_read_is_not_called_empty(
     assert capsys.readouterr().err == f"report.py: error: {folder}: permission denied\n"
 
 
+def test_a_run_is_found_in_the_current_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    assert report.main([".", "--against", str(folder), "-o", "json"]) == 0
+    capsys.readouterr()
+    assert report.main(["/"]) == 2
+    assert "no run found" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_report_never_overwrites_a_runs_file(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = folder / f"run_{name}"
@@ -416,6 +434,23 @@ def test_a_report_never_overwrites_a_runs_file(name: str, folder: Path, capsys: 
     assert is_one_line(folder, capsys, "--out", str(file))
     assert is_one_line(folder, capsys, "--out", str(link))
     assert file.read_bytes() == before
+
+
+def test_rows_of_a_version_without_a_column_are_summarised_and_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoken = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
+    (tmp_path / "talks.jsonl").write_text(json.dumps({"messages": spoken}), encoding="utf-8")
+    options = ("--stream", "--rate-stages", "40:0.5s,20:0.5s", "-d", str(tmp_path / "talks.jsonl"))
+    run(tmp_path, *options, "--mock-error-rate", "0.3", "--seed", "1", users=9, monkeypatch=monkeypatch)
+    columns, *rows = list(csv.reader(io.StringIO(requests(tmp_path).read_text(encoding="utf-8"), newline="")))
+    optional = [name for name in columns if name not in REQUIRED]
+    for missing in (*([name] for name in optional), optional):
+        kept = [place for place, name in enumerate(columns) if name not in missing]
+        with requests(tmp_path).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([row[place] for place in kept] for row in (columns, *rows))
+        assert reported(tmp_path)["total_requests"] == len(rows), missing
+    assert report.main([str(tmp_path / "run"), "--html", str(tmp_path / "run.html")]) == 0
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"a;b;c\n1;2;3\n", b"\0" * 9000, b"a,a\n", b"\xff\xfe\x00"])

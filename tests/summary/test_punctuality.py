@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from charts.data.run import Run
+from charts.load import asked
 from harness.load.schedule import Schedule, Stage
 from report import summary_of
 from summary import punctuality as open_loop
@@ -266,6 +268,18 @@ def test_a_random_schedules_asked_rate_is_not_what_it_drew() -> None:
     for seed in range(20):
         rows = [made(at_s, stage=stage) for at_s, stage in islice(schedule.times(seed), 40)]
         assert open_loop.punctuality(table(*rows), schedule.facts())["asked_rps"] == pytest.approx(20)
+
+
+def test_random_stages_were_asked_for_whenever_their_first_call_came() -> None:
+    schedule = Schedule((Stage(1, 1, 4), Stage(50, 50, 1), Stage(0, 40, 2)), "poisson")
+    for seed in range(20):
+        rows = table(*(made(100 + at_s, stage=stage) for at_s, stage in schedule.times(seed)))
+        found = summarise(rows, {"options": {"rate_stages": schedule.facts()}}, {})
+        assert found["asked_rps"] == pytest.approx((4 + 50 + 40) / 7, rel=0.05)
+        assert found["stages"][2]["asked_rps"] == pytest.approx(20, rel=0.1)
+        x, y = asked(Run("", found, rows))
+        assert x == pytest.approx([100, 104, 104, 105, 105, 107], abs=0.2)
+        assert y[:4] == [1, 1, 50, 50]
 
 
 def test_p95_and_p99_have_intervals_if_there_are_enough_samples() -> None:
