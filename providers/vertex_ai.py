@@ -23,6 +23,7 @@ DIALECT = Dialect(framed, only_data=True)
 DEFAULT_API_VERSION = "v1beta"
 DEFAULT_VERTEX_API_VERSION = "v1beta1"
 
+USE_VERTEX = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
 SENT_SECRETS = ("client_secret", "refresh_token")
 """In a file with Google's credentials."""
 
@@ -105,8 +106,9 @@ def _config_class() -> Any:
 
 
 def on_vertex() -> bool:
-    """Return whether the SDK's environment variable asks for Vertex AI."""
-    return os.environ.get("GOOGLE_GENAI_USE_VERTEXAI", "").lower() in ("true", "1")
+    """Return whether the SDK's environment variables ask for Vertex AI: the new one, or else the old one."""
+    chosen = next((os.environ[name] for name in USE_VERTEX if name in os.environ), "")
+    return chosen.lower() in ("true", "1")
 
 
 def _vertex_access(settings: Settings) -> dict[str, Any]:

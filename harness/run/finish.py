@@ -61,7 +61,8 @@ class Finish:
         except OSError as error:
             if self._exit_code.has(HUNG_UP):
                 return None
-            _log.error("can't write the summary to stdout: %s", (error.strerror or str(error)).lower())
+            where = error.filename or "the summary to stdout"
+            _log.error("can't write %s: %s", where, (error.strerror or str(error)).lower())
         except Exception:
             _log.exception("internal error")
         self._exit_code.note(INTERNAL)

@@ -28,7 +28,7 @@ def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
     Raises `ErrorInStream` for an error with status 200, and `MalformedAnswer` for a body that can't be read.
     """
     try:
-        yield from read(_object(parsed(data)))
+        yield from read(_object(_without_blank_error(parsed(data))))
     except SURPRISES as surprise:
         raise MalformedAnswer(_described(surprise, data)) from surprise
 
@@ -108,6 +108,14 @@ def _named_ones(events: Iterable[Event]) -> Iterator[Event]:
         else:
             with suppress(NotJSON, TypeError):
                 _object(parsed(data))
+
+
+def _without_blank_error(body: Any) -> Any:
+    """Return a whole body without an error that says nothing, such as `{"message": "", "code": null}`: gateways in Go
+    write one into each good answer. In a stream it is an error, also to openai."""
+    if isinstance(body, dict) and isinstance(error := body.get("error"), dict) and not any(error.values()):
+        return {name: value for name, value in body.items() if name != "error"}
+    return body
 
 
 def _named(name: str, data: bytes) -> Json:

@@ -12,11 +12,12 @@ ABORTED_LIMIT = 0.01
 NAMED_DIFFERENCES = 5
 
 _ROW_FAULTS = {
-    "unreadable": "{} can't be read",
-    "double_numbers": "{} have a duplicate number",
-    "missing_numbers": "{} are missing",
-    "unknown_outcomes": "{} have an unknown outcome",
+    "unreadable": ("can't be read", "can't be read"),
+    "double_numbers": ("has a duplicate number", "have duplicate numbers"),
+    "missing_numbers": ("is missing", "are missing"),
+    "unknown_outcomes": ("has an unknown outcome", "have unknown outcomes"),
 }
+"""What is wrong with one row, and with several."""
 
 
 def findings(summary: Summary) -> Iterator[Summary]:
@@ -74,12 +75,17 @@ def _rows(summary: Summary) -> Iterator[Summary]:
     rows = summary.get("rows")
     if rows is None:
         return
-    faults = [words.format(rows[name]) for name, words in _ROW_FAULTS.items() if rows.get(name)]
+    faults = [
+        f"{rows[name]} {one if rows[name] == 1 else more}"
+        for name, (one, more) in _ROW_FAULTS.items()
+        if rows.get(name)
+    ]
     if rows.get("runs", 1) > 1:
         faults.append(f"they come from {rows['runs']} runs")
     if differs := rows.get("differs"):
         others = [f"{len(differs) - NAMED_DIFFERENCES} more"] if len(differs) > NAMED_DIFFERENCES else []
-        faults.append(f"{listed([*differs[:NAMED_DIFFERENCES], *others])} differ from _summary.json")
+        verb = "differs" if len(differs) == 1 else "differ"
+        faults.append(f"{listed([*differs[:NAMED_DIFFERENCES], *others])} {verb} from _summary.json")
     yield finding("rows", "run", not faults, "; ".join(faults) or _sound(summary, rows), EVERYTHING)
 
 

@@ -150,6 +150,14 @@ def test_an_error_after_the_finish_marker_is_reported(provider: str, api: str) -
     assert (call.outcome, WORDS in str(call.error)) == ("failed", True)
 
 
+@EVERY_API
+def test_an_error_object_that_says_nothing_is_no_error_of_a_whole_answer(provider: str, api: str) -> None:
+    raw = mocked(provider, api, stream=False)
+    blank = b'{"error": {"message": "", "type": "", "param": "", "code": null}, '
+    assert answered(provider, api, Canned([raw.replace(b"{", blank, 1)]), stream=False).error is None
+    assert answered(provider, api, Canned([blank + b'"id": "x"}']), stream=False).outcome == "failed"
+
+
 @pytest.mark.parametrize("nothing", [None, {}, "", False, []])
 @EVERY_API
 @WHOLE_OR_STREAMED

@@ -271,8 +271,15 @@ def test_gemini_takes_the_runs_api_version() -> None:
     assert sent("vertex-ai", api_version="v1").target == "/v1/models/gemini-1.0-pro:generateContent"
 
 
-def test_gemini_is_used_if_the_variable_says_false(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sdks_new_variable_counts_before_the_old_one(on_vertex: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_GENAI_USE_ENTERPRISE", "1")
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "false")
+    assert sent("vertex-ai").target == f"/v1beta1/{VERTEX_PATH}"
+
+
+@pytest.mark.parametrize("variable", ["GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_ENTERPRISE"])
+def test_gemini_is_used_if_the_variable_says_false(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "false")
     received = sent("vertex-ai")
     assert received.target == "/v1beta/models/gemini-1.0-pro:generateContent"
     assert keys_in(received) == {"x-goog-api-key": KEY}

@@ -189,7 +189,9 @@ def test_more_users_than_the_system_has_open_files_for_are_refused_during_a_run_
         assert page.start(**OPENAI, **{**FIVE_CALLS, "iterations": ""})["success"]
         refused = page.start(user_count="900", spawn_rate="900")
         assert page.post("stop")["success"]
-    assert refused["message"] == "900 users need 1100 open files, but the limit is 1000: raise it with ulimit -n"
+    assert (
+        refused["message"] == "1100 open files are needed for 900 users, but the limit is 1000: raise it with ulimit -n"
+    )
 
 
 def test_a_master_without_workers_starts_nothing_and_says_so(tmp_path: Path) -> None:
