@@ -14,7 +14,7 @@ from providers.settings import Settings
 from wire.exchange import Wire
 from wire.httpx2_plug import client
 
-DIALECT = Dialect(only_named=True, pings=("ping",))
+DIALECT = Dialect(only_named=True)
 DEMANDED_MAX_TOKENS = 1024
 """Both APIs refuse a request without a limit."""
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from providers.answers import openai as answers
 from providers.answers.reading import streamed, whole
 from providers.answers.refusal import refused_in
-from providers.answers.sse import Dialect
 from providers.base import FieldRefused, Provider
 from providers.call import Answer
 from providers.prompt import Prompt, flattened, messages
@@ -20,7 +19,6 @@ from wire.httpx2_plug import client
 _REASONING_MODEL = re.compile(r"(?:^|[/:])(?:o[1-9]\d*|gpt-(?:[5-9]|[12]\d))(?!\w)", re.IGNORECASE)
 """o1, o3-mini, GPT-5 and later, also with a gateway's prefix (`openai/gpt-5`) or fine-tuned (`ft:o3-mini:…`)."""
 
-DIALECT = Dialect(needs_data=True, pings=())
 USAGE_FIELD = "stream_options"
 WITH_USAGE = {USAGE_FIELD: {"include_usage": True}}
 """What makes a stream end with its token counts; some servers refuse it."""
@@ -87,19 +85,19 @@ class OpenAI(Provider):
         return whole(self._chat(prompt).content, answers.chat)
 
     def chat_stream(self, prompt: Prompt) -> Answer:
-        return streamed(self._streaming(self._chat, prompt), self.read_stream, DIALECT)
+        return streamed(self._streaming(self._chat, prompt), self.read_stream)
 
     def completions(self, prompt: Prompt) -> Answer:
         return whole(self._completion(prompt).content, answers.chat)
 
     def completions_stream(self, prompt: Prompt) -> Answer:
-        return streamed(self._streaming(self._completion, prompt), self.read_stream, DIALECT)
+        return streamed(self._streaming(self._completion, prompt), self.read_stream)
 
     def responses(self, prompt: Prompt) -> Answer:
         return whole(self._response(prompt).content, answers.response)
 
     def responses_stream(self, prompt: Prompt) -> Answer:
-        return streamed(self._response(prompt, stream=True).http_response, answers.response_stream, DIALECT)
+        return streamed(self._response(prompt, stream=True).http_response, answers.response_stream)
 
     def _streaming(self, create: Callable[..., Any], prompt: Prompt) -> Any:
         """Ask for a stream, with its token counts unless the server has refused that. The user's own fields stay.

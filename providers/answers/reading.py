@@ -8,7 +8,7 @@ from providers.answers import sse
 from providers.answers.alike import Alike
 from providers.answers.document import SURPRISES, Event, NotJSON, parsed, quoted
 from providers.answers.errors import message_in, refuse_error, told
-from providers.answers.sse import PINGS, Dialect
+from providers.answers.sse import Dialect
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Part
 from wire.exchange import current
 
@@ -18,6 +18,7 @@ DONE: Json = {}
 Body = Json | Delta
 """A parsed event, or its `Delta` where that is known without parsing."""
 
+PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
 NOTHING = (b"null", b"[]", b'""')
 """Data that says nothing, as a gateway's sign of life: Google's SDK passes over it."""
 
@@ -38,19 +39,12 @@ def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer]) ->
     return _stream(events, cast(Callable[[Iterable[Body]], Answer], read), None)
 
 
-def quick_stream(
-    events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], unparsed: tuple[str, ...] = PINGS
-) -> Answer:
-    """Yield the same parts as `stream`, without parsing events that differ only in their text, or those `unparsed`."""
-    return _stream(events, read, Alike(), unparsed)
+def quick_stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer]) -> Answer:
+    """Yield the same parts as `stream`, without parsing events that differ only in their text."""
+    return _stream(events, read, Alike())
 
 
-def _stream(
-    events: Iterable[Event],
-    read: Callable[[Iterable[Body]], Answer],
-    alike: Alike | None,
-    unparsed: tuple[str, ...] = PINGS,
-) -> Answer:
+def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], alike: Alike | None) -> Answer:
     latest, wired = b"", current()
     given: list[Part] = []
 
@@ -58,8 +52,6 @@ def _stream(
         nonlocal latest
         for name, latest in events:
             if name in PINGS:
-                if name not in unparsed:
-                    parsed(latest)
                 continue
             wired.event_at = wired.last_byte_at
             if alike and (delta := alike.delta_of(name, latest)):
@@ -84,11 +76,7 @@ def _stream(
         raise MalformedAnswer(_described(surprise, latest)) from surprise
 
 
-def streamed(
-    response: Any,
-    read: Callable[[Iterable[Body]], Answer],
-    dialect: Dialect = sse.STANDARD,
-) -> Answer:
+def streamed(response: Any, read: Callable[[Iterable[Body]], Answer], dialect: Dialect = sse.STANDARD) -> Answer:
     """Yield the parts that `read` makes of an httpx2 response's events, as they arrive.
 
     Closing the response reads on for a moment, so that its connection can be kept.
@@ -97,7 +85,7 @@ def streamed(
         # An uncompressed body bypasses httpx2's decoding, which costs as much per piece as reading its event.
         pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
         events = sse.events(dialect.framed(pieces), response.headers.get("content-type", ""), dialect)
-        yield from quick_stream(_named_ones(events) if dialect.only_named else events, read, dialect.pings)
+        yield from quick_stream(_named_ones(events) if dialect.only_named else events, read)
 
 
 def _named_ones(events: Iterable[Event]) -> Iterator[Event]:

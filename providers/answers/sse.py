@@ -39,10 +39,6 @@ _JSON_STARTS = tuple(bytes([byte]) for byte in b'{}[]"\t ')
 _EMPTY_LINES = re.compile(rb"\n{3,}")
 
 
-PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
-"""The names of events that say nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """Where an SDK differs from the standard. What breaks the SDK fails the call: it breaks each of its users.
@@ -50,15 +46,11 @@ class Dialect:
     framed      converts what it accepts in place of events
     only_data   it takes every line but `data: ` for JSON (google-genai)
     only_named  it passes over events without a name (anthropic)
-    needs_data  it parses the data of an event that has none (openai)
-    pings       the pings whose data can be anything, because it doesn't parse it
     """
 
     framed: Callable[[Iterable[bytes]], Iterable[bytes]] = iter
     only_data: bool = False
     only_named: bool = False
-    needs_data: bool = False
-    pings: tuple[str, ...] = PINGS
 
 
 STANDARD = Dialect()
@@ -68,14 +60,12 @@ STANDARD = Dialect()
 class Stray:
     """The text of a stream outside any event: something else in place of a stream, or an error after its events.
 
-    is_all          there has been no event so far
-    skips_comments  a comment between events is nothing to the SDK
+    is_all     there has been no event so far
+    only_data  see `Dialect`
     """
 
     def __init__(self, content_type: str, dialect: Dialect) -> None:
-        self.text, self.is_all = bytearray(), True
-        self.only_data, self.needs_data = dialect.only_data, dialect.needs_data
-        self.skips_comments = not dialect.only_data
+        self.text, self.is_all, self.only_data = bytearray(), True, dialect.only_data
         self._type = content_type.partition(";")[0].strip().lower()
         self._start = b""
 
@@ -84,14 +74,9 @@ class Stray:
         if self.is_all and len(self.text) == STRAY_BYTES:
             raise self._no_stream(bytes(self.text))
 
-    def refuse_unread(self, data: bytes, lines: list[bytes]) -> None:
-        """Raise if the SDK can't read an event: google-genai a line that is neither `data: ` nor JSON, openai an event
-        without data. To the latter, all that comes after an `id` is an event."""
-        fields = {line.partition(b":")[0] for line in lines if line} if self.needs_data else set()
-        self.skips_comments = self.skips_comments and b"id" not in fields
-        if not data and (fields & {b"data", b"event", b"id", b"retry"} or (fields and not self.skips_comments)):
-            raise MalformedAnswer(f"the SDK can't read an event without data: {quoted(lines[0])}")
-        for line in lines if self.only_data else ():
+    def refuse_unread(self, lines: list[bytes]) -> None:
+        """Raise for a line that google-genai can't read: a comment, any field but `data: `, text among events."""
+        for line in lines:
             if line and not line.startswith((b"data: ", *_JSON_STARTS)):
                 raise MalformedAnswer(f"the SDK can't read a line that is neither data nor JSON: {quoted(line)}")
 
@@ -224,7 +209,7 @@ def _event_of(block: bytes, stray: Stray) -> Event | None:
     if b"\n" not in block:
         if block.startswith(b"data: ") and len(block) > 6:
             return "", block[6:]
-        if block.startswith(b":") and stray.skips_comments:
+        if block.startswith(b":") and not stray.only_data:
             return None
     elif block.startswith(b"event: ") and not stray.only_data:
         name, _, data = block.partition(b"\n")
@@ -246,9 +231,9 @@ def _event_of_lines(lines: list[bytes], stray: Stray) -> Event | None:
             return "error", value
         elif field not in FIELDS:
             stray.take(line)
+    if stray.only_data and name != "error":
+        stray.refuse_unread(lines)
     joined = b"\n".join(data)
-    if (stray.only_data or stray.needs_data) and name != "error":
-        stray.refuse_unread(joined, lines)
     return (name, joined) if joined or name == "error" else None
 
 

@@ -202,11 +202,6 @@ def test_an_event_stream_is_read_whatever_its_content_type(content_type: str, st
         assert list(sse.events(pieces, content_type)) == [("", b"1")]
 
 
-def test_events_with_an_id_are_read_though_every_event_needs_data() -> None:
-    stream = b"id: 1\ndata: 1\n\n\n\nevent: x\nid: 2\nretry: 5\ndata: 2\n\n"
-    assert list(sse.events([stream], "", sse.Dialect(needs_data=True))) == [("", b"1"), ("x", b"2")]
-
-
 def test_an_escaped_line_feed_within_json_is_kept() -> None:
     assert list(sse.events([b'data: {"text": "a\\n\\nb"}\n\n'])) == [("", b'{"text": "a\\n\\nb"}')]
 
