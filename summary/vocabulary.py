@@ -25,9 +25,6 @@ FACTS = (
 OBSERVED = ("itl_s", "client", "lost", "ended")
 """What only the running process saw, and the rows don't contain: read from PREFIX_summary.json if that exists."""
 
-JUDGED = ("verdict", "gates")
-"""What is concluded from the figures."""
-
 COMPARED = ("comparison", "compared")
 """The entries of a comparison with a baseline (see `summary.baseline.runs`), whose rows may be gone: read from
 PREFIX_summary.json too."""

@@ -29,6 +29,11 @@ def is_any_said(rows: pd.DataFrame) -> bool:
     return any(_column(key) in rows for key in KEYS)
 
 
+def is_key(column: str) -> bool:
+    """Return whether a column is one key of the cells."""
+    return column.endswith(_column(""))
+
+
 def columns(table: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
     """Yield a table's columns, with one for each key that its cells have in place of the cells. Without any, the time
     to the head has nothing to be compared with, and is left out too."""

@@ -1,44 +1,52 @@
-"""Whether the rows of a run give the summary that the run wrote: if not, one of the two was edited or cut."""
+"""Whether the rows of a run are those that the run wrote its summary of: if not, one of the two was edited or cut."""
 
 import math
 from typing import Any
 
-from summary.registry import over
-from summary.vocabulary import COMPARED, JUDGED, Summary
+from summary.claims import cell
+from summary.registry import TOKENS, over
+from summary.vocabulary import FACTS, Summary
 
-NESTED = ("against", "baseline", "checksums")
-"""The entries that are named by what differs in them, as `against.baseline.latency_s`."""
-
-NOT_OF_ROWS = (*JUDGED, *COMPARED, "rows", "cut_off")
 TIMES = over("successes")
 """Compared even if the run wrote none, so that a column which it left empty can't be filled."""
+
+COMPARABLE = {
+    *FACTS, "start", "total_requests", "success_count", "failure_count", "aborted_count", "warmup_count", "total_bytes",
+    *TOKENS, "total_execution_time_s", *TIMES, "late_count", "dropped_count", "start_lag_s", "against", "pairs",
+    "baseline", "checksums",
+}  # fmt: skip
+"""The facts, the figures that no version defines otherwise, and the columns, which all other figures come from."""
 
 DIFFERENCE = 1e-9
 """Relative, and absolute: a spreadsheet that saves rows shortens their numbers to 15 digits."""
 
 
 def differing(found: Summary, written: Summary) -> list[str]:
-    """Return the names of the entries that differ from those in `written`, PREFIX_summary.json; [] if it is {}.
+    """Return the names of what differs from `written`, PREFIX_summary.json, as `against.baseline.latency_s` or
+    `checksums.ttfb_s`; [] if it is {}.
 
     found  the summary of the rows, with what only the running process saw taken from `written`
 
-    An entry that `written` lacks does not count, as an older version wrote fewer, unless it is a column's checksum.
+    What `written` lacks does not count, as an older version wrote less, unless it is a column of the file.
     """
     names = dict.fromkeys((*written, *TIMES)) if written else {}
-    return [path for name in names if name not in NOT_OF_ROWS for path in _paths(name, found, written)]
+    return [path for name in names if name in COMPARABLE for path in _paths(name, found.get(name), written.get(name))]
 
 
-def _paths(name: str, found: Summary, written: Summary) -> list[str]:
-    new, old = found.get(name), written.get(name)
-    if name in NESTED and isinstance(new, dict) and isinstance(old, dict):
-        lacking = dict.fromkeys(new) if name == "checksums" else {}
-        return [f"{name}.{path}" for path in differing(new, lacking | old)]
+def _paths(name: str, new: Any, old: Any) -> list[str]:
+    if not (isinstance(new, dict) and isinstance(old, dict)):
+        return [] if _is_same(new, old) else [name]
+    if name in ("against", "baseline"):
+        return [f"{name}.{path}" for path in differing(new, old)]
+    if name == "checksums":
+        columns = dict.fromkeys((*old, *(column for column in new if not cell.is_key(column))))
+        return [f"{name}.{column}" for column in columns if not _is_same(new.get(column), old.get(column))]
     return [] if _is_same(new, old) else [name]
 
 
 def _is_same(new: Any, old: Any) -> bool:
     if isinstance(new, dict) and isinstance(old, dict):
-        return not differing(new, old)
+        return all(_is_same(new.get(name), value) for name, value in old.items())
     if isinstance(new, (list, tuple)) and isinstance(old, list):
         return len(new) == len(old) and all(map(_is_same, new, old))
     if isinstance(new, float) and isinstance(old, (float, int)):

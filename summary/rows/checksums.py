@@ -1,25 +1,34 @@
-"""A checksum of each column of numbers, by which any edit of the rows is noticed, whichever figures a run has."""
+"""A checksum of each column of rows, by which any edit is noticed, whichever figures a run has."""
+
+import zlib
 
 import numpy as np
 import pandas as pd
 
-from summary.rows.rows import is_number
+from summary.rows.rows import CONVERTED
 from summary.vocabulary import Summary
+
+LEFT_OUT = (*CONVERTED, "run_id", "worker")
+"""Columns that are in no figure, or compared by themselves."""
 
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 def checksums(rows: pd.DataFrame) -> Summary:
-    """Return, by column, the sum of its values plus one, each weighted by its row's number. Missing values count 0, and
-    columns without any are left out.
+    """Return, by column, the sum of its values plus one, each weighted by its row's number; a text's value is a
+    fraction made from its CRC-32. Missing values count 0, and columns without any are left out.
 
     The plus one tells a 0 from a missing value, and the weights, from 1 to 2, tell values that changed places. They are
     sums so that a spreadsheet can shorten the numbers or sort the rows.
     """
     weights = 1 + np.modf(rows["request"].to_numpy(dtype=float) * GOLDEN_RATIO)[0]
-    sums = {name: _sum(rows[name], weights) for name in rows.columns if is_number(name)}
+    names = [name for name in rows.columns if name not in LEFT_OUT]
+    sums = {name: float(np.nansum((_values(rows[name]) + 1) * weights)) for name in names}
     return {name: value for name, value in sums.items() if value}
 
 
-def _sum(values: "pd.Series[float]", weights: np.ndarray) -> float:
-    return float(np.nansum((values.to_numpy(dtype=float) + 1) * weights))
+def _values(column: "pd.Series[float] | pd.Series[str]") -> np.ndarray:
+    if column.dtype != object:
+        return column.to_numpy(dtype=float)
+    codes, texts = pd.factorize(column.to_numpy(dtype=object))
+    return np.array([*(zlib.crc32(str(text).encode("utf-8", "replace")) / 2**32 for text in texts), np.nan])[codes]

@@ -41,6 +41,9 @@ FIRST_DAY, LAST_DAY = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2100-0
 MISSING = -(2**63)
 """Marks a missing prompt among hashes, and a missing time among nanoseconds."""
 
+CONVERTED = ("prompt", "timestamp")
+"""Columns that are neither numbers nor texts: hashes, and times of day."""
+
 OF_PAIRS = ("side", "pair", "order", "prompt_characters")
 """Columns that are left out of rows of a run without --against."""
 
@@ -172,8 +175,8 @@ class _Table:
     def __init__(self, columns: Sequence[str]) -> None:
         self._all = list(columns)
         self._used = [name for name in columns if name not in IN_NO_FIGURE]
-        self._numbers = [name for name in self._used if is_number(name)]
-        self._texts = [name for name in self._used if name not in (*self._numbers, "prompt", "timestamp", cell.CELL)]
+        self._numbers = [name for name in self._used if _is_number(name)]
+        self._texts = [name for name in self._used if name not in (*self._numbers, *CONVERTED, cell.CELL)]
         self._known: dict[str, dict[str, str]] = {name: {} for name in self._texts}
 
     def take(self, block: bytes, blocks: Blocks, damage: Damage) -> pd.DataFrame:
@@ -206,7 +209,7 @@ class _Table:
     def _parsed(self, block: bytes, numbers: str) -> pd.DataFrame:
         types = dict.fromkeys(self._used, "object") | dict.fromkeys(self._numbers, numbers)
         if not block:
-            empty = dict.fromkeys(("prompt", "timestamp"), "int64") | dict.fromkeys(self._numbers, "float64")
+            empty = dict.fromkeys(CONVERTED, "int64") | dict.fromkeys(self._numbers, "float64")
             return pd.DataFrame({name: pd.Series(dtype=empty.get(name, "object")) for name in self._used})
         table = pd.read_csv(
             io.BytesIO(block), header=None, names=self._all, usecols=self._used, index_col=False, engine="c",
@@ -236,7 +239,7 @@ class _Table:
         return known.setdefault(plain, plain)
 
 
-def is_number(column: str) -> bool:
+def _is_number(column: str) -> bool:
     return column.endswith("_s") or column in OF_CALLS or _is_count(column)
 
 
@@ -276,7 +279,7 @@ def _is_sound(table: pd.DataFrame) -> np.ndarray:
     if "side" in table:
         has_pair = table["pair"].notna() if "pair" in table else False
         is_sound &= (table["side"].isin(SIDES) & has_pair | table["side"].isna()).to_numpy()
-    for name in filter(is_number, table.columns):
+    for name in filter(_is_number, table.columns):
         is_sound &= _is_possible(table[name].to_numpy(), name)
     return is_sound
 
