@@ -134,6 +134,6 @@ def _notes(run: Run, drawn: dict[str, np.ndarray]) -> Iterator[str]:
     failed = found(run.summary, "against.failed_pairs")
     warm = found(run.summary, "against.connections")
     kind = f"{counted:,} pairs" + (f" on {label(warm)} connections" if warm else "")
-    yield kind + (f"; {failed:,} of which a call failed are left out." if failed else ".")
+    yield kind + (f"; {failed:,} more with a failed call are left out." if failed else ".")
     yield "The shaded band is the median's 95 % confidence interval: if it contains zero, the two can't be told apart."
     yield "The most extreme half per cent on each side is counted in the outermost bins."

@@ -11,6 +11,7 @@ from charts.drawing.chart import QUIET, SMALL_HEIGHT_PX, Chart, Json, colour_of,
 from charts.drawing.quantities import TimeAxis, listed, time_axis
 from summary import calls
 from summary.registry import NAMED, PERCENTILES, SAMPLES_NEEDED, TITLES
+from summary.validity.finding import listed as in_words
 from summary.vocabulary import Summary
 
 HOW_SPECTRUM = (
@@ -94,7 +95,7 @@ def _spectrum_notes(runs: Sequence[Run]) -> Iterator[str]:
         if (failed := run.summary.get("failure_count")) and len(run.successes):
             name = f"{label(run.name)}: " if len(runs) > 1 else ""
             infinite = (run.summary.get("latency_error_adjusted_s") or {}).get("infinite") or ()
-            named = " and ".join(TITLES[each] for each in infinite)
+            named = in_words([TITLES[each] for each in infinite])
             endless = f"; counted as infinitely slow, they make {named} infinite" if infinite else ""
             yield f"{name}{failed:,} failed calls are not in these lines{endless}."
 

@@ -1,7 +1,7 @@
 """A process's runs, one after another: each is prepared, started and ended."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import gevent
@@ -106,8 +106,7 @@ class Runs:
         self.plan, self._preparing = None, (this := object())
         plan = plan_of({**options, **self._secret_options}, self._classes)
         user_class = self._classes[plan.settings.provider]
-        for target in plan.targets.values():
-            self._take_secrets(target)
+        self._take_secrets(plan.targets.values())
         if key_hosts:
             _check_keys(plan, key_hosts)
         check_writable(options["results_prefix"])
@@ -130,9 +129,10 @@ class Runs:
             connections = sum(not target.settings.mock for target in plan.targets.values())
             open_files.check(connections * users)
 
-    def _take_secrets(self, target: Target) -> None:
-        self._secrets.add_all(target.secrets())
-        if (key := target.settings.api_key) and len(key) < SHORTEST:
+    def _take_secrets(self, targets: Collection[Target]) -> None:
+        for target in targets:
+            self._secrets.add_all(target.secrets())
+        if any(0 < len(target.settings.api_key or "") < SHORTEST for target in targets):
             _log.warning("the key has fewer than %d characters: too short to be masked in logs and files", SHORTEST)
 
     def _refuse_if_overtaken(self, preparing: object) -> None:

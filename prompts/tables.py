@@ -131,7 +131,7 @@ def _csv_rows(text: str) -> Records:
         return
     header = [name.strip() for name in rows[0][1]]
     if "prompt" not in header:
-        raise _WrongLine(rows[0][0], "the first line must name the columns, one of them 'prompt'")
+        raise _WrongLine(rows[0][0], "the first line must name the columns, with commas between, one of them 'prompt'")
     if twice := next((name for name in CSV_COLUMNS if header.count(name) > 1), None):
         raise _WrongLine(rows[0][0], f"two columns are named {twice!r}")
     for line, cells in rows[1:]:

@@ -187,7 +187,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "a time of words": ("a.csv", "prompt,at\nx,soon\n", "a.csv:2: at must be a number of seconds from 0 to"),
     "no column prompt": ("a.csv", "question\nx\n", "a.csv:1: the first line must name the columns"),
     "a column twice": ("a.csv", "prompt,at,at\nx,1,2\n", "a.csv:1: two columns are named 'at'"),
-    "semicolons": ("a.csv", "id;prompt\n1;x\n", "a.csv:1: the first line must name the columns"),
+    "semicolons": ("a.csv", "id;prompt\n1;x\n", "a.csv:1: the first line must name the columns, with commas between"),
     "a cell too many": ("a.csv", 'prompt\n"x\ny"\nz,z\n', "a.csv:4: 2 cells, but 1 columns"),
     "an open quote": ("a.csv", 'prompt\nx\n"y\nz\n', "a.csv:3: not CSV: unexpected end of data"),
     "an empty cell": ("a.csv", 'prompt,id\n"",7\n', "a.csv:2: expected one of prompt, "),

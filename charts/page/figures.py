@@ -9,6 +9,7 @@ from summary.numbers.written import digits
 from summary.registry import CI_NEEDS, MAIN, NAMED, SAMPLES_NEEDED, TITLES, Figure, found, used
 from summary.render import against as pairs
 from summary.render import comparison as compare
+from summary.render.facts import baseline_of
 from summary.render.tables import statistics
 from summary.vocabulary import Summary
 
@@ -186,7 +187,8 @@ def sentence(summary: Summary) -> str:
     what = " · ".join(str(summary[name]) for name in ("provider", "model", "api") if summary.get(name))
     how = "streamed" if summary.get("stream") else "not streamed" if summary.get("stream") is False else ""
     where = "the built-in mock" if summary.get("mode") == "mock" else summary.get("host")
-    parts = [what or str(summary.get("source") or ""), how, str(where or ""), _load(summary)]
+    against = f"against {other}" if (other := baseline_of(summary)) else ""
+    parts = [what or str(summary.get("source") or ""), how, str(where or ""), against, _load(summary)]
     calls, lasted_s = summary["total_requests"], summary.get("total_execution_time_s")
     took = f" in {quantities.time(lasted_s)}" if lasted_s is not None else ""
     began = f", started {_moment(summary['start'])}" if summary.get("start") else ""

@@ -23,7 +23,7 @@ _MARKS = (
 def check_writable(given_prefix: str | None) -> None:
     """Raise `UsageError`, before anything is sent, if no files can be written there."""
     folder = _given(given_prefix).parent if given_prefix else FOLDER
-    with writable(folder):
+    with writable(folder, "" if given_prefix else "; --csv PREFIX puts them elsewhere"):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
 
@@ -52,12 +52,12 @@ class Results:
 
 
 @contextlib.contextmanager
-def writable(place: Path) -> Iterator[None]:
-    """Convert an `OSError` from writing to `place` into a `UsageError`."""
+def writable(place: Path, advice: str = "") -> Iterator[None]:
+    """Convert an `OSError` from writing to `place` into a `UsageError`, which ends with the advice."""
     try:
         yield
     except OSError as error:
-        raise UsageError(f"can't write results to {place}: {(error.strerror or '').lower()}") from error
+        raise UsageError(f"can't write results to {place}: {(error.strerror or '').lower()}{advice}") from error
 
 
 def new_run_id() -> str:

@@ -127,10 +127,9 @@ def _figures(title: str, comparison: Summary) -> Table:
 
 
 def _samples(comparison: Summary) -> str:
-    """Return how many values the figures are of: on the console their column has no room."""
-    counts = {
-        side: [each for _, entry in _shown(comparison) if (each := entry[f"{side}_samples"])] for side in ("old", "new")
-    }
+    """Return how many calls the figures are of: on the console their column has no room. ITL's gaps are no calls."""
+    of_calls = [entry for subject, entry in _shown(comparison) if subject.figure.over != "gaps"]
+    counts = {side: [each for entry in of_calls if (each := entry[f"{side}_samples"])] for side in ("old", "new")}
     ranges = (
         f"{side} {' to '.join(f'{end:,}' for end in dict.fromkeys((min(found), max(found))))}"
         for side, found in counts.items()

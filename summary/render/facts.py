@@ -37,9 +37,20 @@ def title(summary: Summary) -> str:
 
 
 def _run_lines(summary: Summary) -> Iterator[tuple[str, str]]:
-    for name in ("run_id", "files", "host", "start", "end", "seed"):
-        if summary.get(name) is not None:
-            yield name.replace("_id", ""), str(summary[name])
+    known = {**summary, "baseline": baseline_of(summary)}
+    for name in ("run_id", "files", "host", "baseline", "start", "end", "seed"):
+        if known.get(name) is not None:
+            yield name.replace("_id", ""), str(known[name])
+
+
+def baseline_of(summary: Summary) -> str | None:
+    """Return what a run with --against was compared with: its address, after what differs from the target's."""
+    options = (summary.get("options") or {}).get("against")
+    if not options:
+        return None
+    named = {name: options.get(name) for name in ("provider", "model", "api")}
+    others = [value for name, value in named.items() if value and value != summary.get(name)]
+    return " · ".join([*others, options.get("host") or "the built-in mock"])
 
 
 def count_lines(summary: Summary) -> Iterator[tuple[str, str]]:

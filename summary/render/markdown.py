@@ -31,7 +31,8 @@ def _parts(summary: Summary) -> Iterator[str]:
     if "comparison" in summary:
         yield from _comparison(summary)
     if summary.get("gates"):
-        yield _table(("gate", "", "result"), [(gate["gate"], _mark(gate), gate["reason"]) for gate in summary["gates"]])
+        gates = [(gate["gate"], _mark(gate), gate["reason"]) for gate in summary["gates"]]
+        yield _table(("gate", "", "result"), gates, "---")
 
 
 def _headline(summary: Summary) -> str:
@@ -83,10 +84,11 @@ def _mark(gate: Summary) -> str:
     return "❌" if gate["breached"] else "✅"
 
 
-def _table(head: Line, lines: Iterable[Line]) -> str:
-    rule = f"|---|{'---:|' * (len(head) - 1)}"
-    first, *others = [f"| {' | '.join(map(_literal, row))} |" for row in (head, *lines)]
-    return "\n".join([first, rule, *others])
+def _table(head: Line, lines: Iterable[Line], others: str = "---:") -> str:
+    """Return a table; `others` is the rule of all columns but the first: to the right, unless they are sentences."""
+    rule = f"|---|{f'{others}|' * (len(head) - 1)}"
+    first, *rest = [f"| {' | '.join(map(_literal, row))} |" for row in (head, *lines)]
+    return "\n".join([first, rule, *rest])
 
 
 def _code(text: str) -> str:

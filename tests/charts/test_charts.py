@@ -113,6 +113,13 @@ def test_failures_are_never_in_the_spectrum_or_the_histograms(staged: Run) -> No
     assert f"{staged.summary['failure_count']} failed calls are not in these lines" in notes
 
 
+def test_percentiles_that_failures_make_infinite_are_listed(staged: Run) -> None:
+    adjusted = {"infinite": ["p95", "p99", "p99_9"]}
+    summary = {**staged.summary, "failure_count": 9, "latency_error_adjusted_s": adjusted}
+    chart = distributions.spectrum([Run(staged.name, summary, staged.rows)])
+    assert chart.notes[-1].endswith("they make p95, p99 and p99.9 infinite.")
+
+
 def test_calls_in_flight_reach_the_summarys_peak(staged: Run) -> None:
     (trace,) = traces(load.in_flight([staged]))
     assert max(trace["y"]) == staged.summary["peak_in_flight"]
@@ -184,6 +191,12 @@ def test_differences_stand_beside_zero_and_by_size_of_prompt(paired: Run) -> Non
     assert [shape["x0"] for shape in histogram["layout"]["shapes"]][::2] == [0, median_ms]
     assert sizes["data"][0]["x"] == [round(median_ms, 6)] * 3
     assert median_ms == pytest.approx(20, abs=2)
+
+
+def test_pairs_with_a_failed_call_are_not_said_to_be_among_those_drawn(paired: Run) -> None:
+    against = {**paired.summary["against"], "failed_pairs": 13}
+    chart = differences.of_pairs([Run(paired.name, {**paired.summary, "against": against}, paired.rows)])
+    assert chart.notes[0] == "90 pairs on warm connections; 13 more with a failed call are left out."
 
 
 def test_pairs_on_new_connections_are_counted_apart(paired: Run) -> None:

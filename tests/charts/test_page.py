@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import report
-from charts.data.run import told_apart
+from charts.data.run import Run, told_apart
 from charts.page import file
 from charts.page.page import page
 from summary.numbers.written import time, written
@@ -185,7 +185,11 @@ def test_a_run_of_pairs_says_what_its_target_adds(tmp_path: Path) -> None:
         for pair in range(60)
         for order, (side, latency_s) in enumerate((("target", 1.2), ("baseline", 1.0)), 1)
     ]
-    found = Page(page([run_of(tmp_path, calls)]))
+    run = run_of(tmp_path, calls)
+    against = {"provider": run.summary["provider"], "model": run.summary["model"], "host": "http://behind:8001/v1"}
+    summary = {**run.summary, "options": {"against": against}}
+    found = Page(page([Run(run.name, summary, run.rows)]))
+    assert "against http://behind:8001/v1, " in found.text
     assert "Against the baseline: latency +200 ms at the median" in found.text
     histogram = found.blocks["figures"][0]["layout"]
     assert histogram["annotations"][0]["text"].startswith("median 200 ms (95 % CI ")

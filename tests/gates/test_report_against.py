@@ -101,7 +101,7 @@ def test_the_table_says_in_words_what_one_run_each_can_show(runs: Path, capsys: 
     assert {line[-1] for line in printed.splitlines() if line and line[0] in "│┃┌└"} <= set("│┃┐┘"), printed
 
 
-def test_several_runs_of_a_side_are_the_unit(copies: Path, tmp_path: Path) -> None:
+def test_several_runs_of_a_side_are_the_unit(copies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("old", "slow"):
         again = copies / f"{name}-again"
         shutil.copytree(copies / name, again)
@@ -114,6 +114,10 @@ def test_several_runs_of_a_side_are_the_unit(copies: Path, tmp_path: Path) -> No
     assert found["comparison"]["latency_median"]["says"] == "worse"
     assert found["comparison"]["latency_median"]["old_samples"] == 400
     assert not any("One run" in note for note in found["compared"]["notes"])
+    assert report.main([*new, "--against", *old]) == 0
+    printed = capsys.readouterr().out
+    assert "ITL median" in printed
+    assert "Samples: old 400, new 400\n" in printed
 
 
 def test_old_runs_can_be_given_one_by_one(runs: Path, tmp_path: Path) -> None:

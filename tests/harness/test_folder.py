@@ -11,7 +11,8 @@ import gevent
 import pytest
 
 import report
-from harness.record.folder import Results
+from harness.errors import UsageError
+from harness.record.folder import Results, check_writable
 from tests.command_line import PROJECT
 from tests.running import MOCK, harnessed, run
 
@@ -44,6 +45,14 @@ def test_a_prefix_counts_as_used_if_any_run_file_has_it(name: str, empty_folder:
     Path(f"run_{name}").write_text("precious")
     assert Results("r", "run").prefix == Path("run-2")
     assert Path(f"run_{name}").read_text() == "precious"
+
+
+def test_without_a_place_for_results_the_message_says_how_to_name_one(empty_folder: Path) -> None:
+    Path("results").write_text("in the way")
+    with pytest.raises(UsageError, match=r"can't write results to results: .*; --csv PREFIX puts them elsewhere"):
+        check_writable(None)
+    with pytest.raises(UsageError, match=r"can't write results to results: [^;]*$"):
+        check_writable("results/run")
 
 
 def test_a_link_to_nowhere_counts_as_used_too(empty_folder: Path) -> None:

@@ -209,7 +209,8 @@ def test_a_key_too_short_to_be_masked_works_with_a_warning(
 ) -> None:
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     with serving(mocking(Service(Pace(0)))) as server:
-        _, harness = harnessed([*FILES, "--headless", *OPENAI, "-H", server.url, "-k", "none"])
+        pairs = ["--against", server.url, "--against-api-key", "none"]
+        _, harness = harnessed([*FILES, "--headless", *OPENAI, "-H", server.url, "-k", "none", *pairs])
         assert "fewer than 6 characters: too short to be masked" in caplog.text
         _, harness = harnessed([*FILES, "--headless", *OPENAI, "-H", server.url, "-k", "longer"])
     assert harness.runs is not None

@@ -206,15 +206,34 @@ def test_streams_in_one_piece_are_named_and_have_no_pace() -> None:
         ({"content_events": 9, "content_reads": 1, "output_tokens": "", "itl_mean_s": ""}, (1, 1)),
         ({"content_events": 9, "content_reads": 2, "itl_mean_s": ""}, (0, 1)),
         ({"content_events": 9, "content_reads": 1, "joined_reads": 1, "itl_mean_s": ""}, (0, 0)),
+        ({"content_events": 61, "content_reads": 1, "joined_reads": 1, "itl_mean_s": "", "lag_s": 0.004}, (1, 1)),
         ({"content_events": 9, "content_reads": 9}, (0, 0)),
     ],
-    ids=["one token", "a whole answer as one event", "hidden reasoning", "one read", "two reads", "read late", "paced"],
+    ids=[
+        "one token",
+        "a whole answer as one event",
+        "hidden reasoning",
+        "one read",
+        "two reads",
+        "read late",
+        "read late by less than a server takes",
+        "paced",
+    ],
 )
 def test_a_stream_came_in_one_piece_if_it_could_have_come_in_several(
     cells: dict[str, Any], pieces: tuple[int, int]
 ) -> None:
     reads = summary_of([closed(0, **cells)])["reads"]
     assert (reads["one_piece"], reads["unpaced"]) == pieces
+
+
+def test_a_proxy_that_buffers_is_not_taken_for_a_late_client() -> None:
+    held = {"tpot_s": "", "itl_mean_s": "", "content_reads": 1, "joined_reads": 1, "joined_events": 61, "lag_s": 0.004}
+    paced = [closed(number, joined_events=0) for number in range(130)]
+    summary = summary_of([*paced, *(closed(number, **held) for number in range(130, 200))])
+    assert (doubts(summary, "server"), doubts(summary, "client")) == (["buffering"], [])
+    assert "70 of 200 streams came in one piece" in shown(summary)
+    assert (summary["reads"]["joined_reads"], summary["reads"]["joined_events"]) == (0, 0)
 
 
 def test_answers_without_content_are_counted() -> None:

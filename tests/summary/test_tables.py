@@ -62,6 +62,19 @@ def test_markdown_calls_no_user_and_no_issue() -> None:
     assert not re.search(r"[@#!]\w", printed)
 
 
+def test_in_markdown_sentences_stand_to_the_left() -> None:
+    assert "| gate |  | result |\n|---|---|---|\n" in as_markdown(summary())
+
+
+def test_the_table_names_the_baseline_by_what_differs_from_the_target() -> None:
+    target = {"provider": "openai", "model": MODEL, "api": None}
+    options = {"slo": "latency<1", "against": {**target, "host": None}}
+    assert "baseline│thebuilt-inmock" in re.sub(r"\s", "", as_table(summary(options=options)))
+    options["against"] = {**target, "provider": "azure-openai", "host": "http://behind:8001/v1"}
+    assert "baseline│azure-openai·http://behind:8001/v1" in re.sub(r"\s", "", as_table(summary(options=options)))
+    assert "baseline" not in as_table(summary())
+
+
 def test_a_line_of_numbers_is_one_line_up_to_1000_seconds() -> None:
     for scale in (0.001, 1.0, 9.0, 100.0):
         (line,) = (line for line in as_table(summary(1200, scale)).splitlines() if line.startswith("│ TTFT, "))
