@@ -84,8 +84,11 @@ class AnswerParser(HTTPResponseParser):
         return body
 
     def _remember(self, data: bytes) -> None:
-        """Keep the received bytes in case h11 has to parse them; limits the head to `MOST_HEAD_BYTES`."""
+        """Keep the received bytes in case h11 has to parse them; limits the head to `MOST_HEAD_BYTES`. llhttp would
+        pass over empty lines before the status, at which the SDKs' clients fail."""
         assert self._fed is not None
+        if not self._fed and data[:1] in (b"\r", b"\n"):
+            raise NotHTTP("the peer's answer begins with an empty line")
         if self._fed_bytes <= MOST_HEAD_BYTES:
             self._fed.append(data)
             self._fed_bytes += len(data)

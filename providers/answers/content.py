@@ -80,9 +80,9 @@ class Choices:
         self._ended: set[Any] = set()
 
     def take(self, number: int, choice: Json, reason: str | None) -> None:
-        """Take a choice, or a piece of one; `number` is its place in the list, used if it has no index."""
+        """Take a choice, or a piece of one; `number` is its place in the list, used if its index is none."""
         index = choice.get("index")
-        index = number if index is None else index
+        index = index if isinstance(index, int | float | str) else number
         self._seen.add(index)
         if reason:
             self._ended.add(index)

@@ -109,9 +109,12 @@ def _open(frame: bytes) -> tuple[bytes, bytes]:
 def _headers(encoded: bytes) -> dict[str, str]:
     """Return the string headers, the only kind needed here. Cached: a stream repeats a few combinations."""
     try:
-        return dict(_string_headers(encoded))
+        found = list(_string_headers(encoded))
     except (IndexError, struct.error, UnicodeDecodeError) as error:
         raise MalformedAnswer("a frame's headers can't be read") from error
+    if len(dict(found)) < len(found):
+        raise MalformedAnswer("a frame has the same header twice")
+    return dict(found)
 
 
 def _string_headers(encoded: bytes) -> Iterator[tuple[str, str]]:

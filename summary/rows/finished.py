@@ -30,6 +30,9 @@ ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, 
 """What a JSON file can raise whose names or values are not those that a run writes."""
 
 
+TOO_MANY_DIGITS = "set_int_max_str_digits"
+"""Python's advice to a programmer who reads a number of over 4,300 digits."""
+
 SHOWN = 200
 """How many characters of an error are shown: it can quote a value as long as the file."""
 
@@ -167,7 +170,8 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise UnreadableRows(f"{path}: not JSON ({error})") from error
+        why = "a number with too many digits" if TOO_MANY_DIGITS in str(error) else error
+        raise UnreadableRows(f"{path}: not JSON ({why})") from error
     if not isinstance(content, dict):
         raise UnreadableRows(f"{path}: not a JSON object")
     return content

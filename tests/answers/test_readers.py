@@ -11,7 +11,7 @@ from zlib import crc32
 
 import orjson
 import pytest
-from botocore.eventstream import EventStreamBuffer
+from botocore.eventstream import DuplicateHeader, EventStreamBuffer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -388,6 +388,16 @@ def test_a_frame_without_a_payload_is_an_empty_event_as_botocore_reads_it() -> N
     assert list(eventstream.events(frames)) == [("contentBlockStop", b"{}"), ("", b"{}")]
 
 
+def test_a_header_that_a_frame_has_twice_is_refused_as_by_botocore() -> None:
+    frame = encoder.frame(2 * encoder.header(":event-type", "chunk"), b"{}")
+    buffer = EventStreamBuffer()
+    buffer.add_data(frame)
+    with pytest.raises(DuplicateHeader):
+        next(buffer)
+    with pytest.raises(MalformedAnswer, match="the same header twice"):
+        list(eventstream.events([frame]))
+
+
 @pytest.mark.parametrize("name", [":exception-type", ":error-code"])
 def test_a_frame_that_names_an_error_is_one_even_without_a_message_type(name: str) -> None:
     frame = encoder.frame(encoder.header(name, "throttlingException"), b'{"message": "Too many requests"}')
@@ -508,6 +518,12 @@ def test_one_choice_finishes_whatever_indices_a_gateway_gives_its_pieces(pieces:
     assert finish_of(*chunks, last, asked=2) is None
     both = {"choices": [{"index": 7, "delta": {}, "finish_reason": "stop"}]}
     assert finish_of(*chunks, last, both, asked=2) == Finish("stop")
+
+
+@pytest.mark.parametrize("index", [None, {"a": 1}, [0], "0"])
+def test_an_index_that_is_none_costs_nothing(index: Any) -> None:
+    choice = {"index": index, "delta": {"content": "x"}, "finish_reason": "stop"}
+    assert finish_of({"choices": [choice]}, asked=1) == Finish("stop")
 
 
 def finish_of(*chunks: Body, asked: int) -> Part | None:

@@ -376,6 +376,12 @@ def test_a_json_file_that_is_not_of_a_run_is_refused_in_one_line(
     assert is_one_line(folder, capsys)
 
 
+def test_a_number_of_too_many_digits_is_called_that(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "run_run.json").write_bytes(REFUSED["a large number"])
+    assert report.main([str(folder / "run")]) == 2
+    assert capsys.readouterr().err.endswith("run_run.json: not JSON (a number with too many digits)\n")
+
+
 def with_gaps(folder: Path, count: str) -> None:
     """Edit how often the first gap between reads occurred."""
     file = folder / "run_summary.json"

@@ -55,6 +55,7 @@ REFUSED = {
     "a bad chunk's size": OK + b"Transfer-Encoding: chunked\r\n\r\nwhat?\r\n",
     "a bad size of a later chunk": chunked(b"he")[:-5] + b"what?\r\n",
     "no status": b"HTTP/1.1 fine\r\n",
+    "an empty line before the status": b"\r\n" + answer(b"hello"),
     "a greeting": b"SSH-2.0-OpenSSH_9\r\n",
     "an endless header": OK + b"X-Endless: " + b"a" * (MOST_HEAD_BYTES + 2),
 }
