@@ -79,14 +79,14 @@ def no_content_count(rows: pd.DataFrame) -> int | None:
     """Count the successes without text, tool call or refusal; `None` if the rows don't say."""
     if "content_events" not in rows:
         return None
-    return int((calls.numbers(calls.of_successes(rows), "content_events") == 0).sum())
+    return int((calls.in_successes(rows, "content_events") == 0).sum())
 
 
 def finish_reasons(rows: pd.DataFrame) -> dict[str, int] | None:
     """Count the finish reasons of the successes, most frequent first; beyond `MOST_REASONS` the rest count as one."""
     if "finish_reason" not in rows:
         return None
-    counts = calls.of_successes(rows)["finish_reason"].dropna().astype(str).value_counts()
+    counts = rows.loc[rows["outcome"] == "ok", "finish_reason"].dropna().astype(str).value_counts()
     named = {str(reason): int(count) for reason, count in counts.iloc[:MOST_REASONS].items()}
     rest = int(counts.iloc[MOST_REASONS:].sum())
     return {**named, OTHER_REASONS: rest} if rest else named

@@ -115,7 +115,7 @@ def _client(rows: pd.DataFrame, seen: Summary | None) -> Summary | None:
 
 
 def _error_adjusted(rows: pd.DataFrame) -> Summary:
-    latencies = calls.of_successes(rows)["latency_s"].dropna().to_numpy(dtype=float)
+    latencies = calls.in_successes(rows, "latency_s").dropna().to_numpy(dtype=float)
     return error_adjusted(latencies, int(rows["outcome"].isin(calls.FAILED).sum()))
 
 
