@@ -51,13 +51,11 @@ def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], a
     def opened() -> Iterator[Body]:
         nonlocal latest
         for name, latest in events:
-            if name in PINGS:
+            if name in PINGS or (latest in NOTHING and name != "error"):
                 continue
             wired.event_at = wired.last_byte_at
             if alike and (delta := alike.delta_of(name, latest)):
                 yield delta
-                continue
-            if latest in NOTHING:
                 continue
             given.clear()
             if latest.startswith(b"[DONE]"):
