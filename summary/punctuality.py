@@ -15,7 +15,7 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None, whole: 
     """Return how well a schedule was kept; {} for rows without one.
 
     stages  the schedule's stages, as in run.json; without them, asked_rps is drawn_rps
-    whole   all rows of the schedule, if these are of a stage: they say better when it began
+    whole   all rows of the schedule, if these are of a stage: they show better when it began
 
     asked_rps      the mean rate over the schedule's time that the options ask for, from the beginning of the first
                    stage that has calls
@@ -48,8 +48,8 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None, whole: 
 
 
 def stage_began_s(rows: pd.DataFrame, stages: list[Summary], number: int) -> float:
-    """Return when a stage began: as late as can be if no call was due before its own stage. Evenly spaced calls say it
-    exactly; of random ones, the first few of a fast stage come close to its beginning.
+    """Return the latest time at which a stage can have begun, as no call is due before its own stage. Evenly spaced
+    calls give it exactly; among random ones, those of a fast stage come close.
 
     rows  of all stages, or of some
     """

@@ -1,4 +1,4 @@
-"""Whether the rows of a run are those that the run wrote its summary of: if not, one of the two was edited or cut."""
+"""Whether a run's rows still agree with the summary that the run wrote: if not, one of the two was edited or cut."""
 
 import math
 from typing import Any
@@ -18,7 +18,8 @@ COMPARABLE = {
 """The facts, the figures that no version defines otherwise, and the columns, which all other figures come from."""
 
 DIFFERENCE = 1e-9
-"""Relative, and absolute: a spreadsheet that saves rows shortens their numbers to 15 digits."""
+"""Relative, and absolute: a spreadsheet that saves rows shortens their numbers to 15 digits. So a change of one cell by
+less than this share of its column's sum does not show in the checksum."""
 
 
 def differing(found: Summary, written: Summary) -> list[str]:

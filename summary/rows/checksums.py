@@ -1,4 +1,4 @@
-"""A checksum of each column of rows, by which any edit is noticed, whichever figures a run has."""
+"""A checksum of each column of rows: edits show even in columns that are in no figure of the run."""
 
 import zlib
 
