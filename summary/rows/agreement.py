@@ -8,7 +8,7 @@ from summary.registry import TOKENS, over
 from summary.vocabulary import FACTS, Summary
 
 TIMES = over("successes")
-"""Compared even if the run wrote none, so that a column which it left empty can't be filled."""
+"""Compared even if the run wrote none, so that filling a column that it left empty is noticed."""
 
 COMPARABLE = {
     *FACTS, "start", "total_requests", "success_count", "failure_count", "aborted_count", "warmup_count", "total_bytes",
