@@ -15,7 +15,7 @@ LATE_SHARE = 0.05
 PIECE_S = 0.0002
 """Hardly any server streams pieces faster than this: those of a read that was late by less per piece came together."""
 
-JOINED = ("joined_reads", "joined_events", "first_read_joined")
+CONTENT, JOINED = ("content_reads", "content_events"), ("joined_reads", "joined_events", "first_read_joined")
 
 
 def reads(rows: pd.DataFrame) -> Summary:
@@ -54,7 +54,7 @@ def _pieces(successes: pd.DataFrame) -> Summary:
     is_late = calls.numbers(streams, "joined_reads") > 0
     one_piece = several & (~is_late | _came_together(streams)) & (calls.numbers(streams, "content_reads") == 1)
     unpaced = several & ~is_late & calls.numbers(streams, "itl_mean_s").isna()
-    stamped = _without_joins(streams[calls.numbers(streams, "joined_reads").notna()], one_piece)
+    stamped = _stamped(streams, one_piece)
     return {
         "streams": len(streams),
         "joined_firsts": calls.total(stamped, "first_read_joined"),
@@ -67,10 +67,11 @@ def _pieces(successes: pd.DataFrame) -> Summary:
     }
 
 
-def _without_joins(streams: pd.DataFrame, one_piece: "pd.Series[bool]") -> pd.DataFrame:
-    """Return streams with no joined reads in those that came in one piece."""
-    columns = {name: calls.numbers(streams, name) for name in JOINED}
-    return streams.assign(**{name: of.mask(one_piece & of.notna(), 0) for name, of in columns.items()})
+def _stamped(streams: pd.DataFrame, one_piece: "pd.Series[bool]") -> pd.DataFrame:
+    """Return the reads of the streams whose packets' arrival times are known, none of them joined in one piece."""
+    columns = {name: calls.numbers(streams, name) for name in (*CONTENT, *JOINED)}
+    columns |= {name: columns[name].mask(one_piece & columns[name].notna(), 0) for name in JOINED}
+    return pd.DataFrame(columns)[columns["joined_reads"].notna()]
 
 
 def _came_together(streams: pd.DataFrame) -> "pd.Series[bool]":
