@@ -12,8 +12,8 @@ TIMES = over("successes")
 
 COMPARABLE = {
     *FACTS, "start", "total_requests", "success_count", "failure_count", "aborted_count", "warmup_count", "total_bytes",
-    *TOKENS, "total_execution_time_s", *TIMES, "late_count", "dropped_count", "start_lag_s", "against", "pairs",
-    "baseline", "checksums",
+    *TOKENS, "repeated_payloads", "total_execution_time_s", *TIMES, "late_count", "dropped_count", "start_lag_s",
+    "against", "pairs", "baseline", "checksums",
 }  # fmt: skip
 """The facts, the figures that no version defines otherwise, and the columns, which all other figures come from."""
 

@@ -9,7 +9,8 @@ from summary.rows.rows import CONVERTED
 from summary.vocabulary import Summary
 
 LEFT_OUT = (*CONVERTED, "run_id", "worker")
-"""Columns that are in no figure, or compared by themselves."""
+"""Columns that are in no figure, or in one that is itself compared: prompts in `repeated_payloads`, and the first
+call's time of day, the only one that counts, in `start`."""
 
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
