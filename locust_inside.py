@@ -70,14 +70,15 @@ class _Messages:
 
 def read_any_message() -> None:
     """Make what a master or worker can't read a message of an unknown kind: as an exception, it would end the listener.
-    Whatever listens at a port that was given by mistake can answer."""
+    Anything can answer at a port that was given by mistake."""
     locust.rpc.zmqrpc.Message = _Messages  # type: ignore[assignment, attr-defined]  # only `unserialize` is called there
 
 
-def refuse_what_is_no_master() -> None:
-    """Make a worker end in one line at a ZeroMQ port that takes no messages, as at one where nobody listens."""
+def end_at_a_port_without_a_master() -> None:
+    """Make a worker end in one line if its master's port is another ZeroMQ socket, which takes no messages. Locust logs
+    a traceback per attempt."""
     WorkerRunner.connect_to_master = _connect_or_end  # type: ignore[method-assign]  # Locust's main handles its errors
-    logging.getLogger(locust.util.exception_handler.__name__).addFilter(_is_one_line)
+    logging.getLogger(locust.util.exception_handler.__name__).addFilter(lambda record: not record.exc_info)
 
 
 _connect = WorkerRunner.connect_to_master
@@ -88,10 +89,6 @@ def _connect_or_end(worker: WorkerRunner) -> None:
         _connect(worker)  # type: ignore[no-untyped-call]  # Locust's is untyped
     except RPCSendError as error:
         raise ConnectionError(f"{worker.master_host}:{worker.master_port} is not a master's port") from error
-
-
-def _is_one_line(record: logging.LogRecord) -> bool:
-    return not record.exc_info
 
 
 def survive_a_lost_terminal() -> None:
@@ -262,8 +259,8 @@ def keep_run_time(web_ui: WebUI, is_kept: Callable[[], bool]) -> None:
 
 
 def show_current_options(web_ui: WebUI) -> None:
-    """Fill in Locust's forms with the options in use, as a page does that has started a test itself: with the command
-    line's, the form that changes the number of users would post other options than the running test's."""
+    """Fill in Locust's forms with the options in use rather than the command line's: otherwise the form that changes
+    the number of users of a test that another page has started posts options other than the test's."""
     update = web_ui.update_template_args
 
     def update_template_args() -> None:

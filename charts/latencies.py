@@ -12,6 +12,7 @@ from charts.drawing import quantities
 from charts.drawing.chart import FAILED, QUIET, WARMUP, Chart, Json, colour_of, faint, figure, label
 from charts.drawing.quantities import TimeAxis, time_axis
 from summary import calls
+from summary.punctuality import stage_began_s
 from summary.registry import SAMPLES_NEEDED
 
 MOST_DOTS, MOST_FAILURES, MOST_LABELLED_STAGES = 4000, 1500, 12
@@ -104,10 +105,10 @@ def _end_of_warmup(run: Run) -> float:
 
 def _stages(run: Run) -> Iterator[tuple[Json, Json]]:
     """Yield a line and a label where each stage of a schedule begins."""
-    for stage in run.summary.get("stages") or ():
-        rows = run.measured[run.measured["stage"] == stage["stage"]]
-        if len(rows):
-            at_s = float((rows["start_s"] - calls.numbers(rows, "start_lag_s").fillna(0)).min())
+    stages = run.summary.get("stages") or []
+    for stage in stages:
+        if (run.measured["stage"] == stage["stage"]).any():
+            at_s = stage_began_s(run.measured, stages, stage["stage"])
             line = {
                 "type": "line", "xref": "x", "yref": "paper", "x0": at_s, "x1": at_s, "y0": 0, "y1": 1,
                 "line": {"color": QUIET, "width": 1, "dash": "dot"},

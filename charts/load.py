@@ -22,8 +22,7 @@ from charts.drawing.chart import (
 )
 from charts.drawing.quantities import listed
 from charts.latencies import counted_in, edges_of, last_end_s, marks, seconds_axis
-from summary import calls
-from summary.punctuality import stage_began_s
+from summary.punctuality import due_s, stage_began_s
 from summary.vocabulary import Summary
 
 HOW_OPEN = (
@@ -149,10 +148,9 @@ def asked(run: Run) -> tuple[list[float], list[float]]:
     """Return the rate that the options ask for, as the corners of a line over time, from the beginning of the first
     stage that has calls. It ends with the run if the schedule has no end of its own."""
     planned = run.measured[run.measured["stage"].notna()]
-    due_s = planned["start_s"] - calls.numbers(planned, "start_lag_s").fillna(0)
     stages: list[Summary] = (run.summary.get("options") or {}).get("rate_stages") or []
     first, last = int(planned["stage"].min()), int(planned["stage"].max())
-    at_s, last_s = stage_began_s(planned, stages, first), float(due_s.max())
+    at_s, last_s = stage_began_s(planned, stages, first), float(due_s(planned).max())
     x: list[float] = []
     y: list[float] = []
     for stage in stages[first - 1 : last]:

@@ -24,8 +24,7 @@ def encodings(secret: str) -> set[str]:
 
 def escaped(text: str) -> re.Pattern[str]:
     """Return a pattern for a text as it is, or escaped once or repeatedly for JSON, a URL or HTML."""
-    start = "" if is_plain(text[:1]) else r"(?<!\\)(?<!%5[cC])(?<!%255[cC])" if text[0] == "\\" else r"(?<!\\)"
-    return re.compile(start + "".join(map(_escaped_run, re.findall(r"\\+|[^\\]", text))))
+    return re.compile(_start(text[:1]) + "".join(map(_escaped_run, re.findall(r"\\+|[^\\]", text))))
 
 
 def escaped_all(text: str, is_head: bool) -> re.Pattern[str]:
@@ -55,6 +54,13 @@ def is_plain(text: str) -> bool:
 def cut(head: str) -> re.Pattern[str]:
     """Return a pattern for a secret's beginning and any characters of a token after it."""
     return re.compile(escaped(head).pattern + "[A-Za-z0-9._~+/=-]*")
+
+
+def _start(first: str) -> str:
+    """Return a pattern for the place where a text can begin: not within a run of backslashes that is part of it."""
+    if is_plain(first):
+        return ""
+    return r"(?<!\\)" + (r"(?<!%5[cC])(?<!%255[cC])" if first == "\\" else "")
 
 
 def _escaped_run(run: str) -> str:

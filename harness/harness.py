@@ -59,9 +59,9 @@ class Harness:
         """
         orphan.watch_from_the_fork()
         locust_inside.read_any_message()
-        locust_inside.refuse_what_is_no_master()
-        streams.escape_what_it_lacks(sys.stdout)
-        streams.tend_log_files(lambda: self.exit_code.note(INTERNAL))
+        locust_inside.end_at_a_port_without_a_master()
+        streams.escape_unencodable(sys.stdout)
+        streams.guard_log_files(lambda: self.exit_code.note(INTERNAL))
         events.init_command_line_parser.add_listener(self.add_arguments)
         events.report_to_master.add_listener(report_no_users)
         events.init.add_listener(self.begin)

@@ -56,7 +56,7 @@ def total(count: Any, *more: Any) -> int | None:
     """Return the sum of a count and of more that belong to it, which can be missing; `None` if the count itself is
     missing, or if one of them is not valid: a part is not the sum."""
     counts = [counted(each) for each in (count, *more) if each is not None]
-    return None if count is None or None in counts else sum(known for known in counts if known)
+    return None if count is None or None in counts else sum(filter(None, counts))
 
 
 class Said(NamedTuple):

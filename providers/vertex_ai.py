@@ -126,11 +126,16 @@ def _vertex_access(settings: Settings) -> dict[str, Any]:
 
 def _default_credentials() -> Any:
     """Return the content of the file with Google's default credentials; `None` if there is none."""
-    folder = os.environ.get("CLOUDSDK_CONFIG") or Path("~/.config/gcloud").expanduser()
-    path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS") or Path(folder) / "application_default_credentials.json"
-    with suppress(OSError, ValueError, RecursionError, RuntimeError):
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+    with suppress(OSError, ValueError, RuntimeError):  # The last if it is nested too deeply, or there is no home.
+        return json.loads(_credentials_file().read_text(encoding="utf-8"))
     return None
+
+
+def _credentials_file() -> Path:
+    if named := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        return Path(named)
+    folder = os.environ.get("CLOUDSDK_CONFIG") or Path("~/.config/gcloud").expanduser()
+    return Path(folder) / "application_default_credentials.json"
 
 
 def _sent_secrets(content: Any) -> Iterator[str]:

@@ -13,7 +13,9 @@ LATE_SHARE = 0.05
 """A call that was sent late by a smaller share of its time is hardly longer for it."""
 
 PIECE_S = 0.0002
-"""No server streams pieces faster than this: those of a read that was late by less per piece had come together."""
+"""Hardly any server streams pieces faster than this: those of a read that was late by less per piece came together."""
+
+CONTENT, JOINED = ("content_reads", "content_events"), ("joined_reads", "joined_events", "first_read_joined")
 
 
 def reads(rows: pd.DataFrame) -> Summary:
@@ -27,7 +29,7 @@ def reads(rows: pd.DataFrame) -> Summary:
                    reads
     joined_firsts  of these, those whose first token came in a read that joined several; `None` where that is unknown
     content_reads  the reads that carried content, of the streams whose packets' arrival times are known
-    joined_reads   of these, those that joined several tokens because they were late; not those of streams in one piece
+    joined_reads   of these, those that joined several tokens because they were late; none in streams of one piece
     content_events, joined_events  the tokens in all of these reads, and in those that joined several
     one_piece      streams of more than one token whose content came in a single read, not late enough to have joined it
     unpaced        streams of several pieces that came in too few reads to show a pace, `one_piece` included
@@ -52,22 +54,28 @@ def _pieces(successes: pd.DataFrame) -> Summary:
     is_late = calls.numbers(streams, "joined_reads") > 0
     one_piece = several & (~is_late | _came_together(streams)) & (calls.numbers(streams, "content_reads") == 1)
     unpaced = several & ~is_late & calls.numbers(streams, "itl_mean_s").isna()
-    is_stamped = calls.numbers(streams, "joined_reads").notna()
-    stamped, joined = streams[is_stamped], streams[is_stamped & ~one_piece]
+    stamped = _stamped(streams, one_piece)
     return {
         "streams": len(streams),
         "joined_firsts": calls.total(stamped, "first_read_joined"),
         "content_reads": calls.total(stamped, "content_reads"),
-        "joined_reads": calls.total(joined, "joined_reads"),
+        "joined_reads": calls.total(stamped, "joined_reads"),
         "content_events": calls.total(stamped, "content_events"),
-        "joined_events": calls.total(joined, "joined_events"),
+        "joined_events": calls.total(stamped, "joined_events"),
         "one_piece": int(one_piece.sum()),
         "unpaced": int((one_piece | unpaced).sum()),
     }
 
 
+def _stamped(streams: pd.DataFrame, one_piece: "pd.Series[bool]") -> pd.DataFrame:
+    """Return the reads of the streams whose packets' arrival times are known, none of them joined in one piece."""
+    columns = {name: calls.numbers(streams, name) for name in (*CONTENT, *JOINED)}
+    columns |= {name: columns[name].mask(one_piece & columns[name].notna(), 0) for name in JOINED}
+    return pd.DataFrame(columns)[columns["joined_reads"].notna()]
+
+
 def _came_together(streams: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell which streams in a single read came in one piece, however late that was: the server can't be so fast."""
+    """Return which streams, of those read at once, had come at once, although the read was late."""
     return calls.numbers(streams, "lag_s") < PIECE_S * (calls.numbers(streams, "content_events") - 1)
 
 

@@ -15,7 +15,7 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None, whole: 
     """Return how well a schedule was kept; {} for rows without one.
 
     stages  the schedule's stages, as in run.json; without them, asked_rps is drawn_rps
-    whole   all rows of the schedule, if these are of a stage: they say better when it began
+    whole   all rows of the schedule, if these are of a stage: they show better when it began
 
     asked_rps      the mean rate over the schedule's time that the options ask for, from the beginning of the first
                    stage that has calls
@@ -29,7 +29,7 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None, whole: 
     if not calls.is_reported(rows, "stage") or "start_lag_s" not in rows:
         return {}
     planned = rows[rows["stage"].notna()]
-    scheduled_s = planned["start_s"] - planned["start_lag_s"].fillna(0.0)
+    scheduled_s = due_s(planned)
     count, span_s = _scheduled(planned), float(scheduled_s.max() - scheduled_s.min())
     drawn_rps = _drawn_rps(planned[~_is_put_off(planned)], scheduled_s) or calls.per_second(count - 1, span_s)
     gap_s = max(LATE_S, 1 / drawn_rps) if drawn_rps else LATE_S
@@ -47,15 +47,19 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None, whole: 
     }
 
 
+def due_s(planned: pd.DataFrame) -> "pd.Series[float]":
+    """Return when scheduled calls were due. A dropped call has no lag: its start_s is when it was due."""
+    return planned["start_s"] - calls.numbers(planned, "start_lag_s").fillna(0.0)
+
+
 def stage_began_s(rows: pd.DataFrame, stages: list[Summary], number: int) -> float:
-    """Return when a stage began: as late as can be if no call was due before its own stage. Evenly spaced calls say it
-    exactly; of random ones, the first few of a fast stage come close to its beginning.
+    """Return the latest time at which a stage can have begun, as no call is due before its own stage. Evenly spaced
+    calls give it exactly; among random ones, those of a fast stage come close.
 
     rows  of all stages, or of some
     """
     planned = rows[rows["stage"].notna()]
-    due_s = planned["start_s"] - calls.numbers(planned, "start_lag_s").fillna(0.0)
-    first_due_s = due_s.groupby(planned["stage"]).min()
+    first_due_s = due_s(planned).groupby(planned["stage"]).min()
     of_stages = zip(first_due_s.index.tolist(), first_due_s.tolist(), strict=True)
     return float(min(at_s - _offset_s(stages, int(stage)) for stage, at_s in of_stages)) + _offset_s(stages, number)
 
@@ -71,8 +75,10 @@ def _is_put_off(planned: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _drawn_rps(planned: pd.DataFrame, scheduled_s: "pd.Series[float]") -> float | None:
-    due_s = scheduled_s[planned.index]
-    return calls.per_second(_scheduled(planned) - 1, float(due_s.max() - due_s.min())) if len(planned) > 1 else None
+    if len(planned) < 2:
+        return None
+    of_these_s = scheduled_s[planned.index]
+    return calls.per_second(_scheduled(planned) - 1, float(of_these_s.max() - of_these_s.min()))
 
 
 def _scheduled(planned: pd.DataFrame) -> int:

@@ -212,7 +212,7 @@ def test_a_worker_refuses_in_one_line_what_is_no_master(
 ) -> None:
     monkeypatch.setattr(locust.runners, "CONNECT_TIMEOUT", 0.1)
     monkeypatch.setattr(locust.util.exception_handler, "time", SimpleNamespace(sleep=lambda _: None))
-    locust_inside.refuse_what_is_no_master()
+    locust_inside.end_at_a_port_without_a_master()
     with zmq.Context() as context, context.socket(zmq.PUB) as stranger:
         port = stranger.bind_to_random_port("tcp://127.0.0.1")
         with gevent.Timeout(30), pytest.raises(ConnectionError, match=f"^127.0.0.1:{port} is not a master's port$"):

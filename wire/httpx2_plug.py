@@ -12,6 +12,9 @@ from wire.exchange import Reply, Request, Wire
 from wire.tolerant import MOST_QUOTED
 from wire.turns import turns
 
+TURN_BYTES = 1 << 18
+"""How much of a decompressed stream is read in one turn: a few hundred bytes can become as many megabytes."""
+
 _ERRORS: dict[type[wire.WireError], type[httpx2.TransportError]] = {
     wire.ConnectTimedOut: httpx2.ConnectTimeout,
     wire.DeadlineExceeded: httpx2.ReadTimeout,
@@ -100,10 +103,6 @@ class WireTransport(httpx2.BaseTransport):
             wire.current().unread = response
             return httpx2.Response(reply.status, content=b"", request=request)
         return response
-
-
-TURN_BYTES = 1 << 18
-"""How much of a decompressed stream is read in one turn: a few hundred bytes can become as many megabytes."""
 
 
 class _Response(httpx2.Response):

@@ -167,7 +167,7 @@ class Worker:
 
 
 def _check(plan: Plan, given: Namespace) -> None:
-    """Raise `CannotStart` if this process can't do as the master does."""
+    """Raise `CannotStart` if this process can't make the calls that the master wants."""
     if given.has_host_query and not plan.settings.host_query:
         raise UsageError("the master's -H has a query: give each worker the same -H")
     if sha256(plan.files) != given.run_seeds_sha256:

@@ -50,9 +50,7 @@ def whole(text: str | int) -> int | None:
 
 def natural(option: str, text: str | int) -> int:
     """Return a non-negative integer; 0 for an empty text."""
-    if text in ("", None) or str(text) == "0":
-        return 0
-    if (value := whole(text)) is None or value < 0:
+    if (value := whole(text or 0)) is None or value < 0:
         raise UsageError(f"{option} must be 0 or a positive integer, not {text!r}")
     _refuse_too_large(option, text, value)
     return value

@@ -16,11 +16,11 @@ from harness.secrets import SHORTEST
 from summary.cells import printable
 
 AFTER_NAME = re.compile(r"[^\w-].*", re.DOTALL)
-REPEATED = re.compile(r"(?<=can't be set to a list) '.*'(?= unless)|: '.*'(?=\. Expecting)", re.DOTALL)
-"""What the parser repeats of a config file or variable, such as `api-key = [a, b]` or `stream = b`."""
+QUOTED = re.compile(r"(?<=can't be set to a list) '.*'(?= unless)|: '.*'(?=\. Expecting)", re.DOTALL)
+"""What the parser quotes from a config file or variable, such as `api-key = [a, b]` or `stream = b`."""
 
 LIKE_A_KEY = re.compile(r"--(?=.*[0-9]).{12}")
-"""What becomes of a line of a config file that is nothing but a key."""
+"""What the parser makes of a config file's line that is nothing but a key: an option."""
 
 LARGEST_EXIT_CODE = 255
 BYTE_ORDER_MARK = "\ufeff"
@@ -34,7 +34,7 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
     """
     parser.allow_abbrev = False
     parse, fail = parser.parse_known_args, parser.error
-    parser.error = lambda message: fail(REPEATED.sub("", message))
+    parser.error = lambda message: fail(QUOTED.sub("", message))
 
     def parse_known_args(args: Sequence[str] | None = None, *others: Any, **settings: Any) -> tuple[Any, list[str]]:
         try:

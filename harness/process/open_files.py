@@ -22,5 +22,5 @@ def check(users: int) -> None:
     """Raise `UsageError` if the system doesn't allow `users` connections at once."""
     wanted, limit = users + SPARE_FILES, allow(users)
     if limit < wanted:
-        whose = f" for {users} users" if users else ""
-        raise UsageError(f"{wanted} open files are needed{whose}, but the limit is {limit}: raise it with ulimit -n")
+        cause = f" for {users} users" if users else ""
+        raise UsageError(f"{wanted} open files are needed{cause}, but the limit is {limit}: raise it with ulimit -n")

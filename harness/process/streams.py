@@ -28,9 +28,9 @@ class Lasting:
             self._stream.flush()
 
 
-def escape_what_it_lacks(stream: object) -> None:
-    """Let a stream whose encoding lacks a character write an escape for it, as Python's stderr does: a table has lines
-    that ASCII and Latin-1 don't have."""
+def escape_unencodable(stream: object) -> None:
+    """Make a stream write an escape for a character that its encoding lacks, as Python's stderr does: ASCII and Latin-1
+    have no box-drawing characters."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
 
@@ -45,9 +45,9 @@ def take_stdout() -> TextIO | None:
     return stdout
 
 
-def tend_log_files(lost: Callable[[], None]) -> None:
+def guard_log_files(lost: Callable[[], None]) -> None:
     """Report once, in one line, that the --logfile can no longer be written, as on a full disk, and escape what its
-    encoding lacks: logging itself would print a traceback per log line.
+    encoding lacks: by default, logging prints a traceback for each line that it can't write.
 
     lost  is called when that happens
     """
@@ -57,7 +57,7 @@ def tend_log_files(lost: Callable[[], None]) -> None:
     def handle_error(handler: logging.FileHandler, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
         if isinstance(error, UnicodeEncodeError):
-            escape_what_it_lacks(handler.stream)
+            escape_unencodable(handler.stream)
             handler.emit(record)
         elif not isinstance(error, OSError):
             usual(handler, record)

@@ -59,7 +59,7 @@ class Recorder:
         self.began_at, self.started_at = datetime.now(UTC), now()
         self.broken = False
         self._plan = plan
-        facts = _facts(self.run_id, self.began_at, plan)  # which waits: a start that is killed then leaves no folder
+        facts = _facts(self.run_id, self.began_at, plan)  # It waits: a start killed here must leave no folder.
         self._results = Results(self.run_id, given_prefix)
         self._facts = {**facts, "files": f"{self._results.prefix}_*"}
         with writable(self._results.prefix):

@@ -35,7 +35,7 @@ def _in_utf8(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the pieces, with a replacement character for what is not UTF-8."""
     decoder = getincrementaldecoder("utf-8")("replace")
     for piece in pieces:
-        yield decoder.decode(piece).encode()
+        yield piece if piece.isascii() and not decoder.getstate()[0] else decoder.decode(piece).encode()
     yield decoder.decode(b"", final=True).encode()
 
 

@@ -80,7 +80,7 @@ class Choices:
         self._ended: set[Any] = set()
 
     def take(self, number: int, choice: Json, reason: str | None) -> None:
-        """Take a choice, or a piece of one; `number` is its place in the list, used if its index is none."""
+        """Take a choice, or a piece of one; `number` is its place in the list, used if it has no valid index."""
         index = choice.get("index")
         index = index if isinstance(index, int | float | str) else number
         self._seen.add(index)

@@ -20,7 +20,7 @@ Body = Json | Delta
 
 PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
 NOTHING = (b"null", b"[]", b'""')
-"""Data that says nothing, as a gateway's sign of life: Google's SDK passes over it."""
+"""Data that says nothing: some gateways send it as a keep-alive, and Google's SDK skips it."""
 
 
 def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
@@ -51,13 +51,11 @@ def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], a
     def opened() -> Iterator[Body]:
         nonlocal latest
         for name, latest in events:
-            if name in PINGS:
+            if name in PINGS or (latest in NOTHING and name != "error"):
                 continue
             wired.event_at = wired.last_byte_at
             if alike and (delta := alike.delta_of(name, latest)):
                 yield delta
-                continue
-            if latest in NOTHING:
                 continue
             given.clear()
             if latest.startswith(b"[DONE]"):
@@ -89,7 +87,7 @@ def streamed(response: Any, read: Callable[[Iterable[Body]], Answer], dialect: D
 
 
 def _named_ones(events: Iterable[Event]) -> Iterator[Event]:
-    """Yield the events that have a name. Raises `ErrorInStream` for an error in another."""
+    """Yield the events that have a name. Raises `ErrorInStream` for an error in one without."""
     for name, data in events:
         if name:
             yield name, data
@@ -100,7 +98,7 @@ def _named_ones(events: Iterable[Event]) -> Iterator[Event]:
 
 def _without_blank_error(body: Any) -> Any:
     """Return a whole body without an error that says nothing, such as `{"message": "", "code": null}`: gateways in Go
-    write one into each good answer. In a stream it is an error, also to openai."""
+    put one into every good answer. In a stream, it is an error to openai too."""
     if isinstance(body, dict) and isinstance(error := body.get("error"), dict) and not any(error.values()):
         return {name: value for name, value in body.items() if name != "error"}
     return body

@@ -35,17 +35,17 @@ NO_STREAM = (
 nevertheless."""
 _PAGE = re.compile(rb"<(?:!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_JSON_STARTS = tuple(bytes([byte]) for byte in b'{}[]"\t ')
+_READ_BY_GEMINI = (b"data: ", *(bytes([byte]) for byte in b'{}[]"\t '))
 _EMPTY_LINES = re.compile(rb"\n{3,}")
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Where an SDK differs from the standard. What breaks the SDK fails the call: it breaks each of its users.
+    """Where an SDK differs from the standard. What the SDK can't read fails the call, as it would for any of its users.
 
-    framed      converts what it accepts in place of events
-    only_data   it takes every line but `data: ` for JSON (google-genai)
-    only_named  it passes over events without a name (anthropic)
+    framed      converts what the SDK accepts in place of events
+    only_data   the SDK parses every line as JSON, after removing `data: ` (google-genai)
+    only_named  the SDK skips events without a name (anthropic)
     """
 
     framed: Callable[[Iterable[bytes]], Iterable[bytes]] = iter
@@ -54,7 +54,7 @@ class Dialect:
 
 
 STANDARD = Dialect()
-"""That of no SDK: all that the standard allows."""
+"""Everything that the standard allows."""
 
 
 class Stray:
@@ -73,12 +73,6 @@ class Stray:
         self.text += (line + b"\n")[: STRAY_BYTES - len(self.text)]
         if self.is_all and len(self.text) == STRAY_BYTES:
             raise self._no_stream(bytes(self.text))
-
-    def refuse_unread(self, lines: list[bytes]) -> None:
-        """Raise for a line that google-genai can't read: a comment, any field but `data: `, text among events."""
-        for line in lines:
-            if line and not line.startswith((b"data: ", *_JSON_STARTS)):
-                raise MalformedAnswer(f"the SDK can't read a line that is neither data nor JSON: {quoted(line)}")
 
     def refuse_no_stream(self, piece: bytes) -> None:
         """Raise if the stream begins like no event stream: with a web page, an image, or binary data."""
@@ -232,9 +226,16 @@ def _event_of_lines(lines: list[bytes], stray: Stray) -> Event | None:
         elif field not in FIELDS:
             stray.take(line)
     if stray.only_data and name != "error":
-        stray.refuse_unread(lines)
+        _refuse_unread(lines)
     joined = b"\n".join(data)
     return (name, joined) if joined or name == "error" else None
+
+
+def _refuse_unread(lines: list[bytes]) -> None:
+    """Raise for a line that google-genai can't read: a comment, any field but `data: `, text among events."""
+    for line in lines:
+        if line and not line.startswith(_READ_BY_GEMINI):
+            raise MalformedAnswer(f"the SDK can't read a line that is neither data nor JSON: {quoted(line)}")
 
 
 def _last_event(block: bytes, stray: Stray) -> Event | None:

@@ -1,4 +1,4 @@
-"""Whether the rows of a run are those that the run wrote its summary of: if not, one of the two was edited or cut."""
+"""Whether a run's rows still agree with the summary that the run wrote: if not, one of the two was edited or cut."""
 
 import math
 from typing import Any
@@ -8,17 +8,18 @@ from summary.registry import TOKENS, over
 from summary.vocabulary import FACTS, Summary
 
 TIMES = over("successes")
-"""Compared even if the run wrote none, so that a column which it left empty can't be filled."""
+"""Compared even if the run wrote none, so that filling a column that it left empty is noticed."""
 
 COMPARABLE = {
     *FACTS, "start", "total_requests", "success_count", "failure_count", "aborted_count", "warmup_count", "total_bytes",
-    *TOKENS, "total_execution_time_s", *TIMES, "late_count", "dropped_count", "start_lag_s", "against", "pairs",
-    "baseline", "checksums",
+    *TOKENS, "repeated_payloads", "total_execution_time_s", *TIMES, "late_count", "dropped_count", "start_lag_s",
+    "against", "pairs", "baseline", "checksums",
 }  # fmt: skip
 """The facts, the figures that no version defines otherwise, and the columns, which all other figures come from."""
 
 DIFFERENCE = 1e-9
-"""Relative, and absolute: a spreadsheet that saves rows shortens their numbers to 15 digits."""
+"""Relative, and absolute: a spreadsheet that saves rows shortens their numbers to 15 digits. So a change of one cell by
+less than this share of its column's sum does not show in the checksum."""
 
 
 def differing(found: Summary, written: Summary) -> list[str]:

@@ -1,4 +1,4 @@
-"""A checksum of each column of rows, by which any edit is noticed, whichever figures a run has."""
+"""A checksum of each column of rows: edits show even in columns that are in no figure of the run."""
 
 import zlib
 
@@ -9,7 +9,8 @@ from summary.rows.rows import CONVERTED
 from summary.vocabulary import Summary
 
 LEFT_OUT = (*CONVERTED, "run_id", "worker")
-"""Columns that are in no figure, or compared by themselves."""
+"""Columns that are in no figure, or in one that is itself compared: prompts in `repeated_payloads`, and the first
+call's time of day, the only one that counts, in `start`."""
 
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 

@@ -29,7 +29,6 @@ FILES = (REQUESTS, RUN, SUMMARY, STATS)
 ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a JSON file can raise whose names or values are not those that a run writes."""
 
-
 TOO_MANY_DIGITS = "set_int_max_str_digits"
 """Python's advice to a programmer who reads a number of over 4,300 digits."""
 
@@ -118,8 +117,7 @@ def _read(file: Path, **conditions: Any) -> Finished:
     observed = {name: written.get(name) for name in OBSERVED}
     observed["rows"] = losses(table, damage, run, observed)
     found = {**figures(table, asked, observed, level), "checksums": checksums(table)}
-    own = found if _level(run) == level else figures(table, run, observed, _level(run))
-    found["rows"]["differs"] = differing({**found, **own, "options": run.get("options")}, written)
+    found["rows"]["differs"] = differing({**found, "options": run.get("options")}, written)
     summary = judged(found, gates)
     summary |= {name: written[name] for name in COMPARED if name in written}
     summary = relative.with_verdicts(summary, relative_gates)
@@ -136,12 +134,7 @@ def _judges(run: Summary) -> tuple[Slo | None, list[Gate], list[RelativeGate]]:
     gates, relative_gates = relative.parse_all(options.get("fail_if") or ())
     for gate in gates:
         gate.check_stage(len(options.get("rate_stages") or ()))
-    return _level(run), gates, relative_gates
-
-
-def _level(run: Summary) -> Slo | None:
-    options = run.get("options") or {}
-    return slo.parse(options["slo"]) if options.get("slo") else None
+    return (slo.parse(options["slo"]) if options.get("slo") else None), gates, relative_gates
 
 
 def find(path: Path) -> Path:

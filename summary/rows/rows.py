@@ -51,7 +51,6 @@ DISTINCT_TEXTS = 10_000
 """Once a column has more distinct texts than this, such as errors with an id in each, further ones are cut at the
 colon."""
 
-
 _EXPECTED = f"its first line must name {', '.join(REQUIRED)}, with commas between, and no column twice"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gevent
 import pytest
+from gevent.event import Event
 
 import report
 from harness.errors import UsageError
@@ -106,11 +107,17 @@ def test_without_a_place_for_the_pointer_a_run_goes_on(empty_folder: Path) -> No
 def test_a_start_that_another_one_replaces_leaves_no_folder(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.record.recorder.platform", lambda: gevent.sleep(60))
+    reached = Event()
+
+    def waiting() -> None:
+        reached.set()
+        gevent.sleep(60)
+
+    monkeypatch.setattr("harness.record.recorder.platform", waiting)
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
     environment, _ = harnessed(MOCK)
     environment.runner.start(1, spawn_rate=1)
-    gevent.sleep(0.1)
+    assert reached.wait(30)
     environment.runner.spawning_greenlet.kill()
     assert list(empty_folder.glob("results/*")) == []

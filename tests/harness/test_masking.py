@@ -189,7 +189,17 @@ def test_googles_default_credentials_are_secret(tmp_path: Path, monkeypatch: pyt
     assert VertexAI.credentials() == []
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
     assert VertexAI.credentials() == ["secret-1", "secret-2"]
-    (tmp_path / "application_default_credentials.json").write_text("[")
+    for unreadable in ("[", "[" * 100_000):
+        (tmp_path / "application_default_credentials.json").write_text(unreadable)
+        assert VertexAI.credentials() == []
+
+
+def test_a_user_without_a_home_has_no_default_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs with a user id of its own."""
+    for name in ("HOME", "CLOUDSDK_CONFIG", "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
     assert VertexAI.credentials() == []
 
 

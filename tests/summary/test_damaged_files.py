@@ -180,6 +180,11 @@ def test_columns_that_are_in_no_figure_of_the_run_are_compared_too(column: str, 
     assert f"checksums.{column}" in lost(folder)["differs"]
 
 
+def test_prompts_that_the_run_did_not_send_are_noticed(folder: Path) -> None:
+    edited(folder, lambda rows: [row | {"prompt": "the same"} for row in rows])
+    assert lost(folder) == {"differs": ["repeated_payloads"]}
+
+
 def test_values_that_changed_places_are_noticed(folder: Path) -> None:
     def swapped(rows: Rows) -> Rows:
         first, second, *others = rows

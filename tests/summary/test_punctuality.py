@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from charts.data.run import Run
+from charts.latencies import marks
 from charts.load import asked
 from harness.load.schedule import Schedule, Stage
 from report import summary_of
@@ -280,6 +281,8 @@ def test_random_stages_were_asked_for_whenever_their_first_call_came() -> None:
         x, y = asked(Run("", found, rows))
         assert x == pytest.approx([100, 104, 104, 105, 105, 107], abs=0.2)
         assert y[:4] == [1, 1, 50, 50]
+        lines, _ = marks([Run("", found, rows)])
+        assert [line["x0"] for line in lines] == pytest.approx([100, 104, 105], abs=0.2)
 
 
 def test_p95_and_p99_have_intervals_if_there_are_enough_samples() -> None:
