@@ -9,10 +9,11 @@ from typing import Any
 
 import gevent
 import pytest
+from locust.env import Environment
 
 from charts.page import file as page_file
-from harness.cluster.master import _accepts
-from harness.errors import UsageError
+from harness.cluster.master import Master, _accepts
+from harness.errors import NoWorkers, UsageError
 from harness.load.closed_loop import Budget
 from harness.load.open_loop import LEAD_S, OpenLoop, Standing
 from harness.load.permits import PermitLedger
@@ -433,3 +434,16 @@ def test_an_open_loop_of_pairs_has_users_for_both_timeouts() -> None:
     schedule = ("--rate", "10", "-t", "5s", "--timeout", "3")
     assert a_plan(*schedule).load["num_users"] == 30
     assert a_plan(*schedule, "--against", "mock").load["num_users"] == 60
+
+
+def test_a_master_that_waits_no_longer_tells_the_workers_that_came_to_quit() -> None:
+    runner = Environment().create_master_runner("127.0.0.1", 0)
+    told: list[bool] = []
+    runner.quit = lambda: told.append(True)
+    try:
+        with pytest.raises(NoWorkers, match=r"^0 of 2 workers were ready within 0\.1 s$"):
+            Master(runner, lambda *_: None, lambda: False).wait_for_workers(2, 0.1)
+    finally:
+        runner.greenlet.kill()
+        runner.server.close(linger=0)
+    assert told == [True]
