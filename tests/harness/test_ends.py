@@ -436,10 +436,10 @@ def test_an_open_loop_of_pairs_has_users_for_both_timeouts() -> None:
     assert a_plan(*schedule, "--against", "mock").load["num_users"] == 60
 
 
-def test_a_master_that_waits_no_longer_tells_the_workers_that_came_to_quit() -> None:
+def test_a_master_that_waits_no_longer_tells_the_workers_that_came_to_quit(monkeypatch: pytest.MonkeyPatch) -> None:
     runner = Environment().create_master_runner("127.0.0.1", 0)
     told: list[bool] = []
-    runner.quit = lambda: told.append(True)
+    monkeypatch.setattr(runner, "quit", lambda: told.append(True))
     try:
         with pytest.raises(NoWorkers, match=r"^0 of 2 workers were ready within 0\.1 s$"):
             Master(runner, lambda *_: None, lambda: False).wait_for_workers(2, 0.1)
