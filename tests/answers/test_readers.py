@@ -227,7 +227,7 @@ def test_an_object_without_data_ends_with_its_piece_too() -> None:
 def test_an_object_that_is_cut_off_is_not_an_event() -> None:
     events = sse.events(framed([b'{"a": 1}\n{"b": ']))
     assert next(events) == ("", b'{"a": 1}')
-    with pytest.raises(IncompleteStream, match='the stream ended within an object: “{"b":”'):
+    with pytest.raises(IncompleteStream, match=r'the stream ended within an object: “\{"b":”'):
         next(events)
 
 
