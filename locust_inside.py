@@ -24,8 +24,8 @@ from locust.env import Environment
 from locust.exception import RPCSendError
 from locust.input_events import UnixKeyPoller
 from locust.rpc.protocol import Message
-from locust.runners import MasterRunner, WorkerNode, WorkerNodes, WorkerRunner
-from locust.user.task import LOCUST_STATE_STOPPING
+from locust.runners import MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 from locust.web import WebUI
 
 USUAL_BEATS = locust.runners.HEARTBEAT_LIVENESS
@@ -117,6 +117,21 @@ def stop_after_this_call(user: User) -> None:
     """Ask a user to stop when its task ends. `User.stop` kills a user between two tasks, which may have begun its next
     call by the time the kill arrives."""
     user._state = LOCUST_STATE_STOPPING
+
+
+def keep_stopping_users(runner: Runner) -> None:
+    """Let users that a ramp-down has asked to stop go on if their number is changed during their last call. Locust
+    counts them among those that stay, and would have too few once they are gone."""
+    name = "start_worker" if isinstance(runner, WorkerRunner) else "_start"
+    start = getattr(runner, name)
+
+    def start_again(*args: Any, **options: Any) -> None:
+        for user in [each.args[0] for each in runner.user_greenlets if each.args]:
+            if user._state == LOCUST_STATE_STOPPING:
+                user._state = LOCUST_STATE_RUNNING
+        start(*args, **options)
+
+    setattr(runner, name, start_again)
 
 
 def is_unstarted(user: User) -> bool:

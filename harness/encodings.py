@@ -10,6 +10,10 @@ SHORTEST_CORE = 7
 _ALWAYS_PLAIN = re.compile(r"[A-Za-z0-9]")
 """What encodings for JSON, URLs and HTML leave alone; those that escape even this are `escaped_all`'s."""
 
+LONGEST_RUN = 64
+"""How many escaped backslashes a secret that begins with some is searched for: each of a long run is tried as the first
+of them."""
+
 _RUN = r"\\(?<!\\\\)\\*"
 """Backslashes, tried only from the first of them: from each of a long run, the search would take its length squared."""
 
@@ -24,7 +28,10 @@ def encodings(secret: str) -> set[str]:
 
 def escaped(text: str) -> re.Pattern[str]:
     """Return a pattern for a text as it is, or escaped once or repeatedly for JSON, a URL or HTML."""
-    return re.compile(_start(text[:1]) + "".join(map(_escaped_run, re.findall(r"\\+|[^\\]", text))))
+    start = "" if is_plain(text[:1]) else r"(?<!\\)"
+    first, *others = re.findall(r"\\+|[^\\]", text)
+    most = str(max(LONGEST_RUN, 16 * len(first)))
+    return re.compile(start + _escaped_run(first, most) + "".join(map(_escaped_run, others)))
 
 
 def escaped_all(text: str, is_head: bool) -> re.Pattern[str]:
@@ -56,17 +63,10 @@ def cut(head: str) -> re.Pattern[str]:
     return re.compile(escaped(head).pattern + "[A-Za-z0-9._~+/=-]*")
 
 
-def _start(first: str) -> str:
-    """Return a pattern for the place where a text can begin: not within a run of backslashes that is part of it."""
-    if is_plain(first):
-        return ""
-    return r"(?<!\\)" + (r"(?<!%5[cC])(?<!%255[cC])" if first == "\\" else "")
-
-
-def _escaped_run(run: str) -> str:
-    """Return a pattern for a character or a run of backslashes. How many backslashes a run has become is not counted:
-    if they could be divided between several of its characters, the search would try every division."""
-    return _escaped_character(run) if run[0] != "\\" else f"(?:{_escaped_character(run[0])})++"
+def _escaped_run(run: str, most: str = "") -> str:
+    """Return a pattern for a character or a run of backslashes, which have become any number, or at most `most`. They
+    are not counted: if they could be divided between several characters, the search would try every division."""
+    return _escaped_character(run) if run[0] != "\\" else f"(?:{_escaped_character(run[0])}){{1,{most}}}+"
 
 
 def _escaped_character(character: str) -> str:

@@ -11,7 +11,7 @@ from gevent.event import Event
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.event import Events
-from locust.runners import Runner, WorkerRunner
+from locust.runners import MasterRunner, Runner, WorkerRunner
 from locust.web import WebUI
 
 import locust_inside
@@ -105,6 +105,8 @@ class Harness:
             _check(given, secret_options)
         quiet.calm(given, (name for provider in self._providers for name in provider.loggers))
         locust_inside.forget_callers()
+        if not isinstance(runner, MasterRunner):
+            locust_inside.keep_stopping_users(runner)
         locust_inside.refine_percentiles(bucket, percentile)
         if isinstance(runner, WorkerRunner):
             given.html_file = given.json_file = None  # Its calls are in its master's.

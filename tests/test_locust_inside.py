@@ -20,7 +20,7 @@ import locust.util.exception_handler
 import msgpack  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import zmq.green as zmq
-from locust import User
+from locust import User, task
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.input_events import UnixKeyPoller
@@ -226,6 +226,25 @@ def test_workers_are_allowed_more_missed_heartbeats(monkeypatch: pytest.MonkeyPa
     locust_inside.expect_beats(master, 30)
     assert [worker.heartbeat for worker in master.clients.all] == [30]
     assert locust.runners.HEARTBEAT_LIVENESS == 30
+
+
+def test_users_in_their_last_call_stay_if_the_number_is_raised_again() -> None:
+    class Busy(User):
+        @task
+        def call(self) -> None:
+            gevent.sleep(0.2)
+
+    environment = Environment(user_classes=[Busy], stop_timeout=10)
+    runner = environment.create_local_runner()
+    locust_inside.keep_stopping_users(runner)
+    for users in (3, 0, 4):
+        runner.start(users, 100)
+        gevent.sleep(0.05)
+    gevent.sleep(0.5)
+    remaining = runner.user_count
+    runner.quit()
+    assert remaining == 4
+    assert callable(WorkerRunner.start_worker)
 
 
 def test_a_ramp_up_ends_where_it_is() -> None:

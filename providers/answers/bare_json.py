@@ -8,7 +8,7 @@ from itertools import chain
 
 from providers.answers.document import is_json, quoted
 from providers.answers.sse import LARGEST_EVENT_BYTES
-from providers.call import MalformedAnswer
+from providers.call import IncompleteStream, MalformedAnswer
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
 """A string, with or without its end. If the end were required, a string without one would be searched from every
@@ -42,7 +42,7 @@ def _in_utf8(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _as_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield each object, on one line or several, as an event, and the lines of regular events unchanged.
 
-    An object that the end of the stream cuts off is dropped.
+    Raises `IncompleteStream` for an object that the end of the stream cuts off, as the SDK fails at it.
     """
     held: list[bytes] = []
     depth = held_bytes = 0
@@ -58,6 +58,8 @@ def _as_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if depth <= 0:
             yield b"data: " + b" ".join(held) + b"\n\n"
             held, depth, held_bytes = [], 0, 0
+    if held:
+        raise IncompleteStream(f"the stream ended within an object: {quoted(b' '.join(held))}")
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from itertools import chain
 
 from providers.answers.document import Event, NotJSON, is_json, parsed, quoted
 from providers.answers.errors import message_in
-from providers.call import ErrorInStream, MalformedAnswer
+from providers.call import ErrorInStream, IncompleteStream, MalformedAnswer
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b"")
@@ -239,12 +239,14 @@ def _refuse_unread(lines: list[bytes]) -> None:
 
 
 def _last_event(block: bytes, stray: Stray) -> Event | None:
-    """Return the last event, which lacks its empty line; `None` if it was cut off."""
+    """Return the last event, which lacks its empty line; `None` if it was cut off, at which google-genai fails."""
     event = _event_of(block.removesuffix(b"\n"), stray)
     if event is None or event[1].startswith(b"[DONE]") or event[0] == "error":
         return event
     try:
         parsed(event[1])
     except NotJSON:
+        if stray.only_data:
+            raise IncompleteStream(f"the stream ended within an event: {quoted(event[1])}") from None
         return None
     return event

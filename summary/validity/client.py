@@ -142,25 +142,26 @@ def _joined_reads(summary: Summary) -> Iterator[Summary]:
     reads = summary.get("reads") or {}
     if not reads.get("joined_reads"):
         return
-    firsts: tuple[int, int] = reads["joined_firsts"], reads["streams"]
-    joined, what = _joined(reads)
-    says = (
-        f"late reads joined {percent(*firsts)} of the first tokens, and {percent(*joined)} of all {what}, with others"
-    )
-    many = [look for look in ((firsts, FIRSTS, "first tokens"), (joined, GAPS, what)) if is_many(*look[0])]
+    looks = list(_joined(reads))
+    says = f"late reads joined {', and '.join(f'{percent(*of)} of {what}' for of, _, what in looks)}, with others"
+    many = [look for look in looks if is_many(*look[0])]
     touches = [name for _, touched, _ in many for name in touched]
-    worst = max((of for of, _, _ in many), key=lambda of: of[0] / of[1], default=firsts)
-    notes = [f"was late: {percent(*of)} of the {what}" for of, _, what in many]
+    worst = max((of for of, _, _ in many), key=lambda of: of[0] / of[1], default=looks[0][0])
+    notes = [f"was late: {percent(*of)} of {what.replace('all', 'the')}" for of, _, what in many]
     yield _lateness(
         summary, "joined reads", says, doubtful(*worst, present(summary, touches)), touches, "".join(notes[:1])
     )
 
 
-def _joined(reads: Summary) -> tuple[tuple[int, int], str]:
-    """Return how many tokens came in late reads of several, and of how many; of rows that don't say, the reads."""
-    if reads.get("joined_events") is not None:
-        return (reads["joined_events"], reads["content_events"]), "tokens"
-    return (reads["joined_reads"], reads["content_reads"]), "reads"
+def _joined(reads: Summary) -> Iterator[tuple[tuple[int, int], Sequence[str], str]]:
+    """Yield how many tokens came in late reads of several, of how many, the figures that they touch, and what they are:
+    the first tokens, and all, or the reads; of rows that don't say, only what they do."""
+    if reads.get("joined_firsts") is not None:
+        yield (reads["joined_firsts"], reads["streams"]), FIRSTS, "the first tokens"
+    if reads.get("joined_events") is not None and reads.get("content_events"):
+        yield (reads["joined_events"], reads["content_events"]), GAPS, "all tokens"
+    else:
+        yield (reads["joined_reads"], reads["content_reads"]), GAPS, "all reads"
 
 
 def _starts(summary: Summary) -> Iterator[Summary]:

@@ -516,6 +516,17 @@ def test_a_line_that_geminis_sdk_cannot_read_fails_the_stream(line: bytes, place
     assert (call.outcome, line.decode().removeprefix("data: ") in str(call.error)) == ("failed", True)
 
 
+@pytest.mark.parametrize("framed", [b'data: {"usageMeta', b'{"usageMeta'])
+def test_a_gemini_stream_cut_off_within_an_event_fails_even_after_its_finish(framed: bytes) -> None:
+    """A proxy ends its chunks as usual where what is behind it broke off. google-genai raises."""
+    raw = mocked("vertex-ai", "chat", stream=True).replace(b"\r\n", b"\n")
+    raw = raw if framed.startswith(b"data") else raw.replace(b"data: ", b"")
+    call = answered("vertex-ai", "chat", Canned([raw, framed], kind="text/event-stream"))
+    kind = "event" if framed.startswith(b"data") else "object"
+    assert str(call.error).startswith("IncompleteStream")
+    assert f'the stream ended within an {kind}: “{{"usageMeta”' in str(call.error)
+
+
 def test_text_of_gemini_that_is_not_utf_8_is_read() -> None:
     raw = mocked("vertex-ai", "chat", stream=True).replace(b'"text":"', b'"text":"\xff\xe2\x82')
     call = answered("vertex-ai", "chat", Canned([raw[:50], raw[50:]], kind="text/event-stream"))

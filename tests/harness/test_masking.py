@@ -94,10 +94,20 @@ def test_a_long_secret_that_was_escaped_and_cut_is_masked_too(escaped: str) -> N
         assert secrets.redact(f"no key {written[:end]}… ('cut')") == "no key ***… ('cut')"
 
 
+@pytest.mark.parametrize("run", ["\\", "%5c", "&#92;", "\\&#92;", "\\u005c"])
+def test_a_secret_of_backslashes_is_masked_behind_any_number_of_others(run: str) -> None:
+    secrets = Secrets()
+    secrets.add(r"\\a\\b\\c\\d")
+    for number in (1, 10, 1000):
+        assert secrets.redact(number * run + r"\\a\\b\\c\\d").endswith("***")
+
+
 @pytest.mark.parametrize(
     "secret", ["sk-anything-long", "-secret", "!x!y!z!", "'quoted'", r"a\b\c\d\e", r"\\a\\b\\c\\d"]
 )
-@pytest.mark.parametrize("run", ["\\", "%", "%25", "%5c", "&amp;", "&#", "\\u0073", " ", "s", "sk-anything-", "-", "!"])
+@pytest.mark.parametrize(
+    "run", ["\\", "%", "%25", "%5c", "&#92;", "\\&#92;", "&amp;", "&#", "\\u0073", " ", "s", "sk-anything-", "-", "!"]
+)
 def test_what_begins_like_a_secret_again_and_again_is_searched_quickly(secret: str, run: str) -> None:
     """The search holds up the event loop: in time squared, a header of 100 kB would stop it for a minute."""
     secrets = Secrets()

@@ -227,6 +227,11 @@ def test_what_an_encoding_lacks_is_escaped_and_files_are_utf8(tmp_path: Path) ->
     assert summary_in(tmp_path)["model"] == "modèle"
 
 
+def test_locust_can_read_the_projects_own_file_in_any_encoding() -> None:
+    """It reads pyproject.toml in the current folder, in the locale's encoding, for its options."""
+    assert (PROJECT / "pyproject.toml").read_bytes().isascii()
+
+
 def test_help_can_be_read_in_any_encoding(tmp_path: Path) -> None:
     done = locust(tmp_path, "--llm-help", **ASCII)
     assert (done.code, done.stderr) == (0, "")

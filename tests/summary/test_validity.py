@@ -163,6 +163,9 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
             "p99 of ITL is doubtful: late reads joined 0 % of the first tokens, and 2 % of all tokens, with others; "
             "use --processes or fewer users",
         ),
+        ("joined reads", "client", True,
+         {**streams(), "reads": streams(joined=60)["reads"] | {"joined_firsts": None, "joined_events": 300}},
+         "late reads joined 0.5 % of all reads, with others"),
         ("joined reads", "client", True, streams(joined=60, firsts=2),
          "late reads joined 1 % of the first tokens, and 0.5 % of all reads, with others"),
         (
