@@ -10,8 +10,10 @@ from wire.exchange import ConnectionBroken, NotHTTP, Request
 from wire.tolerant import MOST_HEAD_BYTES, Event, TolerantParser, headers_of
 
 _FORBIDDEN_IN_HEADER = re.compile(r"[\r\n\0]")
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] [0-9]{3}[ \r\n]")
+_STATUS_LINE, _ANY_STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] [0-9]{3}[ \r\n]"), b"HTTP/1.1 200 "
 """The beginning of any answer. For other text, h11 would wait for the end of a head that never comes."""
+_END_OF_CHUNKS = re.compile(rb"[^\r\n]\r\n\r\n\Z")
+"""The end of the last chunk or of a trailer, and one empty line."""
 
 
 def encode(request: Request) -> bytes:
@@ -50,7 +52,8 @@ class AnswerParser(HTTPResponseParser):
         self._value: str | None = None
         self._pieces: list[bytes] = []
         self._fed: list[bytes] | None = []
-        self._fed_bytes = self._given_bytes = 0
+        self._received_bytes = self._given_bytes = 0
+        self._heads = self._head_bytes = 0
         self._tolerant: TolerantParser | None = None
 
     @property
@@ -59,12 +62,17 @@ class AnswerParser(HTTPResponseParser):
 
     def parse(self, data: bytes) -> None:
         """Take the next received bytes. Raises `NotHTTP`."""
+        self._received_bytes += len(data)
         if self._fed is not None:
             self._remember(data)
         try:
             self.feed(data)
         except HTTPParseError as error:
             self._refused(data, error)
+        if self.head_complete and not self._head_bytes:
+            self._measure_heads()
+        if self.complete:
+            self.surplus = self.surplus or not self._ends_with(data)
 
     def finish(self) -> None:
         """Take the peer's close, which ends a body without a length. Raises `ConnectionBroken` anywhere else."""
@@ -89,13 +97,27 @@ class AnswerParser(HTTPResponseParser):
         assert self._fed is not None
         if not self._fed and data[:1] in (b"\r", b"\n"):
             raise NotHTTP("the peer's answer begins with an empty line")
-        if self._fed_bytes <= MOST_HEAD_BYTES:
+        if self._received_bytes - len(data) <= MOST_HEAD_BYTES:
             self._fed.append(data)
-            self._fed_bytes += len(data)
         elif self._given_bytes:
             self._fed = None
         else:
             raise NotHTTP("the head of the peer's answer is too long")
+
+    def _measure_heads(self) -> None:
+        """Measure the head with the interim ones before it. Raises `NotHTTP` for empty lines between them."""
+        *heads, rest = b"".join(self._fed or ()).split(b"\r\n\r\n", self._heads)
+        self._head_bytes = self._received_bytes - len(rest)
+        if not all(head.startswith(b"HTTP/") for head in heads):
+            self.head_complete = False
+            raise NotHTTP("an empty line follows an interim answer of the peer's")
+
+    def _ends_with(self, data: bytes) -> bool:
+        """Return whether the answer ends where the latest read does. llhttp would pass over empty lines, at which the
+        SDKs' clients fail the connection's next call. For chunks, a last read that is too short to tell is a no."""
+        if any(name.lower() == "transfer-encoding" for name, _ in self.headers):
+            return bool(_END_OF_CHUNKS.search(data if len(data) > 4 else b"".join(self._fed or ())))
+        return self._received_bytes == self._head_bytes + self._given_bytes
 
     def _refused(self, data: bytes, error: HTTPParseError) -> None:
         """Hand over to h11: once llhttp has rejected anything, it rejects everything after it."""
@@ -107,7 +129,7 @@ class AnswerParser(HTTPResponseParser):
             self._read_again(b"".join(self._fed or ()), error)
 
     def _read_again(self, fed: bytes, error: HTTPParseError) -> None:
-        if not _STATUS_LINE.match(fed):
+        if not _STATUS_LINE.match(fed + _ANY_STATUS_LINE[len(fed) :]):
             raise NotHTTP("the peer's answer is not HTTP/1.1") from error
         self._fed, self.headers, self.head_complete = None, [], False
         self._tolerant = TolerantParser()
@@ -148,6 +170,7 @@ class AnswerParser(HTTPResponseParser):
         if self.head_complete:
             return
         self._keep_header()
+        self._heads += 1
         self.status = int(self.get_code())
         self.head_complete = not 100 <= self.status < 200
         if not self.head_complete:

@@ -32,6 +32,7 @@ BENT = {
     "spaces after a later chunk's size": OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3  \r\nllo\r\n0  \r\n\r\n",
     "a line feed alone after the chunks": OK + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS[:-2] + b"\n",
     "a trailer with a line feed alone": OK + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS[:-2] + b"X-A: 1\n\n",
+    "a later version": b"HTTP/1.2 200 OK\r\nContent-Length: 5\r\n\r\nhello",
     "an interim answer before": b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
 }  # fmt: skip
 
@@ -56,6 +57,9 @@ REFUSED = {
     "a bad size of a later chunk": chunked(b"he")[:-5] + b"what?\r\n",
     "no status": b"HTTP/1.1 fine\r\n",
     "an empty line before the status": b"\r\n" + answer(b"hello"),
+    "an empty line after an interim answer": b"HTTP/1.1 100 Continue\r\n\r\n\r\n" + answer(b"hello"),
+    "two empty lines after an interim answer": b"HTTP/1.1 100 Continue\r\n\r\n\r\n\r\n" + answer(b"hello"),
+    "a line feed after an interim answer": b"HTTP/1.1 103 Early Hints\r\n\r\n\n" + answer(b"hello"),
     "a greeting": b"SSH-2.0-OpenSSH_9\r\n",
     "an endless header": OK + b"X-Endless: " + b"a" * (MOST_HEAD_BYTES + 2),
 }
@@ -101,6 +105,27 @@ def test_what_even_the_tolerant_parser_refuses_is_not_http(kind: str, size: int)
     with pytest.raises(NotHTTP) as refusal:
         seen_of([*in_reads(REFUSED[kind], size), b"\r\n"])
     assert len(str(refusal.value)) < 300
+
+
+ENDED = [
+    *(whole for kind, whole in STRICT.items() if kind != "a close"),
+    *(answer(body) for body in (b"", b"\r\n", b"\r\n\r\n", bytes(MOST_HEAD_BYTES * 2))),
+    *(chunked(*chunks) for chunks in ([], [b"\r\n"], [bytes(MOST_HEAD_BYTES // 2)] * 4)),
+    answer(b"", status="204 No Content"),
+]
+
+
+@pytest.mark.parametrize("whole", ENDED, ids=range(len(ENDED)))
+@pytest.mark.parametrize("more", [b"\r\n", b"\n", b"\r", b"\r\n\r\n"])
+def test_empty_lines_after_an_answer_end_its_connection_at_which_the_sdks_parser_fails(
+    whole: bytes, more: bytes
+) -> None:
+    assert seen_of([whole])[3] is True
+    assert seen_of([whole + more])[3] is seen_of([whole, more])[3] is seen_of(in_reads(whole + more, 7))[3] is False
+    peer = peer_after(whole)
+    peer.receive_data(more + whole)
+    with pytest.raises(h11.RemoteProtocolError):
+        peer.next_event()
 
 
 @pytest.mark.parametrize("code", ["000", "042", "099"])
@@ -153,8 +178,7 @@ def test_no_bytes_make_the_parser_raise_anything_but_its_own_errors(pieces: list
 def peer_of(pieces: list[bytes]) -> tuple[int, bytes]:
     """Read an answer with h11, the SDKs' own parser."""
     peer, status, body = h11.Connection(h11.CLIENT), 0, b""
-    peer.send(h11.Request(method="POST", target="/", headers=[("Host", "")]))
-    peer.send(h11.EndOfMessage())
+    ask(peer)
     for piece in [*pieces, b""]:
         peer.receive_data(piece)
         while not isinstance(event := peer.next_event(), type) and not isinstance(event, h11.ConnectionClosed):
@@ -165,11 +189,29 @@ def peer_of(pieces: list[bytes]) -> tuple[int, bytes]:
     raise AssertionError("the answer has no end")
 
 
+def peer_after(whole: bytes) -> h11.Connection:
+    """Return the SDKs' own parser, ready for the connection's next answer."""
+    peer = h11.Connection(h11.CLIENT)
+    ask(peer)
+    peer.receive_data(whole)
+    while not isinstance(peer.next_event(), h11.EndOfMessage):
+        pass
+    peer.start_next_cycle()
+    ask(peer)
+    return peer
+
+
+def ask(peer: h11.Connection) -> None:
+    peer.send(h11.Request(method="POST", target="/", headers=[("Host", "")]))
+    peer.send(h11.EndOfMessage())
+
+
 HEADERS = st.lists(
     st.sampled_from([b"X-A: 1", b"X-B:", b"X-C: a\tb", b"X-D: \xe3", b"X-E: 1\r\n 2", b"Content-Type: text/plain"]),
     max_size=4,
 )
 ENDS = st.sampled_from([b"\r\n", b"\n"])
+STATUS_LINES = st.sampled_from([b"HTTP/1.1 200 OK"] * 3 + [b"HTTP/1.2 200 OK"])
 
 
 @st.composite
@@ -186,7 +228,7 @@ def answers(draw: st.DrawFn) -> bytes:
         headers += draw(
             st.sampled_from([[], [b"Content-Length: %d" % len(body)] * 2, [b"Content-Length: %d" % len(body)]])
         )
-    lines = [b"HTTP/1.1 200 OK", *draw(st.permutations(headers)), b"", b""]
+    lines = [draw(STATUS_LINES), *draw(st.permutations(headers)), b"", b""]
     return draw(ENDS).join(lines) + body
 
 

@@ -225,6 +225,8 @@ def test_an_answer_that_came_before_its_request_is_refused(
         pytest.param(answer() + b"more", id="surplus-bytes"),
         pytest.param(answer() + answer(b"surprise"), id="surplus-answer"),
         pytest.param(chunked(b"ok") + b"more", id="surplus-after-chunks"),
+        pytest.param(answer() + b"\r\n", id="surplus-empty-line"),
+        pytest.param(chunked(b"ok") + b"\r\n", id="surplus-empty-line-after-chunks"),
     ],
 )
 def test_a_connection_is_not_reused_after_an_answer_that_forbids_it(
