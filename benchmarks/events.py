@@ -80,11 +80,11 @@ def _read_sse(pieces: Iterable[bytes]) -> Answer:
 
 
 def _read_converse(pieces: Iterable[bytes]) -> Answer:
-    return reading.stream(eventstream.events(pieces), converse.message_stream)
+    return reading.stream(eventstream.events(pieces, ("contentBlockDelta",)), converse.message_stream)
 
 
 def _read_llama(pieces: Iterable[bytes]) -> Answer:
-    return bedrock_families.of("meta.llama").answer_stream(eventstream.events(pieces))
+    return bedrock_families.of("meta.llama").answer_stream(eventstream.events(pieces, ("chunk",)))
 
 
 FORMATS = {

@@ -83,7 +83,7 @@ class Bedrock(Provider):
 
     def chat_stream(self, prompt: Prompt) -> Answer:
         self.client.converse_stream(**self._conversation(prompt))
-        return streamed(lambda events: reading.quick_stream(events, converse.message_stream))
+        return self._streamed("ConverseStream", lambda events: reading.quick_stream(events, converse.message_stream))
 
     def completions(self, prompt: Prompt) -> Answer:
         answer = self.client.invoke_model(**self._invocation(prompt))
@@ -91,7 +91,16 @@ class Bedrock(Provider):
 
     def completions_stream(self, prompt: Prompt) -> Answer:
         self.client.invoke_model_with_response_stream(**self._invocation(prompt))
-        return streamed(self.family.answer_stream)
+        return self._streamed("InvokeModelWithResponseStream", self.family.answer_stream)
+
+    def _streamed(self, operation: str, read: Callable[[Iterable[Event]], Answer]) -> Answer:
+        """Yield the parts that `read` makes of the call's event stream, as they arrive.
+
+        botocore leaves the stream unread until its own reader is used, which costs twice as much per frame as this one.
+        """
+        known = self.client.meta.service_model.operation_model(operation).get_event_stream_output().members
+        with closing(current().unread.raw) as raw:
+            yield from read(eventstream.events(raw.pieces(), known))
 
     def _conversation(self, prompt: Prompt) -> dict[str, Any]:
         """Return the arguments of `converse`."""
@@ -107,15 +116,6 @@ class Bedrock(Provider):
         settings = self.settings
         body = self.family.request(prompt, settings.temperature, prompt.max_tokens or settings.max_tokens)
         return {"modelId": settings.model, "contentType": "application/json", "body": orjson.dumps(body)}
-
-
-def streamed(read: Callable[[Iterable[Event]], Answer]) -> Answer:
-    """Yield the parts that `read` makes of the call's event stream, as they arrive.
-
-    botocore leaves the stream unread until its own reader is used, which costs twice as much per frame as this one.
-    """
-    with closing(current().unread.raw) as raw:
-        yield from read(eventstream.events(raw.pieces()))
 
 
 @cache

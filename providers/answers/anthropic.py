@@ -22,9 +22,10 @@ def message(body: Json) -> Answer:
 
 
 def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
-    """Read a message's events to their end, as the SDK does. A `message_stop` before any other event ends nothing."""
+    """Read a message's events to their end, as the SDK does. A `message_stop` before any other event ends nothing, and
+    neither does a second one."""
     usage: Json = {}
-    reason, has_begun = None, False
+    reason, has_begun, has_ended = None, False, False
     for event in bodies:
         if isinstance(event, Delta):
             yield event
@@ -39,7 +40,8 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
             case "message_delta":
                 usage = merged(usage, event.get("usage"))
                 reason = reason_of((event.get("delta") or {}).get("stop_reason")) or reason
-            case "message_stop" if has_begun:
+            case "message_stop" if has_begun and not has_ended:
+                has_ended = True
                 if usage:
                     yield _usage(usage)
                 yield from finished("anthropic", reason, event)

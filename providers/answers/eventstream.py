@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain, islice
 from struct import unpack_from
@@ -33,8 +33,9 @@ class BadChecksum(Exception):
     """A frame's bytes were corrupted in transit."""
 
 
-def events(pieces: Iterable[bytes]) -> Iterator[Event]:
-    """Yield each event's type and payload; an empty payload is an empty object, as it is to botocore.
+def events(pieces: Iterable[bytes], known: Container[str]) -> Iterator[Event]:
+    """Yield the type and payload of each event of a known type: botocore doesn't read the others' payload. An empty
+    payload is an empty object, as it is to botocore.
 
     Raises `BadChecksum`; `MalformedAnswer`; `ErrorInStream` for an exception event or a JSON error in place of a
     stream; and `IncompleteStream` for a stream that ends within a frame.
@@ -45,7 +46,8 @@ def events(pieces: Iterable[bytes]) -> Iterator[Event]:
         if kind or named.get(":message-type") in ERRORS:
             words = message_in(payload) or payload.decode("utf-8", "replace") or named.get(":error-message", "")
             raise ErrorInStream(f"{kind or 'error'}: {words}")
-        yield named.get(":event-type", ""), payload or b"{}"
+        if (name := named.get(":event-type", "")) in known:
+            yield name, payload or b"{}"
 
 
 def frames(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:

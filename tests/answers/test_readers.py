@@ -23,6 +23,7 @@ from providers.answers.document import Event
 from providers.answers.eventstream import BadChecksum
 from providers.answers.sse import BYTE_ORDER_MARK
 from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, MalformedAnswer, Part, Said, Usage
+from tests.canned import Canned, answered, mocked
 from wire.exchange import now
 
 QUICKLY = settings(deadline=None, max_examples=100)
@@ -266,6 +267,13 @@ FRAMED = [
 ]
 
 
+EVERY_TYPE = ("messageStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata", "chunk")
+
+
+def frames_of(pieces: Iterable[bytes]) -> Iterator[Event]:
+    return eventstream.events(pieces, EVERY_TYPE)
+
+
 def test_the_frames_of_these_tests_are_frames_to_botocore() -> None:
     buffer = EventStreamBuffer()
     buffer.add_data(b"".join(FRAMES))
@@ -274,7 +282,7 @@ def test_the_frames_of_these_tests_are_frames_to_botocore() -> None:
 
 def test_frames_split_at_any_byte_give_the_same_events() -> None:
     for pieces in in_two(b"".join(FRAMES)):
-        assert list(eventstream.events(pieces)) == FRAMED
+        assert list(frames_of(pieces)) == FRAMED
 
 
 @QUICKLY
@@ -283,7 +291,7 @@ def test_frames_give_the_same_events_however_they_are_split(
     data: st.DataObject, payloads: list[dict[str, str]]
 ) -> None:
     written = b"".join(encoder.event("chunk", payload) for payload in payloads)
-    events = list(eventstream.events(data.draw(cuts_of(written))))
+    events = list(frames_of(data.draw(cuts_of(written))))
     assert events == [("chunk", orjson.dumps(payload)) for payload in payloads]
 
 
@@ -292,7 +300,7 @@ def test_any_flipped_bit_is_a_bad_checksum() -> None:
     for bit in range(8 * len(second)):
         broken = bytearray(second)
         broken[bit // 8] ^= 1 << bit % 8
-        events = eventstream.events([first, bytes(broken), b"".join(FRAMES)])
+        events = frames_of([first, bytes(broken), b"".join(FRAMES)])
         assert next(events) == FRAMED[0]
         with pytest.raises(BadChecksum):
             next(events)
@@ -301,32 +309,32 @@ def test_any_flipped_bit_is_a_bad_checksum() -> None:
 def test_a_stream_that_ends_within_a_frame_is_incomplete() -> None:
     first, second, _ = FRAMES
     for size in range(1, len(second)):
-        events = eventstream.events([first + second[:size]])
+        events = frames_of([first + second[:size]])
         assert next(events) == FRAMED[0]
         with pytest.raises(IncompleteStream):
             next(events)
 
 
 def test_a_stream_that_ends_between_two_frames_is_left_to_its_reader() -> None:
-    assert list(eventstream.events(FRAMES[:2])) == FRAMED[:2]
+    assert list(frames_of(FRAMES[:2])) == FRAMED[:2]
 
 
 @pytest.mark.parametrize("body", [b"<html><body>Welcome</body></html>", b'{"choices": []}', b"\0" * 64])
 def test_what_is_not_an_aws_event_stream_is_quoted(body: bytes) -> None:
     with pytest.raises(MalformedAnswer, match="not an AWS event stream"):
-        list(eventstream.events([body]))
+        list(frames_of([body]))
 
 
 @pytest.mark.parametrize("body", [b'{"message": "no stream"}', b'{"error": "no stream"}', b'{"detail":"no stream"}'])
 def test_an_error_instead_of_frames_is_reported_in_its_own_words(body: bytes) -> None:
     for pieces in in_two(body):
         with pytest.raises(ErrorInStream, match="no stream"):
-            list(eventstream.events(pieces))
+            list(frames_of(pieces))
 
 
 def test_an_error_instead_of_frames_is_reported_even_if_the_stream_stays_open() -> None:
     with pytest.raises(ErrorInStream, match="it died"):
-        list(eventstream.events(left_open(b'{"message": "it', b' died"}')))
+        list(frames_of(left_open(b'{"message": "it', b' died"}')))
 
 
 def prelude(size_bytes: int, headers_bytes: int) -> bytes:
@@ -341,7 +349,7 @@ IMPOSSIBLE_SIZES = [(25 << 20, 0), ((1 << 32) - 1, 0), (1 << 20, (128 << 10) + 1
 def test_a_frame_of_an_impossible_size_is_refused_even_if_the_stream_stays_open(sizes: tuple[int, int]) -> None:
     for before in (b"", FRAMES[0]):
         with pytest.raises(MalformedAnswer, match="not a possible frame size"):
-            list(eventstream.events(left_open(before + prelude(*sizes))))
+            list(frames_of(left_open(before + prelude(*sizes))))
 
 
 @pytest.mark.parametrize("sizes", [((24 << 20) + 16, 0), ((24 << 20) + 16 + (128 << 10), 128 << 10)])
@@ -350,7 +358,7 @@ def test_a_frame_as_large_as_botocore_takes_is_waited_for(sizes: tuple[int, int]
     buffer.add_data(prelude(*sizes))
     assert list(buffer) == []
     with pytest.raises(IncompleteStream):
-        list(eventstream.events([prelude(*sizes)]))
+        list(frames_of([prelude(*sizes)]))
 
 
 @pytest.mark.parametrize(
@@ -358,11 +366,11 @@ def test_a_frame_as_large_as_botocore_takes_is_waited_for(sizes: tuple[int, int]
 )
 def test_what_is_not_an_aws_event_stream_is_refused_even_if_it_stays_open(body: bytes) -> None:
     with pytest.raises(MalformedAnswer, match="not an AWS event stream"):
-        list(eventstream.events(left_open(body[:9], body[9:])))
+        list(frames_of(left_open(body[:9], body[9:])))
 
 
 def test_an_exception_event_is_an_error_with_its_name_and_message() -> None:
-    events = eventstream.events([FRAMES[0], encoder.exception("throttlingException", "Too many requests")])
+    events = frames_of([FRAMES[0], encoder.exception("throttlingException", "Too many requests")])
     assert next(events) == FRAMED[0]
     with pytest.raises(ErrorInStream, match=r"throttlingException.*Too many requests"):
         next(events)
@@ -373,7 +381,7 @@ def test_an_error_message_is_an_error_with_its_code() -> None:
     named = [(":message-type", "error"), (":error-code", "InternalError"), (":error-message", "An internal error")]
     frame = encoder.frame(b"".join(encoder.header(*pair) for pair in named), b"")
     with pytest.raises(ErrorInStream, match=r"InternalError.*An internal error"):
-        list(eventstream.events([frame]))
+        list(frames_of([frame]))
 
 
 UNTYPED: list[list[tuple[str, str]]] = [[], [(":message-type", "other")]]
@@ -384,12 +392,23 @@ def test_a_frame_whose_message_type_is_missing_or_unknown_is_an_event_as_botocor
     more: list[tuple[str, str]],
 ) -> None:
     frame = encoder.frame(b"".join(encoder.header(*pair) for pair in [(":event-type", "chunk"), *more]), b"{}")
-    assert list(eventstream.events([frame])) == [("chunk", b"{}")]
+    assert list(frames_of([frame])) == [("chunk", b"{}")]
 
 
 def test_a_frame_without_a_payload_is_an_empty_event_as_botocore_reads_it() -> None:
     frames = [encoder.frame(encoder.header(":event-type", "contentBlockStop"), b""), encoder.frame(b"", b"")]
-    assert list(eventstream.events(frames)) == [("contentBlockStop", b"{}"), ("", b"{}")]
+    assert list(frames_of(frames)) == [("contentBlockStop", b"{}")]
+
+
+@pytest.mark.parametrize("api", ["chat", "completions"])
+@pytest.mark.parametrize("named", [b"", encoder.header(":event-type", "ping"), encoder.header(":event-type", "")])
+def test_a_frame_of_an_unknown_type_is_skipped_unread_as_by_botocore(api: str, named: bytes) -> None:
+    raw = mocked("aws-bedrock", api, stream=True)
+    other = encoder.frame(named + encoder.header(":message-type", "event"), b"not JSON")
+    expected = answered("aws-bedrock", api, Canned([raw], kind="application/vnd.amazon.eventstream"))
+    for pieces in ([other, raw], [raw, other]):
+        call = answered("aws-bedrock", api, Canned(pieces, kind="application/vnd.amazon.eventstream"))
+        assert (call.error, call.content_events) == (None, expected.content_events)
 
 
 def test_a_header_that_a_frame_has_twice_is_refused_as_by_botocore() -> None:
@@ -399,14 +418,14 @@ def test_a_header_that_a_frame_has_twice_is_refused_as_by_botocore() -> None:
     with pytest.raises(DuplicateHeader):
         next(buffer)
     with pytest.raises(MalformedAnswer, match="the same header twice"):
-        list(eventstream.events([frame]))
+        list(frames_of([frame]))
 
 
 @pytest.mark.parametrize("name", [":exception-type", ":error-code"])
 def test_a_frame_that_names_an_error_is_one_even_without_a_message_type(name: str) -> None:
     frame = encoder.frame(encoder.header(name, "throttlingException"), b'{"message": "Too many requests"}')
     with pytest.raises(ErrorInStream, match=r"throttlingException.*Too many requests"):
-        list(eventstream.events([frame]))
+        list(frames_of([frame]))
 
 
 # What the providers say

@@ -29,6 +29,7 @@ from providers.call import (
     MalformedAnswer,
 )
 from providers.user import ERROR_CHARACTERS, REASON_CHARACTERS
+from tests.answers.test_readers import EVERY_TYPE
 from tests.answers.test_streams import FAMILIES, UNKNOWN_MODEL
 from tests.asking import APIS, Asker
 from tests.canned import STEP_S, Canned, answered, mocked
@@ -384,7 +385,7 @@ def unpacked(provider: str, api: str, model: str | None) -> tuple[list[Named], C
     raw = mocked(provider, api, True, **({"model": model} if model else {}))
     if not CASES[provider].has_frames:
         return [(name, data if data == DONE else json.loads(data)) for name, data in sse.events([raw])], written_sse
-    frames = [(name, json.loads(data)) for name, data in eventstream.events([raw])]
+    frames = [(name, json.loads(data)) for name, data in eventstream.events([raw], EVERY_TYPE)]
     if api == "chat":
         return frames, encoder.event
     return [(name, json.loads(b64decode(data["bytes"]))) for name, data in frames], written_chunk
@@ -418,11 +419,11 @@ def of_sse(read: Any) -> Read:
 
 
 def of_frames(read: Any) -> Read:
-    return lambda pieces: reading.stream(eventstream.events(pieces), read)
+    return lambda pieces: reading.stream(eventstream.events(pieces, EVERY_TYPE), read)
 
 
 def of_family(model: str) -> Read:
-    return lambda pieces: bedrock_families.of(model).answer_stream(eventstream.events(pieces))
+    return lambda pieces: bedrock_families.of(model).answer_stream(eventstream.events(pieces, EVERY_TYPE))
 
 
 READERS: dict[str, tuple[str, str, str | None, Read]] = {
