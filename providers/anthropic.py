@@ -5,8 +5,7 @@ from typing import Any
 import httpx2
 
 from providers.answers import anthropic as answers
-from providers.answers.reading import streamed, whole
-from providers.answers.sse import Dialect
+from providers.answers.reading import Dialect, streamed, whole
 from providers.base import Provider
 from providers.call import Answer
 from providers.prompt import Prompt, dialogue, turns
@@ -14,7 +13,7 @@ from providers.settings import Settings
 from wire.exchange import Wire
 from wire.httpx2_plug import client
 
-DIALECT = Dialect(only_named=True)
+DIALECT = Dialect(only_named=True, has_done=False)
 DEMANDED_MAX_TOKENS = 1024
 """Both APIs refuse a request without a limit."""
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from providers.answers import gemini as answers
-from providers.answers.bare_json import framed
-from providers.answers.reading import streamed, whole
-from providers.answers.sse import Dialect
+from providers.answers import gemini_lines
+from providers.answers.reading import Dialect, streamed, whole
 from providers.base import Provider
 from providers.call import Answer
 from providers.prompt import Prompt, Turn
@@ -19,7 +18,7 @@ from providers.settings import Settings
 from wire.exchange import Wire, current
 from wire.httpx2_plug import client
 
-DIALECT = Dialect(framed, only_data=True)
+DIALECT = Dialect(gemini_lines.events, has_done=False)
 DEFAULT_API_VERSION = "v1beta"
 DEFAULT_VERTEX_API_VERSION = "v1beta1"
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from providers.answers.content import Choices, counts_of, merged, reason_of, text_of
-from providers.answers.reading import DONE
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Said, Usage, total
 
 NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
@@ -38,8 +37,8 @@ def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
         if isinstance(body, Delta):
             yield body
             continue
-        if body is DONE:
-            raise MalformedAnswer("the SDK can't read “[DONE]”: it is not JSON")
+        if "error" in body and next(iter(body)) == "error":
+            raise MalformedAnswer("the SDK takes an event that begins with `error` for an error, even without one")
         if not has_id:
             yield from _id(body)
             has_id = True

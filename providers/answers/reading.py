@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from typing import Any, cast
 
 from providers.answers import sse
 from providers.answers.alike import Alike
 from providers.answers.document import SURPRISES, Event, NotJSON, parsed, quoted
 from providers.answers.errors import message_in, refuse_error, told
-from providers.answers.sse import Dialect
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Part
 from wire.exchange import current
 
@@ -21,6 +21,24 @@ Body = Json | Delta
 PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
 NOTHING = (b"null", b"[]", b'""')
 """Data that says nothing: some gateways send it as a keep-alive, and Google's SDK skips it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How an SDK reads event streams. What it can't read fails the call, as it would for any of its users.
+
+    events      yields a stream's events; takes its pieces and its content type
+    only_named  the SDK skips events without a name (anthropic)
+    has_done    `[DONE]` ends a stream; to other SDKs, it is an event that is not JSON
+    """
+
+    events: Callable[[Iterable[bytes], str], Iterator[Event]] = sse.events
+    only_named: bool = False
+    has_done: bool = True
+
+
+STANDARD = Dialect()
+"""Everything that the standard allows, and `[DONE]`."""
 
 
 def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
@@ -36,15 +54,17 @@ def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
 
 def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer]) -> Answer:
     """Yield the parts that `read` makes of a stream's events. Raises as `whole` does."""
-    return _stream(events, cast(Callable[[Iterable[Body]], Answer], read), None)
+    return _stream(events, cast(Callable[[Iterable[Body]], Answer], read), None, has_done=True)
 
 
-def quick_stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer]) -> Answer:
+def quick_stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], has_done: bool = True) -> Answer:
     """Yield the same parts as `stream`, without parsing events that differ only in their text."""
-    return _stream(events, read, Alike())
+    return _stream(events, read, Alike(), has_done)
 
 
-def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], alike: Alike | None) -> Answer:
+def _stream(
+    events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], alike: Alike | None, has_done: bool
+) -> Answer:
     latest, wired = b"", current()
     given: list[Part] = []
 
@@ -52,13 +72,14 @@ def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], a
         nonlocal latest
         for name, latest in events:
             if name in PINGS or (latest in NOTHING and name != "error"):
+                latest.decode()
                 continue
             wired.event_at = wired.last_byte_at
             if alike and (delta := alike.delta_of(name, latest)):
                 yield delta
                 continue
             given.clear()
-            if latest.startswith(b"[DONE]"):
+            if has_done and latest.startswith(b"[DONE]"):
                 yield DONE
                 return
             yield _named(name, latest) if name else _object(parsed(latest))
@@ -74,7 +95,7 @@ def _stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], a
         raise MalformedAnswer(_described(surprise, latest)) from surprise
 
 
-def streamed(response: Any, read: Callable[[Iterable[Body]], Answer], dialect: Dialect = sse.STANDARD) -> Answer:
+def streamed(response: Any, read: Callable[[Iterable[Body]], Answer], dialect: Dialect = STANDARD) -> Answer:
     """Yield the parts that `read` makes of an httpx2 response's events, as they arrive.
 
     Closing the response reads on for a moment, so that its connection can be kept.
@@ -82,8 +103,8 @@ def streamed(response: Any, read: Callable[[Iterable[Body]], Answer], dialect: D
     with closing(response):
         # An uncompressed body bypasses httpx2's decoding, which costs as much per piece as reading its event.
         pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
-        events = sse.events(dialect.framed(pieces), response.headers.get("content-type", ""), dialect)
-        yield from quick_stream(_named_ones(events) if dialect.only_named else events, read)
+        events = dialect.events(pieces, response.headers.get("content-type", ""))
+        yield from quick_stream(_named_ones(events) if dialect.only_named else events, read, dialect.has_done)
 
 
 def _named_ones(events: Iterable[Event]) -> Iterator[Event]:
@@ -92,6 +113,7 @@ def _named_ones(events: Iterable[Event]) -> Iterator[Event]:
         if name:
             yield name, data
         else:
+            data.decode()
             with suppress(NotJSON, TypeError):
                 _object(parsed(data))
 
@@ -125,6 +147,8 @@ def _object(body: Any) -> Json:
 
 def _described(surprise: Exception, data: bytes) -> str:
     """Return what is wrong with an answer, with a quotation."""
+    if isinstance(surprise, UnicodeDecodeError):
+        return f"the SDK can't read what is not UTF-8: {quoted(surprise.object)}"
     if not data.strip():
         return "the answer is empty"
     if isinstance(surprise, NotJSON):

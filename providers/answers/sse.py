@@ -1,13 +1,12 @@
 """Server-sent events, read as they arrive. https://html.spec.whatwg.org/multipage/server-sent-events.html"""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from providers.answers.document import Event, NotJSON, is_json, parsed, quoted
 from providers.answers.errors import message_in
-from providers.call import ErrorInStream, IncompleteStream, MalformedAnswer
+from providers.call import ErrorInStream, MalformedAnswer
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b"")
@@ -35,44 +34,26 @@ NO_STREAM = (
 nevertheless."""
 _PAGE = re.compile(rb"<(?:!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_READ_BY_GEMINI = (b"data: ", *(bytes([byte]) for byte in b'{}[]"\t '))
 _EMPTY_LINES = re.compile(rb"\n{3,}")
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """Where an SDK differs from the standard. What the SDK can't read fails the call, as it would for any of its users.
-
-    framed      converts what the SDK accepts in place of events
-    only_data   the SDK parses every line as JSON, after removing `data: ` (google-genai)
-    only_named  the SDK skips events without a name (anthropic)
-    """
-
-    framed: Callable[[Iterable[bytes]], Iterable[bytes]] = iter
-    only_data: bool = False
-    only_named: bool = False
-
-
-STANDARD = Dialect()
-"""Everything that the standard allows."""
 
 
 class Stray:
     """The text of a stream outside any event: something else in place of a stream, or an error after its events.
 
-    is_all     there has been no event so far
-    only_data  see `Dialect`
+    is_all  there has been no event so far
     """
 
-    def __init__(self, content_type: str, dialect: Dialect) -> None:
-        self.text, self.is_all, self.only_data = bytearray(), True, dialect.only_data
+    def __init__(self, content_type: str) -> None:
+        self.text, self.is_all = bytearray(), True
         self._type = content_type.partition(";")[0].strip().lower()
         self._start = b""
 
     def take(self, line: bytes) -> None:
+        if not self.is_all:
+            line.decode()
         self.text += (line + b"\n")[: STRAY_BYTES - len(self.text)]
         if self.is_all and len(self.text) == STRAY_BYTES:
-            raise self._no_stream(bytes(self.text))
+            raise self.no_stream(bytes(self.text))
 
     def refuse_no_stream(self, piece: bytes) -> None:
         """Raise if the stream begins like no event stream: with a web page, an image, or binary data."""
@@ -84,14 +65,14 @@ class Stray:
         if name in FIELDS or not (colon or more or len(name) > LONGEST_FIELD_BYTES):
             return
         if _PAGE.match(line) or _NO_TEXT.search(line) or self._type.startswith(NO_STREAM):
-            raise self._no_stream(self._start)
+            raise self.no_stream(self._start)
 
     def refuse_endless(self, held: list[bytes], held_bytes: int) -> None:
         """Raise for an event that does not end, or for a long first line that is not part of an event."""
         if held_bytes > LARGEST_EVENT_BYTES:
             raise MalformedAnswer(f"an event of over {LARGEST_EVENT_BYTES >> 20} MB: {quoted(b''.join(held))}")
         if self.is_all and held_bytes > STRAY_BYTES and self._start.lstrip().partition(b":")[0] not in FIELDS:
-            raise self._no_stream(self._start)
+            raise self.no_stream(self._start)
 
     def refuse_bare_error(self, held: list[bytes]) -> None:
         """Raise once the text is whole JSON: with its error message, or because it is not an event stream."""
@@ -102,7 +83,7 @@ class Stray:
         if words := message_in(text):
             raise ErrorInStream(words)
         if self.is_all and is_json(text):
-            raise self._no_stream(text)
+            raise self.no_stream(text)
 
     def refuse(self) -> None:
         """Raise at the end of the stream, if the text is an error or there was no event."""
@@ -111,23 +92,24 @@ class Stray:
         if words := message_in(bytes(self.text)):
             raise ErrorInStream(words)
         if self.is_all:
-            raise self._no_stream(bytes(self.text))
+            raise self.no_stream(bytes(self.text))
 
-    def _no_stream(self, text: bytes) -> MalformedAnswer:
+    def no_stream(self, text: bytes) -> MalformedAnswer:
         return MalformedAnswer(f"not an event stream{f' ({self._type})' if self._type else ''}: {quoted(text)}")
 
 
-def events(pieces: Iterable[bytes], content_type: str = "", dialect: Dialect = STANDARD) -> Iterator[Event]:
+def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
     """Yield each event's name ("" if it has none) and data, as soon as the empty line after it has begun.
 
     Lines end in LF, CRLF or CR. Events without data are skipped, unless they are named `error`. The last event can lack
     its empty line if its data is complete. Raises `ErrorInStream` for a JSON error outside any event, and
-    `MalformedAnswer`, with a quotation, for a stream without events, and for what the SDK can't read; all as soon as
-    that is certain, because the stream could stay open.
+    `MalformedAnswer`, with a quotation, for a stream without events; both as soon as that is certain, because the
+    stream could stay open. Raises `UnicodeDecodeError` for a line that is not UTF-8, at which the SDKs fail even if
+    they skip it; data is left to its reader.
 
     The cost is linear in bytes: held pieces are joined only when an event's end has arrived.
     """
-    stray = Stray(content_type, dialect)
+    stray = Stray(content_type)
     rest = b""
     for block, is_ended in _blocks(pieces, stray):
         if not is_ended:
@@ -145,7 +127,7 @@ def _blocks(pieces: Iterable[bytes], stray: Stray) -> Iterator[tuple[bytes, bool
     """Yield each block of lines and whether an empty line ends it, which is true of all but the last."""
     held: list[bytes] = []
     held_bytes = 0
-    for piece in _with_line_feeds(_without_byte_order_mark(iter(pieces))):
+    for piece in with_line_feeds(_without_byte_order_mark(iter(pieces))):
         stray.refuse_no_stream(piece)
         if held and b"\n\n" not in piece and not (piece[0] == 10 and held[-1][-1] == 10):
             held.append(piece)
@@ -181,7 +163,7 @@ def _without_byte_order_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
     return chain([start.removeprefix(BYTE_ORDER_MARK)], pieces)
 
 
-def _with_line_feeds(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def with_line_feeds(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the pieces that are not empty, with LF for CRLF and CR, and one empty line for several in a row. The LF
     after a CR can be in the next piece."""
     was_return = False
@@ -203,12 +185,13 @@ def _event_of(block: bytes, stray: Stray) -> Event | None:
     if b"\n" not in block:
         if block.startswith(b"data: ") and len(block) > 6:
             return "", block[6:]
-        if block.startswith(b":") and not stray.only_data:
+        if block.startswith(b":"):
+            block.decode()
             return None
-    elif block.startswith(b"event: ") and not stray.only_data:
+    elif block.startswith(b"event: "):
         name, _, data = block.partition(b"\n")
         if data.startswith(b"data: ") and b"\n" not in data and len(data) > 6:
-            return name[7:].decode("utf-8", "replace"), data[6:]
+            return name[7:].decode(), data[6:]
     return _event_of_lines(block.split(b"\n"), stray)
 
 
@@ -220,33 +203,24 @@ def _event_of_lines(lines: list[bytes], stray: Stray) -> Event | None:
         if field == b"data":
             data.append(value)
         elif field == b"event":
-            name = value.decode("utf-8", "replace")
+            name = value.decode()
         elif field == b"error" and message_in(value):  # llama.cpp's error events have a field of their own.
             return "error", value
-        elif field not in FIELDS:
+        elif field in FIELDS:
+            line.decode()
+        else:
             stray.take(line)
-    if stray.only_data and name != "error":
-        _refuse_unread(lines)
     joined = b"\n".join(data)
     return (name, joined) if joined or name == "error" else None
 
 
-def _refuse_unread(lines: list[bytes]) -> None:
-    """Raise for a line that google-genai can't read: a comment, any field but `data: `, text among events."""
-    for line in lines:
-        if line and not line.startswith(_READ_BY_GEMINI):
-            raise MalformedAnswer(f"the SDK can't read a line that is neither data nor JSON: {quoted(line)}")
-
-
 def _last_event(block: bytes, stray: Stray) -> Event | None:
-    """Return the last event, which lacks its empty line; `None` if it was cut off, at which google-genai fails."""
+    """Return the last event, which lacks its empty line; `None` if it was cut off."""
     event = _event_of(block.removesuffix(b"\n"), stray)
     if event is None or event[1].startswith(b"[DONE]") or event[0] == "error":
         return event
     try:
         parsed(event[1])
     except NotJSON:
-        if stray.only_data:
-            raise IncompleteStream(f"the stream ended within an event: {quoted(event[1])}") from None
         return None
     return event

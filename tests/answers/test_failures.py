@@ -16,7 +16,7 @@ from gevent.event import Event
 
 from mock.service import Service
 from mock.timing import Pace
-from providers.answers import bare_json, sse
+from providers.answers import gemini_lines, sse
 from providers.call import Call
 from summary.failures import OWN_ERRORS
 from tests.asking import APIS, PROVIDERS, Asker
@@ -114,7 +114,7 @@ def limit_answers(monkeypatch: pytest.MonkeyPatch, most_bytes: int) -> None:
     for module, name in (
         (exchange, "MOST_WHOLE_BYTES"),
         (sse, "LARGEST_EVENT_BYTES"),
-        (bare_json, "LARGEST_EVENT_BYTES"),
+        (gemini_lines, "LARGEST_EVENT_BYTES"),
     ):
         monkeypatch.setattr(module, name, most_bytes)
 

@@ -9,17 +9,19 @@ from struct import pack
 from typing import Any
 from zlib import crc32
 
+import httpx2
 import orjson
 import pytest
 from botocore.eventstream import DuplicateHeader, EventStreamBuffer
-from hypothesis import given, settings
+from google.genai._api_client import HttpResponse
+from google.genai.errors import UnknownApiResponseError
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
-from providers.answers import anthropic, bare_json, converse, eventstream, gemini, openai, reading, sse
-from providers.answers.bare_json import framed
-from providers.answers.document import Event
+from providers.answers import anthropic, converse, eventstream, gemini, gemini_lines, openai, reading, sse
+from providers.answers.document import Event, NotJSON, parsed
 from providers.answers.eventstream import BadChecksum
 from providers.answers.sse import BYTE_ORDER_MARK
 from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, MalformedAnswer, Part, Said, Usage
@@ -213,20 +215,21 @@ BARE = [{"candidates": [{"content": {"parts": [{"text": text}]}}]} for text in (
 
 
 @pytest.mark.parametrize("indent", [None, 1])
-@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n", b"\n: ping\n\n"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n", b"\n\ndata: {}\n\n"])
 def test_objects_without_data_are_events_however_they_are_split(indent: int | None, end: bytes) -> None:
     raw = b"".join(json.dumps(body, indent=indent, ensure_ascii=False).encode() + end for body in BARE)
-    for pieces in in_two(b" \n" + raw):
-        assert [orjson.loads(data) for _, data in sse.events(framed(pieces))] == BARE
+    for pieces in in_two(b"\n" + raw):
+        bodies = [orjson.loads(data) for _, data in gemini_lines.events(pieces)]
+        assert [body for body in bodies if body] == BARE
 
 
 def test_an_object_without_data_ends_with_its_piece_too() -> None:
-    events = sse.events(framed(left_open(b'{"a":', b' "{"}')))
+    events = gemini_lines.events(left_open(b'{"a":', b' "{"}'))
     assert next(events) == ("", b'{"a": "{"}')
 
 
 def test_an_object_that_is_cut_off_is_not_an_event() -> None:
-    events = sse.events(framed([b'{"a": 1}\n{"b": ']))
+    events = gemini_lines.events([b'{"a": 1}\n{"b": '])
     assert next(events) == ("", b'{"a": 1}')
     with pytest.raises(IncompleteStream, match=r'the stream ended within an object: “\{"b":”'):
         next(events)
@@ -234,23 +237,56 @@ def test_an_object_that_is_cut_off_is_not_an_event() -> None:
 
 @pytest.mark.parametrize("more", [b"x" * 65536, b'"a": {\n' * 8192], ids=["one line", "many lines"])
 def test_an_object_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch, more: bytes) -> None:
-    monkeypatch.setattr(bare_json, "LARGEST_EVENT_BYTES", 2 << 20)
+    monkeypatch.setattr(gemini_lines, "LARGEST_EVENT_BYTES", 2 << 20)
     with pytest.raises(MalformedAnswer, match=r"an object of over 2 MB: “\{.*…”"):
-        list(framed(left_open(b"{", *[more] * 40)))
+        list(gemini_lines.events(left_open(b"{", *[more] * 40)))
 
 
 def test_a_line_of_strings_that_never_end_is_read_once() -> None:
     """Looking for the end of each one would take a minute."""
     started_at = now()
     with pytest.raises(IncompleteStream):
-        list(sse.events(framed([b'{"a": "' + b'\\"' * (1 << 17) + b"\n"])))
+        list(gemini_lines.events([b'{"a": "' + b'\\"' * (1 << 17) + b"\n"]))
     assert now() - started_at < 5
 
 
-@pytest.mark.parametrize("data", [b'data: {"a": 1}\n\n', b"[1]", b"", b" \n", b" " * (1 << 17)])
-def test_a_stream_that_does_not_begin_with_an_object_is_left_alone(data: bytes) -> None:
-    for pieces in [[data], [data[:3], data[3:]]]:
-        assert b"".join(framed(pieces)) == data
+GEMINI_LINES = st.sampled_from([
+    b'data: {"a": 1}', b"data: {", b"data: }", b"data: ", b"data:", b'data: "\xff"', b"data: [DONE]",
+    b'{"b": "', b'{"b": "} \\"', b'"}', b"{", b"}", b"[", b"]", b'"c": {}', b'{"d": {"e": "{"}}', b"[DONE]", b"[2]",
+    b"null", b"3", b" ", b"\t", b": ping", b"event: message", b"id: 7", b"\xef\xbb\xbfdata: 1", b"\xff", b"",
+    b' data: {"a": 1}',
+])  # fmt: skip
+
+
+def as_genai_reads(data: bytes) -> tuple[list[Any], bool]:
+    """What google-genai's own reader makes of a stream, and whether it fails."""
+    return until_failure(HttpResponse({}, httpx2.Response(200, content=iter([data]))).segments())
+
+
+def until_failure(values: Iterator[Any]) -> tuple[list[Any], bool]:
+    read: list[Any] = []
+    try:
+        read.extend(value for value in values)
+    except (UnknownApiResponseError, MalformedAnswer, IncompleteStream, NotJSON):
+        return read, True
+    return read, False
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.data(), st.lists(GEMINI_LINES | st.just(b'data: {"a": 1}\n\n'), max_size=8), LINE_ENDS)
+@example(None, [b'data: {"a": 1}', b"{}", b""], b"\n")
+@example(None, [b"}"], b"\n")
+@example(None, [b"[DONE]", b'data: {"a": 1}'], b"\n")
+@example(None, [b' data: {"a": 1}'], b"\n")
+def test_a_gemini_stream_is_read_as_google_genai_reads_it(
+    data: st.DataObject | None, lines: list[bytes], line_end: bytes
+) -> None:
+    """A failure is reported as soon as it is certain, which can be sooner."""
+    written = b"\n".join(lines).replace(b"\n", line_end)
+    expected, fails = as_genai_reads(written)
+    pieces = data.draw(cuts_of(written)) if data else [written]
+    bodies, failed = until_failure(parsed(data) for _, data in gemini_lines.events(pieces))
+    assert (failed, bodies) == (fails, expected[: len(bodies)] if fails else expected)
 
 
 # AWS event streams
