@@ -66,7 +66,7 @@ class _Lines:
                 yield event
         if rest:
             self._rest.append(rest)
-            if rest[-1:] in (b"}", b"]") and len(self._rest) <= MOST_PIECES and self._is_whole():
+            if rest[-1:] in (b"}", b"]") and self._is_whole():
                 yield from self._last_line()
 
     def end(self) -> Iterator[Event]:
@@ -132,7 +132,10 @@ class _Lines:
         return depth, len(parts) % 2 == 0
 
     def _is_whole(self) -> bool:
-        """Return whether the line that has begun ends an object."""
+        """Return whether the line that has begun ends an object. Its line feed will then look like an empty line, which
+        must not end an event."""
+        if self._data or len(self._rest) > MOST_PIECES:
+            return False
         line = b"".join(self._rest)
         return not line.startswith(b"data: ") and self._after(line)[0] == 0 and is_json(b"".join((*self._object, line)))
 

@@ -510,21 +510,13 @@ def test_what_an_sdk_reads_in_a_stream_is_read(provider: str, api: str, vary: Ca
     assert (call.error is None) == (provider != "vertex-ai" or vary not in (VARIATIONS["pings"], VARIATIONS["BOM"]))
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b": ping",
-        b"event: message",
-        b"id: 7",
-        b"retry: 5",
-        b'data:{"candidates": []}',
-        b"not JSON",
-        b"data: [DONE]",
-        b"[DONE]",
-        b"}",
-        b' data: {"candidates": []}',
-    ],  # fmt: skip
-)
+UNREAD_BY_GEMINI = [
+    b": ping", b"event: message", b"id: 7", b"retry: 5", b'data:{"candidates": []}', b' data: {"candidates": []}',
+    b"data: [DONE]", b"[DONE]", b"}", b"not JSON",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", UNREAD_BY_GEMINI)
 @pytest.mark.parametrize("place", ["first", "between", "last"])
 def test_a_line_that_geminis_sdk_cannot_read_fails_the_stream(line: bytes, place: str) -> None:
     """google-genai takes every line but `data: ` for JSON, and raises: keep-alives break its users."""
@@ -556,20 +548,14 @@ def test_an_object_after_a_gemini_streams_first_event_is_read() -> None:
     assert [(call.error, call.output_tokens) for call in calls] == [(None, 3)] * 2
 
 
+NOT_UTF_8 = [
+    b": na\xefve", b": a\n: na\xefve", b"id: \xff", b"event: \xff", b"event: ping\ndata: \xff", b"retry: \xff",
+    b"event: \xff\ndata: null", b"no_field: \xff",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(("provider", "api"), [case for case in SSE_APIS if case[0] != "vertex-ai"])
-@pytest.mark.parametrize(
-    "line",
-    [
-        b": na\xefve",
-        b": a\n: na\xefve",
-        b"id: \xff",
-        b"event: \xff",
-        b"event: ping\ndata: \xff",
-        b"retry: \xff",
-        b"event: \xff\ndata: null",
-        b"no_field: \xff",
-    ],  # fmt: skip
-)
+@pytest.mark.parametrize("line", NOT_UTF_8)
 def test_a_line_that_is_not_utf_8_fails_a_stream_though_it_is_skipped_otherwise(
     provider: str, api: str, line: bytes
 ) -> None:
