@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from html import escape
@@ -202,6 +203,52 @@ def test_googles_default_credentials_are_secret(tmp_path: Path, monkeypatch: pyt
     for unreadable in ("[", "[" * 100_000):
         (tmp_path / "application_default_credentials.json").write_text(unreadable)
         assert VertexAI.credentials() == []
+
+
+@pytest.mark.parametrize(
+    ("layout", "written"),
+    [
+        ({}, "opaque-5af1c03b\n"),
+        ({"format": {"type": "text"}}, "opaque-5af1c03b"),
+        ({"format": {"type": "json", "subject_token_field_name": "token"}}, '{"token": "opaque-5af1c03b", "x": 1}'),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_token_of_a_workload_identity_is_secret(
+    nested: bool, layout: dict[str, Any], written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tmp_path / "token"
+    found: dict[str, Any] = {"type": "external_account", "credential_source": {"file": str(token), **layout}}
+    (tmp_path / "google.json").write_text(json.dumps({"source_credentials": found} if nested else found))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "google.json"))
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    token.write_text(written)
+    secrets = Secrets()
+    secrets.add_all(VertexAI.credentials())
+    assert secrets.redact("no opaque-5af1c03b here") == "no *** here"
+
+
+@pytest.mark.parametrize(
+    "source", [None, [], {}, {"file": 5}, {"file": "."}, {"file": "gone"}, {"file": "\0"}, {"file": "a", "format": []},
+               {"file": "a", "format": "json"}, {"file": "a", "format": {"type": "json"}}, {"url": "http://x"}]
+)  # fmt: skip
+def test_a_workload_identity_without_a_readable_token_is_left_to_the_sdk(
+    source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_text("[" * 100_000)
+    Path("google.json").write_text(json.dumps({"type": "external_account", "credential_source": source}))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "google.json")
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    assert {*VertexAI.credentials()} <= {"", "[" * 100_000}
+
+
+def test_credentials_in_a_pipe_are_left_to_the_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from `<(command)` in a shell: they can be read only once."""
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "pipe"))
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    assert VertexAI.credentials() == []
 
 
 def test_a_user_without_a_home_has_no_default_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
