@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.process import class_settings, ports
+from harness.process import class_settings, ports, utf8
 from harness.process.outlet import open_outlet
-from harness.process.utf8 import is_utf8
 from harness.secrets import SHORTEST
 from summary.cells import printable
 
@@ -123,8 +122,8 @@ def _encoding_refusal(parser: ArgumentParser, options: Namespace) -> str | None:
     for action in parser._actions:
         value = getattr(options, action.dest, None)
         texts = value if isinstance(value, list) else [value]
-        if not all(is_utf8(text) for text in texts if isinstance(text, str)):
-            return f"{action.option_strings[-1] if action.option_strings else action.dest} is not UTF-8"
+        if not all(utf8.is_utf8(text) for text in texts if isinstance(text, str)):
+            return utf8.refusal(action.option_strings[-1] if action.option_strings else action.dest)
     return None
 
 
