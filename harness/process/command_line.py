@@ -43,14 +43,15 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
         except AssertionError:  # configargparse's, which names nothing
             parser.exit(2, f"{parser.prog}: error: a config file or variable has a list for a switch\n")
         given = sys.argv[1:] if args is None else list(args)
-        if refusal := _refusal(parser, given, unknown, options, user_classes):
+        of_arguments = _arguments_refusal(parser, given, unknown, options, user_classes)
+        if refusal := of_arguments or _values_refusal(parser, options, user_classes):
             parser.exit(2, f"{parser.prog}: error: {printable(refusal)}\n")
         return options, unknown
 
     parser.parse_known_args = parse_known_args
 
 
-def _refusal(
+def _arguments_refusal(
     parser: ArgumentParser, given: list[str], unknown: list[str], options: Namespace, user_classes: Sequence[str]
 ) -> str | None:
     known = [name for action in parser._actions for name in action.option_strings]
@@ -65,8 +66,10 @@ def _refusal(
         return f"unrecognized arguments: {' '.join(_with_hint(name, known) for name in one_dash)}"
     if left_over:
         return f"{_left_over(left_over[0], user_classes)}: choose from {', '.join(user_classes)}"
-    if unknown:
-        return f"unrecognized arguments: {' '.join(unknown)}"
+    return f"unrecognized arguments: {' '.join(unknown)}" if unknown else None
+
+
+def _values_refusal(parser: ArgumentParser, options: Namespace, user_classes: Sequence[str]) -> str | None:
     return (
         _class_settings_refusal(options, user_classes)
         or _encoding_refusal(parser, options)
