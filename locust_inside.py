@@ -78,7 +78,11 @@ def end_at_a_port_without_a_master() -> None:
     """Make a worker end in one line if its master's port is another ZeroMQ socket, which takes no messages. Locust logs
     a traceback per attempt."""
     WorkerRunner.connect_to_master = _connect_or_end  # type: ignore[method-assign]  # Locust's main handles its errors
-    logging.getLogger(locust.util.exception_handler.__name__).addFilter(lambda record: not record.exc_info)
+    logging.getLogger(locust.util.exception_handler.__name__).addFilter(_is_in_one_line)
+
+
+def _is_in_one_line(record: logging.LogRecord) -> bool:
+    return not record.exc_info
 
 
 _connect = WorkerRunner.connect_to_master

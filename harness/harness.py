@@ -33,7 +33,7 @@ from harness.watch import llm_page, llm_tab, menus, schedule_tab, start_form, st
 from harness.watch.key_hosts import KeyHosts
 from harness.watch.live_charts import LiveCharts
 from providers.user import LLMUser
-from summary.cells import printable
+from summary.cells import escape_unencodable, printable
 from summary.render.render import RENDERERS
 
 _log = logging.getLogger("llm")
@@ -60,7 +60,7 @@ class Harness:
         orphan.watch_from_the_fork()
         locust_inside.read_any_message()
         locust_inside.end_at_a_port_without_a_master()
-        streams.escape_unencodable(sys.stdout)
+        escape_unencodable(sys.stdout)
         streams.guard_log_files(lambda: self.exit_code.note(INTERNAL))
         events.init_command_line_parser.add_listener(self.add_arguments)
         events.report_to_master.add_listener(report_no_users)

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Iterable
 
+from harness.decodings import Span, decoded_spans
 from harness.encodings import cut, decoded_basic, encodings, escaped, escaped_all, is_plain
 from summary.cells import printable_lines
 
@@ -27,8 +28,8 @@ class Secrets:
 
     def __init__(self) -> None:
         self._added: set[str] = set()
-        self._forms: list[re.Pattern[str]] = []
-        self._heads: list[re.Pattern[str]] = []
+        self._forms = {JWT}
+        self._heads: set[re.Pattern[str]] = set()
 
     def add(self, value: str) -> None:
         """Add a secret; for `Bearer TOKEN` also the token alone, for `Basic …` also the user and password inside, for
@@ -40,20 +41,25 @@ class Secrets:
         forms = {form for secret in new if len(secret) >= SHORTEST for form in encodings(secret)}
         long_forms = {form for form in forms if len(form) >= LONG}
         patterns = {escaped(form) for form in forms if form not in long_forms or not is_plain(form)}
-        self._forms = sorted({*self._forms, *patterns}, key=_length, reverse=True)
-        self._heads += [cut(form[:HEAD]) for form in long_forms]
         known = [secret for secret in new if len(secret) >= SHORTEST]
-        self._heads += [escaped_all(s[:HEAD] if len(s) >= LONG else s, len(s) >= LONG) for s in known]
+        heads = {escaped_all(s[:HEAD] if len(s) >= LONG else s, len(s) >= LONG) for s in known}
+        heads |= {cut(form[:HEAD]) for form in long_forms}
+        self._forms, self._heads = self._forms | patterns, self._heads | heads  # new sets: a thread can be searching
 
     def add_all(self, values: Iterable[str]) -> None:
         for value in values:
             self.add(value)
 
     def redact(self, text: str) -> str:
-        """Return a text with the secrets masked, and every JSON Web Token, known or not."""
-        for form in (*self._forms, *self._heads):
-            text = form.sub(MASK, text)
-        return JWT.sub(MASK, text)
+        """Return a text with the secrets masked, and every JSON Web Token, known or not; also where they are encoded in
+        two ways, one in the other."""
+        return _masked(text, [*self._spans(text), *decoded_spans(text, self._spans)])
+
+    def _spans(self, text: str) -> list[Span]:
+        """Return where secrets are; where a long one is whole, without what follows its beginning."""
+        whole = _found(self._forms, text)
+        begun = {start for start, end in whole if end - start > HEAD}
+        return whole + [span for span in _found(self._heads, text) if span[0] not in begun]
 
     def redact_within(self, value: object) -> object:
         """Return a JSON value with every text in it redacted."""
@@ -71,8 +77,18 @@ class Secrets:
                 handler.setFormatter(_Redacting(handler.formatter or logging.Formatter(), self))
 
 
-def _length(form: re.Pattern[str]) -> int:
-    return len(form.pattern)
+def _found(forms: Iterable[re.Pattern[str]], text: str) -> list[Span]:
+    return [found.span() for form in forms if form.search(text) for found in form.finditer(text)]
+
+
+def _masked(text: str, spans: Iterable[Span]) -> str:
+    """Return a text with one mask per span, or for several that overlap."""
+    parts, end = [], 0
+    for start, stop in sorted(spans):
+        if start >= end:
+            parts += [text[end:start], MASK]
+        end = max(end, stop)
+    return "".join([*parts, text[end:]])
 
 
 class _Redacting(logging.Formatter):

@@ -126,7 +126,7 @@ def _vertex_access(settings: Settings) -> dict[str, Any]:
 def _default_credentials() -> Any:
     """Return the content of the file with Google's default credentials; `None` if there is none."""
     with suppress(OSError, ValueError, RuntimeError):  # The last if it is nested too deeply, or there is no home.
-        return json.loads(_credentials_file().read_text(encoding="utf-8"))
+        return json.loads(_text_of(_credentials_file()))
     return None
 
 
@@ -140,10 +140,23 @@ def _credentials_file() -> Path:
 def _sent_secrets(content: Any) -> Iterator[str]:
     """Yield what is sent to a token server as it is; the private key only signs."""
     if isinstance(content, dict):
+        yield from _subject_token(content.get("credential_source"))
         for name, value in content.items():
             if name in SENT_SECRETS and isinstance(value, str):
                 yield value
             yield from _sent_secrets(value)
+
+
+def _subject_token(source: Any) -> Iterator[str]:
+    """Yield the token in the file that credentials of a workload identity name, read as the SDK reads it."""
+    with suppress(OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError):
+        text, layout = _text_of(Path(source["file"])), source.get("format") or {}
+        yield str(json.loads(text)[layout["subject_token_field_name"]]) if layout.get("type") == "json" else text
+
+
+def _text_of(path: Path) -> str:
+    """Return a regular file's text, otherwise "": what a pipe has is for the SDK, and can be read only once."""
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _http_options(settings: Settings, wire: Wire) -> Any:

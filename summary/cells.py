@@ -1,5 +1,6 @@
 """Make text from servers and users safe for CSV cells, tables and terminals. Stdlib only."""
 
+import io
 import re
 from typing import Any
 
@@ -41,6 +42,13 @@ def printable_lines(text: str) -> str:
 def escaped(json: str) -> str:
     """Return JSON with all unprintable characters escaped, including those that JSON allows unescaped."""
     return _UNPRINTABLE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json)
+
+
+def escape_unencodable(stream: object) -> None:
+    """Make a stream write an escape for a character that its encoding lacks, as Python's stderr does: ASCII and Latin-1
+    have no box-drawing characters."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _printable(character: str) -> str:

@@ -251,7 +251,7 @@ FIGURES = (
            uses=("table", "difference"), groups=("size",)),
     Figure("cached_tokens", "tokens", "cached tokens", "input tokens that the provider took from its cache"),
     Figure("reasoning_tokens", "tokens", "reasoning tokens", "output tokens that the end user doesn't see"),
-    Figure("repeated_payloads", "count", "repeated payloads", "different payloads that were sent more than once",
+    Figure("repeated_payloads", "count", "repeated prompts", "different prompts that were sent more than once",
            better="less", uses=("table",), groups=("size",)),
 )  # fmt: skip
 NAMED = {figure.name: figure for figure in FIGURES}

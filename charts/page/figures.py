@@ -134,13 +134,7 @@ def stages(summary: Summary) -> str:
     planned = summary.get("stages") or []
     if not planned:
         return ""
-    columns = [
-        (figure, statistic)
-        for figure in [NAMED["latency_s"], *used("stage")]
-        if any(found(stage, figure.name) is not None for stage in planned)
-        for statistic in (MAIN if figure.over else ("",))
-    ]
-    columns.insert(len(MAIN), (NAMED["latency_from_schedule_s"], "p99"))
+    columns = _stage_columns(planned)
     counts = ["delivered_rps", "total_requests", "failure_count"]
     head = [
         "stage",
@@ -156,6 +150,18 @@ def stages(summary: Summary) -> str:
         for stage in planned
     ]  # fmt: skip
     return "<h3>Stages</h3>" + table(head, rows, "stages")
+
+
+def _stage_columns(planned: list[Summary]) -> list[tuple[Figure, str]]:
+    """Return the figures that a stage has, and which statistic of each."""
+    columns = [
+        (figure, statistic)
+        for figure in [NAMED["latency_s"], *used("stage")]
+        if any(found(stage, figure.name) is not None for stage in planned)
+        for statistic in (MAIN if figure.over else ("",))
+    ]
+    columns.insert(len(MAIN), (NAMED["latency_from_schedule_s"], "p99"))
+    return columns
 
 
 def _heading(figure: Figure, statistic: str) -> str:

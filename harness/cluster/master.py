@@ -78,6 +78,11 @@ class Master:
         self._prepared: set[str] = set()
         self._strange_since: dict[str, float] = {}
         self._has_refused_strangers = self._is_over = False
+        self._listen(runner)
+        clock.answer(runner)
+        runner.greenlet.spawn(self._watch_workers)
+
+    def _listen(self, runner: Any) -> None:
         for message, listener in {
             PREPARED: self._on_prepared, REFUSED: self._on_refused, WANT: self._on_want, UNWANT: self._on_unwant,
             BACK: self._on_back,
@@ -87,8 +92,6 @@ class Master:
         runner.environment.events.test_stopping.add_listener(self._on_stopping)
         # Runs after Locust's own listener, which sets the state to running even if the test has ended by then.
         runner.environment.events.spawning_complete.add_listener(self._stay_stopped)
-        clock.answer(runner)
-        runner.greenlet.spawn(self._watch_workers)
 
     def wait_for_workers(self, count: int, patience_s: float = PATIENCE_S) -> None:
         """Wait until `count` workers have imported their SDK: Locust considers a worker ready, and starts the clock,

@@ -60,18 +60,21 @@ class Worker:
         self._permits: Budget | PermitQueue | None = None
         self._runner = environment.runner
         self._clock = MasterClock(environment.runner)
+        environment.user_classes = list(classes.values())
+        self._listen(environment)
+        self._import_ahead(vars(environment.parsed_options))
+        environment.runner.send_message(PREPARED)
+
+    def _listen(self, environment: Any) -> None:
         environment.runner.register_message(GRANT, self.grant)
         environment.runner.register_message(DRAIN, self.drain, concurrent=True)
         environment.runner.register_message(CUT, lambda **_: ending.cut(environment.runner))
         orphan.watch(environment.runner, orphan.is_forked(vars(environment.parsed_options)))
-        environment.user_classes = list(classes.values())
         environment.events.test_stopping.add_listener(self.close_permits)
         environment.events.test_stop.add_listener(self.be_ready_again)
         environment.events.report_to_master.add_listener(self.report)
         # Locust calls the listeners of `quitting` in reverse, so this one runs before the runner signs off.
         environment.events.quitting.add_listener(self.end)
-        self._import_ahead(vars(environment.parsed_options))
-        environment.runner.send_message(PREPARED)
 
     def start(self, environment: Environment) -> Session:
         """Return the session described by the master's options; an empty one if this worker can't take part."""

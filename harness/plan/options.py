@@ -187,7 +187,7 @@ def _add_prompts(parser: _Named) -> None:
     )
     parser.add_argument(
         "--cache-bust", action="store_true", default=False,
-        help="end each payload with a unique line, so that no cache can answer it",
+        help="end each prompt with a unique line, so that no cache can answer it",
     )  # fmt: skip
 
 

@@ -92,13 +92,10 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
     headers.check_variables(provider)
     mock = bool(options["mock"])
     host = addresses.check(options["host"])
-    api = one_of("--api", options["api"], get_args(API))
-    if api not in provider.apis:
-        raise UsageError(f"{provider.name} has no API {api!r}: choose from {', '.join(provider.apis)}")
     return Settings(
         provider=provider.name,
         model=_model(options, provider.name, mock),
-        api=api,
+        api=_api(options, provider),
         host=MOCK_HOST if mock else host,
         host_query="" if mock else addresses.query_for(options["host"], options["host_query"]),
         timeout_s=positive("--timeout", options["timeout"], "seconds"),
@@ -112,6 +109,13 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
         mock=mock,
         stream=bool(options["stream"]),
     )
+
+
+def _api(options: Options, provider: type[Provider]) -> API:
+    api: API = one_of("--api", options["api"], get_args(API))
+    if api not in provider.apis:
+        raise UsageError(f"{provider.name} has no API {api!r}: choose from {', '.join(provider.apis)}")
+    return api
 
 
 def provider_of(options: Options, classes: ProviderClasses) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.process.utf8 import is_utf8, refusal
 
 Options = Mapping[str, Any]
 """Every option by name, Locust's own included, as given."""
@@ -93,10 +94,8 @@ def word(option: str, text: str) -> str:
 
 def utf8(option: str, text: str) -> str:
     """Return a text that can be sent: Python reads other bytes of a command line as halves of characters."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"{option} is not UTF-8") from None
+    if not is_utf8(text):
+        raise UsageError(refusal(option))
     return text
 
 

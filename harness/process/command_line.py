@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.process import class_settings, ports
+from harness.process import class_settings, ports, utf8
 from harness.process.outlet import open_outlet
-from harness.process.utf8 import is_utf8
 from harness.secrets import SHORTEST
 from summary.cells import printable
 
@@ -44,14 +43,15 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
         except AssertionError:  # configargparse's, which names nothing
             parser.exit(2, f"{parser.prog}: error: a config file or variable has a list for a switch\n")
         given = sys.argv[1:] if args is None else list(args)
-        if refusal := _refusal(parser, given, unknown, options, user_classes):
+        of_arguments = _arguments_refusal(parser, given, unknown, options, user_classes)
+        if refusal := of_arguments or _values_refusal(parser, options, user_classes):
             parser.exit(2, f"{parser.prog}: error: {printable(refusal)}\n")
         return options, unknown
 
     parser.parse_known_args = parse_known_args
 
 
-def _refusal(
+def _arguments_refusal(
     parser: ArgumentParser, given: list[str], unknown: list[str], options: Namespace, user_classes: Sequence[str]
 ) -> str | None:
     known = [name for action in parser._actions for name in action.option_strings]
@@ -66,8 +66,10 @@ def _refusal(
         return f"unrecognized arguments: {' '.join(_with_hint(name, known) for name in one_dash)}"
     if left_over:
         return f"{_left_over(left_over[0], user_classes)}: choose from {', '.join(user_classes)}"
-    if unknown:
-        return f"unrecognized arguments: {' '.join(unknown)}"
+    return f"unrecognized arguments: {' '.join(unknown)}" if unknown else None
+
+
+def _values_refusal(parser: ArgumentParser, options: Namespace, user_classes: Sequence[str]) -> str | None:
     return (
         _class_settings_refusal(options, user_classes)
         or _encoding_refusal(parser, options)
@@ -123,8 +125,8 @@ def _encoding_refusal(parser: ArgumentParser, options: Namespace) -> str | None:
     for action in parser._actions:
         value = getattr(options, action.dest, None)
         texts = value if isinstance(value, list) else [value]
-        if not all(is_utf8(text) for text in texts if isinstance(text, str)):
-            return f"{action.option_strings[-1] if action.option_strings else action.dest} is not UTF-8"
+        if not all(utf8.is_utf8(text) for text in texts if isinstance(text, str)):
+            return utf8.refusal(action.option_strings[-1] if action.option_strings else action.dest)
     return None
 
 

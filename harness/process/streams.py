@@ -1,12 +1,13 @@
 """stdin, stdout and stderr, which can be closed or lost during a run: a closed terminal, a pipe without a reader."""
 
-import io
 import logging
 import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO, cast
+
+from summary.cells import escape_unencodable
 
 
 class Lasting:
@@ -26,13 +27,6 @@ class Lasting:
     def flush(self) -> None:
         with suppress(OSError, ValueError):
             self._stream.flush()
-
-
-def escape_unencodable(stream: object) -> None:
-    """Make a stream write an escape for a character that its encoding lacks, as Python's stderr does: ASCII and Latin-1
-    have no box-drawing characters."""
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="backslashreplace")
 
 
 def take_stdout() -> TextIO | None:

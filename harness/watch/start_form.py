@@ -66,6 +66,8 @@ def attach(web_ui: Any, environment: Environment, check: Check, check_users: Cal
     locust_inside.keep_user_classes(web_ui, lambda: is_on(environment))
     locust_inside.keep_run_time(web_ui, lambda: is_on(environment) and request.endpoint == "locust.swarm")
     locust_inside.show_current_options(web_ui)
+    views = web_ui.app.view_functions
+    views["locust.swarm"] = partial(_start, environment, views["locust.swarm"])
     _ask_first(web_ui, "locust.swarm", refuse_start)
     _ask_first(web_ui, "locust.update_user", refuse_class)
     web_ui.app.wsgi_app = WebGuard(web_ui.app.wsgi_app, web_ui.host, names)
@@ -96,10 +98,14 @@ def _refuse_start(
     options = _options(environment)
     if is_on(environment):
         return _refuse_changes(environment, options) or check_users(options["num_users"] or 0)
-    refusal = check(options)
-    if refusal is None:
-        vars(environment.parsed_options)["run_time"] = options["run_time"]  # Locust keeps an earlier one
-    return refusal
+    return check(options)
+
+
+def _start(environment: Environment, swarm: Callable[[], object]) -> object:
+    """Start by Locust's view, without the time limit of an earlier test, which it keeps if the form gives none."""
+    if not is_on(environment):
+        vars(environment.parsed_options)["run_time"] = run_time_s(request.form.get("run_time"))
+    return swarm()
 
 
 def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:

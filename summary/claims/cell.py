@@ -29,14 +29,14 @@ def is_any_said(rows: pd.DataFrame) -> bool:
     return any(_column(key) in rows for key in KEYS)
 
 
-def is_key(column: str) -> bool:
-    """Return whether a column is one key of the cells."""
-    return column.endswith(_column(""))
+def is_of_cells(column: str) -> bool:
+    """Return whether a column is one of those that `columns` yields in place of the cells."""
+    return column == CELL or column.endswith(_column(""))
 
 
 def columns(table: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield a table's columns, with one for each key that its cells have in place of the cells. Without any, the time
-    to the head has nothing to be compared with, and is left out too."""
+    """Yield a table's columns, with hashes in place of its cells, and one for each key that they have. Without any, the
+    time to the head has nothing to be compared with, and is left out too."""
     cells = table[CELL].to_numpy(dtype=object) if CELL in table else np.array([])
     is_said = pd.notna(cells)
     left_out = (CELL,) if is_said.any() else (CELL, HEAD)
@@ -44,6 +44,7 @@ def columns(table: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
         if name not in left_out:
             yield str(name), table[name].to_numpy()
     if is_said.any():
+        yield CELL, _spread(_hashes(cells[is_said]), is_said)
         yield from _numbers(cells[is_said], is_said)
 
 
@@ -52,9 +53,18 @@ def _numbers(cells: np.ndarray, is_said: np.ndarray) -> Iterator[tuple[str, np.n
     known = set().union(*claims)
     for key in KEYS:
         if key in known:
-            column = np.full(len(is_said), np.nan)
-            column[is_said] = [_number(claim.get(key)) for claim in claims]
-            yield _column(key), column
+            yield _column(key), _spread([_number(claim.get(key)) for claim in claims], is_said)
+
+
+def _hashes(cells: np.ndarray) -> np.ndarray:
+    """Return a fraction per cell, which shows in the column's checksum what no key does."""
+    return pd.util.hash_array(cells, categorize=False) / 2.0**64
+
+
+def _spread(values: np.ndarray | list[float], is_said: np.ndarray) -> np.ndarray:
+    column = np.full(len(is_said), np.nan)
+    column[is_said] = values
+    return column
 
 
 def _parsed(cells: list[str]) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def _paths(name: str, new: Any, old: Any) -> list[str]:
     if name in ("against", "baseline"):
         return [f"{name}.{path}" for path in differing(new, old)]
     if name == "checksums":
-        columns = dict.fromkeys((*old, *(column for column in new if not cell.is_key(column))))
+        columns = dict.fromkeys((*old, *(column for column in new if cell.CELL in old or not cell.is_of_cells(column))))
         return [f"{name}.{column}" for column in columns if not _is_same(new.get(column), old.get(column))]
     return [] if _is_same(new, old) else [name]
 

@@ -5,6 +5,7 @@ import zlib
 import numpy as np
 import pandas as pd
 
+from summary.claims import cell
 from summary.rows.rows import CONVERTED
 from summary.vocabulary import Summary
 
@@ -17,7 +18,8 @@ GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 def checksums(rows: pd.DataFrame) -> Summary:
     """Return, by column, the sum of its values plus one, each weighted by its row's number; a text's value is a
-    fraction made from its CRC-32. Missing values count 0, and columns without any are left out.
+    fraction made from its CRC-32. Missing values count 0, and columns without any are left out, except for what servers
+    said: there, 0 tells a run in which they said nothing from one of a version that did not look.
 
     The plus one tells a 0 from a missing value, and the weights, from 1 to 2, tell values that changed places. They are
     sums so that a spreadsheet can shorten the numbers or sort the rows.
@@ -25,7 +27,7 @@ def checksums(rows: pd.DataFrame) -> Summary:
     weights = 1 + np.modf(rows["request"].to_numpy(dtype=float) * GOLDEN_RATIO)[0]
     names = [name for name in rows.columns if name not in LEFT_OUT]
     sums = {name: float(np.nansum((_values(rows[name]) + 1) * weights)) for name in names}
-    return {name: value for name, value in sums.items() if value}
+    return {name: value for name, value in {cell.CELL: 0.0, **sums}.items() if value or name == cell.CELL}
 
 
 def _values(column: "pd.Series[float] | pd.Series[str]") -> np.ndarray:

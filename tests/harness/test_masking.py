@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from html import escape
@@ -11,6 +12,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from locust.env import Environment
 
 from harness.plan import keys
@@ -69,6 +72,55 @@ def test_a_secret_is_masked_in_every_encoding(secret: str, encoding: str) -> Non
     assert not any(five in shown for five in ("%35", "u0035", "&#53;"))
 
 
+def others(secret: str) -> str:
+    """A secret of the same form that differs within."""
+    return secret.replace("5af1c0", "9de4b2").replace("3b77de", "7c01fa")
+
+
+def pieces(shown: str) -> list[str]:
+    """What is left between masks, without the ends: a digit of base64 can belong to the secret and what is beside it,
+    and its escape has up to 6 characters."""
+    return [piece[8:-8] for piece in shown.split("***")]
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=list(SECRETS))
+@pytest.mark.parametrize("outer", ENCODINGS)
+def test_a_secret_is_masked_in_every_encoding_of_every_encoding(secret: str, outer: str) -> None:
+    secrets = Secrets()
+    secrets.add(secret)
+    for inner, encoded in ENCODINGS.items():
+        written, of_other = (ENCODINGS[outer](encoded(each)) for each in (secret, others(secret)))
+        shown = secrets.redact(f"<{written}>")
+        assert "***" in shown, inner
+        assert all(piece in of_other for piece in pieces(shown)), inner
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=200)
+def test_any_secret_is_masked_in_two_encodings_wherever_it_is_in_a_text(data: st.DataObject) -> None:
+    secret = data.draw(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=40))
+    before, after = data.draw(st.text(max_size=9)), data.draw(st.text(max_size=9))
+    inner, outer = (data.draw(st.sampled_from(list(ENCODINGS))) for _ in range(2))
+    secrets = Secrets()
+    secrets.add(secret)
+    for written in (f"{before} {secret} {after}", secret):
+        shown = secrets.redact(ENCODINGS[outer](ENCODINGS[inner](written)))
+        assert "***" in shown, (inner, outer)
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS.keys() - {"backslashes"}))
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_line_of_json_stays_one_whatever_is_masked_in_it(name: str, encoding: str) -> None:
+    """Unless the secret ends in backslashes: those of an escaped quote after it can't be told from them."""
+    secret = SECRETS[name]
+    secrets = Secrets()
+    secrets.add(secret)
+    for inner in ENCODINGS.values():
+        line = json.dumps({"said": [f'x " {ENCODINGS[encoding](inner(secret))} " z', "y"], "more": 1})
+        shown = json.loads(secrets.redact(line))
+        assert (shown["said"][1], shown["more"]) == ("y", 1)
+
+
 @pytest.mark.parametrize("length", range(13, 18))
 def test_any_secret_that_was_cut_after_12_characters_is_masked(length: int) -> None:
     secrets = Secrets()
@@ -106,7 +158,27 @@ def test_a_secret_of_backslashes_is_masked_behind_any_number_of_others(run: str)
     "secret", ["sk-anything-long", "-secret", "!x!y!z!", "'quoted'", r"a\b\c\d\e", r"\\a\\b\\c\\d"]
 )
 @pytest.mark.parametrize(
-    "run", ["\\", "%", "%25", "%5c", "&#92;", "\\&#92;", "&amp;", "&#", "\\u0073", " ", "s", "sk-anything-", "-", "!"]
+    "run",
+    [
+        "\\",
+        "%",
+        "%25",
+        "%5c",
+        "&#92;",
+        "\\&#92;",
+        "&amp;",
+        "&#",
+        "\\u0073",
+        "%41",
+        "&#65;",
+        "QUJD",
+        "4142",
+        " ",
+        "s",
+        "sk-anything-",
+        "-",
+        "!",
+    ],
 )
 def test_what_begins_like_a_secret_again_and_again_is_searched_quickly(secret: str, run: str) -> None:
     """The search holds up the event loop: in time squared, a header of 100 kB would stop it for a minute."""
@@ -147,6 +219,12 @@ def test_a_named_value_within_a_header_is_also_masked_alone(value: str) -> None:
     secrets = Secrets()
     secrets.add(value)
     assert secrets.redact("no session 5af1c03b, theme dark") == "no session ***, theme dark"
+
+
+def test_a_secret_that_begins_with_another_is_masked_whole() -> None:
+    secrets = Secrets()
+    secrets.add_all(["abcdef", "abcdefghijklmnop"])
+    assert secrets.redact("abcdefghijklmnop, abcdef, abcdef-g") == "***, ***, ***-g"
 
 
 def test_other_words_stay_as_they_are() -> None:
@@ -202,6 +280,52 @@ def test_googles_default_credentials_are_secret(tmp_path: Path, monkeypatch: pyt
     for unreadable in ("[", "[" * 100_000):
         (tmp_path / "application_default_credentials.json").write_text(unreadable)
         assert VertexAI.credentials() == []
+
+
+@pytest.mark.parametrize(
+    ("layout", "written"),
+    [
+        ({}, "opaque-5af1c03b\n"),
+        ({"format": {"type": "text"}}, "opaque-5af1c03b"),
+        ({"format": {"type": "json", "subject_token_field_name": "token"}}, '{"token": "opaque-5af1c03b", "x": 1}'),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_token_of_a_workload_identity_is_secret(
+    nested: bool, layout: dict[str, Any], written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tmp_path / "token"
+    found: dict[str, Any] = {"type": "external_account", "credential_source": {"file": str(token), **layout}}
+    (tmp_path / "google.json").write_text(json.dumps({"source_credentials": found} if nested else found))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "google.json"))
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    token.write_text(written)
+    secrets = Secrets()
+    secrets.add_all(VertexAI.credentials())
+    assert secrets.redact("no opaque-5af1c03b here") == "no *** here"
+
+
+@pytest.mark.parametrize(
+    "source", [None, [], {}, {"file": 5}, {"file": "."}, {"file": "gone"}, {"file": "\0"}, {"file": "a", "format": []},
+               {"file": "a", "format": "json"}, {"file": "a", "format": {"type": "json"}}, {"url": "http://x"}]
+)  # fmt: skip
+def test_a_workload_identity_without_a_readable_token_is_left_to_the_sdk(
+    source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_text("[" * 100_000)
+    Path("google.json").write_text(json.dumps({"type": "external_account", "credential_source": source}))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "google.json")
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    assert {*VertexAI.credentials()} <= {"", "[" * 100_000}
+
+
+def test_credentials_in_a_pipe_are_left_to_the_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from `<(command)` in a shell: they can be read only once."""
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "pipe"))
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    assert VertexAI.credentials() == []
 
 
 def test_a_user_without_a_home_has_no_default_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

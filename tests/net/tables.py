@@ -16,7 +16,7 @@ FACTS = (
     ("output", r"^[\d.,]+ ", f"{PER_SECOND} "),
 )
 DRAWN_HEADINGS = {unit.heading for unit in UNITS.values()} - {UNITS["time"].heading}
-DRAWN_FACTS = ("bytes received", "input tokens", "output tokens", "repeated payloads")
+DRAWN_FACTS = ("bytes received", "input tokens", "output tokens", "repeated prompts")
 QUESTION = "Can these figures be believed?"
 
 

@@ -227,6 +227,14 @@ def test_what_an_encoding_lacks_is_escaped_and_files_are_utf8(tmp_path: Path) ->
     assert summary_in(tmp_path)["model"] == "modèle"
 
 
+def test_an_option_that_python_cannot_read_in_the_locale_says_how_it_can(tmp_path: Path) -> None:
+    done = locust(tmp_path, *QUICK_MOCK, "--system", "é", **ASCII)
+    assert done.code == 2
+    assert done.stderr.endswith(
+        ": error: --system is not in the locale's encoding, ascii: set PYTHONUTF8=1 if it is UTF-8\n"
+    )
+
+
 def test_locust_can_read_the_projects_own_file_in_any_encoding() -> None:
     """It reads pyproject.toml in the current folder, in the locale's encoding, for its options."""
     assert (PROJECT / "pyproject.toml").read_bytes().isascii()

@@ -180,6 +180,38 @@ def test_columns_that_are_in_no_figure_of_the_run_are_compared_too(column: str, 
     assert f"checksums.{column}" in lost(folder)["differs"]
 
 
+SAID = ('{"cache_hit":true}', '{"region":"eu"}', '{"server_s":0.1}', "{")
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_what_a_server_never_said_is_noticed(said: str, folder: Path) -> None:
+    edited(folder, replaced(7, server_says=said))
+    assert "checksums.server_says" in lost(folder)["differs"]
+
+
+@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize("before", ['{"server_s":0.2}', '{"region":"us"}'])
+def test_what_a_server_said_otherwise_is_noticed(before: str, said: str, folder: Path) -> None:
+    edited(folder, replaced(7, server_says=before))
+    summary = json.loads((folder / "run_summary.json").read_text(encoding="utf-8"))
+    new = summary | {"checksums": reported(folder)["checksums"]}
+    (folder / "run_summary.json").write_text(json.dumps(new), encoding="utf-8")
+    assert lost(folder) == {}
+    for edit in (replaced(7, server_says=said), replaced(8, server_says=before), replaced(7, server_says="")):
+        edited(folder, edit)
+        assert "checksums.server_says" in lost(folder)["differs"]
+        edited(folder, replaced(8, server_says=""))
+        edited(folder, replaced(7, server_says=before))
+
+
+def test_what_a_version_before_these_checksums_did_not_look_at_is_no_difference(folder: Path) -> None:
+    edited(folder, replaced(7, server_says='{"cache_hit":true}'))
+    summary = json.loads((folder / "run_summary.json").read_text(encoding="utf-8"))
+    older = {name: value for name, value in summary["checksums"].items() if name != "server_says"}
+    (folder / "run_summary.json").write_text(json.dumps(summary | {"checksums": older}), encoding="utf-8")
+    assert [name for name in lost(folder).get("differs", []) if "sai" in name or "says" in name] == []
+
+
 def test_prompts_that_the_run_did_not_send_are_noticed(folder: Path) -> None:
     edited(folder, lambda rows: [row | {"prompt": "the same"} for row in rows])
     assert lost(folder) == {"differs": ["repeated_payloads"]}
