@@ -21,6 +21,8 @@ from typing import Any
 
 from gevent.monkey import get_original
 
+from tests import relay
+
 HERE = Path(__file__).parent.parent
 POLL_S = 0.005
 PATIENCE_S = 60
@@ -34,6 +36,10 @@ READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ")
 
 Output = tuple[Path, Path]
 """The files for stdout and stderr."""
+
+Socket = get_original("socket", "socket")
+_fork, _close = get_original("os", "fork"), get_original("os", "close")
+"""gevent's own would close a pipe later, in its event loop."""
 
 
 class Forked:
@@ -76,17 +82,12 @@ def fork(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], output: Output, tree: Path = HERE
 ) -> Forked:
     """Start `locust ARGUMENT …`, or a Python file, in a folder, with the code of a tree."""
-    for path in output:
-        path.write_bytes(b"")
     number, name = tempfile.mkstemp(dir=_statuses().name)
+    with open(os.devnull) as nothing, output[0].open("wb") as stdout, output[1].open("wb") as stderr:
+        streams = [stream.fileno() for stream in (nothing, stdout, stderr)]
+        relay.order(orders(tree), command, str(folder.absolute()), environment, [*streams, number])
     os.close(number)
-    status = Path(name)
-    order = {
-        "folder": str(folder.absolute()), "command": list(command), "environment": dict(environment),
-        "output": [str(path.absolute()) for path in output], "status": str(status.absolute()),
-    }  # fmt: skip
-    os.write(orders(tree), json.dumps(order).encode())
-    return Forked(status)
+    return Forked(Path(name))
 
 
 @cache
@@ -113,10 +114,14 @@ def serve() -> bool:
         import_module(name)
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while order := os.read(0, LONGEST_ORDER_BYTES):
+    source = Socket(fileno=os.dup(0))
+    while (received := socket.recv_fds(source, LONGEST_ORDER_BYTES, 4))[0]:
+        order, (*streams, status), *_ = received
         if not _fork():
-            _keep(json.loads(order))
+            _keep(json.loads(order), streams, status)
             return True
+        for number in (*streams, status):
+            _close(number)
     return False
 
 
@@ -130,35 +135,31 @@ def run() -> None:
         runpy.run_path(sys.argv[0], run_name="__main__")
 
 
-def _keep(order: dict[str, Any]) -> None:
+def _keep(order: dict[str, Any], streams: Sequence[int], status: int) -> None:
     """Be the parent of the process that was ordered, and write down its pid and its end; in that process, return."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    status = os.open(order["status"], os.O_WRONLY | os.O_APPEND)
     if child := _fork():
         os.write(status, b"%d\n" % child)
         _, ended = get_original("os", "waitpid")(child, 0)
         os.write(status, b"%d\n" % os.waitstatus_to_exitcode(ended))
         os._exit(0)
-    os.close(status)
-    _become(order)
+    _close(status)
+    _become(order, streams)
 
 
-def _become(order: dict[str, Any]) -> None:
+def _become(order: dict[str, Any], streams: Sequence[int]) -> None:
     """Turn this process into the one that was ordered."""
     os.setsid()
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environment"])
-    for number, path in enumerate((os.devnull, *order["output"])):
-        opened = os.open(path, os.O_RDWR)
-        os.dup2(opened, number)
-        os.close(opened)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        _close(stream)
     sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     sys.argv = order["command"]
 
-
-_fork = get_original("os", "fork")
 
 if __name__ == "__main__" and serve():
     run()

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import prefork, relay
 from tests.command_line import PROJECT, free_port
+
+FORKING = "forking"
 
 
 @pytest.fixture(scope="module")
@@ -21,17 +24,35 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
+    _put_forking_commands(folder)
     return folder
 
 
 def typed(block: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Type a block into a shell with the environment activated."""
-    port = str(free_port())
+    """Type a block into a shell with the environment activated. Its commands are forks, unless it starts servers: those
+    have to be ready before locust calls them."""
+    port, orders = str(free_port()), prefork.orders(folder)
+    places = [] if "--port" in block else [folder / FORKING]
     environment = {
-        **os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port,
+        **os.environ, "PATH": os.pathsep.join(map(str, [*places, Path(sys.executable).parent, os.environ["PATH"]])),
+        "LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port, relay.ORDERS: str(orders),
     }  # fmt: skip
     block = block.replace("8000", str(free_port())).replace("8001", str(free_port()))
     return subprocess.run(
-        ["bash", "-ec", block], cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
-    )
+        ["bash", "-ec", block], cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False,
+        pass_fds=[orders],
+    )  # fmt: skip
+
+
+def _put_forking_commands(folder: Path) -> None:
+    """Put `locust` and `python` where a shell finds them first: a fork of one process spares each the start of Python
+    and the import of the packages. Of `python`, that is only so for a file; `.venv/bin/locust` remains the real one."""
+    forked = f"exec {sys.executable} -S -E {PROJECT / 'tests' / 'relay.py'}"
+    scripts = {
+        "locust": f'{forked} locust "$@"',
+        "python": f'case $1 in *.py) {forked} "$@";; *) exec {sys.executable} "$@";; esac',
+    }
+    (folder / FORKING).mkdir()
+    for name, script in scripts.items():
+        (folder / FORKING / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / FORKING / name).chmod(0o755)
