@@ -60,6 +60,7 @@ class Harness:
         orphan.watch_from_the_fork()
         locust_inside.read_any_message()
         locust_inside.end_at_a_port_without_a_master()
+        locust_inside.list_options_once()
         escape_unencodable(sys.stdout)
         streams.guard_log_files(lambda: self.exit_code.note(INTERNAL))
         events.init_command_line_parser.add_listener(self.add_arguments)

@@ -21,6 +21,7 @@ import msgpack  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import zmq.green as zmq
 from locust import User, task
+from locust.argument_parser import LocustArgumentParser
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.input_events import UnixKeyPoller
@@ -40,7 +41,7 @@ SOURCES = [PROJECT / "locustfile.py", *(PROJECT / "providers").rglob("*.py"), *(
 def _put_back() -> Iterator[None]:
     """Leave Locust as it was."""
     kept = [
-        (module, name, getattr(module, name))
+        (module, name, vars(module)[name])
         for module, name in (
             (locust.stats, "bucket_response_time"),
             (locust.stats, "calculate_response_time_percentile"),
@@ -51,6 +52,7 @@ def _put_back() -> Iterator[None]:
             (locust.log, "unhandled_greenlet_exception"),
             (locust.rpc.zmqrpc, "Message"),
             (UnixKeyPoller, "cleanup"),
+            *((LocustArgumentParser, name) for name in locust_inside.LISTS_OF_OPTIONS),
         )
     ]
     yield
@@ -130,6 +132,16 @@ def test_default_options_are_built_once() -> None:
     locust_inside.build_default_options_once()
     assert locust.argument_parser.default_args_dict() is locust.argument_parser.default_args_dict()
     assert locust.argument_parser.default_args_dict() == built
+
+
+def test_options_on_the_page_are_listed_once_and_are_the_same() -> None:
+    shown = locust.argument_parser.ui_extra_args_dict([])
+    locust_inside.list_options_once()
+    locust_inside.list_options_once()
+    parser = locust.argument_parser.get_parser()
+    for name in locust_inside.LISTS_OF_OPTIONS:
+        assert getattr(parser, name) is getattr(parser, name)
+    assert locust.argument_parser.ui_extra_args_dict([]) == shown
 
 
 def test_intervals_are_what_they_were_set_to() -> None:
