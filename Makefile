@@ -1,6 +1,6 @@
 # make run          a load test of the built-in mock; PROVIDER=anthropic picks another provider
 # make test         all tests, in several processes (make test-runs, test-summary, ... are those of a folder)
-# make quick        the tests that start no locust process
+# make quick        the tests that start no locust process, without whole reports and simulations
 # make venv         only the environment, which the other targets need too
 # make check        ruff and mypy; make fix mends what ruff can
 # make bench        the cost of a call against the SDKs' own clients and Locust's; bench-full repeats it more often
@@ -29,7 +29,7 @@ run: $(READY)
 venv: $(READY)
 
 # The tests that start locust come first, the longest files before all others.
-SLOW := $(addprefix tests/,commands workers runs)
+SLOW := $(addprefix tests/,commands workers runs simulations reports)
 QUICK := $(addprefix tests/,gates charts summary harness answers providers wire mock) $(wildcard tests/test_*.py)
 PYTEST := $(BIN)/python -m pytest -p tests.side_by_side --processes
 

@@ -6,7 +6,7 @@ cut into 10 sections of its time. The estimate comes from all its calls, and its
 own estimate is from it: Asmussen & Glynn, Stochastic Simulation, III.5. Sections are long, so they hardly depend on
 each other, whatever neighbouring calls do; Student's t allows for there being only 10. In simulations 10 sections keep
 to 5 % false alarms (20 sections, or a bootstrap of 20 blocks: up to 10 %), without random numbers: see
-tests/summary/test_sectioning.py.
+tests/simulations/test_sectioning.py.
 
 With several runs on a side, the unit is the run: Student's t over the runs' own estimates, with one spread for both
 sides, and never less than the calls' own. It contains what differs between runs besides their calls. A hierarchical
