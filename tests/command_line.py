@@ -19,7 +19,7 @@ from typing import Any
 from gevent.pool import Pool
 
 from tests.conftest import SCRUBBED
-from tests.prefork import READ_AT_START, Forked, Output, fork
+from tests.prefork import READ_AT_START, Forked, fork
 
 PROJECT = Path(__file__).parent.parent
 LOCUST = [sys.executable, "-m", "locust", "-f", str(PROJECT / "locustfile.py")]
@@ -92,15 +92,16 @@ def started(
 
 
 def _start(
-    command: Sequence[str], folder: Path, output: Output, wrapper: Sequence[str] = (), **own: str
+    command: Sequence[str], folder: Path, output: tuple[Path, Path], wrapper: Sequence[str] = (), **own: str
 ) -> "subprocess.Popen[bytes] | Forked":
-    """Start a command. A fork will do, unless it matters how Python starts."""
+    """Start a command with files for stdout and stderr. A fork will do, unless it matters how Python starts."""
     environment = {**scrubbed(), "PYTHONPATH": str(PROJECT), **own}
-    if not wrapper and not any(name.startswith(READ_AT_START) for name in own):
-        return fork(command[2:] if command[1] == "-m" else command[1:], folder, environment, output, PROJECT)
-    with output[0].open("wb") as stdout, output[1].open("wb") as stderr:
+    with open(os.devnull) as nothing, output[0].open("wb") as stdout, output[1].open("wb") as stderr:
+        if not wrapper and not any(name.startswith(READ_AT_START) for name in own):
+            streams = [stream.fileno() for stream in (nothing, stdout, stderr)]
+            return fork(command[2:] if command[1] == "-m" else command[1:], folder, environment, streams, PROJECT)
         return subprocess.Popen(
-            [*wrapper, *command], cwd=folder, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+            [*wrapper, *command], cwd=folder, stdin=nothing, stdout=stdout, stderr=stderr,
             start_new_session=True, env=environment,
         )  # fmt: skip
 

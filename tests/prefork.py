@@ -34,9 +34,6 @@ READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ")
 """Variables that a process must have been started with."""
 
 
-Output = tuple[Path, Path]
-"""The files for stdout and stderr."""
-
 Socket = get_original("socket", "socket")
 _fork, _close = get_original("os", "fork"), get_original("os", "close")
 """gevent's own would close a pipe later, in its event loop."""
@@ -79,13 +76,14 @@ class Forked:
 
 
 def fork(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], output: Output, tree: Path = HERE
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], streams: Sequence[int], tree: Path = HERE
 ) -> Forked:
-    """Start `locust ARGUMENT …`, or a Python file, in a folder, with the code of a tree."""
+    """Start `locust ARGUMENT …`, or a Python file, in a folder, with the code of a tree, in a session of its own.
+
+    streams  its stdin, stdout and stderr
+    """
     number, name = tempfile.mkstemp(dir=_statuses().name)
-    with open(os.devnull) as nothing, output[0].open("wb") as stdout, output[1].open("wb") as stderr:
-        streams = [stream.fileno() for stream in (nothing, stdout, stderr)]
-        relay.order(orders(tree), command, str(folder.absolute()), environment, [*streams, number])
+    relay.order(orders(tree), command, str(folder.absolute()), environment, [*streams, number])
     os.close(number)
     return Forked(Path(name))
 

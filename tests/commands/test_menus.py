@@ -4,8 +4,8 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
-import subprocess
 import termios
 import time
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.command_line import FILES, LOCUST, PROJECT, rows_in, scrubbed
 from tests.mock_server import MockServer
+from tests.prefork import Forked, fork
 
 DOWN, ENTER, CTRL_C = b"\x1b[B", b"\r", b"\x03"
 
@@ -21,7 +22,7 @@ DOWN, ENTER, CTRL_C = b"\x1b[B", b"\r", b"\x03"
 class Terminal:
     """A process that believes it is talking to a person."""
 
-    def __init__(self, process: subprocess.Popen[bytes], screen: int) -> None:
+    def __init__(self, process: Forked, screen: int) -> None:
         self.process, self.screen, self.shown = process, screen, ""
 
     def until(self, text: str, timeout_s: float = 60) -> None:
@@ -64,17 +65,15 @@ def terminal(folder: Path, *arguments: str, **environment: str) -> Iterator[Term
     screen, its_side = pty.openpty()
     fcntl.ioctl(its_side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     environment = {"PYTHONPATH": str(PROJECT), "PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm", **environment}
-    process = subprocess.Popen(
-        [*LOCUST, *FILES, "--headless", "-i", "2", "--csv", "run", *arguments], cwd=folder,
-        stdin=its_side, stdout=its_side, stderr=its_side, start_new_session=True, env={**scrubbed(), **environment},
-    )  # fmt: skip
+    command = [*LOCUST[2:], *FILES, "--headless", "-i", "2", "--csv", "run", *arguments]
+    process = fork(command, folder, {**scrubbed(), **environment}, [its_side] * 3, PROJECT)
     os.close(its_side)
     shown = Terminal(process, screen)
     try:
         yield shown
     finally:
         if process.poll() is None:
-            process.kill()
+            process.send_signal(signal.SIGKILL)
         process.wait()
         if shown.screen >= 0:
             shown.hang_up()
