@@ -1,7 +1,6 @@
 """A clone of the project, and a shell in it."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from tests import prefork, relay
 from tests.command_line import PROJECT, free_port
+from tests.copies import copy_project
 
 FORKING = "forking"
 
@@ -18,11 +18,7 @@ FORKING = "forking"
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's tracked files in a separate folder, with this environment as its `.venv`."""
     folder = tmp_path_factory.mktemp("clone")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        if (PROJECT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / name, folder / name)
+    copy_project(folder)
     (folder / ".venv").symlink_to(sys.prefix)
     _put_forking_commands(folder)
     return folder

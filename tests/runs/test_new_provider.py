@@ -14,6 +14,7 @@ from tests.asking import PROVIDERS
 from tests.command_line import PROJECT, Command, locusts, report, rows_in, scrubbed, summary_in
 from tests.commands import test_menus
 from tests.commands.test_menus import DOWN, ENTER, terminal
+from tests.copies import NOT_IGNORED, copy_project
 from tests.mock_server import MockServer, serving
 
 TOY = PROJECT / "tests" / "toy"
@@ -49,9 +50,7 @@ REFUSED = {
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the tree with the toy in it."""
     folder = tmp_path_factory.mktemp("tree")
-    for name in _files():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PROJECT / name, folder / name)
+    copy_project(folder, NOT_IGNORED)
     shutil.copytree(TOY, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     for name, lines in NEW_LINES.items():
         text = (folder / name).read_text()
@@ -75,13 +74,6 @@ def in_the_copy(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def toy_server(tree: Path) -> Iterator[MockServer]:
     with serving("--latency", "0") as server:
         yield server
-
-
-def _files() -> list[str]:
-    """Return the project's files, except those that git ignores."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    return [name for name in listed.split("\0") if (PROJECT / name).is_file()]
 
 
 def test_a_provider_is_four_files_and_four_lines(tree: Path) -> None:

@@ -67,7 +67,7 @@ def test_how_many_places_a_figure_takes() -> None:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the toy figures, and the files of a run of it."""
     folder = tmp_path_factory.mktemp("toy") / "project"
-    unwanted = shutil.ignore_patterns(".*", "tests", "benchmarks", "results", "__pycache__")
+    unwanted = shutil.ignore_patterns(".*", "tests", "benchmarks", "results")
     shutil.copytree(PROJECT, folder, ignore=unwanted)
     for edits in (OF_A_COLUMN, OF_A_CALL, OF_A_RUN):
         for name, insertions in edits.items():
