@@ -40,6 +40,28 @@ def typed(block: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def is_foreign(block: str) -> bool:
+    return "https://" in block
+
+
+def is_set_up(block: str) -> bool:
+    return block.startswith("make ")
+
+
+def is_web(block: str) -> bool:
+    return "locust" in block and "--headless" not in block
+
+
+def is_plain(block: str) -> bool:
+    return not (is_foreign(block) or is_set_up(block) or is_web(block))
+
+
+def assert_ends_well(block: str, folder: Path) -> None:
+    ended = typed(block, folder)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def _put_forking_commands(folder: Path) -> None:
     """Put `locust` and `python` where a shell finds them first: a fork of one process spares each the start of Python
     and the import of the packages. Of `python`, that is only so for a file; `.venv/bin/locust` remains the real one."""
