@@ -273,7 +273,7 @@ def until_failure(values: Iterator[Any]) -> tuple[list[Any], bool]:
     return read, False
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @given(st.data(), st.lists(GEMINI_LINES | st.just(b'data: {"a": 1}\n\n'), max_size=8), LINE_ENDS)
 @example(None, [b'data: {"a": 1}', b"{}", b""], b"\n")
 @example(None, [b"}"], b"\n")
