@@ -30,14 +30,14 @@ def here_or_beside(given: str, default: str) -> Path:
     return PROJECT / default if given == default and not path.exists() else path
 
 
-def count(option: str, text: str | int | None) -> int | None:
+def count(option: str, text: str | int | None, largest: float = LARGEST) -> int | None:
     """Return a positive integer; `None` for an empty text."""
     if text in ("", None):
         return None
     value = whole(text) or 0
     if value < 1:
         raise UsageError(f"{option} must be a positive integer, not {text!r}")
-    _refuse_too_large(option, text, value)
+    _refuse_too_large(option, text, value, largest)
     return value
 
 
