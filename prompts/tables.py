@@ -117,8 +117,8 @@ def _decoded(text: str, at: int, line: int) -> tuple[Any, int]:
     except json.JSONDecodeError as error:
         says = "it ends within an object" if error.pos == len(text) else _BROKEN.get(error.msg, error.msg)
         raise _WrongLine(line + text.count("\n", at, error.pos), f"not JSON: {says}") from error
-    except ValueError as error:  # a number of thousands of digits
-        raise _WrongLine(line, f"not JSON: {error}") from error
+    except ValueError as error:  # of over 4,300 digits
+        raise _WrongLine(line, "not JSON: a number with too many digits") from error
 
 
 def _csv_rows(text: str) -> Records:

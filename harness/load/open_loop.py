@@ -1,5 +1,6 @@
 """An open loop: calls start when they are due, whether or not earlier answers have arrived."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -13,6 +14,10 @@ from wire.exchange import now
 
 LEAD_S = 0.1
 """How far ahead of its due time a call is handed to a user, so that a message can reach a worker."""
+
+MOST_AT_ONCE = 1000
+"""How many calls are drawn or dropped before others have a turn: at a rate that can't be kept up with, the end of the
+run (-t, Ctrl-C) would otherwise wait forever."""
 
 
 class Standing(NamedTuple):
@@ -73,11 +78,17 @@ class OpenLoop:
         if self._warmup_left:
             self._warmup_left -= self._per_permit
             return self._conversations.given(self._next(None), begins)
-        while self._ready:
+        return self._conversations.given(permit, begins) if (permit := self._next_in_time()) else None
+
+    def _next_in_time(self) -> Permit | None:
+        """Return the next call that is not overdue, dropping those before it."""
+        for _ in range(min(MOST_AT_ONCE, len(self._ready))):
             permit = self._ready.popleft()
             if not self._is_overdue(permit, self._patience_s):
-                return self._conversations.given(permit, begins)
+                return permit
             self._drop(permit)
+        if self._ready:
+            gevent.spawn(self._on_ready)
         return None
 
     def when_ready(self, on_ready: Callable[[], None]) -> None:
@@ -140,17 +151,17 @@ class OpenLoop:
     def _pace(self) -> None:
         while self._coming is not None:
             left_s = self._begins_s + self._coming.at_s - LEAD_S - (now() - self._run_started_at)
-            if left_s > 0:
-                gevent.sleep(left_s)
-            self._draw_until(now() - self._run_started_at + LEAD_S)
+            gevent.sleep(max(0.0, left_s))
+            self._draw_until(now() - self._run_started_at + LEAD_S, MOST_AT_ONCE)
             self._on_ready()
         self._is_drawn = True
         self._look_whether_spent()
 
-    def _draw_until(self, run_s: float) -> None:
-        """Make ready the calls that are due by a time, in seconds from the run's start."""
+    def _draw_until(self, run_s: float, most: float = math.inf) -> None:
+        """Make ready the calls that are due by a time, in seconds from the run's start, or the first `most` of them."""
         self._count_asked()
-        while self._coming is not None and self._begins_s + self._coming.at_s <= run_s:
+        end = self._counted + most * self._per_permit
+        while self._coming is not None and self._begins_s + self._coming.at_s <= run_s and self._counted < end:
             self._ready.append(self._next(Due(self._begins_s + self._coming.at_s, self._coming.stage)))
             self._ahead.append(self._begins_s + self._coming.at_s)
             self._coming = next(self._times, None)

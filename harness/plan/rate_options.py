@@ -11,6 +11,9 @@ from prompts.draws import in_order
 from prompts.files import SeedFile
 
 MOST_USERS = 1000
+MOST_RPS = 100_000
+"""More than a hundred processes can make. Each call that is due has a row, and a mistyped rate would fill the disk."""
+
 SPAN_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
 
 
@@ -49,7 +52,7 @@ def _stages(rate: str, stages: str) -> tuple[Stage, ...]:
     if rate and stages:
         raise UsageError("--rate and --rate-stages are mutually exclusive")
     if rate:
-        rate_rps = positive("--rate", rate, "calls per second")
+        rate_rps = positive("--rate", rate, "calls per second", MOST_RPS)
         return (Stage(rate_rps, rate_rps, math.inf),)
     if not stages:
         return ()
@@ -64,8 +67,8 @@ def _stage(text: str) -> Stage:
     first, dash, last = rates.partition("-")
     if not colon or not first or (dash and not last):
         raise UsageError(f"--rate-stages must look like 5:30s,10:30s,5-20:1m, not {text!r}")
-    from_rps = number("--rate-stages", first)
-    return Stage(from_rps, number("--rate-stages", last) if dash else from_rps, _span_s(span))
+    from_rps = number("--rate-stages", first, MOST_RPS)
+    return Stage(from_rps, number("--rate-stages", last, MOST_RPS) if dash else from_rps, _span_s(span))
 
 
 def _span_s(text: str) -> float:

@@ -15,6 +15,9 @@ from providers.user import LLMUser
 
 ProviderClasses = Mapping[str, type[LLMUser]]
 
+MOST_MOCK_TOKENS = 1_000_000
+"""An answer is made whole before its first token is sent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MockPlan:
@@ -73,7 +76,7 @@ def target_of(options: Options, classes: ProviderClasses) -> Target:
 def _mock(options: Options) -> MockPlan:
     return MockPlan(
         median_latency_s=number("--mock-latency", options["mock_latency"]),
-        tokens=count("--mock-tokens", options["mock_tokens"]) or 1,
+        tokens=count("--mock-tokens", options["mock_tokens"], MOST_MOCK_TOKENS) or 1,
         error_rate=rate("--mock-error-rate", options["mock_error_rate"]),
         error_status=_error_status(options["mock_error_status"]),
     )

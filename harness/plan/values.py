@@ -30,14 +30,14 @@ def here_or_beside(given: str, default: str) -> Path:
     return PROJECT / default if given == default and not path.exists() else path
 
 
-def count(option: str, text: str | int | None) -> int | None:
+def count(option: str, text: str | int | None, largest: float = LARGEST) -> int | None:
     """Return a positive integer; `None` for an empty text."""
     if text in ("", None):
         return None
     value = whole(text) or 0
     if value < 1:
         raise UsageError(f"{option} must be a positive integer, not {text!r}")
-    _refuse_too_large(option, text, value)
+    _refuse_too_large(option, text, value, largest)
     return value
 
 
@@ -57,21 +57,21 @@ def natural(option: str, text: str | int) -> int:
     return value
 
 
-def number(option: str, text: str | float) -> float:
-    """Return a number from 0 to `LARGEST`."""
+def number(option: str, text: str | float, largest: float = LARGEST) -> float:
+    """Return a number from 0 to the largest."""
     try:
         value = float(text) if _NUMERALS.fullmatch(str(text)) else math.nan
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
         raise UsageError(f"{option} must be a non-negative number, not {text!r}")
-    _refuse_too_large(option, text, value)
+    _refuse_too_large(option, text, value, largest)
     return value
 
 
-def positive(option: str, text: str | float, unit: str) -> float:
+def positive(option: str, text: str | float, unit: str, largest: float = LARGEST) -> float:
     """Return a positive number of a unit."""
-    value = number(option, text)
+    value = number(option, text, largest)
     if value == 0:
         raise UsageError(f"{option} must be a positive number of {unit}, not {text!r}")
     return value
@@ -106,6 +106,6 @@ def one_of(option: str, value: str, choices: tuple[Any, ...]) -> Any:
     return value
 
 
-def _refuse_too_large(option: str, text: str | float, value: float) -> None:
-    if value > LARGEST:
-        raise UsageError(f"{option} must be at most {LARGEST:,.0f}, not {text!r}")
+def _refuse_too_large(option: str, text: str | float, value: float, largest: float = LARGEST) -> None:
+    if value > largest:
+        raise UsageError(f"{option} must be at most {largest:,.0f}, not {text!r}")

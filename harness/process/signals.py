@@ -70,6 +70,8 @@ class Signals:
 
     def _terminate(self) -> None:
         self._note(self._ended_by)
+        if self._is_ending:
+            return
         if self._waits_for_workers():
             self._leave(self._ended_by)
         elif not self._has_begun:

@@ -23,6 +23,9 @@ TOO_DEPENDENT = "{} is short for how long its calls depend on each other: its in
 LEAST_SIZE = 0.02
 """Prompts and answers that differ in length by less are not worth a note."""
 
+SHOWN = 4
+"""How many of the figures that a run lacks are named."""
+
 SIZES = {"input_tokens": "prompts", "output_tokens": "answers"}
 
 
@@ -43,7 +46,7 @@ def compare(new: Sequence[Run], old: Sequence[Run], level: Slo | None) -> Summar
             "old": [_facts(run) for run in old],
             "unit": "section" if len(new) + len(old) == 2 else "run",
             "differs": likeness.differs(new, old),
-            "notes": list(_notes(new, old)),
+            "notes": [*_notes(new, old), *_gaps(new, level), *_gaps(old, level)],
             "stages": _stages(new, old, level),
         },
     }
@@ -57,13 +60,14 @@ def _figures(new: Sequence[Run], old: Sequence[Run], level: Slo | None) -> Summa
 def _compared(measure: Measure, new: Sequence[Run], old: Sequence[Run], level: Slo | None) -> Summary | None:
     """Return a figure's entry; `None` if neither side has it.
 
-    old, new              each side's figure: of several runs the geometric mean (of shares the mean)
+    old, new              each side's figure: of several runs the geometric mean (of shares the mean); `None` if one of
+                          them has none: the others would stand for the run that went worst
     change, change_ci95   new / old - 1; of shares new - old
     difference, …_ci95    new - old, in the figure's unit
     says                  better, worse, or same if the interval contains 0; `None` without an interval
     …_samples             how many values each side has
     """
-    before, now = (list(filter(None, (measure.of(run, level) for run in side))) for side in (old, new))
+    before, now = (_of_all(measure, side, level) for side in (old, new))
     if not before and not now:
         return None
     is_share = measure.figure.kind == "share"
@@ -74,6 +78,12 @@ def _compared(measure: Measure, new: Sequence[Run], old: Sequence[Run], level: S
         "old_samples": sum(run.samples for run in before),
         "new_samples": sum(run.samples for run in now),
     }
+
+
+def _of_all(measure: Measure, side: Sequence[Run], level: Slo | None) -> list[Sectioned]:
+    """Return the figure of each run of a side; [] if not all have it."""
+    found = [each for run in side if (each := measure.of(run, level)) is not None]
+    return found if len(found) == len(side) else []
 
 
 _DIFFERING = ("change", "change_ci95", "difference", "difference_ci95", "says")
@@ -143,6 +153,18 @@ def _notes(new: Sequence[Run], old: Sequence[Run]) -> Iterator[str]:
         yield ONE_RUN_EACH
     elif 1 in (len(new), len(old)):
         yield ONE_AGAINST_SEVERAL
+
+
+def _gaps(side: Sequence[Run], level: Slo | None) -> Iterator[str]:
+    """Say which figures are left out, because a run of the side lacks what others have."""
+    if len(side) == 1:
+        return
+    had = [{measure.name for measure in MEASURES if measure.of(run, level)} for run in side]
+    for run, names in zip(side, had, strict=True):
+        lacking = [measure.name for measure in MEASURES if measure.name in set.union(*had) - names]
+        if lacking:
+            others = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+            yield f"{run.name} has too few values, or none, for {', '.join(lacking[:SHOWN])}{others}: not compared."
 
 
 def _sizes(new: Sequence[Run], old: Sequence[Run]) -> Iterator[str]:

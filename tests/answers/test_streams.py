@@ -385,6 +385,13 @@ def test_a_corrupt_stream_fails_once_and_affects_no_other(
     assert_next_is_good(asker, wire)
 
 
+def test_in_process_a_deadline_ends_a_stream_that_no_client_can_keep_up_with() -> None:
+    service = Service(Pace(0), exact_tokens=True, tokens=100_000)
+    call = in_process("openai", service, timeout_s=0.3).ask()
+    assert (call.outcome, call.error_reason) == ("failed", "timed out within the body")
+    assert at(call.latency_s) < 2
+
+
 @EVERY_API
 @pytest.mark.parametrize("fault", ["early-end", "cut", "reset", "error-in-stream"])
 def test_in_process_a_corrupt_stream_fails_as_on_a_socket(provider: str, api: str, fault: str) -> None:

@@ -198,6 +198,7 @@ def test_what_is_too_large_is_refused(option: str, capsys: pytest.CaptureFixture
 
 
 NONSENSE: dict[str, tuple[list[str], str]] = {
+    "an answer of two million tokens": (["--mock-tokens", "2000000"], "--mock-tokens must be at most 1,000,000"),
     "a span in another script": (["--rate-stages", "5:\u0663s"], "--rate-stages"),
     "a region that no header can carry": (["--region", "us-east-1\n"], "--region (AWS_REGION)"),
     "a version that is a path": (["--api-version", "../v1"], "--api-version"),

@@ -3,7 +3,7 @@
 import csv
 import sys
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 import harness.load.open_loop
 import harness.load.permits
 from harness.errors import UsageError
-from harness.load.open_loop import LEAD_S, OpenLoop
+from harness.load.open_loop import LEAD_S, MOST_AT_ONCE, OpenLoop
 from harness.load.permits import PermitLedger, PermitQueue
 from harness.load.schedule import Due
 from harness.plan.plan import plan_of
@@ -205,6 +205,39 @@ def test_a_run_that_ended_before_all_users_started_begins_no_schedule(clock: Clo
     kept.loop.begin()
     kept.pass_(clock, 10)
     assert (kept.loop.take(), kept.dropped) == (None, [])
+
+
+def test_a_rate_that_cant_be_kept_up_with_leaves_others_their_turn(clock: Clock) -> None:
+    count = 5 * MOST_AT_ONCE // 2
+    kept = Kept([0.0] * count, patience_s=1)
+    queue = queue_here(kept.loop, 0.0)
+    user = gevent.spawn(queue.take)
+    gevent.sleep(0)
+    kept.loop.begin()
+    clock.at_s = 60
+    seen = [0]
+    while not kept.spent and len(seen) < 100:
+        gevent.sleep(0)
+        seen.append(len(kept.dropped))
+    assert kept.dropped == list(range(1, count + 1))
+    assert max(later - sooner for sooner, later in pairwise(seen)) <= MOST_AT_ONCE
+    queue.close()
+    assert user.get(timeout=10) is None
+
+
+def test_calls_that_all_become_overdue_are_dropped_a_thousand_at_a_time(clock: Clock) -> None:
+    kept = Kept([0.0] * (2 * MOST_AT_ONCE), patience_s=5)
+    kept.loop.begin()
+    for _ in range(3):
+        kept.pass_(clock, 1)
+    clock.at_s = 60
+    queue = queue_here(kept.loop, 0.0)
+    gevent.spawn(queue.take)
+    gevent.sleep(0)
+    assert len(kept.dropped) <= MOST_AT_ONCE
+    gevent.sleep(0.1)
+    assert (len(kept.dropped), kept.spent) == (2 * MOST_AT_ONCE, 1)
+    queue.close()
 
 
 @pytest.fixture

@@ -289,3 +289,19 @@ def test_a_side_without_successes_is_compared_by_its_failures(copies: Path, tmp_
     assert found["comparison"]["error_rate"]["says"] == "worse"
     assert found["comparison"]["latency_p95"]["new"] is None
     assert found["gates"][0]["breached"]
+
+
+def test_a_figure_that_one_run_of_a_side_lacks_is_not_compared_over_the_others(copies: Path, tmp_path: Path) -> None:
+    path = copies / "slow" / "run_requests.csv"
+    rows = pd.read_csv(path)
+    rows.loc[10:, "outcome"] = "failed"
+    rows.to_csv(path, index=False)
+    out = tmp_path / "out"
+    arguments = ["--against", str(copies / "new"), "-o", "json", "--out", str(out), "--fail-if", "p95>+10%"]
+    assert report.main([str(copies / "old"), str(copies / "slow"), *arguments]) == 3
+    found = json.loads(out.read_text())
+    assert found["comparison"]["latency_median"]["new"] is not None
+    assert found["comparison"]["latency_p95"]["new"] is found["comparison"]["latency_p95"]["change_ci95"] is None
+    assert found["gates"][0]["reason"] == "not observed, or from too few samples, on the new side"
+    (note,) = (note for note in found["compared"]["notes"] if "not compared" in note)
+    assert note.startswith(f"{copies / 'slow'} has too few values, or none, for latency_p95, ")

@@ -92,18 +92,19 @@ SIGNALLED_EARLY = """
 import os, sys
 import locust.main
 
-when, number, sys.argv = sys.argv[1], int(sys.argv[2]), ["locust", *sys.argv[6:]]
+when, numbers, sys.argv = sys.argv[1], sys.argv[2].split(","), ["locust", *sys.argv[6:]]
 
 class Finder:
     def find_spec(name, *_):
         if name == when:
-            os.kill(os.getpid(), number)
+            for number in numbers:
+                os.kill(os.getpid(), int(number))
 
 sys.meta_path.insert(0, Finder)
 os.register_at_fork(before=lambda: Finder.find_spec("a fork"))
 locust.main.main()
 """
-"""Runs locust, and sends its process a signal when a module is imported, or at the first fork."""
+"""Runs locust, and sends its process signals when a module is imported, or at the first fork."""
 
 
 @pytest.mark.parametrize(
@@ -124,6 +125,16 @@ def test_a_signal_before_the_start_ends_without_a_word(
     with started(tmp_path, [*QUICK_MOCK, *workers, "-L", "ERROR"], wrapper=at_once) as running:
         done = running.wait()
     assert (done.code, done.stdout, done.stderr) == (code, "", "")
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGHUP])
+def test_two_signals_at_once_while_the_run_is_prepared_end_without_a_traceback(
+    second: signal.Signals, tmp_path: Path
+) -> None:
+    at_once = [sys.executable, "-c", SIGNALLED_EARLY, "openai", f"{int(signal.SIGINT)},{int(second)}"]
+    with started(tmp_path, [*QUICK_MOCK, "-L", "ERROR"], wrapper=at_once) as running:
+        done = running.wait()
+    assert (done.code, done.stdout, done.stderr) == (130, "", "")
 
 
 @pytest.mark.parametrize(("first", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
