@@ -181,7 +181,7 @@ def test_a_secret_of_backslashes_is_masked_behind_any_number_of_others(run: str)
     ],
 )
 def test_what_begins_like_a_secret_again_and_again_is_searched_quickly(secret: str, run: str) -> None:
-    """The search holds up the event loop: in time squared, a header of 50 kB would stop it for a quarter of a minute."""
+    """The search holds up the event loop: in time squared, a header of 50 kB would stop it for 15 s."""
     secrets = Secrets()
     secrets.add(secret)
     began_s = process_time()
