@@ -11,6 +11,8 @@ Event = tuple[str, bytes]
 SURPRISES = (LookupError, AttributeError, TypeError, ValueError, RecursionError, OverflowError, AssertionError)
 """What Python raises when an answer does not have the expected shape; a charset like `hex` fails an assertion."""
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 QUOTED = 200
 """How many characters of a malformed answer are quoted in its error."""
 
@@ -33,6 +35,13 @@ def parsed(data: bytes | str) -> Any:
         return json.loads(data.encode() if isinstance(data, str) else data)
     except (ValueError, RecursionError) as error:
         raise NotJSON(f"not JSON: {error}") from error
+
+
+def parsed_event(data: bytes) -> Any:
+    """Return the value of an event's data. The SDKs decode it first, so to them a byte order mark in it is not JSON."""
+    if data.startswith(BYTE_ORDER_MARK):
+        raise NotJSON("not JSON: it begins with a byte order mark")
+    return parsed(data)
 
 
 def is_json(text: bytes) -> bool:

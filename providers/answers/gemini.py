@@ -6,17 +6,25 @@ A stream is finished by the candidates' `finishReason`; a blocked prompt has no 
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from providers.answers.content import Choices, counts_of, merged, reason_of, text_of
+from providers.answers.content import Choices, counts_of, merged, reason_of, require, text_of
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Said, Usage, total
 
 NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
 NO_CONTENT = {"thought", "thoughtSignature", "text"}
 
+BODY = {"usageMetadata": dict, "promptFeedback": dict, "responseId": str, "modelVersion": str}
+CANDIDATE = {"content": dict, "finishReason": str, "groundingMetadata": dict}
+CONTENT = {"parts": list, "role": str}
+PART = {"functionCall": dict}
+CALL = {"args": dict, "name": str}
+"""The types of fields that google-genai checks, of those that gateways get wrong: PHP writes {} as [], and OpenAI's API
+has a call's arguments as a text."""
+
 
 def content(body: Json) -> Answer:
     """Read a whole `GenerateContentResponse`."""
+    require(body, BODY)
     yield from _id(body)
     _refuse_block(body)
     choices = Choices("gemini")
@@ -39,6 +47,7 @@ def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
             continue
         if "error" in body and next(iter(body)) == "error":
             raise MalformedAnswer("the SDK takes an event that begins with `error` for an error, even without one")
+        require(body, BODY)
         if not has_id:
             yield from _id(body)
             has_id = True
@@ -57,6 +66,7 @@ def _id(body: Json) -> Iterator[Said]:
 
 def _candidates(body: Json, choices: Choices) -> Iterator[Delta]:
     for number, candidate in enumerate(body.get("candidates") or ()):
+        require(candidate, CANDIDATE)
         yield from _parts(candidate)
         choices.take(number, candidate, reason_of(candidate.get("finishReason")))
 
@@ -70,7 +80,10 @@ def _refuse_block(body: Json) -> None:
 
 
 def _parts(candidate: Json) -> Iterator[Delta]:
-    for part in (candidate.get("content") or {}).get("parts") or ():
+    content = candidate.get("content") or {}
+    require(content, CONTENT)
+    for part in content.get("parts") or ():
+        require(part, PART)
         if "text" in part:
             is_thought = bool(part.get("thought"))
             yield Delta(text_of(part["text"]), is_thought, is_thought)
@@ -78,8 +91,9 @@ def _parts(candidate: Json) -> Iterator[Delta]:
             yield Delta(_beside_text(part))
 
 
-def _beside_text(part: Any) -> str:
+def _beside_text(part: Json) -> str:
     """Return the kind of a part other than text, such as `functionCall` or `inlineData`."""
+    require(part.get("functionCall") or {}, CALL)
     return next((name for name in part if name not in NO_CONTENT and part[name]), "")
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from providers.answers import sse
 from providers.answers.alike import Alike
-from providers.answers.document import SURPRISES, Event, NotJSON, parsed, quoted
+from providers.answers.document import SURPRISES, Event, NotJSON, parsed, parsed_event, quoted
 from providers.answers.errors import message_in, refuse_error, told
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Part
 from wire.exchange import current
@@ -82,7 +82,7 @@ def _stream(
             if has_done and latest.startswith(b"[DONE]"):
                 yield DONE
                 return
-            yield _named(name, latest) if name else _object(parsed(latest))
+            yield _named(name, latest) if name else _object(parsed_event(latest))
             if alike:
                 alike.learn(name, latest, given[0] if len(given) == 1 else None)
 
@@ -115,7 +115,7 @@ def _named_ones(events: Iterable[Event]) -> Iterator[Event]:
         else:
             data.decode()
             with suppress(NotJSON, TypeError):
-                _object(parsed(data))
+                _object(parsed_event(data))
 
 
 def _without_blank_error(body: Any) -> Any:
@@ -131,7 +131,7 @@ def _named(name: str, data: bytes) -> Json:
     if name == "error":
         words = message_in(data) or data.decode("utf-8", "replace")
         raise ErrorInStream(words or "the provider reported an error without a message")
-    body = _object(parsed(data))
+    body = _object(parsed_event(data))
     body.setdefault("type", name)
     return body
 

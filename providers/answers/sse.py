@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from providers.answers.document import Event, NotJSON, is_json, parsed, quoted
+from providers.answers.document import BYTE_ORDER_MARK, Event, NotJSON, is_json, parsed_event, quoted
 from providers.answers.errors import message_in
 from providers.call import ErrorInStream, MalformedAnswer
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b"")
 """The fields of an event; a comment's name is empty."""
 STRAY_BYTES = 65536
@@ -54,6 +53,12 @@ class Stray:
         self.text += (line + b"\n")[: STRAY_BYTES - len(self.text)]
         if self.is_all and len(self.text) == STRAY_BYTES:
             raise self.no_stream(bytes(self.text))
+
+    def begin(self) -> None:
+        """Note an event. Raises `UnicodeDecodeError` if a line before the first one is not UTF-8."""
+        if self.is_all:
+            self.is_all = False
+            self.text.decode()
 
     def refuse_no_stream(self, piece: bytes) -> None:
         """Raise if the stream begins like no event stream: with a web page, an image, or binary data."""
@@ -115,10 +120,10 @@ def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
         if not is_ended:
             rest = block
         elif event := _event_of(block, stray):
-            stray.is_all = False
+            stray.begin()
             yield event
     if event := _last_event(rest, stray):
-        stray.is_all = False
+        stray.begin()
         yield event
     stray.refuse()
 
@@ -220,7 +225,7 @@ def _last_event(block: bytes, stray: Stray) -> Event | None:
     if event is None or event[1].startswith(b"[DONE]") or event[0] == "error":
         return event
     try:
-        parsed(event[1])
+        parsed_event(event[1])
     except NotJSON:
         return None
     return event

@@ -10,8 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from botocore.parsers import EventStreamJSONParser, ResponseParserError
+from google.genai.types import GenerateContentResponse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 import finishes
 from harness.run import session
@@ -20,6 +23,7 @@ from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, gemini_lines, openai, reading, refusal, sse
 from providers.answers.content import finished
 from providers.answers.document import QUOTED
+from providers.bedrock import SERVICE, aws_session
 from providers.call import (
     Answer,
     Call,
@@ -556,16 +560,27 @@ NOT_UTF_8 = [
 
 @pytest.mark.parametrize(("provider", "api"), [case for case in SSE_APIS if case[0] != "vertex-ai"])
 @pytest.mark.parametrize("line", NOT_UTF_8)
+@pytest.mark.parametrize("place", [0, 1], ids=["first", "second"])
 def test_a_line_that_is_not_utf_8_fails_a_stream_though_it_is_skipped_otherwise(
-    provider: str, api: str, line: bytes
+    provider: str, api: str, line: bytes, place: int
 ) -> None:
     """The SDKs decode each line before they look at it."""
-    first, *others = mocked(provider, api, stream=True).replace(b"\r\n", b"\n").split(b"\n\n")
-    call = answered(provider, api, Canned([b"\n\n".join([first, line, *others])], kind="text/event-stream"))
-    assert str(call.error).startswith("MalformedAnswer: the SDK can't read what is not UTF-8")
+    events = mocked(provider, api, stream=True).replace(b"\r\n", b"\n").split(b"\n\n")
     fine = line.replace(b"\xef", "ï".encode()).replace(b"\xff", b"1")
-    call = answered(provider, api, Canned([b"\n\n".join([first, fine, *others])], kind="text/event-stream"))
-    assert call.error is None
+    odd, even = [b"\n\n".join([*events[:place], each, *events[place:]]) for each in (line, fine)]
+    call = answered(provider, api, Canned([odd], kind="text/event-stream"))
+    assert str(call.error).startswith("MalformedAnswer: the SDK can't read what is not UTF-8")
+    assert answered(provider, api, Canned([even], kind="text/event-stream")).error is None
+
+
+@EVERY_API
+def test_a_byte_order_mark_in_an_events_data_is_not_json(provider: str, api: str) -> None:
+    raw, mark = mocked(provider, api, stream=True), b"\xef\xbb\xbf"
+    if CASES[provider].has_frames:
+        raw = b"".join(encoder.frame(headers, mark + payload) for headers, payload in eventstream.frames([raw]))
+    else:
+        raw = raw.replace(b"data: {", b"data: " + mark + b"{")
+    assert str(answered(provider, api, Canned([raw])).error).startswith("MalformedAnswer")
 
 
 def test_nothing_after_done_is_decoded() -> None:
@@ -769,6 +784,87 @@ CONTENT_WITHOUT_TEXT: list[tuple[str, str, list[Event]]] = [
 def test_a_tool_call_and_a_refusal_are_visible_content(provider: str, api: str, events: list[Event]) -> None:
     call = answered(provider, api, Canned(sse_of(*events)))
     assert (call.error, call.content_events, steps(call.ttft_s), steps(call.ttfv_s)) == (None, 1, 1, 1)
+
+
+def answer_of_gemini() -> dict[str, Any]:
+    parts = [{"text": "Hi", "functionCall": None}, {"functionCall": {"name": "f", "args": {}}}]
+    candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}
+    return {"candidates": [candidate], "usageMetadata": {"promptTokenCount": 4}, "responseId": "r", "modelVersion": "g"}
+
+
+OF_ANOTHER_TYPE: list[tuple[tuple[str | int, ...], Any]] = [
+    (("usageMetadata",), []), (("usageMetadata",), "no"), (("promptFeedback",), []), (("responseId",), 7),
+    (("modelVersion",), 2.5), (("candidates", 0, "content"), []), (("candidates", 0, "content"), ""),
+    (("candidates", 0, "content", "parts"), {}), (("candidates", 0, "content", "role"), 1),
+    (("candidates", 0, "finishReason"), 1), (("candidates", 0, "groundingMetadata"), []),
+    (("candidates", 0, "content", "parts", 1), []), (("candidates", 0, "content", "parts", 1, "functionCall"), []),
+    (("candidates", 0, "content", "parts", 1, "functionCall", "args"), "{}"),
+    (("candidates", 0, "content", "parts", 1, "functionCall", "args"), []),
+    (("candidates", 0, "content", "parts", 1, "functionCall", "name"), 1),
+]  # fmt: skip
+
+
+@WHOLE_OR_STREAMED
+@pytest.mark.parametrize(("place", "value"), OF_ANOTHER_TYPE)
+def test_a_field_of_a_type_that_google_genai_cannot_read_fails_the_call(
+    stream: bool, place: tuple[str | int, ...], value: Any
+) -> None:
+    body: Any = answer_of_gemini()
+    within = body
+    assert GenerateContentResponse.model_validate(body)
+    assert answered("vertex-ai", "chat", Canned([json.dumps(body).encode()]), stream=stream).error is None
+    for step in place[:-1]:
+        within = within[step]
+    within[place[-1]] = value
+    with pytest.raises((ValidationError, AttributeError)):
+        GenerateContentResponse.model_validate(body)
+    call = answered("vertex-ai", "chat", Canned([json.dumps(body).encode()]), stream=stream)
+    assert str(call.error).startswith("MalformedAnswer")
+
+
+CONVERSE_EVENTS: list[tuple[str, dict[str, Any]]] = [
+    ("contentBlockDelta", {"delta": {"text": ""}}),
+    ("contentBlockDelta", {"delta": {"text": "Hi", "toolUse": None, "__type": "x"}}),
+    ("contentBlockDelta", {"delta": {"someday": 1}}),
+    ("contentBlockDelta", {"delta": {}}),
+    ("contentBlockDelta", {"delta": {"text": None}}),
+    ("contentBlockDelta", {"delta": {"text": "Hi", "someday": 1}}),
+    ("contentBlockDelta", {"delta": []}),
+    ("contentBlockDelta", {"delta": "Hi"}),
+    ("contentBlockDelta", {"delta": {"toolUse": "{}"}}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": {"text": "Hm"}}}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": {"text": "Hm", "signature": "s"}}}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": {}}}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": "Hm"}}),
+    ("contentBlockStart", {}),
+    ("contentBlockStart", {"start": None}),
+    ("contentBlockStart", {"start": {}}),
+    ("contentBlockStart", {"start": {"someday": 1}}),
+    ("contentBlockStart", {"start": {"toolUse": []}}),
+    ("metadata", {"usage": None, "metrics": None}),
+    ("metadata", {"usage": []}),
+    ("metadata", {"usage": "no"}),
+    ("metadata", {"metrics": 2.5}),
+]
+
+
+def botocore_reads(name: str, payload: dict[str, Any]) -> bool:
+    client = aws_session().client(SERVICE, region_name="us-east-1")
+    shape = client.meta.service_model.operation_model("ConverseStream").get_event_stream_output()
+    event = {"status_code": 200, "headers": {":event-type": name}, "body": json.dumps(payload).encode()}
+    try:
+        EventStreamJSONParser().parse(event, shape)
+    except (ResponseParserError, AttributeError, TypeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("name", "payload"), CONVERSE_EVENTS)
+def test_an_event_of_converse_that_botocore_cannot_read_fails_the_call(name: str, payload: dict[str, Any]) -> None:
+    frames = [encoder.event(name, payload), encoder.event("messageStop", {"stopReason": "end_turn"})]
+    call = answered("aws-bedrock", "chat", Canned(frames))
+    assert (call.error is None) == botocore_reads(name, payload)
+    assert call.error is None or call.error.startswith("MalformedAnswer")
 
 
 def test_a_tool_call_in_converse_is_content() -> None:
