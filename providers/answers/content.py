@@ -31,8 +31,9 @@ def require(body: Json, kinds: Mapping[str, type]) -> None:
 
 
 def merged(earlier: Json, later: Any) -> Json:
-    """Return the later counts, with the earlier ones where the later are missing or null."""
-    return {**earlier, **{name: count for name, count in counts_of(later).items() if count is not None}}
+    """Return the later counts, with the earlier ones where the later are missing, null or 0: counts only grow."""
+    found = counts_of(later).items()
+    return {**earlier, **{name: count for name, count in found if count or (count == 0 and not earlier.get(name))}}
 
 
 def called(function: Any) -> Iterator[Delta]:

@@ -671,6 +671,49 @@ def test_a_later_usage_without_counts_erases_nothing(later: Any) -> None:
     assert (call.error, call.input_tokens, call.output_tokens) == (None, 10, 5)
 
 
+def test_zeros_in_place_of_counts_are_no_counts() -> None:
+    """Gateways report them if the server behind them reports nothing."""
+    zeros = {"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}}
+    call = chat(chunk(content="Hi"), chunk("stop"), zeros, DONE)
+    assert (call.outcome, call.input_tokens, call.output_tokens) == ("ok", None, None)
+    call = chat(chunk(content="Hi"), chunk("stop"), usage(5), zeros, DONE)
+    assert (call.input_tokens, call.output_tokens) == (10, 5)
+    call = chat(chunk("stop"), usage(0), DONE)
+    assert (call.input_tokens, call.output_tokens) == (10, 0)
+    start = {"type": "message_start", "message": {"usage": {"input_tokens": 7, "output_tokens": 1}}}
+    text = {"type": "content_block_delta", "delta": {"text": "Hi"}}
+    end = {"type": "message_delta", "delta": {}, "usage": {"input_tokens": 0, "output_tokens": 5}}
+    call = answered("anthropic", "chat", Canned(sse_of(start, text, end, {"type": "message_stop"})))
+    assert (call.input_tokens, call.output_tokens) == (7, 5)
+
+
+def said_by_gemini(text: str, counts: dict[str, int] | None = None, reason: str | None = None) -> dict[str, Any]:
+    candidate = {"content": {"parts": [{"text": text}]}, "finishReason": reason}
+    return {"candidates": [candidate], "usageMetadata": counts}
+
+
+OF_A_PART: dict[str, list[Event]] = {
+    "openai": [{**usage(1), **chunk(content="a")}, chunk(content="b"), chunk("stop"), DONE],
+    "anthropic": [
+        {"type": "message_start", "message": {"usage": {"input_tokens": 10, "output_tokens": 1}}},
+        {"type": "content_block_delta", "delta": {"text": "a"}},
+        {"type": "content_block_delta", "delta": {"text": "b"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"},
+    ],
+    "vertex-ai": [
+        said_by_gemini("a", {"promptTokenCount": 10, "candidatesTokenCount": 1, "thoughtsTokenCount": 1}),
+        said_by_gemini("b", reason="STOP"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("provider", OF_A_PART)
+def test_a_count_that_more_content_follows_is_not_the_answers(provider: str) -> None:
+    call = answered(provider, "chat", Canned(sse_of(*OF_A_PART[provider])))
+    assert (call.error, call.content_events, call.input_tokens) == (None, 2, 10)
+    assert (call.output_tokens, call.reasoning_tokens, call.tpot_s) == (None, None, None)
+
+
 def test_usage_in_floats_is_counted_and_a_later_stop_reason_may_be_missing() -> None:
     assert chat(chunk("stop"), {"choices": [], "usage": {"completion_tokens": 5.0}}, DONE).output_tokens == 5
     ends = [
@@ -725,8 +768,9 @@ USAGES: dict[str, tuple[str, str, Callable[[Any], dict[str, Any]]]] = {
 def test_a_sum_of_which_a_part_is_unknown_is_unknown(provider: str, count: Any) -> None:
     api, name, body = USAGES[provider]
     call = answered(provider, api, Canned([json.dumps(body(count)).encode()]), stream=False)
-    is_left_out = provider == "vertex-ai" and count is None  # Google leaves out what is 0.
-    assert (call.outcome, getattr(call, name)) == ("ok", 2 if is_left_out else None)
+    is_google = provider == "vertex-ai"
+    assert (call.outcome == "failed") == (is_google and count == 1.5)  # Its SDK refuses fractions.
+    assert getattr(call, name) == (2 if is_google and count is None else None)  # Google leaves out what is 0.
 
 
 @pytest.mark.parametrize("message", [{}, {"message": None}, {"message": {"role": "assistant"}}])
@@ -794,7 +838,9 @@ def answer_of_gemini() -> dict[str, Any]:
 
 OF_ANOTHER_TYPE: list[tuple[tuple[str | int, ...], Any]] = [
     (("usageMetadata",), []), (("usageMetadata",), "no"), (("promptFeedback",), []), (("responseId",), 7),
-    (("modelVersion",), 2.5), (("candidates", 0, "content"), []), (("candidates", 0, "content"), ""),
+    (("usageMetadata", "promptTokenCount"), 2.5), (("usageMetadata", "promptTokenCount"), "two"),
+    (("usageMetadata", "totalTokenCount"), []), (("modelVersion",), 2.5),
+    (("candidates", 0, "content"), []), (("candidates", 0, "content"), ""),
     (("candidates", 0, "content", "parts"), {}), (("candidates", 0, "content", "role"), 1),
     (("candidates", 0, "finishReason"), 1), (("candidates", 0, "groundingMetadata"), []),
     (("candidates", 0, "content", "parts", 1), []), (("candidates", 0, "content", "parts", 1, "functionCall"), []),
@@ -820,6 +866,16 @@ def test_a_field_of_a_type_that_google_genai_cannot_read_fails_the_call(
         GenerateContentResponse.model_validate(body)
     call = answered("vertex-ai", "chat", Canned([json.dumps(body).encode()]), stream=stream)
     assert str(call.error).startswith("MalformedAnswer")
+
+
+@WHOLE_OR_STREAMED
+@pytest.mark.parametrize("count", ["12", 12.0, 12])
+def test_a_count_of_geminis_is_read_as_google_genai_reads_it(stream: bool, count: Any) -> None:
+    body = answer_of_gemini() | {"usageMetadata": {"promptTokenCount": count, "candidatesTokenCount": count}}
+    counts = GenerateContentResponse.model_validate(body).usage_metadata
+    call = answered("vertex-ai", "chat", Canned([json.dumps(body).encode()]), stream=stream)
+    assert counts
+    assert counts.prompt_token_count == call.input_tokens == call.output_tokens == 12
 
 
 CONVERSE_EVENTS: list[tuple[str, dict[str, Any]]] = [
