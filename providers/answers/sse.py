@@ -16,6 +16,8 @@ STRAY_PIECES = 100
 """Text in at most this many pieces is checked for an error before the stream ends."""
 LARGEST_EVENT_BYTES = 64 * 1024 * 1024
 """A larger event is refused: a line that never ends must not fill our memory."""
+MOST_LINES = 100_000
+"""An event of more lines is refused: reading them takes long, and nothing else is read meanwhile."""
 START_BYTES = 1024
 """How much of a stream's beginning is checked for being one."""
 LONGEST_FIELD_BYTES = 5
@@ -197,7 +199,14 @@ def _event_of(block: bytes, stray: Stray) -> Event | None:
         name, _, data = block.partition(b"\n")
         if data.startswith(b"data: ") and b"\n" not in data and len(data) > 6:
             return name[7:].decode(), data[6:]
-    return _event_of_lines(block.split(b"\n"), stray)
+    return _event_of_lines(lines_of(block), stray)
+
+
+def lines_of(block: bytes) -> list[bytes]:
+    """Return the lines of an event. Raises `MalformedAnswer` for more than any event has."""
+    if block.count(b"\n") > MOST_LINES:
+        raise MalformedAnswer(f"an event of over {MOST_LINES:,} lines: {quoted(block)}")
+    return block.split(b"\n")
 
 
 def _event_of_lines(lines: list[bytes], stray: Stray) -> Event | None:
