@@ -11,8 +11,6 @@ Event = tuple[str, bytes]
 SURPRISES = (LookupError, AttributeError, TypeError, ValueError, RecursionError, OverflowError, AssertionError)
 """What Python raises when an answer does not have the expected shape; a charset like `hex` fails an assertion."""
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
 QUOTED = 200
 """How many characters of a malformed answer are quoted in its error."""
 
@@ -32,16 +30,20 @@ def parsed(data: bytes | str) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(data.encode() if isinstance(data, str) else data)
+        return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise NotJSON(f"not JSON: {error}") from error
 
 
 def parsed_event(data: bytes) -> Any:
-    """Return the value of an event's data. The SDKs decode it first, so to them a byte order mark in it is not JSON."""
-    if data.startswith(BYTE_ORDER_MARK):
-        raise NotJSON("not JSON: it begins with a byte order mark")
-    return parsed(data)
+    """Return the value of an event's data. The SDKs decode it first, so it can't begin with a byte order mark.
+
+    Raises `UnicodeDecodeError` for what is not UTF-8.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return parsed(data.decode())
 
 
 def is_json(text: bytes) -> bool:

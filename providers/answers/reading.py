@@ -62,8 +62,18 @@ def quick_stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answe
     return _stream(events, read, Alike(), has_done)
 
 
+def framed_stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer]) -> Answer:
+    """Yield what `quick_stream` does for the events of frames: none of them says nothing, and a frame's name is the
+    event's type, no matter what is in it."""
+    return _stream(events, read, Alike(), has_done=False, are_framed=True)
+
+
 def _stream(
-    events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], alike: Alike | None, has_done: bool
+    events: Iterable[Event],
+    read: Callable[[Iterable[Body]], Answer],
+    alike: Alike | None,
+    has_done: bool,
+    are_framed: bool = False,
 ) -> Answer:
     latest, wired = b"", current()
     given: list[Part] = []
@@ -71,7 +81,7 @@ def _stream(
     def opened() -> Iterator[Body]:
         nonlocal latest
         for name, latest in events:
-            if name in PINGS or (latest in NOTHING and name != "error"):
+            if not are_framed and (name in PINGS or (latest in NOTHING and name != "error")):
                 latest.decode()
                 continue
             wired.event_at = wired.last_byte_at
@@ -82,7 +92,10 @@ def _stream(
             if has_done and latest.startswith(b"[DONE]"):
                 yield DONE
                 return
-            yield _named(name, latest) if name else _object(parsed_event(latest))
+            if are_framed:
+                yield {**_object(parsed_event(latest)), "type": name}
+            else:
+                yield _named(name, latest) if name else _object(parsed_event(latest))
             if alike:
                 alike.learn(name, latest, given[0] if len(given) == 1 else None)
 

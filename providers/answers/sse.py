@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from providers.answers.document import BYTE_ORDER_MARK, Event, NotJSON, is_json, parsed_event, quoted
+from providers.answers.document import Event, NotJSON, is_json, parsed_event, quoted
 from providers.answers.errors import message_in
 from providers.call import ErrorInStream, MalformedAnswer
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b"")
 """The fields of an event; a comment's name is empty."""
 STRAY_BYTES = 65536

@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, gemini_lines, openai, reading, sse
-from providers.answers.document import BYTE_ORDER_MARK, Event, NotJSON, parsed
+from providers.answers.document import Event, NotJSON, parsed
 from providers.answers.eventstream import BadChecksum
+from providers.answers.sse import BYTE_ORDER_MARK
 from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, MalformedAnswer, Part, Said, Usage
 from tests.canned import Canned, answered, mocked
 from wire.exchange import now

@@ -596,8 +596,10 @@ def test_text_of_gemini_that_is_not_utf_8_is_read() -> None:
 @EVERY_API
 def test_what_an_sdk_reads_in_a_whole_answer_is_read(provider: str, api: str) -> None:
     raw = mocked(provider, api, stream=False)
-    for varied in (b"\xef\xbb\xbf" + raw, raw.replace(b"{", b'{"half": "\\ud83d", "no number": NaN, ', 1)):
-        assert answered(provider, api, Canned([varied]), stream=False).error is None
+    varied = raw.replace(b"{", b'{"half": "\\ud83d", "no number": NaN, ', 1)
+    assert answered(provider, api, Canned([varied]), stream=False).error is None
+    marked = answered(provider, api, Canned([b"\xef\xbb\xbf" + raw]), stream=False)
+    assert (marked.error is None) == (provider != "vertex-ai")
 
 
 def test_types_given_only_in_event_lines_are_read() -> None:
@@ -902,6 +904,24 @@ CONVERSE_EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("metadata", {"usage": "no"}),
     ("metadata", {"metrics": 2.5}),
 ]
+
+
+NOT_AS_IT_SAYS: list[tuple[str, bytes]] = [
+    ("messageStart", b'{"role": "assistant", "type": "message"}'),
+    ("contentBlockDelta", b'{"type": "ping", "delta": {"text": "Hi"}}'),
+    ("contentBlockDelta", b"null"),
+    ("contentBlockDelta", b"[]"),
+    ("contentBlockDelta", '{"delta": {"text": "Hi"}}'.encode("utf-16")),
+]
+
+
+@pytest.mark.parametrize(("name", "payload"), NOT_AS_IT_SAYS)
+def test_an_event_of_converse_is_what_its_frame_says(name: str, payload: bytes) -> None:
+    end = encoder.event("messageStop", {"type": "end", "stopReason": "end_turn"})
+    call = answered("aws-bedrock", "chat", Canned([encoder.frame(encoder.headers("event", name), payload), end]))
+    assert (call.error is None) == payload.startswith(b"{")
+    assert call.error is None or call.error.startswith("MalformedAnswer")
+    assert (call.content_events or 0) == payload.count(b'"text": "Hi"')
 
 
 def botocore_reads(name: str, payload: dict[str, Any]) -> bool:
