@@ -83,7 +83,9 @@ class Bedrock(Provider):
 
     def chat_stream(self, prompt: Prompt) -> Answer:
         self.client.converse_stream(**self._conversation(prompt))
-        return self._streamed("ConverseStream", lambda events: reading.quick_stream(events, converse.message_stream))
+        return self._streamed(
+            "ConverseStream", lambda events: reading.quick_stream(events, converse.checked_stream, reading.FRAMES)
+        )
 
     def completions(self, prompt: Prompt) -> Answer:
         answer = self.client.invoke_model(**self._invocation(prompt))

@@ -12,7 +12,7 @@ from typing import Any
 
 from providers.answers import anthropic, converse, openai, reading
 from providers.answers.content import called, counts_of, ended, finished, reason_of, text_of
-from providers.answers.document import SURPRISES, Event, parsed, quoted
+from providers.answers.document import SURPRISES, Event, parsed_event, quoted
 from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Said, Usage, total
 from providers.prompt import Prompt, dialogue, flattened, messages, turns
 
@@ -105,7 +105,7 @@ def _unwrapped(events: Iterable[Event]) -> Iterator[Event]:
     """Yield each frame's content: the family's JSON, encoded in base64."""
     for _, payload in events:
         try:
-            yield "", b64decode(parsed(payload)["bytes"])
+            yield "", b64decode(parsed_event(payload)["bytes"])
         except SURPRISES as error:
             raise MalformedAnswer(f"a frame is not a chunk: {quoted(payload)}") from error
 

@@ -242,6 +242,7 @@ class Call:
         if not part.text:
             return
         self.content_events = (self.content_events or 0) + 1
+        self.output_tokens = self.reasoning_tokens = None  # Counts of what came before are not the answer's.
         if at_s is None:
             return
         if at_s == self._last_content_s:
@@ -280,11 +281,17 @@ class Call:
             self._read_is_joined = True
 
     def _take_usage(self, usage: Usage) -> None:
-        """Record token counts. Later counts replace earlier ones; missing counts do not."""
+        """Record token counts. Later counts replace earlier ones; missing counts and zeros do not: counts only grow."""
         for name in ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"):
             count = counted(getattr(usage, name))
-            if count is not None:
+            if count or (count == 0 and getattr(self, name) is None):
                 setattr(self, name, count)
+
+    def conclude_counts(self) -> None:
+        """Remove zeros that can't be counts: some servers report them in place of none."""
+        self.input_tokens = self.input_tokens or None
+        if self.content_events:
+            self.output_tokens = self.output_tokens or None
 
     def conclude_pace(self) -> None:
         """Compute the figures that need the whole answer."""

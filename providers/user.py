@@ -338,4 +338,5 @@ def _conclude(call: Call, wired: Exchange, started_at: float) -> None:
         call.latency_s = (ended_at or now()) - started_at
         if call.start_lag_s is not None:
             call.latency_from_schedule_s = call.start_lag_s + call.latency_s
+    call.conclude_counts()
     call.conclude_pace()

@@ -37,6 +37,7 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
                 yield from _block(event.get("content_block") or {})
             case "message_start":
                 usage = merged(usage, (event.get("message") or {}).get("usage"))
+                usage.pop("output_tokens", None)  # It has hardly begun.
             case "message_delta":
                 usage = merged(usage, event.get("usage"))
                 reason = reason_of((event.get("delta") or {}).get("stop_reason")) or reason

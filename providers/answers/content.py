@@ -1,6 +1,6 @@
 """Elements that the answers of several APIs share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import finishes
@@ -18,13 +18,22 @@ def text_of(value: Any) -> str:
 
 
 def counts_of(value: Any) -> Json:
-    """Return an object of counts; {} for anything else, because no SDK rejects an answer over its usage."""
+    """Return an object of counts; {} for anything else: openai and anthropic reject no answer over its usage."""
     return value if isinstance(value, dict) else {}
 
 
+def require(body: Json, kinds: Mapping[str, type]) -> None:
+    """Raise `TypeError` for a field that is neither null nor of its type, at which google-genai and botocore fail."""
+    for name, kind in kinds.items():
+        value = body.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} is of another type")
+
+
 def merged(earlier: Json, later: Any) -> Json:
-    """Return the later counts, with the earlier ones where the later are missing or null."""
-    return {**earlier, **{name: count for name, count in counts_of(later).items() if count is not None}}
+    """Return the later counts, with the earlier ones where the later are missing, null or 0: counts only grow."""
+    found = counts_of(later).items()
+    return {**earlier, **{name: count for name, count in found if count or (count == 0 and not earlier.get(name))}}
 
 
 def called(function: Any) -> Iterator[Delta]:

@@ -9,9 +9,12 @@ A stream is finished by `messageStop`; its usage follows.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from providers.answers.content import called, counts_of, ended, finished, reason_of, text_of
+from providers.answers.content import called, counts_of, ended, finished, reason_of, require, text_of
 from providers.call import Answer, Delta, Json, Said, Usage, total
 
+BLOCK = {"toolUse": dict, "reasoningContent": dict, "image": dict}
+METADATA = {"usage": dict, "metrics": dict}
+"""The types of fields that botocore checks."""
 TOOL, REASONING, CITED = "toolUse", "reasoningContent", "citationsContent"
 
 
@@ -42,6 +45,35 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
                 if usage := event.get("usage"):
                     yield _usage(counts_of(usage))
                 yield from _metrics(event)
+
+
+def checked_stream(bodies: Iterable[Json | Delta]) -> Answer:
+    """Read a stream as `message_stream` does. Raises `TypeError` for an event that botocore can't read, which checks
+    what Converse sends, but not what a model does in `invoke_model`."""
+    return message_stream(map(_checked, bodies))
+
+
+def _checked(event: Json | Delta) -> Json | Delta:
+    if isinstance(event, Delta):
+        return event
+    match event.get("type"):
+        case "contentBlockDelta":
+            _check_union(event["delta"])
+            _check_union(event["delta"].get(REASONING))
+        case "contentBlockStart":
+            _check_union(event.get("start"))
+        case "metadata":
+            require(event, METADATA)
+    return event
+
+
+def _check_union(union: Json | None) -> None:
+    """Raise unless exactly one member is set, of its type; one that botocore doesn't know counts, too."""
+    if union is None:
+        return
+    require(union, BLOCK)
+    if sum(value is not None and name != "__type" for name, value in union.items()) != 1:
+        raise TypeError("a union with several members, or none")
 
 
 def _block(block: Json) -> Iterator[Delta]:

@@ -30,9 +30,20 @@ def parsed(data: bytes | str) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(data.encode() if isinstance(data, str) else data)
+        return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise NotJSON(f"not JSON: {error}") from error
+
+
+def parsed_event(data: bytes) -> Any:
+    """Return the value of an event's data. The SDKs decode it first, so it can't begin with a byte order mark.
+
+    Raises `UnicodeDecodeError` for what is not UTF-8.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return parsed(data.decode())
 
 
 def is_json(text: bytes) -> bool:

@@ -20,7 +20,7 @@ LARGEST_PAYLOAD_BYTES = 24 * 1024 * 1024
 """botocore's own limits."""
 ERRORS = ("exception", "error")
 """The message types of errors. A frame of another type, or without one, is an event, as it is to botocore."""
-STRING = 7
+BYTES, STRING = 6, 7
 FIXED_SIZES_BYTES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """Header types of a fixed size: booleans, integers, timestamp, UUID. Bytes and strings are prefixed by their size."""
 
@@ -128,6 +128,8 @@ def _string_headers(encoded: bytes) -> Iterator[tuple[str, str]]:
         if kind in FIXED_SIZES_BYTES:
             at = value_at + FIXED_SIZES_BYTES[kind]
             continue
+        if kind not in (BYTES, STRING):
+            raise MalformedAnswer(f"a frame's header has the unknown type {kind}")
         (size_bytes,) = unpack_from("!H", encoded, value_at)
         at = value_at + 2 + size_bytes
         if kind == STRING:

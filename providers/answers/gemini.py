@@ -8,23 +8,35 @@ A stream is finished by the candidates' `finishReason`; a blocked prompt has no 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from providers.answers.content import Choices, counts_of, merged, reason_of, text_of
+from providers.answers.content import Choices, merged, reason_of, require, text_of
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Said, Usage, total
 
 NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
 NO_CONTENT = {"thought", "thoughtSignature", "text"}
 
+OUTPUT = ("candidatesTokenCount", "thoughtsTokenCount")
+COUNTS = ("promptTokenCount", "cachedContentTokenCount", *OUTPUT, "totalTokenCount")
+
+BODY = {"usageMetadata": dict, "promptFeedback": dict, "responseId": str, "modelVersion": str}
+CANDIDATE = {"content": dict, "finishReason": str, "groundingMetadata": dict}
+CONTENT = {"parts": list, "role": str}
+PART = {"functionCall": dict}
+CALL = {"args": dict, "name": str}
+"""The types of fields that google-genai checks, of those that gateways get wrong: PHP writes {} as [], and OpenAI's API
+has a call's arguments as a text."""
+
 
 def content(body: Json) -> Answer:
     """Read a whole `GenerateContentResponse`."""
+    require(body, BODY)
     yield from _id(body)
     _refuse_block(body)
     choices = Choices("gemini")
     if not body["candidates"]:
         raise LookupError("no candidate")
     yield from _candidates(body, choices)
-    if usage := body.get("usageMetadata"):
-        yield _usage(counts_of(usage))
+    if usage := _counts(body):
+        yield _usage(usage)
     yield from choices.finished()
 
 
@@ -39,12 +51,17 @@ def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
             continue
         if "error" in body and next(iter(body)) == "error":
             raise MalformedAnswer("the SDK takes an event that begins with `error` for an error, even without one")
+        require(body, BODY)
         if not has_id:
             yield from _id(body)
             has_id = True
         _refuse_block(body)
-        usage = merged(usage, body.get("usageMetadata"))
-        yield from _candidates(body, choices)
+        counts = _counts(body)
+        for part in _candidates(body, choices):
+            if part.text and OUTPUT[0] not in counts:  # Earlier counts are not of the whole answer.
+                usage = {name: count for name, count in usage.items() if name not in OUTPUT}
+            yield part
+        usage = merged(usage, counts)
     if usage:
         yield _usage(usage)
     yield from choices.finished()
@@ -57,6 +74,7 @@ def _id(body: Json) -> Iterator[Said]:
 
 def _candidates(body: Json, choices: Choices) -> Iterator[Delta]:
     for number, candidate in enumerate(body.get("candidates") or ()):
+        require(candidate, CANDIDATE)
         yield from _parts(candidate)
         choices.take(number, candidate, reason_of(candidate.get("finishReason")))
 
@@ -70,7 +88,10 @@ def _refuse_block(body: Json) -> None:
 
 
 def _parts(candidate: Json) -> Iterator[Delta]:
-    for part in (candidate.get("content") or {}).get("parts") or ():
+    content = candidate.get("content") or {}
+    require(content, CONTENT)
+    for part in content.get("parts") or ():
+        require(part, PART)
         if "text" in part:
             is_thought = bool(part.get("thought"))
             yield Delta(text_of(part["text"]), is_thought, is_thought)
@@ -78,9 +99,25 @@ def _parts(candidate: Json) -> Iterator[Delta]:
             yield Delta(_beside_text(part))
 
 
-def _beside_text(part: Any) -> str:
+def _beside_text(part: Json) -> str:
     """Return the kind of a part other than text, such as `functionCall` or `inlineData`."""
+    require(part.get("functionCall") or {}, CALL)
     return next((name for name in part if name not in NO_CONTENT and part[name]), "")
+
+
+def _counts(body: Json) -> Json:
+    """Return the counts of an answer or an event as google-genai reads them: also from a text and from 2.0. Raises for
+    what it refuses, such as a fraction."""
+    usage = body.get("usageMetadata") or {}
+    return {name: _count(usage[name]) for name in COUNTS if name in usage}
+
+
+def _count(value: Any) -> int | None:
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, str) or (isinstance(value, float) and value.is_integer()):
+        return int(value)
+    raise TypeError("a count is not an integer")
 
 
 def _usage(usage: Json) -> Usage:

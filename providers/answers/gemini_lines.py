@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from providers.answers.document import Event, is_json, quoted
 from providers.answers.errors import message_in
-from providers.answers.sse import LARGEST_EVENT_BYTES, STRAY_BYTES, Stray, with_line_feeds
+from providers.answers.sse import LARGEST_EVENT_BYTES, MOST_LINES, STRAY_BYTES, Stray, with_line_feeds
 from providers.call import ErrorInStream, IncompleteStream, MalformedAnswer
 
 MOST_PIECES = 100
@@ -81,10 +81,12 @@ class _Lines:
 
     def refuse_endless(self, stray: Stray, held_bytes: int) -> None:
         """Raise for an event or an object that does not end, or for a long text that is neither."""
-        if held_bytes > LARGEST_EVENT_BYTES:
+        is_large = held_bytes > LARGEST_EVENT_BYTES
+        if is_large or len(self._data) + len(self._object) > MOST_LINES:
+            size = f"{LARGEST_EVENT_BYTES >> 20} MB" if is_large else f"{MOST_LINES:,} lines"
             what = "an object" if self._object or not (self._data or self._begins(b"data: ")) else "an event"
             start = b"".join((*self._object, *self._data, *self._rest))
-            raise MalformedAnswer(f"{what} of over {LARGEST_EVENT_BYTES >> 20} MB: {quoted(start)}")
+            raise MalformedAnswer(f"{what} of over {size}: {quoted(start)}")
         if stray.is_all and not (self._object or self._data or self._begins(b"data: ", b"{", b"[")):
             raise stray.no_stream(b"".join(self._rest))
 

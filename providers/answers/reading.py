@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from providers.answers import sse
 from providers.answers.alike import Alike
-from providers.answers.document import SURPRISES, Event, NotJSON, parsed, quoted
+from providers.answers.document import SURPRISES, Event, NotJSON, parsed, parsed_event, quoted
 from providers.answers.errors import message_in, refuse_error, told
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Part
 from wire.exchange import current
@@ -23,6 +23,10 @@ NOTHING = (b"null", b"[]", b'""')
 """Data that says nothing: some gateways send it as a keep-alive, and Google's SDK skips it."""
 
 
+MOST_PARTS = 10_000
+"""An event of more parts is no answer, and reading it would block everything for seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How an SDK reads event streams. What it can't read fails the call, as it would for any of its users.
@@ -30,15 +34,18 @@ class Dialect:
     events      yields a stream's events; takes its pieces and its content type
     only_named  the SDK skips events without a name (anthropic)
     has_done    `[DONE]` ends a stream; to other SDKs, it is an event that is not JSON
+    has_frames  events are frames (botocore): each says something, and its name is its type, no matter what is in it
     """
 
     events: Callable[[Iterable[bytes], str], Iterator[Event]] = sse.events
     only_named: bool = False
     has_done: bool = True
+    has_frames: bool = False
 
 
 STANDARD = Dialect()
 """Everything that the standard allows, and `[DONE]`."""
+FRAMES = Dialect(has_done=False, has_frames=True)
 
 
 def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
@@ -47,23 +54,25 @@ def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
     Raises `ErrorInStream` for an error with status 200, and `MalformedAnswer` for a body that can't be read.
     """
     try:
-        yield from read(_object(_without_blank_error(parsed(data))))
+        yield from _few(read(_object(_without_blank_error(parsed(data)))))
     except SURPRISES as surprise:
         raise MalformedAnswer(_described(surprise, data)) from surprise
 
 
 def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer]) -> Answer:
     """Yield the parts that `read` makes of a stream's events. Raises as `whole` does."""
-    return _stream(events, cast(Callable[[Iterable[Body]], Answer], read), None, has_done=True)
+    return _stream(events, cast(Callable[[Iterable[Body]], Answer], read), None, STANDARD)
 
 
-def quick_stream(events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], has_done: bool = True) -> Answer:
+def quick_stream(
+    events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], dialect: Dialect = STANDARD
+) -> Answer:
     """Yield the same parts as `stream`, without parsing events that differ only in their text."""
-    return _stream(events, read, Alike(), has_done)
+    return _stream(events, read, Alike(), dialect)
 
 
 def _stream(
-    events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], alike: Alike | None, has_done: bool
+    events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], alike: Alike | None, dialect: Dialect
 ) -> Answer:
     latest, wired = b"", current()
     given: list[Part] = []
@@ -71,28 +80,53 @@ def _stream(
     def opened() -> Iterator[Body]:
         nonlocal latest
         for name, latest in events:
-            if name in PINGS or (latest in NOTHING and name != "error"):
-                latest.decode()
+            if not dialect.has_frames and _says_nothing(name, latest):
                 continue
             wired.event_at = wired.last_byte_at
+            given.clear()
             if alike and (delta := alike.delta_of(name, latest)):
                 yield delta
                 continue
-            given.clear()
-            if has_done and latest.startswith(b"[DONE]"):
+            if dialect.has_done and latest.startswith(b"[DONE]"):
                 yield DONE
                 return
-            yield _named(name, latest) if name else _object(parsed(latest))
+            yield _body(name, latest, dialect)
             if alike:
                 alike.learn(name, latest, given[0] if len(given) == 1 else None)
 
     try:
         for part in read(opened()):
-            if len(given) < 2:
-                given.append(part)
+            given.append(part)
+            if len(given) > MOST_PARTS:
+                raise _too_many_parts()
             yield part
     except SURPRISES as surprise:
         raise MalformedAnswer(_described(surprise, latest)) from surprise
+
+
+def _says_nothing(name: str, data: bytes) -> bool:
+    """Return whether an event is a ping. Raises `UnicodeDecodeError` for one that is not UTF-8."""
+    if name in PINGS or (data in NOTHING and name != "error"):
+        data.decode()
+        return True
+    return False
+
+
+def _body(name: str, data: bytes, dialect: Dialect) -> Json:
+    if dialect.has_frames:
+        return {**_object(parsed_event(data)), "type": name}
+    return _named(name, data) if name else _object(parsed_event(data))
+
+
+def _few(parts: Answer) -> Answer:
+    for number, part in enumerate(parts):
+        if number >= MOST_PARTS:
+            raise _too_many_parts()
+        yield part
+
+
+def _too_many_parts() -> MalformedAnswer:
+    return MalformedAnswer(f"more than {MOST_PARTS:,} parts in one event or answer")
 
 
 def streamed(response: Any, read: Callable[[Iterable[Body]], Answer], dialect: Dialect = STANDARD) -> Answer:
@@ -104,7 +138,7 @@ def streamed(response: Any, read: Callable[[Iterable[Body]], Answer], dialect: D
         # An uncompressed body bypasses httpx2's decoding, which costs as much per piece as reading its event.
         pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
         events = dialect.events(pieces, response.headers.get("content-type", ""))
-        yield from quick_stream(_named_ones(events) if dialect.only_named else events, read, dialect.has_done)
+        yield from quick_stream(_named_ones(events) if dialect.only_named else events, read, dialect)
 
 
 def _named_ones(events: Iterable[Event]) -> Iterator[Event]:
@@ -115,7 +149,7 @@ def _named_ones(events: Iterable[Event]) -> Iterator[Event]:
         else:
             data.decode()
             with suppress(NotJSON, TypeError):
-                _object(parsed(data))
+                _object(parsed_event(data))
 
 
 def _without_blank_error(body: Any) -> Any:
@@ -131,7 +165,7 @@ def _named(name: str, data: bytes) -> Json:
     if name == "error":
         words = message_in(data) or data.decode("utf-8", "replace")
         raise ErrorInStream(words or "the provider reported an error without a message")
-    body = _object(parsed(data))
+    body = _object(parsed_event(data))
     body.setdefault("type", name)
     return body
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from providers.answers.document import Event, NotJSON, is_json, parsed, quoted
+from providers.answers.document import Event, NotJSON, is_json, parsed_event, quoted
 from providers.answers.errors import message_in
 from providers.call import ErrorInStream, MalformedAnswer
 
@@ -17,6 +17,8 @@ STRAY_PIECES = 100
 """Text in at most this many pieces is checked for an error before the stream ends."""
 LARGEST_EVENT_BYTES = 64 * 1024 * 1024
 """A larger event is refused: a line that never ends must not fill our memory."""
+MOST_LINES = 100_000
+"""An event of more lines is refused: reading them takes long, and nothing else is read meanwhile."""
 START_BYTES = 1024
 """How much of a stream's beginning is checked for being one."""
 LONGEST_FIELD_BYTES = 5
@@ -54,6 +56,12 @@ class Stray:
         self.text += (line + b"\n")[: STRAY_BYTES - len(self.text)]
         if self.is_all and len(self.text) == STRAY_BYTES:
             raise self.no_stream(bytes(self.text))
+
+    def begin(self) -> None:
+        """Note an event. Raises `UnicodeDecodeError` if a line before the first one is not UTF-8."""
+        if self.is_all:
+            self.is_all = False
+            self.text.decode()
 
     def refuse_no_stream(self, piece: bytes) -> None:
         """Raise if the stream begins like no event stream: with a web page, an image, or binary data."""
@@ -115,10 +123,10 @@ def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
         if not is_ended:
             rest = block
         elif event := _event_of(block, stray):
-            stray.is_all = False
+            stray.begin()
             yield event
     if event := _last_event(rest, stray):
-        stray.is_all = False
+        stray.begin()
         yield event
     stray.refuse()
 
@@ -192,7 +200,14 @@ def _event_of(block: bytes, stray: Stray) -> Event | None:
         name, _, data = block.partition(b"\n")
         if data.startswith(b"data: ") and b"\n" not in data and len(data) > 6:
             return name[7:].decode(), data[6:]
-    return _event_of_lines(block.split(b"\n"), stray)
+    return _event_of_lines(lines_of(block), stray)
+
+
+def lines_of(block: bytes) -> list[bytes]:
+    """Return the lines of an event. Raises `MalformedAnswer` for more than any event has."""
+    if block.count(b"\n") > MOST_LINES:
+        raise MalformedAnswer(f"an event of over {MOST_LINES:,} lines: {quoted(block)}")
+    return block.split(b"\n")
 
 
 def _event_of_lines(lines: list[bytes], stray: Stray) -> Event | None:
@@ -220,7 +235,7 @@ def _last_event(block: bytes, stray: Stray) -> Event | None:
     if event is None or event[1].startswith(b"[DONE]") or event[0] == "error":
         return event
     try:
-        parsed(event[1])
+        parsed_event(event[1])
     except NotJSON:
         return None
     return event

@@ -199,6 +199,15 @@ def test_an_event_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         list(sse.events(left_open(*pieces)))
 
 
+@pytest.mark.parametrize("line", [b"data: x\n", b": x\n", b"no_field\n"])
+def test_an_event_of_more_lines_than_can_be_read_in_time_is_refused(line: bytes) -> None:
+    with pytest.raises(MalformedAnswer, match="an event of over 100,000 lines: “"):
+        list(sse.events([b"data: 1\n\n", line * 100_002, b"\n"]))
+    if line.startswith(b"data: "):
+        with pytest.raises(MalformedAnswer, match="an event of over 100,000 lines: “"):
+            list(gemini_lines.events([b"data: 1\n\n", line * 100_001, b"data: 1\n", b"\n"]))
+
+
 @pytest.mark.parametrize("content_type", ["text/html", "application/json", "image/png", "", "text/event-stream"])
 @pytest.mark.parametrize("start", [b"", b": a comment\n\n", b"\n\n", b"id\n", b"retry: 1\n\n"])
 def test_an_event_stream_is_read_whatever_its_content_type(content_type: str, start: bytes) -> None:
@@ -239,7 +248,7 @@ def test_an_object_that_is_cut_off_is_not_an_event() -> None:
 @pytest.mark.parametrize("more", [b"x" * 65536, b'"a": {\n' * 8192], ids=["one line", "many lines"])
 def test_an_object_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch, more: bytes) -> None:
     monkeypatch.setattr(gemini_lines, "LARGEST_EVENT_BYTES", 2 << 20)
-    with pytest.raises(MalformedAnswer, match=r"an object of over 2 MB: “\{.*…”"):
+    with pytest.raises(MalformedAnswer, match=r"an object of over (2 MB|100,000 lines): “\{.*…”"):
         list(gemini_lines.events(left_open(b"{", *[more] * 40)))
 
 
@@ -290,6 +299,19 @@ def test_a_gemini_stream_is_read_as_google_genai_reads_it(
     assert failed == fails
     assert fails or len(bodies) == len(expected)
     assert all(map(eq, bodies, expected))
+
+
+@pytest.mark.parametrize("count", [reading.MOST_PARTS, reading.MOST_PARTS + 1])
+def test_one_event_or_answer_has_at_most_ten_thousand_parts(count: int) -> None:
+    body = json.dumps({"choices": [{"delta": {"content": "x"}, "message": {"content": "x"}}] * count}).encode()
+    for parts in (
+        reading.quick_stream(iter([("", body)] * 3), partial(openai.chat_stream, needs_done=False)),
+        reading.stream(iter([("", body)] * 3), partial(openai.chat_stream, needs_done=False)),
+        reading.whole(body, openai.chat),
+    ):
+        read, failed = until_failure(parts)
+        assert (len(read) >= count) == (count == reading.MOST_PARTS)
+        assert failed == (count > reading.MOST_PARTS)
 
 
 # AWS event streams

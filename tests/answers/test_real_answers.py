@@ -10,8 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from botocore.parsers import EventStreamJSONParser, ResponseParserError
+from google.genai.types import GenerateContentResponse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 import finishes
 from harness.run import session
@@ -20,6 +23,7 @@ from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, gemini_lines, openai, reading, refusal, sse
 from providers.answers.content import finished
 from providers.answers.document import QUOTED
+from providers.bedrock import SERVICE, aws_session
 from providers.call import (
     Answer,
     Call,
@@ -29,6 +33,7 @@ from providers.call import (
     MalformedAnswer,
 )
 from providers.user import ERROR_CHARACTERS, REASON_CHARACTERS
+from providers.vertex_ai import DIALECT
 from tests.answers.test_readers import EVERY_TYPE
 from tests.answers.test_streams import FAMILIES, UNKNOWN_MODEL
 from tests.asking import APIS, Asker
@@ -424,7 +429,7 @@ def of_sse(read: Any) -> Read:
 
 
 def of_lines(read: Any) -> Read:
-    return lambda pieces: reading.quick_stream(gemini_lines.events(pieces), read, has_done=False)
+    return lambda pieces: reading.quick_stream(gemini_lines.events(pieces), read, DIALECT)
 
 
 def of_frames(read: Any) -> Read:
@@ -556,16 +561,27 @@ NOT_UTF_8 = [
 
 @pytest.mark.parametrize(("provider", "api"), [case for case in SSE_APIS if case[0] != "vertex-ai"])
 @pytest.mark.parametrize("line", NOT_UTF_8)
+@pytest.mark.parametrize("place", [0, 1], ids=["first", "second"])
 def test_a_line_that_is_not_utf_8_fails_a_stream_though_it_is_skipped_otherwise(
-    provider: str, api: str, line: bytes
+    provider: str, api: str, line: bytes, place: int
 ) -> None:
     """The SDKs decode each line before they look at it."""
-    first, *others = mocked(provider, api, stream=True).replace(b"\r\n", b"\n").split(b"\n\n")
-    call = answered(provider, api, Canned([b"\n\n".join([first, line, *others])], kind="text/event-stream"))
-    assert str(call.error).startswith("MalformedAnswer: the SDK can't read what is not UTF-8")
+    events = mocked(provider, api, stream=True).replace(b"\r\n", b"\n").split(b"\n\n")
     fine = line.replace(b"\xef", "ï".encode()).replace(b"\xff", b"1")
-    call = answered(provider, api, Canned([b"\n\n".join([first, fine, *others])], kind="text/event-stream"))
-    assert call.error is None
+    odd, even = [b"\n\n".join([*events[:place], each, *events[place:]]) for each in (line, fine)]
+    call = answered(provider, api, Canned([odd], kind="text/event-stream"))
+    assert str(call.error).startswith("MalformedAnswer: the SDK can't read what is not UTF-8")
+    assert answered(provider, api, Canned([even], kind="text/event-stream")).error is None
+
+
+@EVERY_API
+def test_a_byte_order_mark_in_an_events_data_is_not_json(provider: str, api: str) -> None:
+    raw, mark = mocked(provider, api, stream=True), b"\xef\xbb\xbf"
+    if CASES[provider].has_frames:
+        raw = b"".join(encoder.frame(headers, mark + payload) for headers, payload in eventstream.frames([raw]))
+    else:
+        raw = raw.replace(b"data: {", b"data: " + mark + b"{")
+    assert str(answered(provider, api, Canned([raw])).error).startswith("MalformedAnswer")
 
 
 def test_nothing_after_done_is_decoded() -> None:
@@ -581,8 +597,10 @@ def test_text_of_gemini_that_is_not_utf_8_is_read() -> None:
 @EVERY_API
 def test_what_an_sdk_reads_in_a_whole_answer_is_read(provider: str, api: str) -> None:
     raw = mocked(provider, api, stream=False)
-    for varied in (b"\xef\xbb\xbf" + raw, raw.replace(b"{", b'{"half": "\\ud83d", "no number": NaN, ', 1)):
-        assert answered(provider, api, Canned([varied]), stream=False).error is None
+    varied = raw.replace(b"{", b'{"half": "\\ud83d", "no number": NaN, ', 1)
+    assert answered(provider, api, Canned([varied]), stream=False).error is None
+    marked = answered(provider, api, Canned([b"\xef\xbb\xbf" + raw]), stream=False)
+    assert (marked.error is None) == (provider != "vertex-ai")
 
 
 def test_types_given_only_in_event_lines_are_read() -> None:
@@ -656,6 +674,49 @@ def test_a_later_usage_without_counts_erases_nothing(later: Any) -> None:
     assert (call.error, call.input_tokens, call.output_tokens) == (None, 10, 5)
 
 
+def test_zeros_in_place_of_counts_are_no_counts() -> None:
+    """Gateways report them if the server behind them reports nothing."""
+    zeros = {"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}}
+    call = chat(chunk(content="Hi"), chunk("stop"), zeros, DONE)
+    assert (call.outcome, call.input_tokens, call.output_tokens) == ("ok", None, None)
+    call = chat(chunk(content="Hi"), chunk("stop"), usage(5), zeros, DONE)
+    assert (call.input_tokens, call.output_tokens) == (10, 5)
+    call = chat(chunk("stop"), usage(0), DONE)
+    assert (call.input_tokens, call.output_tokens) == (10, 0)
+    start = {"type": "message_start", "message": {"usage": {"input_tokens": 7, "output_tokens": 1}}}
+    text = {"type": "content_block_delta", "delta": {"text": "Hi"}}
+    end = {"type": "message_delta", "delta": {}, "usage": {"input_tokens": 0, "output_tokens": 5}}
+    call = answered("anthropic", "chat", Canned(sse_of(start, text, end, {"type": "message_stop"})))
+    assert (call.input_tokens, call.output_tokens) == (7, 5)
+
+
+def said_by_gemini(text: str, counts: dict[str, int] | None = None, reason: str | None = None) -> dict[str, Any]:
+    candidate = {"content": {"parts": [{"text": text}]}, "finishReason": reason}
+    return {"candidates": [candidate], "usageMetadata": counts}
+
+
+OF_A_PART: dict[str, list[Event]] = {
+    "openai": [{**usage(1), **chunk(content="a")}, chunk(content="b"), chunk("stop"), DONE],
+    "anthropic": [
+        {"type": "message_start", "message": {"usage": {"input_tokens": 10, "output_tokens": 1}}},
+        {"type": "content_block_delta", "delta": {"text": "a"}},
+        {"type": "content_block_delta", "delta": {"text": "b"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"},
+    ],
+    "vertex-ai": [
+        said_by_gemini("a", {"promptTokenCount": 10, "candidatesTokenCount": 1, "thoughtsTokenCount": 1}),
+        said_by_gemini("b", reason="STOP"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("provider", OF_A_PART)
+def test_a_count_that_more_content_follows_is_not_the_answers(provider: str) -> None:
+    call = answered(provider, "chat", Canned(sse_of(*OF_A_PART[provider])))
+    assert (call.error, call.content_events, call.input_tokens) == (None, 2, 10)
+    assert (call.output_tokens, call.reasoning_tokens, call.tpot_s) == (None, None, None)
+
+
 def test_usage_in_floats_is_counted_and_a_later_stop_reason_may_be_missing() -> None:
     assert chat(chunk("stop"), {"choices": [], "usage": {"completion_tokens": 5.0}}, DONE).output_tokens == 5
     ends = [
@@ -710,8 +771,9 @@ USAGES: dict[str, tuple[str, str, Callable[[Any], dict[str, Any]]]] = {
 def test_a_sum_of_which_a_part_is_unknown_is_unknown(provider: str, count: Any) -> None:
     api, name, body = USAGES[provider]
     call = answered(provider, api, Canned([json.dumps(body(count)).encode()]), stream=False)
-    is_left_out = provider == "vertex-ai" and count is None  # Google leaves out what is 0.
-    assert (call.outcome, getattr(call, name)) == ("ok", 2 if is_left_out else None)
+    is_google = provider == "vertex-ai"
+    assert (call.outcome == "failed") == (is_google and count == 1.5)  # Its SDK refuses fractions.
+    assert getattr(call, name) == (2 if is_google and count is None else None)  # Google leaves out what is 0.
 
 
 @pytest.mark.parametrize("message", [{}, {"message": None}, {"message": {"role": "assistant"}}])
@@ -769,6 +831,117 @@ CONTENT_WITHOUT_TEXT: list[tuple[str, str, list[Event]]] = [
 def test_a_tool_call_and_a_refusal_are_visible_content(provider: str, api: str, events: list[Event]) -> None:
     call = answered(provider, api, Canned(sse_of(*events)))
     assert (call.error, call.content_events, steps(call.ttft_s), steps(call.ttfv_s)) == (None, 1, 1, 1)
+
+
+def answer_of_gemini() -> dict[str, Any]:
+    parts = [{"text": "Hi", "functionCall": None}, {"functionCall": {"name": "f", "args": {}}}]
+    candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}
+    return {"candidates": [candidate], "usageMetadata": {"promptTokenCount": 4}, "responseId": "r", "modelVersion": "g"}
+
+
+OF_ANOTHER_TYPE: list[tuple[tuple[str | int, ...], Any]] = [
+    (("usageMetadata",), []), (("usageMetadata",), "no"), (("promptFeedback",), []), (("responseId",), 7),
+    (("usageMetadata", "promptTokenCount"), 2.5), (("usageMetadata", "promptTokenCount"), "two"),
+    (("usageMetadata", "totalTokenCount"), []), (("modelVersion",), 2.5),
+    (("candidates", 0, "content"), []), (("candidates", 0, "content"), ""),
+    (("candidates", 0, "content", "parts"), {}), (("candidates", 0, "content", "role"), 1),
+    (("candidates", 0, "finishReason"), 1), (("candidates", 0, "groundingMetadata"), []),
+    (("candidates", 0, "content", "parts", 1), []), (("candidates", 0, "content", "parts", 1, "functionCall"), []),
+    (("candidates", 0, "content", "parts", 1, "functionCall", "args"), "{}"),
+    (("candidates", 0, "content", "parts", 1, "functionCall", "args"), []),
+    (("candidates", 0, "content", "parts", 1, "functionCall", "name"), 1),
+]  # fmt: skip
+
+
+@WHOLE_OR_STREAMED
+@pytest.mark.parametrize(("place", "value"), OF_ANOTHER_TYPE)
+def test_a_field_of_a_type_that_google_genai_cannot_read_fails_the_call(
+    stream: bool, place: tuple[str | int, ...], value: Any
+) -> None:
+    body: Any = answer_of_gemini()
+    within = body
+    assert GenerateContentResponse.model_validate(body)
+    assert answered("vertex-ai", "chat", Canned([json.dumps(body).encode()]), stream=stream).error is None
+    for step in place[:-1]:
+        within = within[step]
+    within[place[-1]] = value
+    with pytest.raises((ValidationError, AttributeError)):
+        GenerateContentResponse.model_validate(body)
+    call = answered("vertex-ai", "chat", Canned([json.dumps(body).encode()]), stream=stream)
+    assert str(call.error).startswith("MalformedAnswer")
+
+
+@WHOLE_OR_STREAMED
+@pytest.mark.parametrize("count", ["12", 12.0, 12])
+def test_a_count_of_geminis_is_read_as_google_genai_reads_it(stream: bool, count: Any) -> None:
+    body = answer_of_gemini() | {"usageMetadata": {"promptTokenCount": count, "candidatesTokenCount": count}}
+    counts = GenerateContentResponse.model_validate(body).usage_metadata
+    call = answered("vertex-ai", "chat", Canned([json.dumps(body).encode()]), stream=stream)
+    assert counts
+    assert counts.prompt_token_count == call.input_tokens == call.output_tokens == 12
+
+
+CONVERSE_EVENTS: list[tuple[str, dict[str, Any]]] = [
+    ("contentBlockDelta", {"delta": {"text": ""}}),
+    ("contentBlockDelta", {"delta": {"text": "Hi", "toolUse": None, "__type": "x"}}),
+    ("contentBlockDelta", {"delta": {"someday": 1}}),
+    ("contentBlockDelta", {"delta": {}}),
+    ("contentBlockDelta", {"delta": {"text": None}}),
+    ("contentBlockDelta", {"delta": {"text": "Hi", "someday": 1}}),
+    ("contentBlockDelta", {"delta": []}),
+    ("contentBlockDelta", {"delta": "Hi"}),
+    ("contentBlockDelta", {"delta": {"toolUse": "{}"}}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": {"text": "Hm"}}}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": {"text": "Hm", "signature": "s"}}}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": {}}}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": "Hm"}}),
+    ("contentBlockStart", {}),
+    ("contentBlockStart", {"start": None}),
+    ("contentBlockStart", {"start": {}}),
+    ("contentBlockStart", {"start": {"someday": 1}}),
+    ("contentBlockStart", {"start": {"toolUse": []}}),
+    ("metadata", {"usage": None, "metrics": None}),
+    ("metadata", {"usage": []}),
+    ("metadata", {"usage": "no"}),
+    ("metadata", {"metrics": 2.5}),
+]
+
+
+NOT_AS_IT_SAYS: list[tuple[str, bytes]] = [
+    ("messageStart", b'{"role": "assistant", "type": "message"}'),
+    ("contentBlockDelta", b'{"type": "ping", "delta": {"text": "Hi"}}'),
+    ("contentBlockDelta", b"null"),
+    ("contentBlockDelta", b"[]"),
+    ("contentBlockDelta", '{"delta": {"text": "Hi"}}'.encode("utf-16")),
+]
+
+
+@pytest.mark.parametrize(("name", "payload"), NOT_AS_IT_SAYS)
+def test_an_event_of_converse_is_what_its_frame_says(name: str, payload: bytes) -> None:
+    end = encoder.event("messageStop", {"type": "end", "stopReason": "end_turn"})
+    call = answered("aws-bedrock", "chat", Canned([encoder.frame(encoder.headers("event", name), payload), end]))
+    assert (call.error is None) == payload.startswith(b"{")
+    assert call.error is None or call.error.startswith("MalformedAnswer")
+    assert (call.content_events or 0) == payload.count(b'"text": "Hi"')
+
+
+def botocore_reads(name: str, payload: dict[str, Any]) -> bool:
+    client = aws_session().client(SERVICE, region_name="us-east-1")
+    shape = client.meta.service_model.operation_model("ConverseStream").get_event_stream_output()
+    event = {"status_code": 200, "headers": {":event-type": name}, "body": json.dumps(payload).encode()}
+    try:
+        EventStreamJSONParser().parse(event, shape)
+    except (ResponseParserError, AttributeError, TypeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("name", "payload"), CONVERSE_EVENTS)
+def test_an_event_of_converse_that_botocore_cannot_read_fails_the_call(name: str, payload: dict[str, Any]) -> None:
+    frames = [encoder.event(name, payload), encoder.event("messageStop", {"stopReason": "end_turn"})]
+    call = answered("aws-bedrock", "chat", Canned(frames))
+    assert (call.error is None) == botocore_reads(name, payload)
+    assert call.error is None or call.error.startswith("MalformedAnswer")
 
 
 def test_a_tool_call_in_converse_is_content() -> None:
