@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from html import escape
@@ -49,7 +50,11 @@ ENCODINGS: dict[str, Any] = {
     "JSON with all escaped": lambda text: "".join(f"\\u{ord(c):04x}" for c in text),
     "HTML of OWASP": lambda text: "".join(c if c.isalnum() and c.isascii() else f"&#x{ord(c):x};" for c in text),
     "HTML with all escaped": lambda text: "".join(f"&#{ord(c)};" for c in text),
+    "JavaScript of OWASP": lambda text: re.sub("[^A-Za-z0-9]", lambda found: f"\\x{ord(found[0]):02X}", text),
     "HTML": escape,
+    "HTML with the names of HTML 5": lambda text: escape(text).translate(
+        {ord("/"): "&sol;", ord("+"): "&plus;", ord("="): "&equals;", ord("%"): "&percnt;"}
+    ),
     "HTML in numbers": lambda text: escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#034;"),
     "HTML of HTML": lambda text: escape(escape(text)),
     "Python": lambda text: repr({"key": text}),
