@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import finishes
 from harness.run import session
+from harness.secrets import Secrets
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, gemini_lines, openai, reading, refusal, sse
@@ -622,6 +623,16 @@ def test_nor_does_an_endless_list() -> None:
     wired = Exchange(keep_body=True)
     wired.received(b"[" * 100_000, at=0.0)
     assert len(session._body_line(wired)) == 100_002
+
+
+def test_a_body_with_a_secret_in_a_number_is_logged_as_json() -> None:
+    """As the number of a project, given by `--header`."""
+    secrets = Secrets()
+    secrets.add("123456")
+    wired = Exchange(keep_body=True)
+    wired.received(b'{"project": 123456, "cost": 1.23456e5, "created": 1764150000, "of": ["123456"]}', at=0.0)
+    shown = json.loads(secrets.redact(session._body_line(wired, secrets.redact)))
+    assert shown == {"project": "***", "cost": "***.0", "created": 1764150000, "of": ["***"]}
 
 
 @pytest.mark.parametrize("body", ['{"text": "é\\u009b2J\\u202e"}', "<p>é\x9b2J\u202e\x1b[2J"])
