@@ -25,7 +25,7 @@ from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.input_events import UnixKeyPoller
 from locust.runners import MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
-from locust.stats import StatsEntry
+from locust.stats import RequestStats, StatsEntry
 from locust.web import WebUI
 
 import locust_inside
@@ -156,12 +156,24 @@ def test_workers_can_join_during_an_iteration() -> None:
     assert len(master.clients) == 2
 
 
+NO_CALLS = RequestStats().total.serialize()
+EMPTY_REPORT = {"stats": [], "stats_total": NO_CALLS, "errors": {}, "user_classes_count": {}}
+BAD_REPORTS: dict[str, Any] = {
+    "a nameless call": {"stats": [{}]},
+    "a call named 5": {"stats": [{**NO_CALLS, "name": 5}]},
+    "no total": {"stats_total": {}},
+    "a total in words": {"stats_total": {**NO_CALLS, "num_requests": "five"}},
+    "a time in words": {"stats_total": {**NO_CALLS, "response_times": {"five": 1}}},
+    "a nameless error": {"errors": {"five": {}}},
+    "users in words": {"user_classes_count": {"OpenAIUser": "five"}},
+}
 BAD_MESSAGES: dict[str, Any] = {
     "nothing": None,
     "too little": ("stats", {}),
     "no report": ("stats", None, "stranger"),
     "an empty report": ("stats", {}, "stranger"),
     "a report of numbers": ("stats", {"stats": 5, "stats_total": 5, "errors": 5}, "stranger"),
+    **{name: ("stats", {**EMPTY_REPORT, **changes}, "stranger") for name, changes in BAD_REPORTS.items()},
     "an exception without its text": ("exception", {}, "stranger"),
     "a kind that is a list": ([], {}, "stranger"),
     "another worker's name": ("quit", None, "worker"),
