@@ -18,7 +18,7 @@ from harness.load.permits import PermitLedger
 from harness.messages import BACK, CALLS, GRANT, PREPARED, REFUSED, RUN, UNWANT, WANT
 from harness.record.recorder import Recorder
 from harness.record.requests_csv import REQUEST
-from harness.record.row_check import is_row
+from harness.record.row_check import are_figures, is_row
 from providers.call import Json
 from providers.permit import Permit
 from wire.exchange import now
@@ -178,21 +178,26 @@ class Master:
             rows = report.get(CALLS, ())
             report[CALLS] = [cells for cells in rows if _accepts(recorder, ledger, worker, cells)]
             recorder.refuse(len(rows) - len(report[CALLS]))
+            if not are_figures(report):
+                _log.error("%r sent figures that can't be read", worker)
+                report = {CALLS: report[CALLS]}
             recorder.receive(worker, report)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             _log.error("%r sent a report that can't be read: %r", worker, error)
 
     def _on_stopping(self, **_: object) -> None:
-        """Wait for the last rows, and count the workers and calls that are lost."""
+        """Wait for the last rows, and count the workers and calls that are lost: also calls that a worker was granted
+        and has not reported."""
         left = set() if self._is_signalled() else self._took_part - {worker.id for worker in self._runner.clients.all}
         locust_inside.end_ramp_up(self._runner)
         self._drain.wait()
         self._bury_the_dead()
         if self._recorder is not None and self._ledger is not None:
             dead = self._took_part & self._missing
+            silent = self._ledger.give_up()
             counted = self._recorder.is_counted_out
             calls = self._ledger.lost_count if counted else self._recorder.in_flight(dead)
-            self._recorder.lose(calls, len(dead | left | self._strangers()))
+            self._recorder.lose(calls, len(dead | left | silent | self._strangers()))
         self._is_over = True
 
     def _stay_stopped(self, **_: object) -> None:
