@@ -29,7 +29,7 @@ from providers.call import (
     IncompleteStream,
     MalformedAnswer,
 )
-from providers.user import ERROR_CHARACTERS, REASON_CHARACTERS
+from providers.user import ERROR_CHARACTERS, REASON_CHARACTERS, SEARCHED_CHARACTERS
 from tests.answers.test_readers import EVERY_TYPE
 from tests.answers.test_streams import FAMILIES, UNKNOWN_MODEL
 from tests.asking import APIS, Asker
@@ -309,6 +309,24 @@ def test_a_servers_text_is_redacted_shortened_and_on_one_line_in_rows(secret: st
         assert "=1+1, *** xxx" in shown
         assert (len(shown) <= characters, shown[-1], shown.isprintable()) == (True, "…", True)
         assert len(shown) > characters - len(secret)
+
+
+@pytest.mark.parametrize("before", range(SEARCHED_CHARACTERS - 60, SEARCHED_CHARACTERS + 30, 7))
+def test_of_a_page_of_megabytes_only_the_beginning_is_searched_for_secrets(before: int) -> None:
+    """Whatever is cut there, no piece of a secret is shown, though masks have made room for it."""
+    secrets = Secrets()
+    secrets.add("sk-secret-5af1c0")
+    searched: list[int] = []
+
+    def redact(text: str) -> str:
+        searched.append(len(text))
+        return secrets.redact(text)
+
+    asker = Asker("openai", "http://mock.invalid", Canned(sse_of({"error": "…"})), stream=True)
+    vars(asker.session)["redact"] = redact
+    shown = asker.user._shown("sk-secret-5af1c0".rjust(before, "\n") + 200_000 * "sk-secret-5af1c0", 500)
+    assert shown.strip("*…") == ""
+    assert max(searched) <= SEARCHED_CHARACTERS
 
 
 @pytest.mark.parametrize(("provider", "api", "model"), WAYS)
