@@ -216,6 +216,20 @@ def test_the_user_and_password_of_a_basic_header_are_masked() -> None:
     assert secrets.redact("somebody:5af1c03b; 5af1c03b; " + b64encode(b"somebody:5af1c03b").decode()) == "***; ***; ***"
 
 
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("padding", ["==", ""])
+def test_the_password_of_a_basic_header_is_masked_in_either_charset(charset: str, padding: str) -> None:
+    secrets = Secrets()
+    secrets.add("Basic " + b64encode("me:pässwörd-1".encode(charset)).decode().rstrip("=") + padding)
+    assert secrets.redact("no pässwörd-1") == "no ***"
+
+
+def test_a_named_value_in_quotes_is_masked_with_its_spaces() -> None:
+    secrets = Secrets()
+    secrets.add('session="5af1; c03b, 77de"; theme=dark')
+    assert secrets.redact("no 5af1; c03b, 77de") == "no ***"
+
+
 @pytest.mark.parametrize(
     "value",
     ["theme=dark; session=5af1c03b; b=2", 'Digest username="me", response="5af1c03b", qop=auth', "key = 5af1c03b"],
