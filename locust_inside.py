@@ -239,8 +239,8 @@ def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> N
             handle(client_id, msg)
         except Exception as error:
             tell(f"{client_id!r} sent a message that can't be handled: {error!r}")
-            if client_id in runner.clients:
-                locust.log.unhandled_greenlet_exception = True  # as when the listener ends
+            if client_id in runner.clients:  # Locust's flag would end a master that is starting, without a word.
+                runner.log_exception(client_id, f"a message that can't be handled: {error!r}", "")
 
     runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
 

@@ -24,6 +24,7 @@ from locust import User, task
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.input_events import UnixKeyPoller
+from locust.rpc.protocol import Message
 from locust.runners import MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
 from locust.stats import RequestStats, StatsEntry
 from locust.web import WebUI
@@ -200,6 +201,19 @@ def test_a_master_reports_a_message_that_it_can_not_read_and_goes_on_listening(s
     assert len(told) == 1
     assert told[0].startswith("'stranger' sent a message that can't be ")
     assert not locust_inside.has_unhandled_exception(environment)
+
+
+def test_a_message_from_a_worker_that_can_not_be_handled_is_an_error_at_the_end_and_ends_no_start() -> None:
+    """Locust's flag of unhandled exceptions would end a master that is starting with exit code 1, without a word."""
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    locust_inside.outlive_bad_messages(master, lambda text: None)
+    master.clients["worker"] = WorkerNode("worker")
+    master.handle_message("worker", Message("exception", {}, "worker"))
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert locust_inside.has_unhandled_exception(environment)
+    assert not locust.log.unhandled_greenlet_exception
 
 
 def test_an_http_client_at_a_masters_port_is_reported_in_one_line() -> None:
