@@ -22,10 +22,12 @@ import locust.util.exception_handler
 from locust import User, argument_parser
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.event import Events
 from locust.exception import RPCSendError
 from locust.input_events import UnixKeyPoller
 from locust.rpc.protocol import Message
 from locust.runners import MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
+from locust.stats import RequestStats
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 from locust.web import WebUI
 
@@ -204,12 +206,26 @@ def let_workers_come_and_go(runner: MasterRunner) -> None:
     runner.clients = _Workers(runner.clients)
 
 
-_OF_A_REPORT = {"stats": list, "stats_total": dict, "errors": dict}
-"""What Locust's listeners take out of a worker's report."""
+def _is_report(data: Any) -> bool:
+    """Return whether Locust can count a worker's report: as an exception in a listener, a failure would end the run
+    with an internal error."""
+    try:
+        _count_elsewhere(data)
+    except Exception:  # of every kind that arithmetic with unknown types and missing keys raises
+        return False
+    return True
 
 
-def _is_report(data: object) -> bool:
-    return isinstance(data, dict) and all(isinstance(data.get(name), kind) for name, kind in _OF_A_REPORT.items())
+def _count_elsewhere(report: Any) -> None:
+    """Count a report as Locust will, but apart from what has been counted; twice, so that it is also added to."""
+    events, stats = Events(), RequestStats()
+    locust.stats.setup_distributed_stats_event_listeners(events, stats)
+    for count in 2 * events.worker_report._handlers:
+        count("", report)
+    sum(report["user_classes_count"].values())
+    "".join(part for key in stats.entries for part in key)
+    for entry in (stats.total, *stats.entries.values()):
+        sum(entry.response_times)
 
 
 def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> None:
@@ -226,8 +242,8 @@ def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> N
             handle(client_id, msg)
         except Exception as error:
             tell(f"{client_id!r} sent a message that can't be handled: {error!r}")
-            if client_id in runner.clients:
-                locust.log.unhandled_greenlet_exception = True  # as when the listener ends
+            if client_id in runner.clients:  # Locust's flag would end a master that is starting, without a word.
+                runner.log_exception(client_id, f"a message that can't be handled: {error!r}", "")
 
     runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
 

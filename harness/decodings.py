@@ -35,9 +35,13 @@ _TEXT = re.compile(rb"[\x20-\x7e]{7,}")
 
 def decoded_spans(text: str, find: Find) -> Iterator[Span]:
     """Yield the spans of a text in which secrets are found once they are decoded."""
-    yield from _escaped(text, find)
+
+    def find_escaped(decoded: str) -> list[Span]:
+        return [*find(decoded), *_escaped(decoded, find)]
+
+    yield from _escaped(text, find_escaped)
     for run in _RUN.finditer(text) if _OF_TEXT.search(text) else ():
-        if find(_decoded(run[0])):
+        if find_escaped(_decoded(run[0])):
             yield run.span()
 
 

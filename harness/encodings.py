@@ -83,15 +83,17 @@ def _escaped_character(character: str) -> str:
 
 
 def decoded_basic(value: str) -> set[str]:
-    """Return the `user:password` in a header's value `Basic …`, and the password alone."""
+    """Return the `user:password` in a header's value `Basic …`, in UTF-8 or Latin-1, and the password alone."""
     scheme, _, encoded = value.partition(" ")
     if scheme.lower() != "basic":
         return set()
+    digits = encoded.strip().rstrip("=")
     try:
-        pair = b64decode(encoded, validate=True).decode()
+        data = b64decode(digits + -len(digits) % 4 * "=", validate=True)
     except ValueError:
         return set()
-    return {pair, pair.partition(":")[2]}
+    pairs = {data.decode(charset, "replace") for charset in ("utf-8", "latin-1")}
+    return pairs | {pair.partition(":")[2] for pair in pairs}
 
 
 def _base64_core(data: bytes, offset: int) -> str:

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable
+from itertools import chain
 
 from harness.decodings import Span, decoded_spans
 from harness.encodings import cut, decoded_basic, encodings, escaped, escaped_all, is_plain
@@ -12,7 +13,7 @@ MASK = "***"
 SHORTEST = 6
 """Shorter values are words rather than secrets; masking them would only garble the logs."""
 
-NAMED = re.compile(r"""=\s*"?([^\s;,"]+)""")
+NAMED = re.compile(r"""=\s*(?:"([^"]*)|([^\s;,"]+))""")
 """A value behind its name: of a cookie, or of a scheme that has several, such as `Digest`."""
 
 JWT = re.compile(r"(?<![\w-])[\w-]{12,}\.eyJ[\w-]*(?:\.[\w-]*)?", re.ASCII)
@@ -35,8 +36,8 @@ class Secrets:
         """Add a secret; for `Bearer TOKEN` also the token alone, for `Basic …` also the user and password inside, for
         `NAME=VALUE; …`, as in a cookie, also each value."""
         whole = value.strip()
-        token = whole.split(" ")[-1]
-        new = {whole, token, *decoded_basic(whole), *NAMED.findall(whole)} - self._added
+        token = (whole.split() or [""])[-1]
+        new = {whole, token, *decoded_basic(whole), *chain.from_iterable(NAMED.findall(whole))} - self._added
         self._added |= new
         forms = {form for secret in new if len(secret) >= SHORTEST for form in encodings(secret)}
         long_forms = {form for form in forms if len(form) >= LONG}

@@ -25,6 +25,10 @@ from wire.turns import turns
 ERROR_CHARACTERS, REASON_CHARACTERS, CLAIM_CHARACTERS = 500, 100, 100
 """How much of a server's text is kept in a row."""
 
+SEARCHED_CHARACTERS, UNSURE_CHARACTERS = 20_000, 500
+"""How much of a server's text is searched for secrets: a page of megabytes would hold up the event loop for seconds. At
+its end, a secret can have been cut too short to be recognised."""
+
 NO_PROMPT = Prompt("", said(""))
 """Stands in the row of a call whose prompt could not be made."""
 
@@ -256,7 +260,10 @@ class LLMUser(User):
     def _shown(self, text: str, characters: int) -> str:
         """Return a server's text as it can be shown: without secrets, on one line, and shortened."""
         redact = self.session.redact
-        return _in_one_line(redact(_in_one_line(redact(text), 4 * characters)), characters)
+        begun = redact(text[:SEARCHED_CHARACTERS])
+        if len(text) > SEARCHED_CHARACTERS:
+            begun = begun[:-UNSURE_CHARACTERS] + "…"
+        return _in_one_line(redact(_in_one_line(begun, 4 * characters)), characters)
 
     def _take_claims(self, call: Call, wired: Exchange, before: Json) -> None:
         """Add what the server says of itself. Redacting is the expensive part, so all its texts are checked at once."""

@@ -25,8 +25,9 @@ from locust.argument_parser import LocustArgumentParser
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.input_events import UnixKeyPoller
+from locust.rpc.protocol import Message
 from locust.runners import MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
-from locust.stats import StatsEntry
+from locust.stats import RequestStats, StatsEntry
 from locust.web import WebUI
 
 import locust_inside
@@ -168,12 +169,24 @@ def test_workers_can_join_during_an_iteration() -> None:
     assert len(master.clients) == 2
 
 
+NO_CALLS = RequestStats().total.serialize()
+EMPTY_REPORT = {"stats": [], "stats_total": NO_CALLS, "errors": {}, "user_classes_count": {}}
+BAD_REPORTS: dict[str, Any] = {
+    "a nameless call": {"stats": [{}]},
+    "a call named 5": {"stats": [{**NO_CALLS, "name": 5}]},
+    "no total": {"stats_total": {}},
+    "a total in words": {"stats_total": {**NO_CALLS, "num_requests": "five"}},
+    "a time in words": {"stats_total": {**NO_CALLS, "response_times": {"five": 1}}},
+    "a nameless error": {"errors": {"five": {}}},
+    "users in words": {"user_classes_count": {"OpenAIUser": "five"}},
+}
 BAD_MESSAGES: dict[str, Any] = {
     "nothing": None,
     "too little": ("stats", {}),
     "no report": ("stats", None, "stranger"),
     "an empty report": ("stats", {}, "stranger"),
     "a report of numbers": ("stats", {"stats": 5, "stats_total": 5, "errors": 5}, "stranger"),
+    **{name: ("stats", {**EMPTY_REPORT, **changes}, "stranger") for name, changes in BAD_REPORTS.items()},
     "an exception without its text": ("exception", {}, "stranger"),
     "a kind that is a list": ([], {}, "stranger"),
     "another worker's name": ("quit", None, "worker"),
@@ -200,6 +213,19 @@ def test_a_master_reports_a_message_that_it_can_not_read_and_goes_on_listening(s
     assert len(told) == 1
     assert told[0].startswith("'stranger' sent a message that can't be ")
     assert not locust_inside.has_unhandled_exception(environment)
+
+
+def test_a_message_from_a_worker_that_can_not_be_handled_is_an_error_at_the_end_and_ends_no_start() -> None:
+    """Locust's flag of unhandled exceptions would end a master that is starting with exit code 1, without a word."""
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    locust_inside.outlive_bad_messages(master, lambda text: None)
+    master.clients["worker"] = WorkerNode("worker")
+    master.handle_message("worker", Message("exception", {}, "worker"))
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert locust_inside.has_unhandled_exception(environment)
+    assert not locust.log.unhandled_greenlet_exception
 
 
 def test_an_http_client_at_a_masters_port_is_reported_in_one_line() -> None:

@@ -18,7 +18,7 @@ from harness.load.permits import PermitLedger
 from harness.messages import BACK, CALLS, GRANT, PREPARED, REFUSED, RUN, UNWANT, WANT
 from harness.record.recorder import Recorder
 from harness.record.requests_csv import REQUEST
-from harness.record.row_check import is_row
+from harness.record.row_check import are_figures, is_row
 from providers.call import Json
 from providers.permit import Permit
 from wire.exchange import now
@@ -72,6 +72,7 @@ class Master:
         self._drain = Drain(runner)
         self._recorder: Recorder | None = None
         self._ledger: PermitLedger | None = None
+        self._at_start: set[str] = set()
         self._took_part: set[str] = set()
         self._missing: set[str] = set()
         self._heard_at: dict[str, float] = {}
@@ -112,8 +113,13 @@ class Master:
 
     @property
     def workers_gone(self) -> int:
-        """The number of workers that took part in the run, if no workers are left; else 0."""
-        return 0 if self._runner.worker_count else len(self._took_part)
+        """The number of the run's workers, if none of them are left; else 0."""
+        return 0 if self._runner.worker_count else len(self._of_this_run)
+
+    @property
+    def _of_this_run(self) -> set[str]:
+        """The workers that were there at the run's start, as some of its users are theirs, or have reported on it."""
+        return self._at_start | self._took_part
 
     def cut(self) -> None:
         """Abort the calls in flight."""
@@ -128,6 +134,7 @@ class Master:
     def begin(self, recorder: Recorder, budget: Budget | OpenLoop) -> None:
         """Grant permits and accept rows for this run from now on."""
         self._recorder, self._ledger = recorder, PermitLedger(budget, self._grant, self._is_there)
+        self._at_start = {worker.id for worker in self._runner.clients.all if worker.state != STATE_MISSING}
         self._took_part.clear()
         self._drain.begin()
         self._has_refused_strangers = self._is_over = False
@@ -178,21 +185,26 @@ class Master:
             rows = report.get(CALLS, ())
             report[CALLS] = [cells for cells in rows if _accepts(recorder, ledger, worker, cells)]
             recorder.refuse(len(rows) - len(report[CALLS]))
+            if not are_figures(report):
+                _log.error("%r sent figures that can't be read", worker)
+                report = {CALLS: report[CALLS]}
             recorder.receive(worker, report)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             _log.error("%r sent a report that can't be read: %r", worker, error)
 
     def _on_stopping(self, **_: object) -> None:
-        """Wait for the last rows, and count the workers and calls that are lost."""
-        left = set() if self._is_signalled() else self._took_part - {worker.id for worker in self._runner.clients.all}
+        """Wait for the last rows, and count the workers and calls that are lost: also calls that a worker was granted
+        and has not reported."""
+        left = set() if self._is_signalled() else self._of_this_run - {worker.id for worker in self._runner.clients.all}
         locust_inside.end_ramp_up(self._runner)
         self._drain.wait()
         self._bury_the_dead()
         if self._recorder is not None and self._ledger is not None:
-            dead = self._took_part & self._missing
+            dead = self._of_this_run & self._missing
+            silent = self._ledger.give_up()
             counted = self._recorder.is_counted_out
             calls = self._ledger.lost_count if counted else self._recorder.in_flight(dead)
-            self._recorder.lose(calls, len(dead | left | self._strangers()))
+            self._recorder.lose(calls, len(dead | left | silent | self._strangers()))
         self._is_over = True
 
     def _stay_stopped(self, **_: object) -> None:

@@ -89,6 +89,14 @@ class PermitLedger:
             for number in lost:
                 self._budget.end(number)
 
+    def give_up(self) -> set[str]:
+        """Report the permits that are still out as lost: their workers have sent their last rows, or none that could be
+        read. Return these workers."""
+        silent = {worker for worker, permits in self._out.items() if permits}
+        for worker in silent:
+            self._lost.update(dict.fromkeys(self._out.pop(worker), worker))
+        return silent
+
     def serve(self) -> None:
         """Grant waiting users what is available. A permit that is returned at once is granted again by the same loop
         rather than by recursion: a thousand waiting users may all have left."""

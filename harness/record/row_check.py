@@ -1,15 +1,20 @@
-"""Checks rows sent by workers, which can be of another version or not ours at all."""
+"""Checks rows and figures sent by workers, which can be of another version or not ours at all."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from types import NoneType
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from harness.messages import CLIENT, HISTOGRAMS, IN_FLIGHT
 from harness.record.requests_csv import COLUMNS
-from providers.call import Call
+from providers.call import Call, Json
 
 Kinds = tuple[type, ...]
+
+LARGEST = 2**53
+"""Up to here a float holds every integer. Nothing that is measured is larger, and sums of it would overflow."""
 
 
 def is_row(cells: object, run_id: str) -> bool:
@@ -22,9 +27,38 @@ def is_row(cells: object, run_id: str) -> bool:
 def _fits(column: str, cell: object) -> bool:
     if column in _WORDS:
         return cell in _WORDS[column]
-    if isinstance(cell, float) and not math.isfinite(cell):
+    if isinstance(cell, float | int) and not _is_number(cell):
         return False
-    return isinstance(cell, _KINDS[column]) and not isinstance(cell, bool)
+    return isinstance(cell, _KINDS[column])
+
+
+def _is_number(value: object) -> bool:
+    is_finite = isinstance(value, float | int) and math.isfinite(value) and abs(value) <= LARGEST
+    return is_finite and not isinstance(value, bool)
+
+
+def are_figures(report: Json) -> bool:
+    """Return whether what a report says beside its rows can be counted."""
+    try:
+        return all(map(_is_number, _numbers(report)))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+
+
+def _numbers(report: Json) -> Iterator[Any]:
+    """Yield what must be numbers in a report; names as their lengths. Raises various errors if it has another shape."""
+    yield report.get(IN_FLIGHT, 0)
+    histograms, tokens = report.get(HISTOGRAMS) or ([], [])
+    for name, figure, (values, counts, total, smallest, largest) in histograms:
+        yield from (len(name + figure + ""), total, smallest or 0.0, largest or 0.0)
+        yield from chain.from_iterable(zip(values, counts, strict=True))
+    for name, count, began_s, ended_s in tokens:
+        yield from (len(name + ""), count, began_s or 0.0, ended_s)
+    if CLIENT in report:
+        sample = report[CLIENT]
+        yield from (sample["cpu_s"], sample["wall_s"], sample["late_calls"], *sample["lags_s"])
+        for began_s, ended_s in sample["stalls"]:
+            yield from (began_s, ended_s)
 
 
 def _kinds(hint: object) -> Kinds:

@@ -95,7 +95,7 @@ class CallSession:
             self._keep(call)
             _log.log(self._level(call), "%s", _line(call))
             if self.keep_bodies and exchange.status is not None:
-                _log.info("%s", _body_line(exchange))
+                _log.info("%s", _body_line(exchange, self.redact))
             self._explain_a_404(call)
         finally:  # The run waits for each call's end.
             self.in_flight -= call.order != 1  # The second call of a pair begins as the first one ends.
@@ -168,12 +168,18 @@ def _line(call: Call) -> str:
     return f"[{call.request}] Failed after {latency}: {status}{call.error}"
 
 
-def _body_line(exchange: Exchange) -> str:
+def _body_line(exchange: Exchange, redact: Callable[[str], str] = str) -> str:
     """Return the answer's body, decompressed, as one line of JSON that any log can write and any terminal show: lone
-    surrogates replaced, control characters escaped."""
+    surrogates replaced, control characters escaped, a number with a secret in it as a masked text. The log masks the
+    rest."""
     body = _text(exchange)
+
+    def number(written: str) -> float | str:
+        shown = repr(value := json.loads(written))
+        return value if redact(shown) == shown else redact(shown)
+
     try:
-        line = json.dumps(json.loads(body), ensure_ascii=False)
+        line = json.dumps(json.loads(body, parse_int=number, parse_float=number), ensure_ascii=False)
     except (ValueError, RecursionError):
         line = json.dumps(body, ensure_ascii=False)
     return escaped(line.encode("utf-8", "replace").decode())

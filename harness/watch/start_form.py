@@ -102,10 +102,16 @@ def _refuse_start(
 
 
 def _start(environment: Environment, swarm: Callable[[], object]) -> object:
-    """Start by Locust's view, without the time limit of an earlier test, which it keeps if the form gives none."""
+    """Start by Locust's view, without the time limit of an earlier test, which it keeps if the form gives none; or
+    change the users of a running test, without the form's classes, which would be the next start's."""
+    given = vars(environment.parsed_options)
     if not is_on(environment):
-        vars(environment.parsed_options)["run_time"] = run_time_s(request.form.get("run_time"))
-    return swarm()
+        given["run_time"] = run_time_s(request.form.get("run_time"))
+        return swarm()
+    classes = given["user_classes"]
+    answer = swarm()
+    given["user_classes"] = classes
+    return answer
 
 
 def _refuse_fields(given: Iterable[str], shown: Iterable[str]) -> str | None:

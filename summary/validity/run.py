@@ -61,13 +61,13 @@ def _rate(summary: Summary) -> Iterator[Summary]:
 def _workers(summary: Summary) -> Iterator[Summary]:
     lost, client = summary["lost"] or {}, summary["client"] or {}
     if lost.get("workers") or lost.get("calls"):
-        says = f"{lost['workers']} died, left or made no calls, "
+        says = f"{lost['workers']} died, left or reported no calls, "
         says += f"and {lost['calls']} calls assigned to them were lost, sent or not"
         yield finding("workers", "run", False, says, EVERYTHING)
     elif client.get("processes", 1) > 1 and not lost.get("refused_rows"):
         yield finding("workers", "run", True, "none was lost")
     if refused := lost.get("refused_rows"):
-        says = f"{refused} rows were refused: their numbers were not granted to the workers that sent them"
+        says = f"{refused} rows were refused: invalid, or of calls not granted to the workers that sent them"
         yield finding("workers", "run", False, says, EVERYTHING)
 
 

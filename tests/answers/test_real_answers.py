@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 import finishes
 from harness.run import session
+from harness.secrets import Secrets
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, gemini_lines, openai, reading, refusal, sse
@@ -32,7 +33,7 @@ from providers.call import (
     IncompleteStream,
     MalformedAnswer,
 )
-from providers.user import ERROR_CHARACTERS, REASON_CHARACTERS
+from providers.user import ERROR_CHARACTERS, REASON_CHARACTERS, SEARCHED_CHARACTERS
 from providers.vertex_ai import DIALECT
 from tests.answers.test_readers import EVERY_TYPE
 from tests.answers.test_streams import FAMILIES, UNKNOWN_MODEL
@@ -313,6 +314,24 @@ def test_a_servers_text_is_redacted_shortened_and_on_one_line_in_rows(secret: st
         assert "=1+1, *** xxx" in shown
         assert (len(shown) <= characters, shown[-1], shown.isprintable()) == (True, "…", True)
         assert len(shown) > characters - len(secret)
+
+
+@pytest.mark.parametrize("before", range(SEARCHED_CHARACTERS - 60, SEARCHED_CHARACTERS + 30, 7))
+def test_of_a_page_of_megabytes_only_the_beginning_is_searched_for_secrets(before: int) -> None:
+    """Whatever is cut there, no piece of a secret is shown, though masks have made room for it."""
+    secrets = Secrets()
+    secrets.add("sk-secret-5af1c0")
+    searched: list[int] = []
+
+    def redact(text: str) -> str:
+        searched.append(len(text))
+        return secrets.redact(text)
+
+    asker = Asker("openai", "http://mock.invalid", Canned(sse_of({"error": "…"})), stream=True)
+    vars(asker.session)["redact"] = redact
+    shown = asker.user._shown("sk-secret-5af1c0".rjust(before, "\n") + 200_000 * "sk-secret-5af1c0", 500)
+    assert shown.strip("*…") == ""
+    assert max(searched) <= SEARCHED_CHARACTERS
 
 
 @pytest.mark.parametrize(("provider", "api", "model"), WAYS)
@@ -640,6 +659,16 @@ def test_nor_does_an_endless_list() -> None:
     wired = Exchange(keep_body=True)
     wired.received(b"[" * 100_000, at=0.0)
     assert len(session._body_line(wired)) == 100_002
+
+
+def test_a_body_with_a_secret_in_a_number_is_logged_as_json() -> None:
+    """As the number of a project, given by `--header`."""
+    secrets = Secrets()
+    secrets.add("123456")
+    wired = Exchange(keep_body=True)
+    wired.received(b'{"project": 123456, "cost": 1.23456e5, "created": 1764150000, "of": ["123456"]}', at=0.0)
+    shown = json.loads(secrets.redact(session._body_line(wired, secrets.redact)))
+    assert shown == {"project": "***", "cost": "***.0", "created": 1764150000, "of": ["***"]}
 
 
 @pytest.mark.parametrize("body", ['{"text": "é\\u009b2J\\u202e"}', "<p>é\x9b2J\u202e\x1b[2J"])

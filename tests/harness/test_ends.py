@@ -23,7 +23,7 @@ from harness.plan.plan import Plan, plan_of
 from harness.process.outlet import open_outlet
 from harness.process.streams import Lasting
 from harness.record.requests_csv import COLUMNS, Records, cells_of
-from harness.record.row_check import is_row
+from harness.record.row_check import are_figures, is_row
 from harness.run import early_end
 from harness.run.early_end import End
 from locustfile import harness
@@ -357,10 +357,52 @@ def test_a_row_has_every_column_with_a_possible_value() -> None:
     assert not is_row(A_ROW[:-1], "r")
     assert not is_row({"request": 1}, "r")
     wrong = {"request": "1", "latency_s": "fast", "outcome": "fine", "status": True, "prompt": None, "ttft_s": [0.1]}
-    for column, value in {**wrong, "lag_s": float("nan")}.items():
+    too_large = {"response_bytes": 2**64 - 1, "start_s": 1e300}
+    for column, value in {**wrong, **too_large, "lag_s": float("nan")}.items():
         cells = list(A_ROW)
         cells[COLUMNS.index(column)] = value
         assert not is_row(cells, "r"), column
+
+
+A_SAMPLE = {"lags_s": [0.1], "stalls": [[1, 2.5]], "cpu_s": 0.1, "wall_s": 0.2, "late_calls": 0}
+HISTOGRAMS = [
+    ["title", "ttft_s", [[0.1, 0.2], [1, 2], 0.5, 0.1, 0.2]],
+    ["title", "itl_s", [[], [], 0.0, None, None]],
+]
+TOKENS = [["title", 5, None, 0.0], ["title", 5, 0.1, 0.2]]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [{}, {"llm_in_flight": 3, "llm_histograms": [], "llm_client": A_SAMPLE}, {"llm_histograms": [HISTOGRAMS, TOKENS]}],
+)
+def test_a_worker_reports_figures_beside_its_rows(report: dict[str, Any]) -> None:
+    assert are_figures(report)
+
+
+BAD_FIGURES: list[dict[str, Any]] = [
+    {"llm_in_flight": "3"},
+    {"llm_client": 5},
+    {"llm_client": {}},
+    {"llm_client": {**A_SAMPLE, "lags_s": ["x"]}},
+    {"llm_client": {**A_SAMPLE, "stalls": [[1]]}},
+    {"llm_client": {**A_SAMPLE, "cpu_s": float("nan")}},
+    {"llm_client": {**A_SAMPLE, "wall_s": 1e300}},
+    {"llm_histograms": 5},
+    {"llm_histograms": [[]]},
+    {"llm_histograms": [[["title", "ttft_s"]], []]},
+    {"llm_histograms": [[["title", "ttft_s", []]], []]},
+    {"llm_histograms": [[["title", "ttft_s", [["x"], [1], 0.5, 0.1, 0.2]]], []]},
+    {"llm_histograms": [[["title", "ttft_s", [[0.1], [1, 2], 0.5, 0.1, 0.2]]], []]},
+    {"llm_histograms": [[[5, "ttft_s", [[], [], 0.0, None, None]]], []]},
+    {"llm_histograms": [[], [["title", 5, None]]]},
+    {"llm_histograms": [[], [[["title"], 5, None, 0.0]]]},
+]
+
+
+@pytest.mark.parametrize("report", BAD_FIGURES)
+def test_figures_that_can_not_be_counted_are_not(report: dict[str, Any]) -> None:
+    assert not are_figures(report)
 
 
 class ARun:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from html import escape
@@ -49,7 +50,11 @@ ENCODINGS: dict[str, Any] = {
     "JSON with all escaped": lambda text: "".join(f"\\u{ord(c):04x}" for c in text),
     "HTML of OWASP": lambda text: "".join(c if c.isalnum() and c.isascii() else f"&#x{ord(c):x};" for c in text),
     "HTML with all escaped": lambda text: "".join(f"&#{ord(c)};" for c in text),
+    "JavaScript of OWASP": lambda text: re.sub("[^A-Za-z0-9]", lambda found: f"\\x{ord(found[0]):02X}", text),
     "HTML": escape,
+    "HTML with the names of HTML 5": lambda text: escape(text).translate(
+        {ord("/"): "&sol;", ord("+"): "&plus;", ord("="): "&equals;", ord("%"): "&percnt;"}
+    ),
     "HTML in numbers": lambda text: escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#034;"),
     "HTML of HTML": lambda text: escape(escape(text)),
     "Python": lambda text: repr({"key": text}),
@@ -209,6 +214,20 @@ def test_the_user_and_password_of_a_basic_header_are_masked() -> None:
     secrets = Secrets()
     secrets.add("Basic " + b64encode(b"somebody:5af1c03b").decode())
     assert secrets.redact("somebody:5af1c03b; 5af1c03b; " + b64encode(b"somebody:5af1c03b").decode()) == "***; ***; ***"
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("padding", ["==", ""])
+def test_the_password_of_a_basic_header_is_masked_in_either_charset(charset: str, padding: str) -> None:
+    secrets = Secrets()
+    secrets.add("Basic " + b64encode("me:pässwörd-1".encode(charset)).decode().rstrip("=") + padding)
+    assert secrets.redact("no pässwörd-1") == "no ***"
+
+
+def test_a_named_value_in_quotes_is_masked_with_its_spaces() -> None:
+    secrets = Secrets()
+    secrets.add('session="5af1; c03b, 77de"; theme=dark')
+    assert secrets.redact("no 5af1; c03b, 77de") == "no ***"
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,17 @@ def test_a_row_from_a_worker_that_only_seemed_dead_is_not_a_lost_call() -> None:
     assert spent == [True]
 
 
+def test_calls_that_a_living_worker_never_reports_are_lost() -> None:
+    """As if it were of another version, whose reports can't be read."""
+    ledger = PermitLedger(Budget(3, lambda: None), lambda worker, permit: None)
+    for worker in ("silent", "other", "silent"):
+        ledger.want(worker)
+    ledger.end("other", 2)
+    assert ledger.give_up() == {"silent"}
+    assert ledger.lost_count == 2
+    assert ledger.give_up() == set()
+
+
 def test_a_worker_that_only_seemed_dead_still_gets_its_users_permits() -> None:
     granted: list[str] = []
     there = {"silent", "other"}

@@ -252,6 +252,16 @@ def test_editing_the_users_with_the_picker_keeps_the_running_class(picker: Page,
     assert set(mock_server.stats()["by_format"]) == {"openai chat"}
 
 
+def test_editing_the_users_keeps_the_classes_for_the_next_start(page: Page, mock_server: MockServer) -> None:
+    before = len(page.runs())
+    assert page.start(**OPENAI, host=mock_server.url, user_count="1", spawn_rate="1", iterations="")["success"]
+    assert page.start(user_classes=["AnthropicUser"], user_count="2", spawn_rate="2")["success"]
+    page.post("stop")
+    page.next_run(before)
+    assert page.start(**OPENAI, host=mock_server.url, **FIVE_CALLS)["success"]
+    page.next_run(before + 1)
+
+
 def test_an_open_loop_that_falls_behind_shows_it_in_its_own_tab(page: Page) -> None:
     before = len(page.runs())
     with serving("--ttft", "60", "--itl", "0") as slow:

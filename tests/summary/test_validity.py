@@ -220,11 +220,11 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ("workers", "run", True, client(processes=3), "none was lost"),
         (
             "workers", "run", False, lost(calls=4, workers=1),
-            "1 died, left or made no calls, and 4 calls assigned to them were lost, sent or not",
+            "1 died, left or reported no calls, and 4 calls assigned to them were lost, sent or not",
         ),
         (
             "workers", "run", False, lost(refused_rows=3),
-            "3 rows were refused: their numbers were not granted to the workers that sent them",
+            "3 rows were refused: invalid, or of calls not granted to the workers that sent them",
         ),
         ("rows", "run", True, {"rows": SOUND}, "all present"),
         ("rows", "run", True, {"rows": {**SOUND, "is_cut": True}},

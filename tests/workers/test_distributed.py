@@ -16,12 +16,14 @@ import gevent
 import pytest
 from locust.env import Environment
 from locust.event import Events
-from locust.runners import STATE_STOPPED, WorkerNode
+from locust.rpc.protocol import Message
+from locust.runners import STATE_MISSING, STATE_STOPPED, WorkerNode
 
 from harness.cluster.master import Master
 from harness.cluster.worker import Worker
 from harness.harness import Harness
 from harness.load.closed_loop import Budget
+from harness.messages import DRAINED, PREPARED
 from harness.secrets import Secrets
 from prompts.files import read, sha256
 from tests.command_line import PROJECT, free_port, locust, rows_in, started, stats_in, summary_in
@@ -281,3 +283,24 @@ def test_a_stranger_among_the_workers_ends_the_run_after_a_while_and_is_named(mo
     runner.greenlet.kill()
     runner.server.close(linger=0)
     assert refused == [("worker host-0 makes no calls: does it run this locustfile?", 2)]
+
+
+def test_a_worker_that_dies_before_its_first_report_is_lost() -> None:
+    """Its users made no calls until Locust noticed."""
+    runner = Environment().create_master_runner("127.0.0.1", 0)
+    master = Master(runner, lambda *_: None, lambda: False)
+    lost: list[tuple[int, int]] = []
+    recorder: Any = SimpleNamespace(run_id="a run", is_counted_out=True, lose=lambda *counts: lost.append(counts))
+    for worker in ("earlier", "here", "gone"):
+        runner.clients[worker] = WorkerNode(worker)
+        runner.handle_message(worker, Message(PREPARED, None, worker))
+    runner.clients["earlier"].state = STATE_MISSING
+    master.begin(recorder, Budget(None, lambda: None))
+    runner.clients["gone"].state = STATE_MISSING
+    stopping = gevent.spawn(runner.environment.events.test_stopping.fire, environment=runner.environment)
+    gevent.sleep(0.1)
+    runner.handle_message("here", Message(DRAINED, None, "here"))
+    stopping.join(timeout=10)
+    runner.greenlet.kill()
+    runner.server.close(linger=0)
+    assert lost == [(0, 1)]
