@@ -32,6 +32,7 @@ LONGEST_ORDER_BYTES = 1 << 17
 IMPORTED = ("locust.main", "harness.harness", "summary.figures", "anthropic", "boto3", "google.genai", "openai")
 """Locust comes first: it patches gevent in."""
 
+DISTRIBUTED = {"--master", "--processes", "--worker"}
 READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ")
 """Variables that a process must have been started with."""
 
@@ -137,13 +138,14 @@ def run() -> None:
 
 def run_to_the_end() -> None:
     """Run what was ordered, and end as Python does: with `atexit`, and the streams flushed. Only the objects are not
-    taken apart: writing to each would copy all memory that the forks share, which takes longer than a short run."""
+    taken apart: writing to each would copy all memory that the forks share, which takes longer than a short run. For a
+    master and its workers they are: the end of ZeroMQ's objects waits until the last messages have been sent."""
     code: object = 0
     try:
         run()
     except SystemExit as asked:
         code = asked.code or 0
-    if isinstance(code, int):
+    if isinstance(code, int) and not DISTRIBUTED.intersection(sys.argv):
         atexit._run_exitfuncs()
         with suppress(OSError):  # Python has words for that.
             sys.stdout.flush()
