@@ -30,14 +30,14 @@ venv: $(READY)
 
 # The tests that start locust come first, the longest files before all others.
 SLOW := $(addprefix tests/,commands workers runs simulations reports)
-QUICK := $(addprefix tests/,gates charts summary harness answers providers wire mock) $(wildcard tests/test_*.py)
+QUICK := $(addprefix tests/,answers providers harness charts summary gates wire mock) $(wildcard tests/test_*.py)
 PYTEST := $(BIN)/python -m pytest -p tests.side_by_side --processes
 
 test: $(READY)
 	$(PYTEST) 8 $(SLOW) $(QUICK)
 
 quick: $(READY)
-	$(PYTEST) 4 $(QUICK)
+	$(PYTEST) 6 $(QUICK)
 
 test-browser: $(READY)
 	@command -v chromium chromium-browser google-chrome >/dev/null || { echo "make test-browser needs Chromium: apt install chromium"; exit 1; }

@@ -382,8 +382,8 @@ def test_no_surprise_in_a_whole_answer_raises_anything_but_our_errors(
     body = json.loads(mocked(provider, api, stream=False, **options))
     wire = Canned([])
     asker = Asker(provider, "http://mock.invalid", wire, api=api, **options)
-    for path in nodes(body):
-        for surprise in SURPRISES:
+    for number, path in enumerate(nodes(body)):
+        for surprise in SURPRISES[number % 2 :: 2]:
             wire.pieces = [json.dumps(with_surprise(body, path, surprise)).encode()]
             assert_read_or_refused(asker.ask())
 
