@@ -23,7 +23,7 @@ from tests.asking import APIS, PROVIDERS, Asker
 from tests.canned import mocked
 from tests.certificates import make_certificate, trusting
 from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, sending, serving, silent
-from wire import exchange
+from wire import exchange, network
 from wire.exchange import ConnectionBroken, Exchange
 from wire.failures import failure_of
 from wire.proxy import proxy_of
@@ -149,6 +149,7 @@ def test_an_endless_answer_fails_before_it_fills_memory(
     monkeypatch: pytest.MonkeyPatch, provider: str, stream: bool, status: str
 ) -> None:
     limit_answers(monkeypatch, 1 << 18)
+    monkeypatch.setattr(network, "LINGER_S", 0.005)
     with serving(endless(b"HTTP/1.1 %s\r\n\r\n{" % status.encode(), b'"a": 1, ' * 8192)) as server:
         call = Asker(provider, server.url, stream=stream).ask()
         server.wait_for_end()
