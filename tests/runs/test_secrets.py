@@ -1,10 +1,9 @@
 """A key and a header's value are seen by the host that they are for, and nowhere else."""
 
 import json
-import socket
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -169,13 +168,16 @@ def _web_ui(folder: Path, host: str) -> Iterator[tuple[Running, str]]:
     port = free_port()
     arguments = ["--web-port", str(port), "--web-host", "127.0.0.1", "-H", host, "--csv", "run", *LOUD]
     with started(folder, [*arguments, "-k", KEY, "--header", f"X-Gateway: {HEADER}"]) as running:
-        running.until(lambda: _is_up(port))
-        yield running, f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}"
+        running.until(lambda: _is_up(url))
+        yield running, url
 
 
-def _is_up(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+def _is_up(url: str) -> bool:
+    """A connection alone would prove nothing: locust listens for a moment to see whether its port is free."""
+    with suppress(OSError), urlopen(url, timeout=30) as answer:
+        return bool(answer.read())
+    return False
 
 
 def test_the_web_ui_shows_no_secret(echo: Echo, tmp_path: Path) -> None:
