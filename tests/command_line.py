@@ -61,7 +61,7 @@ class Running:
         while not happened():
             assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.stderr()}"
             assert time.monotonic() < give_up_at, f"waited {timeout_s} s in vain: {self.stderr()}"
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def wait(self, timeout_s: float = 60) -> Ended:
         code = self.process.wait(timeout_s)

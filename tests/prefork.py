@@ -8,11 +8,11 @@ import gc
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -26,7 +26,6 @@ from gevent.monkey import get_original
 from tests import relay
 
 HERE = Path(__file__).parent.parent
-POLL_S = 0.005
 PATIENCE_S = 60
 LONGEST_ORDER_BYTES = 1 << 17
 IMPORTED = ("locust.main", "harness.harness", "summary.figures", "anthropic", "boto3", "google.genai", "openai")
@@ -45,37 +44,43 @@ _fork, _close = get_original("os", "fork"), get_original("os", "close")
 class Forked:
     """A forked process, with what tests use of `subprocess.Popen`.
 
-    The file `status` gets its pid in a first line and, once it has ended, its exit code in a second one.
+    status  a pipe from which its pid is read and, once it has ended, its exit code, a line each
     """
 
-    def __init__(self, status: Path) -> None:
-        self._status = status
+    def __init__(self, status: int) -> None:
+        self._status, self._said = status, b""
         self.returncode: int | None = None
-        give_up_at = time.monotonic() + PATIENCE_S
-        while not (lines := self._lines()):
-            assert time.monotonic() < give_up_at, "the process to fork from starts nothing"
-            time.sleep(POLL_S)
-        self.pid = int(lines[0])
+        numbers = self._numbers(1, PATIENCE_S)
+        assert numbers, "the process to fork from starts nothing"
+        self.pid = numbers[0]
 
     def poll(self) -> int | None:
-        if len(lines := self._lines()) > 1:
-            self.returncode = int(lines[1])
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
         return self.returncode
 
     def wait(self, timeout_s: float = PATIENCE_S) -> int:
-        give_up_at = time.monotonic() + timeout_s
-        while (code := self.poll()) is None:
-            if time.monotonic() > give_up_at:
+        if self.returncode is None:
+            numbers = self._numbers(2, timeout_s)
+            if len(numbers) < 2:
                 raise subprocess.TimeoutExpired("a forked process", timeout_s)
-            time.sleep(POLL_S)
-        return code
+            self.returncode = numbers[1]
+            _close(self._status)
+        return self.returncode
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def _lines(self) -> list[str]:
-        return [line for line in self._status.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    def _numbers(self, count: int, timeout_s: float) -> list[int]:
+        """Return the numbers that were said, once there are as many, or after some time."""
+        give_up_at = time.monotonic() + timeout_s
+        while self._said.count(b"\n") < count:
+            left_s = max(0.0, give_up_at - time.monotonic())
+            if not select.select([self._status], [], [], left_s)[0] or not (said := os.read(self._status, 99)):
+                break
+            self._said += said
+        return [int(line) for line in self._said.split()]
 
 
 def fork(
@@ -85,15 +90,10 @@ def fork(
 
     streams  its stdin, stdout and stderr
     """
-    number, name = tempfile.mkstemp(dir=_statuses().name)
-    relay.order(orders(tree), command, str(folder.absolute()), environment, [*streams, number])
-    os.close(number)
-    return Forked(Path(name))
-
-
-@cache
-def _statuses() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory()
+    status, its_end = os.pipe()
+    relay.order(orders(tree), command, str(folder.absolute()), environment, [*streams, its_end])
+    _close(its_end)
+    return Forked(status)
 
 
 @cache
