@@ -17,7 +17,10 @@ PIPELINES = blocks("yaml")
 def test_a_pipelines_commands_end_well_and_leave_what_its_page_shows(block: str, clone: Path) -> None:
     shutil.rmtree(clone / "results", ignore_errors=True)
     for command in commands_of(block):
-        ended = typed(command.replace("make ", "make --old-file=.venv/.ready "), clone)
+        command = command.replace("make ", "make --old-file=.venv/.ready ")
+        if block != PIPELINES[0]:  # One starts the real commands; forks will do for the others.
+            command = command.replace(".venv/bin/", "")
+        ended = typed(command, clone)
         assert ended.returncode == 0, ended.stderr
     suite = ElementTree.parse(clone / "results" / "gates.xml").getroot()
     assert int(suite.attrib["tests"]) >= 2

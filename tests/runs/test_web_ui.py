@@ -29,6 +29,13 @@ def page(tmp_path_factory: pytest.TempPathFactory, shared_mock_server: MockServe
 
 
 @pytest.fixture(scope="module")
+def slow_server() -> Iterator[MockServer]:
+    """A mock for runs that last: they would use all of the CPU at one that answers at once."""
+    with serving("--latency", "0.05") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def picker(tmp_path_factory: pytest.TempPathFactory, shared_mock_server: MockServer) -> Iterator[Page]:
     with web_ui(tmp_path_factory.mktemp("picker"), "-H", shared_mock_server.url, "--class-picker") as page:
         yield page
@@ -145,10 +152,10 @@ def test_an_empty_count_after_a_run_with_one_means_no_limit(page: Page, mock_ser
 
 @pytest.mark.parametrize("rate", ["4", "0"])
 def test_a_change_of_users_keeps_the_time_limit_even_if_it_is_refused(
-    rate: str, page: Page, mock_server: MockServer
+    rate: str, page: Page, slow_server: MockServer
 ) -> None:
     before = len(page.runs())
-    fields = {**OPENAI, "host": mock_server.url, **FIVE_CALLS, "iterations": "", "run_time": "3s"}
+    fields = {**OPENAI, "host": slow_server.url, **FIVE_CALLS, "iterations": "", "run_time": "3s"}
     assert page.start(**fields)["success"]
     changed = page.start(user_count="4", spawn_rate=rate)
     assert changed["success"] is (rate != "0"), changed
@@ -165,10 +172,10 @@ def test_a_time_limit_is_only_that_of_its_own_run(page: Page, mock_server: MockS
     assert limits == [20, None]
 
 
-def test_locusts_own_form_changes_the_users_of_a_run_that_ours_has_started(page: Page, mock_server: MockServer) -> None:
+def test_locusts_own_form_changes_the_users_of_a_run_that_ours_has_started(page: Page, slow_server: MockServer) -> None:
     before = len(page.runs())
     fields = {"provider": "openai", "model": "my-model", "any_model": "true", "iterations": "", "max_tokens": "7"}
-    assert page.start(**fields, host=mock_server.url, user_count="1", spawn_rate="1")["success"]
+    assert page.start(**fields, host=slow_server.url, user_count="1", spawn_rate="1")["success"]
     posted = {name: field["default_value"] for name, field in page.options().items()}
     posted = {name: json.dumps(value) if isinstance(value, bool) else value for name, value in posted.items()}
     assert "my-model" in page.options()["model"]["choices"]
