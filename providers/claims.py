@@ -27,8 +27,8 @@ _GEMINI = re.compile(r"gfet4t7\s*;\s*dur=([^\s;,]{1,20})(?![^\s;,])")
 
 
 def number(value: Any) -> float | None:
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        value = float(value)
+    if isinstance(value, str) and _NUMBER.fullmatch(stripped := value.strip()):
+        value = float(stripped)
     is_valid = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST
     return value if is_valid else None
 

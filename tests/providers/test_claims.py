@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.secrets import Secrets
@@ -135,6 +135,7 @@ def test_the_beginning_of_a_bad_number_is_none(value: str) -> None:
     assert claims.found([("server-timing", f"gfet4t7; dur={value}, other;dur=5")], {}) == {}
 
 
+@example([("anthropic-ratelimit-input-tokens-limit", "0\x1f")], {})  # white space to a text, but not to a float
 @given(
     st.lists(st.tuples(st.sampled_from(sorted(claims._TABLE)), st.text())),
     st.dictionaries(
