@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from itertools import chain
+from itertools import chain, starmap
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -15,21 +15,27 @@ Kinds = tuple[type, ...]
 
 LARGEST = 2**53
 """Up to here a float holds every integer. Nothing that is measured is larger, and sums of it would overflow."""
+FROM_AN_ORIGIN = ("start_s", "start_lag_s")
+"""Times that can be before their origin. No other number is negative."""
+
+LONGEST_TEXT = 20_000
+"""In characters; what a worker writes is far shorter."""
 
 
 def is_row(cells: object, run_id: str) -> bool:
     """Return whether these are the cells of one of this run's calls: every column, each with a valid value."""
     if not isinstance(cells, list) or len(cells) != len(COLUMNS) or cells[0] != run_id:
         return False
-    return all(_fits(column, cell) for column, cell in zip(COLUMNS, cells, strict=True))
+    row = dict(zip(COLUMNS, cells, strict=True))
+    return all(starmap(_fits, row.items())) and (row["outcome"] != "ok" or row["latency_s"] is not None)
 
 
 def _fits(column: str, cell: object) -> bool:
     if column in _WORDS:
         return cell in _WORDS[column]
-    if isinstance(cell, float | int) and not _is_number(cell):
+    if isinstance(cell, float | int) and not (_is_number(cell) and (cell >= 0 or column in FROM_AN_ORIGIN)):
         return False
-    return isinstance(cell, _KINDS[column])
+    return isinstance(cell, _KINDS[column]) and not (isinstance(cell, str) and len(cell) > LONGEST_TEXT)
 
 
 def _is_number(value: object) -> bool:

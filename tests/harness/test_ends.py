@@ -357,11 +357,17 @@ def test_a_row_has_every_column_with_a_possible_value() -> None:
     assert not is_row(A_ROW[:-1], "r")
     assert not is_row({"request": 1}, "r")
     wrong = {"request": "1", "latency_s": "fast", "outcome": "fine", "status": True, "prompt": None, "ttft_s": [0.1]}
-    too_large = {"response_bytes": 2**64 - 1, "start_s": 1e300}
-    for column, value in {**wrong, **too_large, "lag_s": float("nan")}.items():
-        cells = list(A_ROW)
-        cells[COLUMNS.index(column)] = value
-        assert not is_row(cells, "r"), column
+    too_large = {"response_bytes": 2**64 - 1, "start_s": 1e300, "finish_reason": 100_000 * "x"}
+    impossible = {"latency_s": -0.1, "lag_s": float("nan"), "output_tokens": -1}
+    for column, value in [*wrong.items(), *too_large.items(), *impossible.items(), ("latency_s", None)]:
+        assert not is_row(changed(column, value), "r"), column
+    assert is_row(changed("start_s", -0.1), "r")
+
+
+def changed(column: str, value: object) -> list[Any]:
+    cells = list(A_ROW)
+    cells[COLUMNS.index(column)] = value
+    return cells
 
 
 A_SAMPLE = {"lags_s": [0.1], "stalls": [[1, 2.5]], "cpu_s": 0.1, "wall_s": 0.2, "late_calls": 0}
