@@ -27,7 +27,7 @@ SCRUBBED = (
     "MAKE",
 )
 
-settings.register_profile("on any machine", deadline=None, max_examples=50)
+settings.register_profile("on any machine", deadline=None, max_examples=40)
 settings.load_profile("on any machine")
 
 

@@ -10,7 +10,7 @@ from summary.comparison.difference import difference
 from summary.confidence import interval
 from tests.summary.series import ar1
 
-TRIALS = 200
+TRIALS = 120
 SPREAD = 3 * np.sqrt(0.05 * 0.95 / TRIALS)
 BUSY_S, NOISE_S = 0.5, 0.004
 
