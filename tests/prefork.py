@@ -35,7 +35,6 @@ DISTRIBUTED = {"--master", "--processes", "--worker"}
 READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ")
 """Variables that a process must have been started with."""
 
-
 Socket = get_original("socket", "socket")
 _fork, _close = get_original("os", "fork"), get_original("os", "close")
 """gevent's own would close a pipe later, in its event loop."""

@@ -12,10 +12,11 @@ from typing import Any
 from providers.answers.content import called, counts_of, ended, finished, reason_of, require, text_of
 from providers.call import Answer, Delta, Json, Said, Usage, total
 
-BLOCK = {"toolUse": dict, "reasoningContent": dict, "image": dict}
+TOOL, REASONING, CITED = "toolUse", "reasoningContent", "citationsContent"
+
+BLOCK = {TOOL: dict, REASONING: dict, "image": dict}
 METADATA = {"usage": dict, "metrics": dict}
 """The types of fields that botocore checks."""
-TOOL, REASONING, CITED = "toolUse", "reasoningContent", "citationsContent"
 
 
 def message(body: Json) -> Answer:

@@ -14,7 +14,7 @@ import pytest
 from tests.command_line import free_port, locust, report, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer
 from tests.runs.test_signals import silence
-from tests.workers.watching import TARGET, against, children_of, is_alive, rows_so_far, workers_so_far
+from tests.workers.watching import TARGET, against, children_of, is_alive, lose_a_worker, rows_so_far, workers_so_far
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,7 @@ def test_a_killed_workers_calls_in_flight_are_lost_and_the_rest_is_done_by_the_o
 ) -> None:
     slow_mock.reset()
     options = against(slow_mock, "--processes", "2", *load, "-i", str(calls))
-    with started(tmp_path, options) as running:
-        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
-        os.kill(children_of(running)[0], signal.SIGKILL)
-        ended = running.wait()
+    ended = lose_a_worker(tmp_path, options, signal.SIGKILL)
     assert ended.code == 0, ended.stderr
     summary = summary_in(tmp_path)
     assert summary["lost"]["workers"] == 1
@@ -43,10 +40,7 @@ def test_of_a_killed_workers_pairs_whole_ones_count_and_halves_are_told(
     tmp_path: Path, slow_mock: MockServer, mock_server: MockServer
 ) -> None:
     options = against(slow_mock, "--processes", "2", "-u", "6", "-r", "6", "-i", "80", "--against", mock_server.url)
-    with started(tmp_path, options, LLM_AGAINST_API_KEY="test-key-456") as running:
-        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
-        os.kill(children_of(running)[0], signal.SIGKILL)
-        ended = running.wait()
+    ended = lose_a_worker(tmp_path, options, signal.SIGKILL, LLM_AGAINST_API_KEY="test-key-456")
     assert ended.code == 0, ended.stderr
     sides = Counter(row["pair"] for row in rows_in(tmp_path))
     halves = sum(calls == 1 for calls in sides.values())
@@ -61,10 +55,7 @@ def test_a_killed_workers_calls_are_lost_too_if_their_number_is_not_limited(
 ) -> None:
     slow_mock.reset()
     options = against(slow_mock, "--processes", "2", "-u", "6", "-r", "6", "-t", "6", "--fail-if", "lost_calls>0")
-    with started(tmp_path, options) as running:
-        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
-        os.kill(children_of(running)[0], signal.SIGKILL)
-        ended = running.wait()
+    ended = lose_a_worker(tmp_path, options, signal.SIGKILL)
     assert ended.code == 3, ended.stderr
     summary = summary_in(tmp_path)
     assert summary["lost"]["workers"] == 1
@@ -73,10 +64,7 @@ def test_a_killed_workers_calls_are_lost_too_if_their_number_is_not_limited(
 
 def test_a_worker_that_leaves_in_the_middle_of_a_run_is_reported(tmp_path: Path, slow_mock: MockServer) -> None:
     options = against(slow_mock, "--processes", "2", "-u", "6", "-r", "6", "-i", "120")
-    with started(tmp_path, options) as running:
-        running.until(lambda: len(workers_so_far(tmp_path)) == 2)
-        os.kill(children_of(running)[0], signal.SIGTERM)
-        ended = running.wait()
+    ended = lose_a_worker(tmp_path, options, signal.SIGTERM)
     assert ended.code == 0, ended.stderr
     summary = summary_in(tmp_path)
     assert summary["total_requests"] == 120
