@@ -1,6 +1,7 @@
 """What real servers do to a call, through the real SDKs: odd answers are read, early ones kept, failures named."""
 
 import errno
+import gc
 import gzip
 import os
 import resource
@@ -449,6 +450,8 @@ def test_an_unreachable_proxy_is_the_proxys_failure(
 
 @contextmanager
 def no_file_left() -> Iterator[None]:
+    gc.collect()
+    gevent.sleep(0.01)  # What was closed before, gevent closes in its loop: it would be a file that is left.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as restored:
         restored.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
