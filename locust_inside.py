@@ -9,7 +9,7 @@ import math
 import termios
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cache, cached_property, wraps
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +23,7 @@ from locust import User, argument_parser
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.event import Events
-from locust.exception import RPCSendError
+from locust.exception import RPCError, RPCSendError
 from locust.input_events import UnixKeyPoller
 from locust.rpc.protocol import Message
 from locust.runners import MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
@@ -84,6 +84,24 @@ def end_at_a_port_without_a_master() -> None:
     a traceback per attempt."""
     WorkerRunner.connect_to_master = _connect_or_end  # type: ignore[method-assign]  # Locust's main handles its errors
     logging.getLogger(locust.util.exception_handler.__name__).addFilter(_is_in_one_line)
+
+
+def end_at_a_port_in_use(end: Callable[[str], None]) -> None:
+    """Call `end`, which raises, when a port is in use although it was free when the options were checked: two masters
+    or pages may start at the same moment. Locust logs a traceback, or exits with one."""
+    MasterRunner.__init__ = _ending(MasterRunner.__init__, end)  # type: ignore[method-assign]  # no hook comes before
+    WebUI.start_server = _ending(WebUI.start_server, end)  # type: ignore[method-assign]  # as above
+
+
+def _ending(listens: Callable[..., None], end: Callable[[str], None]) -> Callable[..., None]:
+    @wraps(listens)
+    def listen(*arguments: Any, **settings: Any) -> None:
+        try:
+            listens(*arguments, **settings)
+        except (OSError, RPCError) as error:
+            end(str(error))
+
+    return listen
 
 
 def _is_in_one_line(record: logging.LogRecord) -> bool:

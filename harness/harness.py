@@ -5,7 +5,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from gevent.event import Event
 from locust.argument_parser import LocustArgumentParser
@@ -16,7 +16,7 @@ from locust.web import WebUI
 
 import locust_inside
 from harness.cluster.worker import Worker, report_no_users
-from harness.errors import INTERNAL, INTERRUPTED, CannotStart, UsageError
+from harness.errors import BAD_USAGE, INTERNAL, INTERRUPTED, CannotStart, UsageError
 from harness.exit_code import ExitCode
 from harness.plan import addresses, keys, models, options, target
 from harness.plan.baseline import MOCK
@@ -60,6 +60,7 @@ class Harness:
         orphan.watch_from_the_fork()
         locust_inside.read_any_message()
         locust_inside.end_at_a_port_without_a_master()
+        locust_inside.end_at_a_port_in_use(_refuse)
         locust_inside.list_options_once()
         escape_unencodable(sys.stdout)
         streams.guard_log_files(lambda: self.exit_code.note(INTERNAL))
@@ -89,8 +90,7 @@ class Harness:
             environment.events.quitting.add_listener(signals.end)
             self._has_begun.set()
         except CannotStart as error:
-            sys.stderr.write(f"locust: error: {printable(self.secrets.redact(str(error)))}\n")
-            sys.exit(error.exit_code)
+            _refuse(self.secrets.redact(str(error)), error.exit_code)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         except Exception:
@@ -242,3 +242,8 @@ def _complete(given: Namespace) -> None:
         given.iterations = "1"
         if not given.worker:
             _log.info("one call, as neither -i nor -t nor a rate is given")
+
+
+def _refuse(reason: str, exit_code: int = BAD_USAGE) -> NoReturn:
+    sys.stderr.write(f"locust: error: {printable(reason)}\n")
+    sys.exit(exit_code)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import gevent
 import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from locust.env import Environment
@@ -13,6 +14,7 @@ from locust.event import Events
 
 import locustfile
 from harness.harness import Harness
+from harness.load.open_loop import TURN_S
 from tests.command_line import FILES
 
 MOCK = ("--headless", "--mock", "--mock-latency", "0", *FILES)
@@ -58,3 +60,9 @@ def start_and_wait(environment: Any, users: int) -> None:
     environment.parsed_options.num_users = users
     environment.runner.start(users, spawn_rate=users)
     environment.runner.greenlet.join()
+
+
+def turn() -> None:
+    """Let every greenlet that is to run now have a turn, and then those that sleep for a turn."""
+    gevent.sleep(0)
+    gevent.sleep(2 * TURN_S)

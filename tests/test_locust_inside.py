@@ -5,6 +5,7 @@ import math
 import re
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ import locust.util.exception_handler
 import msgpack  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import zmq.green as zmq
+from gevent import GreenletExit
 from locust import User, task
 from locust.argument_parser import LocustArgumentParser
 from locust.dispatch import UsersDispatcher
@@ -53,6 +55,8 @@ def _put_back() -> Iterator[None]:
             (locust.log, "unhandled_greenlet_exception"),
             (locust.rpc.zmqrpc, "Message"),
             (UnixKeyPoller, "cleanup"),
+            (MasterRunner, "__init__"),
+            (WebUI, "start_server"),
             *((LocustArgumentParser, name) for name in locust_inside.LISTS_OF_OPTIONS),
         )
     ]
@@ -256,6 +260,28 @@ def test_a_worker_refuses_in_one_line_what_is_no_master(
         with gevent.Timeout(30), pytest.raises(ConnectionError, match=f"^127.0.0.1:{port} is not a master's port$"):
             Environment().create_worker_runner("127.0.0.1", port)
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [lambda port: Environment().create_master_runner("127.0.0.1", port),
+     lambda port: Environment().create_web_ui("127.0.0.1", port).start_server()],
+    ids=["master", "page"],
+)  # fmt: skip
+def test_a_port_that_is_in_use_after_all_ends_the_process_in_one_line(listen: Callable[[int], object]) -> None:
+    MasterRunner.__init__ = inspect.unwrap(MasterRunner.__init__)  # type: ignore[method-assign]
+    WebUI.start_server = inspect.unwrap(WebUI.start_server)  # type: ignore[method-assign]
+    told: list[str] = []
+
+    def end(reason: str) -> None:
+        told.append(reason)
+        raise GreenletExit
+
+    locust_inside.end_at_a_port_in_use(end)
+    with socket.create_server(("127.0.0.1", 0)) as taken, suppress(GreenletExit):
+        listen(taken.getsockname()[1])
+    assert len(told) == 1
+    assert "Address already in use" in told[0]
 
 
 def test_workers_are_allowed_more_missed_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,13 @@ import h11
 from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
 
 from wire.exchange import ConnectionBroken, NotHTTP, Request
-from wire.tolerant import MOST_HEAD_BYTES, Event, TolerantParser, headers_of
+from wire.tolerant import MOST_HEAD_BYTES, MOST_HEADERS, Event, TolerantParser, headers_of
 
 _FORBIDDEN_IN_HEADER = re.compile(r"[\r\n\0]")
-_STATUS_LINE, _ANY_STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] [0-9]{3}[ \r\n]"), b"HTTP/1.1 200 "
+_STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] [0-9]{3}[ \r\n]")
 """The beginning of any answer. For other text, h11 would wait for the end of a head that never comes."""
+_ANY_STATUS_LINE = b"HTTP/1.1 200 "
+"""Completes what has arrived so far, which `_STATUS_LINE` then matches if it may become an answer."""
 _END_OF_CHUNKS = re.compile(rb"[^\r\n]\r\n\r\n\Z")
 """The end of the last chunk or of a trailer, and one empty line."""
 
@@ -69,6 +71,8 @@ class AnswerParser(HTTPResponseParser):
             self.feed(data)
         except HTTPParseError as error:
             self._refused(data, error)
+        if len(self.headers) > MOST_HEADERS:
+            raise NotHTTP(f"the head of the peer's answer has more than {MOST_HEADERS:,} headers")
         if self.head_complete and not self._head_bytes:
             self._measure_heads()
         if self.complete:

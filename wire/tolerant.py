@@ -8,6 +8,8 @@ from wire.exchange import NotHTTP
 
 MOST_HEAD_BYTES = 1 << 18
 """The longest head accepted, more than the SDKs accept: h11 takes long over a long one, and the loop waits."""
+MOST_HEADERS = 1000
+"""Ten times what `http.client`, and so botocore, accepts: each one costs the SDK and the figures time."""
 MOST_QUOTED = 200
 """How many characters of h11's message are quoted: it contains the peer's header."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.process import class_settings, ports, utf8
-from harness.process.outlet import open_outlet
+from harness.process.outlet import check_outlet
 from harness.secrets import SHORTEST
 from summary.cells import printable
 
@@ -156,7 +156,7 @@ def _log_refusal(path: str | None) -> str | None:
     if not path:
         return None
     try:
-        open_outlet(Path(path)).close()
+        check_outlet(Path(path))
     except OSError as error:
         return f"--logfile {path}: {(error.strerror or str(error)).lower()}"
     return None

@@ -4,9 +4,21 @@ import os
 from pathlib import Path
 from typing import TextIO
 
+_kept: dict[Path, TextIO] = {}
+"""Named pipes that were checked. They stay open: a reader would take the close for the end, and leave."""
+
 
 def open_outlet(path: Path, flags: int = os.O_APPEND) -> TextIO:
     """Open a file for writing. A pipe without a reader raises `OSError` at once; `open` would wait for one."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | flags, 0o666)
     os.set_blocking(descriptor, True)
     return os.fdopen(descriptor, "w", encoding="utf-8")
+
+
+def check_outlet(path: Path) -> None:
+    """Raise `OSError` unless `open_outlet` can open the file, which is created if there is none."""
+    outlet = open_outlet(path)
+    if path.is_fifo() and path not in _kept:
+        _kept[path] = outlet
+    else:
+        outlet.close()

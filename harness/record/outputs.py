@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.process.outlet import open_outlet
+from harness.process.outlet import check_outlet
 from harness.record import report_page
 from harness.record.folder import files_of
 
@@ -48,7 +48,7 @@ def _check_writable(option: str, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()
-        open_outlet(path).close()
+        check_outlet(path)
         if is_new:
             path.unlink()
     except OSError as error:

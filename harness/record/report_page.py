@@ -8,6 +8,7 @@ from typing import Any
 
 from charts.page import file
 from harness.errors import UsageError
+from harness.process.outlet import check_outlet
 from summary.vocabulary import Summary
 
 _log = logging.getLogger("llm")
@@ -18,6 +19,8 @@ def check(path: Path) -> None:
     one of our pages."""
     with _writable(path):
         file.check(path)
+        if path.is_fifo():
+            check_outlet(path)
 
 
 def write(path: Path, summary: Summary, table: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.plan.plan import Plan
-from harness.process.outlet import open_outlet
+from harness.process.outlet import check_outlet, open_outlet
 from harness.record.folder import writable
 from harness.record.requests_csv import COLUMNS, Cells
 from summary.gates.early_stop import Seal
@@ -58,7 +58,7 @@ def check_junit(path: Path) -> None:
     _spare_others(path)
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        open_outlet(path).close()
+        check_outlet(path)
         if path.is_file():
             path.unlink()
 

@@ -1,5 +1,6 @@
 """The cell `server_says` of rows as columns of numbers: a million cells would take too much memory."""
 
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,8 +36,8 @@ def is_of_cells(column: str) -> bool:
 
 
 def columns(table: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield a table's columns, with hashes in place of its cells, and one for each key that they have. Without any, the
-    time to the head has nothing to be compared with, and is left out too."""
+    """Yield a table's columns, with fractions in place of its cells, and one for each key that they have. Without any,
+    the time to the head has nothing to be compared with, and is left out too."""
     cells = table[CELL].to_numpy(dtype=object) if CELL in table else np.array([])
     is_said = pd.notna(cells)
     left_out = (CELL,) if is_said.any() else (CELL, HEAD)
@@ -44,7 +45,7 @@ def columns(table: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
         if name not in left_out:
             yield str(name), table[name].to_numpy()
     if is_said.any():
-        yield CELL, _spread(_hashes(cells[is_said]), is_said)
+        yield CELL, _spread(list(map(fraction, cells[is_said])), is_said)
         yield from _numbers(cells[is_said], is_said)
 
 
@@ -56,9 +57,9 @@ def _numbers(cells: np.ndarray, is_said: np.ndarray) -> Iterator[tuple[str, np.n
             yield _column(key), _spread([_number(claim.get(key)) for claim in claims], is_said)
 
 
-def _hashes(cells: np.ndarray) -> np.ndarray:
-    """Return a fraction per cell, which shows in the column's checksum what no key does."""
-    return pd.util.hash_array(cells, categorize=False) / 2.0**64
+def fraction(text: object) -> float:
+    """Return the value that stands for a text in a column's checksum."""
+    return zlib.crc32(str(text).encode("utf-8", "replace")) / 2**32
 
 
 def _spread(values: np.ndarray | list[float], is_said: np.ndarray) -> np.ndarray:

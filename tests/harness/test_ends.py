@@ -5,9 +5,8 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-import gevent
 import pytest
 from locust.env import Environment
 
@@ -20,7 +19,8 @@ from harness.load.permits import PermitLedger
 from harness.load.schedule import Due
 from harness.plan.models import read
 from harness.plan.plan import Plan, plan_of
-from harness.process.outlet import open_outlet
+from harness.process import outlet
+from harness.process.outlet import check_outlet, open_outlet
 from harness.process.streams import Lasting
 from harness.record.requests_csv import COLUMNS, Records, cells_of
 from harness.record.row_check import are_figures, is_row
@@ -31,7 +31,7 @@ from prompts.files import read as read_prompts
 from providers.permit import Permit
 from seeds import SeedError
 from tests.harness.test_requests_csv import a_call
-from tests.running import harnessed, run, start_and_wait
+from tests.running import harnessed, run, start_and_wait, turn
 
 CLASSES = ", ".join(sorted(user_class.__name__ for user_class in harness.classes.values()))
 WHOLE = End(asked=False, spent=False, lasted_s=3.0, made=12, workers_gone=0)
@@ -116,6 +116,34 @@ def test_a_pipe_is_neither_a_models_file_nor_a_seed_file(fifo: Path) -> None:
 def test_a_pipe_without_a_reader_is_not_waited_for(fifo: Path) -> None:
     with pytest.raises(OSError, match="No such device"):
         open_outlet(fifo)
+
+
+OUTLETS = ["--junit", "--html-report", "--html", "--logfile"]
+
+
+@pytest.mark.parametrize("option", OUTLETS)
+def test_a_pipe_that_nobody_reads_is_refused_before_the_run(
+    option: str, fifo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gates = ["--fail-if", "error_rate>0"]
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "-i", "1", *gates, "--csv", str(tmp_path / "run"), option, str(fifo)])
+    assert ended.value.code == 2
+    assert "no such device or address" in capsys.readouterr().err
+
+
+def test_a_pipes_reader_does_not_take_the_check_for_the_end(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlet, "_kept", kept := dict[Path, TextIO]())
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    for _ in range(2):
+        check_outlet(fifo)
+        with pytest.raises(BlockingIOError):
+            os.read(reader, 1)
+    with open_outlet(fifo) as file:
+        file.write("page")
+    assert os.read(reader, 9) == b"page"
+    kept[fifo].close()
+    os.close(reader)
 
 
 def test_a_page_is_not_written_to_a_pipe_that_nobody_reads(fifo: Path) -> None:
@@ -455,8 +483,7 @@ def test_the_standing_counts_asked_delivered_waiting_and_dropped(monkeypatch: py
     loop.end(warmup.number if warmup else 0)
     loop.begin()
     clock[0] = LEAD_S + 6.5
-    gevent.sleep(0)
-    gevent.sleep(0)
+    turn()
     assert loop.standing() == Standing(7, 0, 7, 0)
     assert loop.take() is not None  # After those that have waited for over 3 s.
     assert loop.standing() == Standing(7, 1, 2, 4)

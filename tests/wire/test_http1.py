@@ -12,7 +12,7 @@ from tests.answers.test_readers import cuts_of
 from tests.raw_server import answer, chunked
 from wire.exchange import ConnectionBroken, NotHTTP
 from wire.http1 import AnswerParser
-from wire.tolerant import MOST_HEAD_BYTES
+from wire.tolerant import MOST_HEAD_BYTES, MOST_HEADERS
 
 QUICKLY = settings(deadline=None, max_examples=30)
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -61,6 +61,8 @@ REFUSED = {
     "two empty lines after an interim answer": b"HTTP/1.1 100 Continue\r\n\r\n\r\n\r\n" + answer(b"hello"),
     "a line feed after an interim answer": b"HTTP/1.1 103 Early Hints\r\n\r\n\n" + answer(b"hello"),
     "a greeting": b"SSH-2.0-OpenSSH_9\r\n",
+    "too many headers": OK + b"A: b\r\n" * (MOST_HEADERS + 1) + b"\r\n",
+    "too many headers in a head that bends the rules": OK + b"A: b\n" * (MOST_HEADERS + 1) + b"\n",
     "an endless header": OK + b"X-Endless: " + b"a" * (MOST_HEAD_BYTES + 2),
 }
 
@@ -132,6 +134,12 @@ def test_empty_lines_after_an_answer_end_its_connection_at_which_the_sdks_parser
 def test_a_status_below_100_is_final(code: str) -> None:
     status, _, body, _ = seen_of([answer(b"hello", status=f"{code} What")])
     assert (status, body) == (int(code), b"hello")
+
+
+def test_as_many_headers_as_are_accepted_are_read() -> None:
+    whole = OK + b"A: b\r\n" * (MOST_HEADERS - 1) + b"Content-Length: 5\r\n\r\nhello"
+    status, headers, body, _ = seen_of([whole])
+    assert (status, len(headers), body) == (200, MOST_HEADERS, b"hello")
 
 
 def test_what_comes_before_the_body_does_not_fill_memory() -> None:
