@@ -168,7 +168,7 @@ def _line(call: Call) -> str:
     return f"[{call.request}] Failed after {latency}: {status}{call.error}"
 
 
-def _body_line(exchange: Exchange, redact: Callable[[str], str] = str) -> str:
+def _body_line(exchange: Exchange, redact: Callable[[str], str]) -> str:
     """Return the answer's body, decompressed, as one line of JSON that any log can write and any terminal show: lone
     surrogates replaced, control characters escaped, a number with a secret in it as a masked text. The log masks the
     rest."""

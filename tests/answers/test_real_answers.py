@@ -652,13 +652,13 @@ def test_half_an_emoji_is_content() -> None:
 def test_half_an_emoji_does_not_keep_a_body_out_of_a_log() -> None:
     wired = Exchange(keep_body=True)
     wired.received(b'{"text": "\\ud83d"}', at=0.0)
-    assert session._body_line(wired).encode() == b'{"text": "?"}'
+    assert session._body_line(wired, str).encode() == b'{"text": "?"}'
 
 
 def test_nor_does_an_endless_list() -> None:
     wired = Exchange(keep_body=True)
     wired.received(b"[" * 100_000, at=0.0)
-    assert len(session._body_line(wired)) == 100_002
+    assert len(session._body_line(wired, str)) == 100_002
 
 
 def test_a_body_with_a_secret_in_a_number_is_logged_as_json() -> None:
@@ -675,7 +675,7 @@ def test_a_body_with_a_secret_in_a_number_is_logged_as_json() -> None:
 def test_no_control_character_of_a_body_reaches_a_terminal(body: str) -> None:
     wired = Exchange(keep_body=True)
     wired.received(body.encode(), at=0.0)
-    line = session._body_line(wired)
+    line = session._body_line(wired, str)
     assert "é\\u009b2J\\u202e" in line
     assert line.isprintable()
 
@@ -684,7 +684,7 @@ def test_a_body_that_its_head_calls_compressed_and_that_is_not_is_quoted() -> No
     wired = Exchange(keep_body=True, status=502, headers=[("Content-Encoding", "gzip")])
     wired.received(b'{"error": {"message": "upstream is down"}}', at=0.0)
     assert refusal.missing_words(wired, "Connection error.") == "upstream is down"
-    assert "upstream is down" in session._body_line(wired)
+    assert "upstream is down" in session._body_line(wired, str)
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
@@ -694,7 +694,7 @@ def test_the_log_of_bodies_reads_wide_characters_that_no_header_announces(
 ) -> None:
     for text in ('{"error": "sk-ün"}', "no sk-ün"):
         wired = Exchange(headers=headers, body=bytearray(text.encode(charset)))
-        assert "sk-ün" in session._body_line(wired)
+        assert "sk-ün" in session._body_line(wired, str)
 
 
 @pytest.mark.parametrize("later", [None, {}, {"prompt_tokens": None, "completion_tokens": None}, [], "x"])
