@@ -72,6 +72,12 @@ def ended(api: str, reason: Any, body: Json) -> Answer:
         yield from finished(api, said, body)
 
 
+def number_asked(value: Any) -> int | None:
+    """Return how many choices a field of a request asks for: one if it is missing; `None` if it is invalid."""
+    number = 1 if value is None else value
+    return number if isinstance(number, int) and number > 0 else None
+
+
 class Choices:
     """The choices of an answer and why they ended. The answer is finished once every choice seen has a reason, or once
     as many have one as were asked for: gateways number the pieces of one choice by its tokens (TGI), or by the blocks

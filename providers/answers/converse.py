@@ -37,7 +37,7 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
             continue
         match event.get("type"):
             case "contentBlockDelta":
-                yield from _block(event["delta"])
+                yield from _block(event.get("delta") or {})
             case "contentBlockStart":
                 yield from _block(event.get("start") or {})
             case "messageStop":
@@ -59,8 +59,8 @@ def _checked(event: Json | Delta) -> Json | Delta:
         return event
     match event.get("type"):
         case "contentBlockDelta":
-            _check_union(event["delta"])
-            _check_union(event["delta"].get(REASONING))
+            _check_union(event.get("delta"))
+            _check_union((event.get("delta") or {}).get(REASONING))
         case "contentBlockStart":
             _check_union(event.get("start"))
         case "metadata":

@@ -17,10 +17,15 @@ NO_CONTENT = {"thought", "thoughtSignature", "text"}
 OUTPUT = ("candidatesTokenCount", "thoughtsTokenCount")
 COUNTS = ("promptTokenCount", "cachedContentTokenCount", *OUTPUT, "totalTokenCount")
 
-BODY = {"usageMetadata": dict, "promptFeedback": dict, "responseId": str, "modelVersion": str}
+BODY = {
+    "candidates": list, "usageMetadata": dict, "promptFeedback": dict, "responseId": str, "modelVersion": str,
+}  # fmt: skip
 CANDIDATE = {"content": dict, "finishReason": str, "groundingMetadata": dict}
 CONTENT = {"parts": list, "role": str}
-PART = {"functionCall": dict}
+PART = {
+    "thought": int, "functionCall": dict, "functionResponse": dict, "inlineData": dict, "fileData": dict,
+    "executableCode": dict, "codeExecutionResult": dict,
+}  # fmt: skip
 CALL = {"args": dict, "name": str}
 """The types of fields that google-genai checks, of those that gateways get wrong: PHP writes {} as [], and OpenAI's API
 has a call's arguments as a text."""
@@ -40,10 +45,13 @@ def content(body: Json) -> Answer:
     yield from choices.finished()
 
 
-def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
-    """Read a stream of `GenerateContentResponse`s. The usage is cumulative: the last one counts."""
+def content_stream(bodies: Iterable[Json | Delta], asked: int | None = None) -> Answer:
+    """Read a stream of `GenerateContentResponse`s. The usage is cumulative: the last one counts.
+
+    asked  how many candidates the request asked for; see `Choices`
+    """
     usage: Json = {}
-    choices = Choices("gemini")
+    choices = Choices("gemini", asked)
     has_id = False
     for body in bodies:
         if isinstance(body, Delta):

@@ -73,7 +73,8 @@ def response_stream(bodies: Iterable[Json | Delta]) -> Answer:
         elif kind == "response.output_item.added":
             yield from _item_call({**event["item"], "arguments": None, "input": None})
         elif kind in ("response.completed", "response.incomplete"):
-            yield from _response_end({"status": kind.removeprefix("response."), **event["response"]})
+            response = event["response"]
+            yield from _response_end({**response, "status": response.get("status") or kind.removeprefix("response.")})
         elif kind == "response.failed":
             yield from _response_end({**event["response"], "status": "failed"})
 
