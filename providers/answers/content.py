@@ -24,9 +24,8 @@ def counts_of(value: Any) -> Json:
 
 def require(body: Json, kinds: Mapping[str, type]) -> None:
     """Raise `TypeError` for a field that is neither null nor of its type, at which google-genai and botocore fail."""
-    for name, kind in kinds.items():
-        value = body.get(name)
-        if value is not None and not isinstance(value, kind):
+    for name, value in body.items():
+        if value is not None and name in kinds and not isinstance(value, kinds[name]):
             raise TypeError(f"{name} is of another type")
 
 
