@@ -8,7 +8,7 @@ A Messages stream is finished by `message_stop`, a Text Completions stream by a 
 
 from collections.abc import Iterable, Iterator
 
-from providers.answers.content import counts_of, ended, finished, merged, reason_of, text_of
+from providers.answers.content import counts_of, ended, few, finished, merged, reason_of, text_of
 from providers.call import Answer, Delta, Json, Usage, total
 
 OUTPUT = ("output_tokens", "output_tokens_details")
@@ -16,7 +16,7 @@ OUTPUT = ("output_tokens", "output_tokens_details")
 
 def message(body: Json) -> Answer:
     """Read a whole `message`."""
-    for block in body["content"]:
+    for block in few(body["content"]):
         yield from _block(block)
     if usage := body.get("usage"):
         yield _usage(counts_of(usage))

@@ -5,7 +5,21 @@ from typing import Any
 
 import finishes
 from providers.answers.errors import told
-from providers.call import Answer, Delta, ErrorInStream, Finish, Json
+from providers.call import Answer, Delta, ErrorInStream, Finish, Json, MalformedAnswer
+
+MOST_PARTS = 10_000
+"""An event of more parts is no answer, and reading it would block everything for seconds."""
+
+
+def few(items: Any) -> Any:
+    """Return a list of an answer, not all items of which yield a part. Raises `MalformedAnswer` if it is too long."""
+    if len(items) > MOST_PARTS:
+        raise too_many_parts()
+    return items
+
+
+def too_many_parts() -> MalformedAnswer:
+    return MalformedAnswer(f"more than {MOST_PARTS:,} parts in one event or answer")
 
 
 def text_of(value: Any) -> str:

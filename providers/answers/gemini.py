@@ -8,7 +8,7 @@ A stream is finished by the candidates' `finishReason`; a blocked prompt has no 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from providers.answers.content import Choices, merged, reason_of, require, text_of
+from providers.answers.content import Choices, few, merged, reason_of, require, text_of
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Said, Usage, total
 
 NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
@@ -81,7 +81,7 @@ def _id(body: Json) -> Iterator[Said]:
 
 
 def _candidates(body: Json, choices: Choices) -> Iterator[Delta]:
-    for number, candidate in enumerate(body.get("candidates") or ()):
+    for number, candidate in enumerate(few(body.get("candidates") or ())):
         require(candidate, CANDIDATE)
         yield from _parts(candidate)
         choices.take(number, candidate, reason_of(candidate.get("finishReason")))
@@ -98,7 +98,7 @@ def _refuse_block(body: Json) -> None:
 def _parts(candidate: Json) -> Iterator[Delta]:
     content = candidate.get("content") or {}
     require(content, CONTENT)
-    for part in content.get("parts") or ():
+    for part in few(content.get("parts") or ()):
         require(part, PART)
         if "text" in part:
             is_thought = bool(part.get("thought"))
