@@ -504,8 +504,12 @@ def test_a_frame_of_an_unknown_type_is_skipped_unread_as_by_botocore(api: str, n
         assert (call.error, call.content_events) == (None, expected.content_events)
 
 
-def test_a_header_that_a_frame_has_twice_is_refused_as_by_botocore() -> None:
-    frame = encoder.frame(2 * encoder.header(":event-type", "chunk"), b"{}")
+TRUE, FOUR = b"\x01a\x00", b"\x01a\x06\x00\x044444"
+
+
+@pytest.mark.parametrize("twice", [encoder.header(":event-type", "chunk") * 2, TRUE * 2, TRUE + FOUR])
+def test_a_header_that_a_frame_has_twice_is_refused_as_by_botocore(twice: bytes) -> None:
+    frame = encoder.frame(twice, b"{}")
     buffer = EventStreamBuffer()
     buffer.add_data(frame)
     with pytest.raises(DuplicateHeader):
