@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from providers.answers import anthropic, converse, openai, reading
-from providers.answers.content import called, counts_of, ended, finished, reason_of, text_of
+from providers.answers.content import called, counts_of, ended, few, finished, reason_of, text_of
 from providers.answers.document import SURPRISES, Event, parsed_event, quoted
 from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Said, Usage, total
 from providers.prompt import Prompt, dialogue, flattened, messages, turns
@@ -173,7 +173,7 @@ def _with_choices(body: Json) -> Json:
 
 
 def _nova_chunks(chunks: Iterable[Json]) -> Answer:
-    return converse.message_stream({**event, "type": kind} for chunk in chunks for kind, event in chunk.items())
+    return converse.message_stream({**event, "type": kind} for chunk in chunks for kind, event in few(chunk).items())
 
 
 def _unknown_whole(body: Json) -> Answer:

@@ -20,7 +20,7 @@ BEHIND = "llm_provider-"
 """LiteLLM's prefix for the headers that the provider behind it sent."""
 
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,20})?(?:[eE]-?[0-9]{1,2})?")
-_DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:h|ms|m|µs|us|ns|s))+")
+_DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:h|ms|m|µs|us|ns|s)){1,7}")
 _DURATION_PART = re.compile(r"([0-9.]+)(h|ms|m|µs|us|ns|s)")
 _UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9}
 _GEMINI = re.compile(r"gfet4t7\s*;\s*dur=([^\s;,]{1,20})(?![^\s;,])")

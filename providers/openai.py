@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from providers.answers import openai as answers
+from providers.answers.content import number_asked
 from providers.answers.reading import streamed, whole
 from providers.answers.refusal import refused_in
 from providers.base import FieldRefused, Provider
@@ -139,9 +140,7 @@ class OpenAI(Provider):
 
 def choices_asked(settings: Settings) -> int | None:
     """Return how many choices a request asks for; `None` if the number is invalid."""
-    number = settings.extra_body.get("n")
-    number = 1 if number is None else number
-    return number if isinstance(number, int) and number > 0 else None
+    return number_asked(settings.extra_body.get("n"))
 
 
 def sampling(settings: Settings, max_tokens: str) -> dict[str, Any]:

@@ -4,12 +4,13 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from providers.answers import gemini as answers
 from providers.answers import gemini_lines
+from providers.answers.content import number_asked
 from providers.answers.reading import Dialect, streamed, whole
 from providers.base import Provider
 from providers.call import Answer
@@ -62,6 +63,7 @@ class VertexAI(Provider):
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
             should_return_http_response=not settings.stream,
         )
+        self.read_stream = partial(answers.content_stream, asked=candidates_asked(settings))
 
     def chat(self, prompt: Prompt) -> Answer:
         answer = self.client.models.generate_content(**self._request(prompt))
@@ -72,7 +74,7 @@ class VertexAI(Provider):
         only through its models, at 0.2 ms per chunk."""
         for _ in self.client.models.generate_content_stream(**self._request(prompt)):
             pass
-        return streamed(current().unread, answers.content_stream, DIALECT)
+        return streamed(current().unread, self.read_stream, DIALECT)
 
     completions, completions_stream = chat, chat_stream
 
@@ -85,6 +87,14 @@ class VertexAI(Provider):
             "contents": prompt.payload if len(prompt.turns) == 1 else [_content(turn) for turn in prompt.turns],
             "config": self.config.model_copy(update=own) if own else self.config,
         }
+
+
+def candidates_asked(settings: Settings) -> int | None:
+    """Return how many candidates a request asks for; `None` if that is invalid, or said under Google's other names."""
+    config = settings.extra_body.get("generationConfig") or {}
+    if not isinstance(config, dict) or {"generation_config", "candidate_count"} & {*settings.extra_body, *config}:
+        return None
+    return number_asked(config.get("candidateCount"))
 
 
 def _content(turn: Turn) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class _Raw:
 
     def stream(self, amt: int = 0, decode_content: bool | None = None) -> Iterator[bytes]:
         try:
-            yield from wire.within_limit(self.pieces())
+            yield from wire.within_limit(self.pieces(), self._reply.status)
         except wire.TooLong:  # botocore doesn't close what it can't read.
             self.close()
             raise

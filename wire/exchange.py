@@ -17,6 +17,12 @@ KEPT_BYTES = 16384
 MOST_WHOLE_BYTES = 64 * 1024 * 1024
 """The longest body that is read whole, decompressed. A longer one is not an answer, and would fill the memory."""
 
+MOST_COMMAS = 2_000_000
+"""How many commas an answer can have. There is about one for each value of its JSON, and parsing more takes seconds."""
+
+MOST_ERROR_BYTES, MOST_ERROR_COMMAS = 1 << 20, 10_000
+"""The same for an error: SDKs make objects and texts of it, which takes up to 20 microseconds for each value."""
+
 Failure = Literal[
     "refused",
     "unknown host",
@@ -213,13 +219,19 @@ def current() -> Exchange:
     return _current.get(None) or Exchange()
 
 
-def within_limit(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def within_limit(pieces: Iterable[bytes], status: int) -> Iterator[bytes]:
     """Yield the pieces of a body that is read whole. Raises `TooLong`."""
-    taken_bytes = 0
+    is_error = status >= 400
+    most_bytes = MOST_ERROR_BYTES if is_error else MOST_WHOLE_BYTES
+    most_commas = MOST_ERROR_COMMAS if is_error else MOST_COMMAS
+    taken_bytes = commas = 0
     for piece in pieces:
         taken_bytes += len(piece)
-        if taken_bytes > MOST_WHOLE_BYTES:
-            raise TooLong(f"the answer is longer than {MOST_WHOLE_BYTES >> 20} MB")
+        commas += piece.count(b",")
+        if taken_bytes > most_bytes:
+            raise TooLong(f"the answer is longer than {most_bytes >> 20} MB")
+        if commas > most_commas:
+            raise TooLong(f"the answer has more than {most_commas:,} commas")
         yield piece
 
 

@@ -190,5 +190,5 @@ class AnswerParser(HTTPResponseParser):
 
     def _keep_header(self) -> None:
         if self._value is not None:
-            self.headers.append((self._field, self._value))
+            self.headers.append((self._field, self._value.rstrip(" \t")))  # llhttp leaves these in.
             self._field, self._value = "", None

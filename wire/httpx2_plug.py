@@ -13,7 +13,7 @@ from wire.tolerant import MOST_QUOTED
 from wire.turns import turns
 
 TURN_BYTES = 1 << 18
-"""How much of a decompressed stream is read in one turn: a few hundred bytes can become as many megabytes."""
+"""How much of a decompressed body is read in one turn: a few hundred bytes can become as many megabytes."""
 
 _ERRORS: dict[type[wire.WireError], type[httpx2.TransportError]] = {
     wire.ConnectTimedOut: httpx2.ConnectTimeout,
@@ -106,8 +106,8 @@ class WireTransport(httpx2.BaseTransport):
 
 
 class _Response(httpx2.Response):
-    """A response whose body, however it was compressed, stays within the wire's limit where it is read whole, and
-    blocks neither the event loop nor the call's deadline where it is a stream."""
+    """A response whose body, however it was compressed, blocks neither the event loop nor the call's deadline, and
+    stays within the wire's limit where it is read whole."""
 
     _is_read_whole = False
 
@@ -120,8 +120,8 @@ class _Response(httpx2.Response):
             raise
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        pieces = super().iter_bytes(chunk_size)
-        return wire.within_limit(pieces) if self._is_read_whole else self._in_turns(pieces)
+        pieces = self._in_turns(super().iter_bytes(chunk_size))
+        return wire.within_limit(pieces, self.status_code) if self._is_read_whole else pieces
 
     def _in_turns(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         taken_bytes = 0

@@ -8,13 +8,15 @@ A Messages stream is finished by `message_stop`, a Text Completions stream by a 
 
 from collections.abc import Iterable, Iterator
 
-from providers.answers.content import counts_of, ended, finished, merged, reason_of, text_of
+from providers.answers.content import counts_of, ended, few, finished, merged, reason_of, text_of
 from providers.call import Answer, Delta, Json, Usage, total
+
+OUTPUT = ("output_tokens", "output_tokens_details")
 
 
 def message(body: Json) -> Answer:
     """Read a whole `message`."""
-    for block in body["content"]:
+    for block in few(body["content"]):
         yield from _block(block)
     if usage := body.get("usage"):
         yield _usage(counts_of(usage))
@@ -37,7 +39,8 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
                 yield from _block(event.get("content_block") or {})
             case "message_start":
                 usage = merged(usage, (event.get("message") or {}).get("usage"))
-                usage.pop("output_tokens", None)  # It has hardly begun.
+                for name in OUTPUT:  # It has hardly begun.
+                    usage.pop(name, None)
             case "message_delta":
                 usage = merged(usage, event.get("usage"))
                 reason = reason_of((event.get("delta") or {}).get("stop_reason")) or reason

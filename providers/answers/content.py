@@ -5,7 +5,21 @@ from typing import Any
 
 import finishes
 from providers.answers.errors import told
-from providers.call import Answer, Delta, ErrorInStream, Finish, Json
+from providers.call import Answer, Delta, ErrorInStream, Finish, Json, MalformedAnswer
+
+MOST_PARTS = 10_000
+"""An event of more parts is no answer, and reading it would block everything for seconds."""
+
+
+def few(items: Any) -> Any:
+    """Return a list of an answer, not all items of which yield a part. Raises `MalformedAnswer` if it is too long."""
+    if len(items) > MOST_PARTS:
+        raise too_many_parts()
+    return items
+
+
+def too_many_parts() -> MalformedAnswer:
+    return MalformedAnswer(f"more than {MOST_PARTS:,} parts in one event or answer")
 
 
 def text_of(value: Any) -> str:
@@ -24,9 +38,8 @@ def counts_of(value: Any) -> Json:
 
 def require(body: Json, kinds: Mapping[str, type]) -> None:
     """Raise `TypeError` for a field that is neither null nor of its type, at which google-genai and botocore fail."""
-    for name, kind in kinds.items():
-        value = body.get(name)
-        if value is not None and not isinstance(value, kind):
+    for name, value in body.items():
+        if value is not None and name in kinds and not isinstance(value, kinds[name]):
             raise TypeError(f"{name} is of another type")
 
 
@@ -70,6 +83,12 @@ def ended(api: str, reason: Any, body: Json) -> Answer:
     """Yield the `Finish` of a whole body if it has a reason. Raises as `finished` does."""
     if said := reason_of(reason):
         yield from finished(api, said, body)
+
+
+def number_asked(value: Any) -> int | None:
+    """Return how many choices a field of a request asks for: one if it is missing; `None` if it is invalid."""
+    number = 1 if value is None else value
+    return number if isinstance(number, int) and number > 0 else None
 
 
 class Choices:

@@ -9,7 +9,7 @@ A stream is finished by `messageStop`; its usage follows.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from providers.answers.content import called, counts_of, ended, finished, reason_of, require, text_of
+from providers.answers.content import called, counts_of, ended, few, finished, reason_of, require, text_of
 from providers.call import Answer, Delta, Json, Said, Usage, total
 
 TOOL, REASONING, CITED = "toolUse", "reasoningContent", "citationsContent"
@@ -21,7 +21,7 @@ METADATA = {"usage": dict, "metrics": dict}
 
 def message(body: Json) -> Answer:
     """Read a whole answer."""
-    for block in body["output"]["message"].get("content") or ():
+    for block in few(body["output"]["message"].get("content") or ()):
         yield from _block(block)
     if usage := body.get("usage"):
         yield _usage(counts_of(usage))
@@ -37,7 +37,7 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
             continue
         match event.get("type"):
             case "contentBlockDelta":
-                yield from _block(event["delta"])
+                yield from _block(event.get("delta") or {})
             case "contentBlockStart":
                 yield from _block(event.get("start") or {})
             case "messageStop":
@@ -59,8 +59,8 @@ def _checked(event: Json | Delta) -> Json | Delta:
         return event
     match event.get("type"):
         case "contentBlockDelta":
-            _check_union(event["delta"])
-            _check_union(event["delta"].get(REASONING))
+            _check_union(event.get("delta"))
+            _check_union((event.get("delta") or {}).get(REASONING))
         case "contentBlockStart":
             _check_union(event.get("start"))
         case "metadata":
@@ -86,7 +86,7 @@ def _block(block: Json) -> Iterator[Delta]:
     elif TOOL in block:
         yield from called(block[TOOL])
     elif CITED in block:
-        for part in block[CITED].get("content") or ():
+        for part in few(block[CITED].get("content") or ()):
             yield Delta(text_of(part.get("text")))
     elif "image" in block:
         yield Delta("image")

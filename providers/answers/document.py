@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 
+from wire.exchange import MOST_COMMAS
+
 Event = tuple[str, bytes]
 """An event of a stream: its name ("" if it has none) and its data."""
 
@@ -25,6 +27,8 @@ def parsed(data: bytes | str) -> Any:
     What strict JSON forbids is parsed again by Python's `json`, as in the SDKs: lone surrogates (an emoji cut in two),
     NaN, a byte order mark.
     """
+    if len(data) > MOST_COMMAS:
+        _refuse_many_values(data)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -40,10 +44,18 @@ def parsed_event(data: bytes) -> Any:
 
     Raises `UnicodeDecodeError` for what is not UTF-8.
     """
+    if len(data) > MOST_COMMAS:
+        _refuse_many_values(data)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         return parsed(data.decode())
+
+
+def _refuse_many_values(data: bytes | str) -> None:
+    commas = data.count(b",") if isinstance(data, bytes) else data.count(",")
+    if commas > MOST_COMMAS:
+        raise NotJSON(f"more than {MOST_COMMAS:,} commas")
 
 
 def is_json(text: bytes) -> bool:

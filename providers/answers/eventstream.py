@@ -111,15 +111,16 @@ def _open(frame: bytes) -> tuple[bytes, bytes]:
 def _headers(encoded: bytes) -> dict[str, str]:
     """Return the string headers, the only kind needed here. Cached: a stream repeats a few combinations."""
     try:
-        found = list(_string_headers(encoded))
+        found = list(_all_headers(encoded))
     except (IndexError, struct.error, UnicodeDecodeError) as error:
         raise MalformedAnswer("a frame's headers can't be read") from error
     if len(dict(found)) < len(found):
         raise MalformedAnswer("a frame has the same header twice")
-    return dict(found)
+    return {name: value for name, value in found if value is not None}
 
 
-def _string_headers(encoded: bytes) -> Iterator[tuple[str, str]]:
+def _all_headers(encoded: bytes) -> Iterator[tuple[str, str | None]]:
+    """Yield each header's name and value, `None` for a value that is not a string."""
     at = 0
     while at < len(encoded):
         name_end = at + 1 + encoded[at]
@@ -127,13 +128,13 @@ def _string_headers(encoded: bytes) -> Iterator[tuple[str, str]]:
         kind, value_at = encoded[name_end], name_end + 1
         if kind in FIXED_SIZES_BYTES:
             at = value_at + FIXED_SIZES_BYTES[kind]
+            yield name, None
             continue
         if kind not in (BYTES, STRING):
             raise MalformedAnswer(f"a frame's header has the unknown type {kind}")
         (size_bytes,) = unpack_from("!H", encoded, value_at)
         at = value_at + 2 + size_bytes
-        if kind == STRING:
-            yield name, encoded[value_at + 2 : at].decode()
+        yield name, encoded[value_at + 2 : at].decode() if kind == STRING else None
 
 
 def _no_stream(body: bytes, rest: Iterable[bytes]) -> Exception:

@@ -8,7 +8,7 @@ A stream is finished by the candidates' `finishReason`; a blocked prompt has no 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from providers.answers.content import Choices, merged, reason_of, require, text_of
+from providers.answers.content import Choices, few, merged, reason_of, require, text_of
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Said, Usage, total
 
 NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
@@ -17,10 +17,15 @@ NO_CONTENT = {"thought", "thoughtSignature", "text"}
 OUTPUT = ("candidatesTokenCount", "thoughtsTokenCount")
 COUNTS = ("promptTokenCount", "cachedContentTokenCount", *OUTPUT, "totalTokenCount")
 
-BODY = {"usageMetadata": dict, "promptFeedback": dict, "responseId": str, "modelVersion": str}
+BODY = {
+    "candidates": list, "usageMetadata": dict, "promptFeedback": dict, "responseId": str, "modelVersion": str,
+}  # fmt: skip
 CANDIDATE = {"content": dict, "finishReason": str, "groundingMetadata": dict}
 CONTENT = {"parts": list, "role": str}
-PART = {"functionCall": dict}
+PART = {
+    "thought": int, "functionCall": dict, "functionResponse": dict, "inlineData": dict, "fileData": dict,
+    "executableCode": dict, "codeExecutionResult": dict,
+}  # fmt: skip
 CALL = {"args": dict, "name": str}
 """The types of fields that google-genai checks, of those that gateways get wrong: PHP writes {} as [], and OpenAI's API
 has a call's arguments as a text."""
@@ -40,10 +45,13 @@ def content(body: Json) -> Answer:
     yield from choices.finished()
 
 
-def content_stream(bodies: Iterable[Json | Delta]) -> Answer:
-    """Read a stream of `GenerateContentResponse`s. The usage is cumulative: the last one counts."""
+def content_stream(bodies: Iterable[Json | Delta], asked: int | None = None) -> Answer:
+    """Read a stream of `GenerateContentResponse`s. The usage is cumulative: the last one counts.
+
+    asked  how many candidates the request asked for; see `Choices`
+    """
     usage: Json = {}
-    choices = Choices("gemini")
+    choices = Choices("gemini", asked)
     has_id = False
     for body in bodies:
         if isinstance(body, Delta):
@@ -73,7 +81,7 @@ def _id(body: Json) -> Iterator[Said]:
 
 
 def _candidates(body: Json, choices: Choices) -> Iterator[Delta]:
-    for number, candidate in enumerate(body.get("candidates") or ()):
+    for number, candidate in enumerate(few(body.get("candidates") or ())):
         require(candidate, CANDIDATE)
         yield from _parts(candidate)
         choices.take(number, candidate, reason_of(candidate.get("finishReason")))
@@ -90,7 +98,7 @@ def _refuse_block(body: Json) -> None:
 def _parts(candidate: Json) -> Iterator[Delta]:
     content = candidate.get("content") or {}
     require(content, CONTENT)
-    for part in content.get("parts") or ():
+    for part in few(content.get("parts") or ()):
         require(part, PART)
         if "text" in part:
             is_thought = bool(part.get("thought"))

@@ -1,6 +1,5 @@
 """A Gemini stream as google-genai reads it: JSON after `data: `, or without it, and no other lines."""
 
-import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 
@@ -11,7 +10,6 @@ from providers.call import ErrorInStream, IncompleteStream, MalformedAnswer
 
 MOST_PIECES = 100
 """A line in at most this many pieces is checked for the end of an object before it ends: the stream could stay open."""
-_ESCAPED = re.compile(rb"\\.")
 
 
 def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
@@ -129,7 +127,7 @@ class _Lines:
 
     def _after(self, line: bytes) -> tuple[int, bool]:
         """Return how many braces are open after this line, and whether a string is."""
-        parts = ((b'"' if self._in_string else b"") + _ESCAPED.sub(b"", line)).split(b'"')
+        parts = ((b'"' if self._in_string else b"") + line.replace(rb"\\", b"").replace(rb"\"", b"")).split(b'"')
         depth = self._depth + sum(part.count(b"{") - part.count(b"}") for part in parts[::2])
         return depth, len(parts) % 2 == 0
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import finishes
-from providers.answers.content import Choices, called, counts_of, finished, reason_of, text_of
+from providers.answers.content import Choices, called, counts_of, few, finished, reason_of, text_of
 from providers.answers.errors import refuse_error, told, words_of
 from providers.answers.reading import DONE
 from providers.call import Answer, Delta, ErrorInStream, Json, Said, Usage, total
@@ -51,11 +51,11 @@ def chat_stream(bodies: Iterable[Json | Delta], needs_done: bool = True, asked: 
 
 def response(body: Json) -> Answer:
     """Read a whole `response`. It is finished only if its status is completed or incomplete."""
-    for item in body["output"]:
-        for summary in item.get("summary") or ():
+    for item in few(body["output"]):
+        for summary in few(item.get("summary") or ()):
             yield Delta(text_of(summary.get("text")), reasoning=True, partial=True)
         is_reasoning = item.get("type") == "reasoning"
-        for content in item.get("content") or ():
+        for content in few(item.get("content") or ()):
             yield Delta(text_of(content.get("text")) or text_of(content.get("refusal")), is_reasoning)
         yield from _item_call(item)
     yield from _response_end(body)
@@ -73,13 +73,14 @@ def response_stream(bodies: Iterable[Json | Delta]) -> Answer:
         elif kind == "response.output_item.added":
             yield from _item_call({**event["item"], "arguments": None, "input": None})
         elif kind in ("response.completed", "response.incomplete"):
-            yield from _response_end({"status": kind.removeprefix("response."), **event["response"]})
+            response = event["response"]
+            yield from _response_end({**response, "status": response.get("status") or kind.removeprefix("response.")})
         elif kind == "response.failed":
             yield from _response_end({**event["response"], "status": "failed"})
 
 
 def _choices(body: Json, choices: Choices) -> Iterator[Delta]:
-    for number, choice in enumerate(body.get("choices") or ()):
+    for number, choice in enumerate(few(body.get("choices") or ())):
         yield from _content(choice)
         choices.take(number, choice, _reason(choice))
 
@@ -106,7 +107,7 @@ def _beside_content(message: Json) -> Iterator[Delta]:
     yield from _reasoning(message)
     if refusal := message.get("refusal"):
         yield Delta(text_of(refusal))
-    for call in message.get("tool_calls") or ():
+    for call in few(message.get("tool_calls") or ()):
         yield from called(call.get("function") or call.get("custom"))
     yield from called(message.get("function_call"))
     if message.get("images"):
@@ -123,7 +124,7 @@ def _reasoning(message: Json) -> Iterator[Delta]:
             yield Delta(reasoning, reasoning=True)
             return
     details = message.get("reasoning_details")
-    for detail in details if isinstance(details, list) else ():
+    for detail in few(details) if isinstance(details, list) else ():
         if isinstance(detail, dict):
             yield from _reasoning_detail(detail)
 
@@ -138,14 +139,14 @@ def _reasoning_detail(detail: Json) -> Iterator[Delta]:
 
 def _content_parts(parts: list[Any]) -> Iterator[Delta]:
     """Read a content list, as Mistral and Databricks send it: the one thinks in full, the other in a summary."""
-    for part in parts:
+    for part in few(parts):
         if isinstance(part, str):
             yield Delta(part)
         elif thinking := part.get("thinking"):
-            texts = [{"text": thinking}] if isinstance(thinking, str) else thinking
+            texts = [{"text": thinking}] if isinstance(thinking, str) else few(thinking)
             yield Delta("".join(text_of(text.get("text")) for text in texts), reasoning=True)
         elif summary := part.get("summary"):
-            yield Delta("".join(text_of(text.get("text")) for text in summary), reasoning=True, partial=True)
+            yield Delta("".join(text_of(text.get("text")) for text in few(summary)), reasoning=True, partial=True)
         else:
             yield Delta(text_of(part.get("text")) or text_of(part.get("refusal")))
 

@@ -7,10 +7,12 @@ from typing import Any, cast
 
 from providers.answers import sse
 from providers.answers.alike import Alike
+from providers.answers.content import MOST_PARTS, too_many_parts
 from providers.answers.document import SURPRISES, Event, NotJSON, parsed, parsed_event, quoted
 from providers.answers.errors import message_in, refuse_error, told
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Part
-from wire.exchange import current
+from wire.exchange import current, raised_as
+from wire.turns import turns
 
 DONE: Json = {}
 """Represents the event `[DONE]`, the last of a stream."""
@@ -22,9 +24,8 @@ PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
 NOTHING = (b"null", b"[]", b'""')
 """Data that says nothing: some gateways send it as a keep-alive, and Google's SDK skips it."""
 
-
-MOST_PARTS = 10_000
-"""An event of more parts is no answer, and reading it would block everything for seconds."""
+EVENTS_IN_TURN = 5_000
+"""How many events are read in one turn: a single read can hold tens of thousands of `{}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,9 @@ def _stream(
 
     def opened() -> Iterator[Body]:
         nonlocal latest
-        for name, latest in events:
+        for number, (name, latest) in enumerate(events, 1):
+            if number % EVENTS_IN_TURN == 0:
+                _take_turn()
             if not dialect.has_frames and _says_nothing(name, latest):
                 continue
             wired.event_at = wired.last_byte_at
@@ -98,10 +101,16 @@ def _stream(
         for part in read(opened()):
             given.append(part)
             if len(given) > MOST_PARTS:
-                raise _too_many_parts()
+                raise too_many_parts()
             yield part
     except SURPRISES as surprise:
         raise MalformedAnswer(_described(surprise, latest)) from surprise
+
+
+def _take_turn() -> None:
+    """Let the event loop read what has arrived meanwhile. The call's deadline can pass, as on the wire."""
+    with raised_as({}, lambda _, error: error):
+        turns().take()
 
 
 def _says_nothing(name: str, data: bytes) -> bool:
@@ -121,12 +130,8 @@ def _body(name: str, data: bytes, dialect: Dialect) -> Json:
 def _few(parts: Answer) -> Answer:
     for number, part in enumerate(parts):
         if number >= MOST_PARTS:
-            raise _too_many_parts()
+            raise too_many_parts()
         yield part
-
-
-def _too_many_parts() -> MalformedAnswer:
-    return MalformedAnswer(f"more than {MOST_PARTS:,} parts in one event or answer")
 
 
 def streamed(response: Any, read: Callable[[Iterable[Body]], Answer], dialect: Dialect = STANDARD) -> Answer:

@@ -17,7 +17,7 @@ from gevent.event import Event
 
 from mock.service import Service
 from mock.timing import Pace
-from providers.answers import gemini_lines, sse
+from providers.answers import gemini_lines, openai, reading, sse
 from providers.call import Call
 from summary.failures import OWN_ERRORS
 from tests.asking import APIS, PROVIDERS, Asker
@@ -25,7 +25,7 @@ from tests.canned import mocked
 from tests.certificates import make_certificate, trusting
 from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, sending, serving, silent
 from wire import exchange, network
-from wire.exchange import ConnectionBroken, Exchange
+from wire.exchange import MOST_ERROR_BYTES, MOST_ERROR_COMMAS, ConnectionBroken, Exchange
 from wire.failures import failure_of
 from wire.proxy import proxy_of
 
@@ -171,6 +171,38 @@ def test_a_decompressed_answer_has_the_same_size_limit_as_any_other(
     assert any(words in (call.error or "") for words in ("longer than 1 MB", "of over 1 MB", "not an event stream")), (
         call.error
     )
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [(b'{"x": "a"}, ' * MOST_ERROR_COMMAS, "more than 10,000 commas"), (b" " * MOST_ERROR_BYTES, "longer than 1 MB")],
+)
+def test_an_error_longer_than_any_is_not_read_to_its_end(provider: str, stream: bool, more: bytes, words: str) -> None:
+    """anthropic makes objects of an error's details: 100,000 of them took it two seconds."""
+    body = b'{"error": {"message": "too many", "details": [' + more + b"1]}}"
+    with serving(answering(answer(body, status="429 Too Many Requests"))) as server:
+        call = Asker(provider, server.url, stream=stream).ask()
+    assert (call.outcome, call.status) == ("failed", 429)
+    assert words in (call.error or "")
+    assert "too many" in (call.error or "")
+
+
+def test_events_of_one_read_leave_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "EVENTS_IN_TURN", 10)
+    turns = 0
+
+    def run_beside() -> None:
+        nonlocal turns
+        while True:
+            gevent.sleep(0)
+            turns += 1
+
+    beside = gevent.spawn(run_beside)
+    list(reading.stream([("", b"{}")] * 60, openai.chat_stream))
+    gevent.kill(beside)
+    assert turns >= 5
 
 
 @pytest.mark.parametrize("line", [b": ping\n\n", b"\r\r\n", b"data: {}\n\n"])

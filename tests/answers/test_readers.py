@@ -22,12 +22,13 @@ from hypothesis import strategies as st
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, gemini_lines, openai, reading, sse
-from providers.answers.document import Event, NotJSON, parsed
+from providers.answers.content import MOST_PARTS
+from providers.answers.document import Event, NotJSON, parsed, parsed_event
 from providers.answers.eventstream import BadChecksum
 from providers.answers.sse import BYTE_ORDER_MARK
 from providers.call import Answer, Delta, ErrorInStream, Finish, IncompleteStream, MalformedAnswer, Part, Said, Usage
 from tests.canned import Canned, answered, mocked
-from wire.exchange import now
+from wire.exchange import MOST_COMMAS, now
 
 QUICKLY = settings(deadline=None, max_examples=100)
 LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
@@ -301,7 +302,7 @@ def test_a_gemini_stream_is_read_as_google_genai_reads_it(
     assert all(map(eq, bodies, expected))
 
 
-@pytest.mark.parametrize("count", [reading.MOST_PARTS, reading.MOST_PARTS + 1])
+@pytest.mark.parametrize("count", [MOST_PARTS, MOST_PARTS + 1])
 def test_one_event_or_answer_has_at_most_ten_thousand_parts(count: int) -> None:
     body = json.dumps({"choices": [{"delta": {"content": "x"}, "message": {"content": "x"}}] * count}).encode()
     for parts in (
@@ -310,8 +311,39 @@ def test_one_event_or_answer_has_at_most_ten_thousand_parts(count: int) -> None:
         reading.whole(body, openai.chat),
     ):
         read, failed = until_failure(parts)
-        assert (len(read) >= count) == (count == reading.MOST_PARTS)
-        assert failed == (count > reading.MOST_PARTS)
+        assert (len(read) >= count) == (count == MOST_PARTS)
+        assert failed == (count > MOST_PARTS)
+
+
+EMPTY = "{}," * (MOST_PARTS + 1) + "{}"
+
+
+@pytest.mark.parametrize(
+    ("read", "body"),
+    [
+        (openai.chat, '{"choices": [%s]}'),
+        (openai.chat, '{"choices": [{"message": {"tool_calls": [%s]}}]}'),
+        (openai.chat, '{"choices": [{"message": {"reasoning_details": [%s]}}]}'),
+        (openai.chat, '{"choices": [{"message": {"content": [{"thinking": [%s]}]}}]}'),
+        (openai.response, '{"output": [%s]}'),
+        (anthropic.message, '{"content": [%s]}'),
+        (gemini.content, '{"candidates": [%s]}'),
+        (converse.message, '{"output": {"message": {"content": [%s]}}}'),
+    ],
+)
+def test_ten_thousand_items_are_the_limit_even_if_they_yield_nothing(read: Callable[[Any], Answer], body: str) -> None:
+    with pytest.raises(MalformedAnswer, match="more than 10,000 parts"):
+        list(reading.whole((body % EMPTY).encode(), read))
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+def test_json_of_millions_of_values_is_not_parsed(start: bytes) -> None:
+    body = start + b"[" + b"1," * MOST_COMMAS
+    for read in (parsed, parsed_event):
+        with pytest.raises(NotJSON, match="not JSON"):
+            read(body[: len(start) + 1001])
+        with pytest.raises(NotJSON, match="more than 2,000,000 commas"):
+            read(body + b"1,1]")
 
 
 # AWS event streams
@@ -472,8 +504,12 @@ def test_a_frame_of_an_unknown_type_is_skipped_unread_as_by_botocore(api: str, n
         assert (call.error, call.content_events) == (None, expected.content_events)
 
 
-def test_a_header_that_a_frame_has_twice_is_refused_as_by_botocore() -> None:
-    frame = encoder.frame(2 * encoder.header(":event-type", "chunk"), b"{}")
+TRUE, FOUR = b"\x01a\x00", b"\x01a\x06\x00\x044444"
+
+
+@pytest.mark.parametrize("twice", [encoder.header(":event-type", "chunk") * 2, TRUE * 2, TRUE + FOUR])
+def test_a_header_that_a_frame_has_twice_is_refused_as_by_botocore(twice: bytes) -> None:
+    frame = encoder.frame(twice, b"{}")
     buffer = EventStreamBuffer()
     buffer.add_data(frame)
     with pytest.raises(DuplicateHeader):

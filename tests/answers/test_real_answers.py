@@ -249,6 +249,24 @@ def test_a_stream_needs_one_end_per_choice_asked_for(provider: str, extra_body: 
     assert answered(provider, "chat", wire, extra_body=extra_body).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("extra_body", "outcome"),
+    [
+        ({}, "ok"),
+        ({"generationConfig": {"candidateCount": 1}}, "ok"),
+        ({"generationConfig": None}, "ok"),
+        ({"generationConfig": {"candidateCount": 2}}, "failed"),
+        ({"generationConfig": {"candidate_count": 2}}, "failed"),
+        ({"generation_config": {"candidateCount": 2}}, "failed"),
+        ({"generationConfig": 2}, "failed"),
+    ],
+)
+def test_a_stream_of_geminis_needs_one_end_per_candidate_asked_for(extra_body: dict[str, Any], outcome: str) -> None:
+    first, last = ({"content": {"parts": [{"text": text}]}, "index": index} for index, text in enumerate("ab"))
+    events = [{"candidates": [first]}, {"candidates": [{**last, "finishReason": "STOP"}]}]
+    assert answered("vertex-ai", "chat", Canned(sse_of(*events)), extra_body=extra_body).outcome == outcome
+
+
 def test_an_error_in_a_choice_is_reported() -> None:
     error = {"code": 502, "message": WORDS}
     broken = {"choices": [{"delta": {"content": ""}, "finish_reason": "error", "error": error}]}
@@ -727,7 +745,9 @@ def said_by_gemini(text: str, counts: dict[str, int] | None = None, reason: str 
 OF_A_PART: dict[str, list[Event]] = {
     "openai": [{**usage(1), **chunk(content="a")}, chunk(content="b"), chunk("stop"), DONE],
     "anthropic": [
-        {"type": "message_start", "message": {"usage": {"input_tokens": 10, "output_tokens": 1}}},
+        {"type": "message_start", "message": {"usage": {
+            "input_tokens": 10, "output_tokens": 1, "output_tokens_details": {"thinking_tokens": 1},
+        }}},
         {"type": "content_block_delta", "delta": {"text": "a"}},
         {"type": "content_block_delta", "delta": {"text": "b"}},
         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"},
@@ -744,6 +764,13 @@ def test_a_count_that_more_content_follows_is_not_the_answers(provider: str) -> 
     call = answered(provider, "chat", Canned(sse_of(*OF_A_PART[provider])))
     assert (call.error, call.content_events, call.input_tokens) == (None, 2, 10)
     assert (call.output_tokens, call.reasoning_tokens, call.tpot_s) == (None, None, None)
+
+
+@pytest.mark.parametrize("status", [{}, {"status": None}, {"status": ""}])
+def test_a_response_that_only_its_event_calls_completed_is_finished(status: dict[str, Any]) -> None:
+    end = {"type": "response.completed", "response": {"output": [], **status}}
+    call = answered("openai", "responses", Canned(sse_of(end)))
+    assert (call.error, call.finish_reason) == (None, "completed")
 
 
 def test_usage_in_floats_is_counted_and_a_later_stop_reason_may_be_missing() -> None:
@@ -872,13 +899,16 @@ OF_ANOTHER_TYPE: list[tuple[tuple[str | int, ...], Any]] = [
     (("usageMetadata",), []), (("usageMetadata",), "no"), (("promptFeedback",), []), (("responseId",), 7),
     (("usageMetadata", "promptTokenCount"), 2.5), (("usageMetadata", "promptTokenCount"), "two"),
     (("usageMetadata", "totalTokenCount"), []), (("modelVersion",), 2.5),
-    (("candidates", 0, "content"), []), (("candidates", 0, "content"), ""),
+    (("candidates",), 0), (("candidates", 0, "content"), []), (("candidates", 0, "content"), ""),
     (("candidates", 0, "content", "parts"), {}), (("candidates", 0, "content", "role"), 1),
     (("candidates", 0, "finishReason"), 1), (("candidates", 0, "groundingMetadata"), []),
     (("candidates", 0, "content", "parts", 1), []), (("candidates", 0, "content", "parts", 1, "functionCall"), []),
     (("candidates", 0, "content", "parts", 1, "functionCall", "args"), "{}"),
     (("candidates", 0, "content", "parts", 1, "functionCall", "args"), []),
     (("candidates", 0, "content", "parts", 1, "functionCall", "name"), 1),
+    (("candidates", 0, "content", "parts", 0, "thought"), "x"),
+    *((("candidates", 0, "content", "parts", 1, kind), "x") for kind in ("functionResponse", "inlineData", "fileData")),
+    *((("candidates", 0, "content", "parts", 1, kind), []) for kind in ("executableCode", "codeExecutionResult")),
 ]  # fmt: skip
 
 
@@ -918,6 +948,8 @@ CONVERSE_EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("contentBlockDelta", {"delta": {"text": None}}),
     ("contentBlockDelta", {"delta": {"text": "Hi", "someday": 1}}),
     ("contentBlockDelta", {"delta": []}),
+    ("contentBlockDelta", {"delta": None}),
+    ("contentBlockDelta", {}),
     ("contentBlockDelta", {"delta": "Hi"}),
     ("contentBlockDelta", {"delta": {"toolUse": "{}"}}),
     ("contentBlockDelta", {"delta": {"reasoningContent": {"text": "Hm"}}}),

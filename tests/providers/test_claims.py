@@ -119,7 +119,10 @@ def test_each_server_and_gateway_is_understood(name: str) -> None:
     assert claims.found(headers[::-1], {}) == said
 
 
-NONSENSE = ["", " ", "-5", "nan", "inf", "1e999", "9" * 400, "0x10", "1_000", "٣", "12 ms", "NaN", "1e99", "12.", "1,5"]
+NONSENSE = [
+    "", " ", "-5", "nan", "inf", "1e999", "9" * 400, "0x10", "1_000", "٣", "12 ms", "NaN", "1e99", "12.", "1,5",
+    "1h" * 8,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", NONSENSE)

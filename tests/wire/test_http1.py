@@ -101,6 +101,13 @@ def test_an_answer_that_comes_byte_by_byte_is_the_same(whole: bytes) -> None:
     assert seen_of(in_reads(whole, 1)) == seen_of([whole])
 
 
+def test_spaces_around_a_headers_value_are_not_part_of_it() -> None:
+    padded = OK + b"X-A: \t 1 2 \t\r\nX-Blank:  \r\nTransfer-Encoding: chunked \r\n\r\n" + CHUNKS
+    _, headers, body, reusable = seen_of([padded])
+    assert (headers, body) == ([("X-A", "1 2"), ("X-Blank", ""), ("Transfer-Encoding", "chunked")], b"hello")
+    assert reusable
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("size", [1400, 1 << 22])
 def test_what_even_the_tolerant_parser_refuses_is_not_http(kind: str, size: int) -> None:
