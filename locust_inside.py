@@ -19,6 +19,8 @@ import locust.rpc.zmqrpc
 import locust.runners
 import locust.stats
 import locust.util.exception_handler
+import locust.web
+from gevent import pywsgi
 from locust import User, argument_parser
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -288,6 +290,39 @@ def end_ramp_up(runner: MasterRunner) -> None:
 
 
 # In the web UI
+
+
+class _Handler(pywsgi.WSGIHandler):
+    def _handle_client_error(self, ex: Exception) -> object:
+        """Tell of a request that can't be read in one line, as gevent does of a `ValueError`: before any other, such as
+        too many headers or a connection that is reset, it prints a traceback."""
+        return super()._handle_client_error(  # type: ignore[misc]  # gevent's is untyped
+            ex if isinstance(ex, ValueError) else ValueError(str(ex))
+        )
+
+
+class _Server(pywsgi.WSGIServer):
+    """gevent's server, which prints tracebacks when a connection breaks or a browser refuses the certificate."""
+
+    handler_class = _Handler
+
+    def __init__(self, *listener: Any, **settings: Any) -> None:
+        super().__init__(*listener, **{"error_log": logging.getLogger("locust.web"), **settings})
+
+    def handle(self, sock: Any, address: Any) -> None:
+        with suppress(ConnectionError):
+            super().handle(sock, address)
+
+    def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> None:
+        try:
+            super().wrap_socket_and_handle(client_socket, address)
+        except OSError as error:
+            self.error_log.write(f"no TLS connection from {address[0]}: {error}\n")
+
+
+def outlive_bad_connections() -> None:
+    """Make the page's server tell in one line, or not at all, of what it can't read and of connections that break."""
+    locust.web.pywsgi = SimpleNamespace(WSGIServer=_Server)  # type: ignore[attr-defined, assignment]  # a module it imports
 
 
 def list_options_once() -> None:
