@@ -28,7 +28,15 @@ from locust.event import Events
 from locust.exception import RPCError, RPCSendError
 from locust.input_events import UnixKeyPoller
 from locust.rpc.protocol import Message
-from locust.runners import MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
+from locust.runners import (
+    STATE_RUNNING,
+    STATE_SPAWNING,
+    MasterRunner,
+    Runner,
+    WorkerNode,
+    WorkerNodes,
+    WorkerRunner,
+)
 from locust.stats import RequestStats
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 from locust.web import WebUI
@@ -251,13 +259,18 @@ def _count_elsewhere(report: Any) -> None:
 def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> None:
     """Keep a master listening when it gets a message that it can't read or handle, and tell who sent it. Locust's would
     stop listening, and wait forever for workers that it no longer hears; and anyone can connect to its port: what an
-    HTTP client sends is a message, too."""
+    HTTP client sends is a message, too. An exception that is no worker's would make the run's end an internal error."""
     handle = runner.handle_message
 
     def handle_message(client_id: str, msg: Message) -> None:
         if msg.node_id != client_id or (msg.type == "stats" and not _is_report(msg.data)):
             tell(f"{client_id!r} sent a message that can't be read")
             return
+        if msg.type == "exception" and client_id not in runner.clients:
+            tell(f"{client_id!r} sent a message that can't be handled: it is no worker")
+            return
+        if msg.type == "client_stopped" and runner.state in (STATE_SPAWNING, STATE_RUNNING):
+            msg.type = "quit"  # else a test that loses its last worker like this would never end
         try:
             handle(client_id, msg)
         except Exception as error:

@@ -31,7 +31,14 @@ from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.input_events import UnixKeyPoller
 from locust.rpc.protocol import Message
-from locust.runners import MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
+from locust.runners import (
+    STATE_RUNNING,
+    MasterRunner,
+    Runner,
+    WorkerNode,
+    WorkerNodes,
+    WorkerRunner,
+)
 from locust.stats import RequestStats, StatsEntry
 from locust.web import WebUI
 
@@ -235,6 +242,32 @@ def test_a_message_from_a_worker_that_can_not_be_handled_is_an_error_at_the_end_
     master.server.close(linger=0)
     assert locust_inside.has_unhandled_exception(environment)
     assert not locust.log.unhandled_greenlet_exception
+
+
+def test_an_exception_of_a_stranger_is_told_and_no_error_of_the_run() -> None:
+    told: list[str] = []
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    locust_inside.outlive_bad_messages(master, told.append)
+    master.handle_message("stranger", Message("exception", {"msg": "no", "traceback": ""}, "stranger"))
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert told == ["'stranger' sent a message that can't be handled: it is no worker"]
+    assert not locust_inside.has_unhandled_exception(environment)
+
+
+def test_a_run_ends_with_its_last_worker_even_if_that_only_says_that_it_has_stopped() -> None:
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    locust_inside.outlive_bad_messages(master, lambda text: None)
+    master.clients["worker"] = WorkerNode("worker")
+    master.update_state(STATE_RUNNING)
+    ended: list[str] = []
+    environment.events.test_stop.add_listener(lambda **_: ended.append("test"))
+    master.handle_message("worker", Message("client_stopped", None, "worker"))
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert ended == ["test"]
 
 
 def test_an_http_client_at_a_masters_port_is_reported_in_one_line() -> None:
