@@ -19,6 +19,8 @@ import locust.rpc.zmqrpc
 import locust.runners
 import locust.stats
 import locust.util.exception_handler
+import locust.web
+from gevent import pywsgi
 from locust import User, argument_parser
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -26,7 +28,15 @@ from locust.event import Events
 from locust.exception import RPCError, RPCSendError
 from locust.input_events import UnixKeyPoller
 from locust.rpc.protocol import Message
-from locust.runners import MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
+from locust.runners import (
+    STATE_RUNNING,
+    STATE_SPAWNING,
+    MasterRunner,
+    Runner,
+    WorkerNode,
+    WorkerNodes,
+    WorkerRunner,
+)
 from locust.stats import RequestStats
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 from locust.web import WebUI
@@ -249,13 +259,18 @@ def _count_elsewhere(report: Any) -> None:
 def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> None:
     """Keep a master listening when it gets a message that it can't read or handle, and tell who sent it. Locust's would
     stop listening, and wait forever for workers that it no longer hears; and anyone can connect to its port: what an
-    HTTP client sends is a message, too."""
+    HTTP client sends is a message, too. An exception that is no worker's would make the run's end an internal error."""
     handle = runner.handle_message
 
     def handle_message(client_id: str, msg: Message) -> None:
         if msg.node_id != client_id or (msg.type == "stats" and not _is_report(msg.data)):
             tell(f"{client_id!r} sent a message that can't be read")
             return
+        if msg.type == "exception" and client_id not in runner.clients:
+            tell(f"{client_id!r} sent a message that can't be handled: it is no worker")
+            return
+        if msg.type == "client_stopped" and runner.state in (STATE_SPAWNING, STATE_RUNNING):
+            msg.type = "quit"  # else a test that loses its last worker like this would never end
         try:
             handle(client_id, msg)
         except Exception as error:
@@ -288,6 +303,39 @@ def end_ramp_up(runner: MasterRunner) -> None:
 
 
 # In the web UI
+
+
+class _Handler(pywsgi.WSGIHandler):
+    def _handle_client_error(self, ex: Exception) -> object:
+        """Tell of a request that can't be read in one line, as gevent does of a `ValueError`: before any other, such as
+        too many headers or a connection that is reset, it prints a traceback."""
+        return super()._handle_client_error(  # type: ignore[misc]  # gevent's is untyped
+            ex if isinstance(ex, ValueError) else ValueError(str(ex))
+        )
+
+
+class _Server(pywsgi.WSGIServer):
+    """gevent's server, which prints tracebacks when a connection breaks or a browser refuses the certificate."""
+
+    handler_class = _Handler
+
+    def __init__(self, *listener: Any, **settings: Any) -> None:
+        super().__init__(*listener, **{"error_log": logging.getLogger("locust.web"), **settings})
+
+    def handle(self, sock: Any, address: Any) -> None:
+        with suppress(ConnectionError):
+            super().handle(sock, address)
+
+    def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> None:
+        try:
+            super().wrap_socket_and_handle(client_socket, address)
+        except OSError as error:
+            self.error_log.write(f"no TLS connection from {address[0]}: {error}\n")
+
+
+def outlive_bad_connections() -> None:
+    """Make the page's server tell in one line, or not at all, of what it can't read and of connections that break."""
+    locust.web.pywsgi = SimpleNamespace(WSGIServer=_Server)  # type: ignore[attr-defined, assignment]  # a module it imports
 
 
 def list_options_once() -> None:

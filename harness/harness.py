@@ -61,6 +61,7 @@ class Harness:
         locust_inside.read_any_message()
         locust_inside.end_at_a_port_without_a_master()
         locust_inside.end_at_a_port_in_use(_refuse)
+        locust_inside.outlive_bad_connections()
         locust_inside.list_options_once()
         escape_unencodable(sys.stdout)
         streams.guard_log_files(lambda: self.exit_code.note(INTERNAL))

@@ -4,6 +4,7 @@ import inspect
 import math
 import re
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import gevent
+import gevent.socket
 import locust.argument_parser
 import locust.log
 import locust.main
@@ -18,6 +20,7 @@ import locust.rpc.zmqrpc
 import locust.runners
 import locust.stats
 import locust.util.exception_handler
+import locust.web
 import msgpack  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import zmq.green as zmq
@@ -28,11 +31,19 @@ from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.input_events import UnixKeyPoller
 from locust.rpc.protocol import Message
-from locust.runners import MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
+from locust.runners import (
+    STATE_RUNNING,
+    MasterRunner,
+    Runner,
+    WorkerNode,
+    WorkerNodes,
+    WorkerRunner,
+)
 from locust.stats import RequestStats, StatsEntry
 from locust.web import WebUI
 
 import locust_inside
+from tests.certificates import make_certificate
 from tests.command_line import PROJECT
 
 PRIVATE = re.compile(r"\b(environment|runner|web_ui|dispatcher|user|locust(\.\w+)+)\._(?!_)\w+")
@@ -57,6 +68,7 @@ def _put_back() -> Iterator[None]:
             (UnixKeyPoller, "cleanup"),
             (MasterRunner, "__init__"),
             (WebUI, "start_server"),
+            (locust.web, "pywsgi"),
             *((LocustArgumentParser, name) for name in locust_inside.LISTS_OF_OPTIONS),
         )
     ]
@@ -232,6 +244,32 @@ def test_a_message_from_a_worker_that_can_not_be_handled_is_an_error_at_the_end_
     assert not locust.log.unhandled_greenlet_exception
 
 
+def test_an_exception_of_a_stranger_is_told_and_no_error_of_the_run() -> None:
+    told: list[str] = []
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    locust_inside.outlive_bad_messages(master, told.append)
+    master.handle_message("stranger", Message("exception", {"msg": "no", "traceback": ""}, "stranger"))
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert told == ["'stranger' sent a message that can't be handled: it is no worker"]
+    assert not locust_inside.has_unhandled_exception(environment)
+
+
+def test_a_run_ends_with_its_last_worker_even_if_that_only_says_that_it_has_stopped() -> None:
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    locust_inside.outlive_bad_messages(master, lambda text: None)
+    master.clients["worker"] = WorkerNode("worker")
+    master.update_state(STATE_RUNNING)
+    ended: list[str] = []
+    environment.events.test_stop.add_listener(lambda **_: ended.append("test"))
+    master.handle_message("worker", Message("client_stopped", None, "worker"))
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert ended == ["test"]
+
+
 def test_an_http_client_at_a_masters_port_is_reported_in_one_line() -> None:
     """To ZeroMQ, the letter G is the length of a name."""
     told: list[str] = []
@@ -282,6 +320,34 @@ def test_a_port_that_is_in_use_after_all_ends_the_process_in_one_line(listen: Ca
         listen(taken.getsockname()[1])
     assert len(told) == 1
     assert "Address already in use" in told[0]
+
+
+BROKEN: dict[str, tuple[bytes, str]] = {
+    "too many headers": (b"GET / HTTP/1.1\r\n" + 101 * b"A: b\r\n" + b"\r\n", "more than 100 headers"),
+    "reset within a header": (b"GET / HTTP/1.1\r\nHost: lo", "reset by peer"),
+    "a browser without TLS": (b"GET / HTTP/1.1\r\n\r\n", "no TLS connection from 127.0.0.1: [SSL: HTTP_REQUEST]"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:ssl.PROTOCOL_TLS is deprecated")  # gevent uses it
+@pytest.mark.parametrize("case", BROKEN)
+def test_the_page_tells_of_a_broken_connection_in_one_line(
+    case: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    sent, told = BROKEN[case]
+    locust_inside.outlive_bad_connections()
+    certificate = make_certificate(tmp_path) if "TLS" in case else None
+    files = (str(certificate.path), str(certificate.key_path)) if certificate else ("", "")
+    web_ui: Any = Environment().create_web_ui("127.0.0.1", 0, tls_cert=files[0], tls_key=files[1])
+    gevent.sleep(0.1)
+    with gevent.socket.create_connection(("127.0.0.1", web_ui.server.server_port)) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(sent)
+        gevent.sleep(0.1)
+    gevent.sleep(0.1)
+    web_ui.stop()
+    assert [told in record.getMessage() for record in caplog.records] == [True]
+    assert capfd.readouterr().err == ""
 
 
 def test_workers_are_allowed_more_missed_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,8 +171,12 @@ class Worker:
 
 def _check(plan: Plan, given: Namespace) -> None:
     """Raise `CannotStart` if this process can't make the calls that the master wants."""
-    if given.has_host_query and not plan.settings.host_query:
-        raise UsageError("the master's -H has a query: give each worker the same -H")
+    if given.has_host_query != bool(plan.settings.host_query):
+        raise UsageError(
+            f"the master's -H has {'a' if given.has_host_query else 'no'} query: give each worker the same -H"
+        )
+    if plan.header_names != given.run_header_names:
+        raise UsageError("the master has other headers: give each worker the same --header and --against-header")
     if sha256(plan.files) != given.run_seeds_sha256:
         raise UsageError("the seed files differ from the master's: give each worker the same ones")
     open_files.allow(len(plan.targets) * (plan.load["num_users"] or 1))

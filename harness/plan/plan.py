@@ -82,6 +82,11 @@ class Plan:
         return {"target": self.target, "baseline": self.baseline} if self.baseline else {None: self.target}
 
     @property
+    def header_names(self) -> list[list[str]]:
+        """Return the names of the headers given for each target: unlike the values, they may be known to others."""
+        return [sorted(name.lower() for name, _ in target.settings.headers) for target in self.targets.values()]
+
+    @property
     def secrets(self) -> Secrets:
         """Return the values that this run must never show."""
         secrets = Secrets()

@@ -4,6 +4,9 @@ from collections.abc import Collection
 
 FIELDS = ("user_class_name", "weight", "fixed_count", "tasks", "host")
 
+LARGEST = 10**9
+"""Locust computes with weights as floats, which a number of 400 digits overflows."""
+
 
 def refusal(given: object, classes: Collection[str]) -> str | None:
     """Return why Locust could start no users with these settings, or would never end."""
@@ -12,9 +15,9 @@ def refusal(given: object, classes: Collection[str]) -> str | None:
     if hidden := sorted(set(given) - set(FIELDS)):
         return f"a User class has no setting {', '.join(map(repr, hidden))[:100]}"
     if not _is_count(given.get("weight", 1), least=1):
-        return "the weight must be a positive integer"
+        return f"the weight must be a positive integer, at most {LARGEST:,}"
     if not _is_count(given.get("fixed_count", 0), least=0):
-        return "the fixed count must be 0 or a positive integer"
+        return f"the fixed count must be 0 or a positive integer, at most {LARGEST:,}"
     if not isinstance(given.get("tasks", []), list):
         return "the tasks must be a list of names"
     name = given.get("user_class_name")
@@ -23,4 +26,4 @@ def refusal(given: object, classes: Collection[str]) -> str | None:
 
 
 def _is_count(value: object, least: int) -> bool:
-    return type(value) is int and value >= least
+    return type(value) is int and least <= value <= LARGEST

@@ -47,7 +47,7 @@ class Run:
         """Add what workers need to know about this run to the options, which Locust sends to them."""
         given = self._environment.parsed_options
         given.run_id, given.run_seed = self.recorder.run_id, str(self.plan.seed)
-        given.run_seeds_sha256 = sha256(self.plan.files)
+        given.run_seeds_sha256, given.run_header_names = sha256(self.plan.files), self.plan.header_names
         given.run_started_at, given.run_began_at = self.recorder.started_at, self.recorder.began_at.timestamp()
 
     def hand_to(self, begin: Callable[[Recorder, Budget | OpenLoop], None]) -> None:

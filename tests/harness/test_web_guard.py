@@ -244,6 +244,7 @@ BAD_SETTINGS: dict[str, tuple[Any, str]] = {
     "an unknown class": ({"user_class_name": "Nobody"}, "unknown User class 'Nobody'"),
     "a weight of nothing": ({"weight": 0}, "weight must be a positive integer"),
     "a weight of words": ({"weight": "heavy"}, "weight must be a positive integer"),
+    "a weight that no float can be": ({"weight": 10**400}, "weight must be a positive integer, at most 1,000,000,000"),
     "a negative count": ({"fixed_count": -1}, "fixed count must be 0 or a positive integer"),
     "tasks that are no list": ({"tasks": "ask"}, "tasks must be a list of names"),
     "a host": ({"host": "http://evil.example"}, "a User class can't set the host"),

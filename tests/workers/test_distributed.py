@@ -190,6 +190,37 @@ def test_a_worker_with_other_seed_files_ends_the_run_and_is_named(tmp_path: Path
     assert mock_server.stats()["requests"] == 0
 
 
+HEADER, QUERY = ["--header", "x-mock-status:429"], "?tenant=7"
+UNLIKE = {
+    "a header on the master": (HEADER, "", [], "", "-0: the master has other headers"),
+    "a header on the worker": ([], "", HEADER, "", "-0: the master has other headers"),
+    "a query on the master": ([], QUERY, [], "", "-0: the master's -H has a query"),
+    "a query on the worker": ([], "", [], QUERY, "-0: the master's -H has no query"),
+}
+
+
+@pytest.mark.parametrize("case", UNLIKE)
+def test_a_worker_that_would_send_something_else_ends_the_run(
+    case: str, tmp_path: Path, mock_server: MockServer
+) -> None:
+    """Headers and queries can be secrets, so the master sends none to its workers: each has its own."""
+    masters, masters_query, workers, workers_query, reason = UNLIKE[case]
+    port = str(free_port())
+    here, there = tmp_path / "master", tmp_path / "worker"
+    here.mkdir()
+    there.mkdir()
+    options = [*TARGET, *masters, "-H", mock_server.url + masters_query, "-i", "3", "--expect-workers", "1"]
+    own = ["-k", "test-key-123", *workers, "-H", mock_server.url + workers_query]
+    with (
+        started(here, [*options, "--master", "--master-bind-port", port]) as master,
+        started(there, ["--worker", "--master-port", port, *own]),
+    ):
+        ended = master.wait()
+    assert ended.code == 2, ended.stderr
+    assert reason in ended.stderr
+    assert mock_server.stats()["requests"] == 0
+
+
 def test_two_runs_from_the_web_ui_over_workers_have_their_own_calls(tmp_path: Path, mock_server: MockServer) -> None:
     """The budget is spent long before all users have started: none of them is left over for the second run."""
     port = str(free_port())
