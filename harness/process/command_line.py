@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.process import class_settings, ports, utf8
-from harness.process.outlet import check_outlet
+from harness.process.outlet import check_outlet, hold_open
 from harness.secrets import SHORTEST
 from summary.cells import printable
 
@@ -71,12 +71,22 @@ def _arguments_refusal(
 
 def _values_refusal(parser: ArgumentParser, options: Namespace, user_classes: Sequence[str]) -> str | None:
     return (
-        _class_settings_refusal(options, user_classes)
+        _missing_refusal(parser, options)
+        or _class_settings_refusal(options, user_classes)
         or _encoding_refusal(parser, options)
         or _locusts_refusal(options)
         or ports.refusal(options)
         or _log_refusal(options.logfile)
     )
+
+
+def _missing_refusal(parser: ArgumentParser, options: Namespace) -> str | None:
+    """Return which option's value is `--`: argparse drops it, and some versions then take `[]` for the value."""
+    for action in parser._actions:
+        value = getattr(options, action.dest, None)
+        if action.nargs is None and isinstance(value, list) and value != action.default and [] in [value, *value]:
+            return f"argument {'/'.join(action.option_strings)}: expected one argument"
+    return None
 
 
 def _class_settings_refusal(options: Namespace, user_classes: Sequence[str]) -> str | None:
@@ -157,6 +167,7 @@ def _log_refusal(path: str | None) -> str | None:
         return None
     try:
         check_outlet(Path(path))
+        hold_open(Path(path))
     except OSError as error:
         return f"--logfile {path}: {(error.strerror or str(error)).lower()}"
     return None

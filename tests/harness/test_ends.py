@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from locust.env import Environment
 
 from charts.page import file as page_file
@@ -20,6 +21,7 @@ from harness.load.schedule import Due
 from harness.plan.models import read
 from harness.plan.plan import Plan, plan_of
 from harness.process import outlet
+from harness.process.command_line import refuse_mistakes
 from harness.process.outlet import check_outlet, open_outlet
 from harness.process.streams import Lasting
 from harness.record.requests_csv import COLUMNS, Records, cells_of
@@ -144,6 +146,23 @@ def test_a_pipes_reader_does_not_take_the_check_for_the_end(fifo: Path, monkeypa
     assert os.read(reader, 9) == b"page"
     kept[fifo].close()
     os.close(reader)
+
+
+def test_a_log_whose_reader_leaves_at_once_is_not_waited_for(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlet, "_kept", kept := dict[Path, TextIO]())
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    parser = get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    refuse_mistakes(parser, ())
+    parser.parse_args(["--headless", "--logfile", str(fifo)])
+    os.close(reader)
+    log = open_outlet(fifo)
+    outlet.let_go()
+    turn()  # gevent closes files in its loop.
+    log.write("a line")
+    with pytest.raises(BrokenPipeError):
+        log.close()
+    kept[fifo].close()
 
 
 def test_a_page_is_not_written_to_a_pipe_that_nobody_reads(fifo: Path) -> None:

@@ -227,6 +227,13 @@ def test_nonsense_is_refused(
     assert said in refusal(capsys, "--headless", "--mock", *arguments, prefix=prefix)
 
 
+@pytest.mark.parametrize("option", ["-H", "--host=", "--max-tokens=", "--header=", "--junit="])
+def test_two_dashes_are_not_taken_for_no_value(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, "--headless", "--mock", f"{option}--", prefix="")
+    assert option.strip("=") in said
+    assert "expected one argument" in said
+
+
 @pytest.mark.parametrize("host", ["", "nobody.example.invalid"])
 def test_an_address_that_no_page_can_listen_on_is_refused(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--web-port" in refusal(capsys, "--mock", "--web-host", host, prefix="")
