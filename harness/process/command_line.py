@@ -2,6 +2,7 @@
 
 import difflib
 import itertools
+import os
 import re
 import sys
 from argparse import ArgumentParser, Namespace
@@ -22,6 +23,9 @@ LIKE_A_KEY = re.compile(r"--(?=.*[0-9]).{12}")
 """What the parser makes of a config file's line that is nothing but a key: an option."""
 
 LARGEST_EXIT_CODE = 255
+MOST_PROCESSES = 16
+"""Per core. One per core is enough; a thousand leave a machine no time to end them."""
+
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -144,6 +148,8 @@ def _locusts_refusal(options: Namespace) -> str | None:
     """Return what Locust itself would refuse later, with exit code 1, which here means an unreachable host."""
     if options.processes is not None and options.processes < -1:
         return f"--processes must be a positive integer, or -1 for one per core, not {options.processes}"
+    if options.processes and options.processes > (most := MOST_PROCESSES * (os.cpu_count() or 1)):
+        return f"--processes must be at most {MOST_PROCESSES} per core, {most} here, not {options.processes}"
     if options.processes and options.master:
         return "--processes and --master are mutually exclusive: --processes starts its own master"
     if options.processes and not options.worker and options.master_port != options.master_bind_port:

@@ -450,6 +450,14 @@ def test_a_folder_instead_of_a_file_is_refused_in_one_line(
     assert is_one_line(folder, capsys)
 
 
+@pytest.mark.parametrize("option", ["--against", "--slo", "--fail-if", "--html", "--out", "--output-format"])
+def test_two_dashes_are_not_taken_for_no_value(option: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        report.main([str(folder), f"{option}=--"])
+    assert ended.value.code == 2
+    assert f"error: argument {option}: expected" in capsys.readouterr().err
+
+
 def test_a_folder_that_cannot_be_read_is_not_called_empty(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
