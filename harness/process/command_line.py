@@ -1,12 +1,14 @@
 """Command-line mistakes: each is refused by name, with the nearest option."""
 
 import difflib
+import io
 import itertools
 import os
 import re
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from argparse import Action, ArgumentParser, Namespace, _AppendAction
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ QUOTED = re.compile(r"(?<=can't be set to a list) '.*'(?= unless)|: '.*'(?=\. Ex
 
 LIKE_A_KEY = re.compile(r"--(?=.*[0-9]).{12}")
 """What the parser makes of a config file's line that is nothing but a key: an option."""
+
+CONFIG_KEY = re.compile(r"[^:=;#\s]+")
+"""How a line of a config file begins that is neither empty, a comment nor a section."""
 
 LARGEST_EXIT_CODE = 255
 MOST_PROCESSES = 16
@@ -53,6 +58,30 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
         return options, unknown
 
     parser.parse_known_args = parse_known_args
+    parser._config_file_parser.parse = _without_loss(parser, parser._config_file_parser.parse)
+
+
+def _without_loss(parser: ArgumentParser, parse: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any], Any]:
+    """Make a config file's parser refuse a repeatable option on several lines: all but the last, such as a `fail-if`,
+    would be lost."""
+
+    def parse_whole(stream: Any) -> Mapping[str, Any]:
+        if stream.name.endswith(".toml"):  # which can't have two
+            return parse(stream)
+        text = io.StringIO(stream.read())
+        text.name = stream.name  # Locust's parser asks for it
+        begun = Counter(found[0] for line in text.getvalue().splitlines() if (found := CONFIG_KEY.match(line.strip())))
+        for name in (name for action in parser._actions if _is_repeatable(action) for name in action.option_strings):
+            if max(begun[name], begun[key := name.lstrip("-")]) > 1:
+                reason = f"{printable(stream.name)}: {key} must be on one line: {key} = [A, B]"
+                parser.exit(2, f"{parser.prog}: error: {reason}\n")
+        return parse(text)
+
+    return parse_whole
+
+
+def _is_repeatable(action: Action) -> bool:
+    return isinstance(action, _AppendAction)
 
 
 def _arguments_refusal(

@@ -32,6 +32,7 @@ from locustfile import harness
 from prompts.files import read as read_prompts
 from providers.permit import Permit
 from seeds import SeedError
+from tests.command_line import FILES
 from tests.harness.test_requests_csv import a_call
 from tests.running import harnessed, run, start_and_wait, turn
 
@@ -240,6 +241,26 @@ def test_a_config_file_is_refused_without_its_values(
     assert f"error: {IN_A_FILE[line]}" in says
     assert "secret" not in says
     assert len(says.splitlines()) == 1
+
+
+@pytest.mark.parametrize("line", ["fail-if = {}", "--fail-if {}", "header: {}"])
+def test_a_repeatable_option_on_two_lines_of_a_config_file_is_refused(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.conf").write_text(f"{line.format('p50>1')}\n# both count\n{line.format('p50>2')}\n")
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--config", str(tmp_path / "a.conf")])
+    assert ended.value.code == 2
+    assert "a.conf: " in (says := capsys.readouterr().err)
+    assert "must be on one line" in says
+
+
+@pytest.mark.parametrize("name", ["a.conf", "a.toml"])
+def test_a_list_in_a_config_file_is_taken_whole(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text('[tool.locust]\nfail-if = ["p50>1", "p50>2"]\n[tool.other]\n# fail-if = 1\n')
+    environment, _ = harnessed([*FILES, "--headless", "--mock", "-i", "1", "--config", str(tmp_path / name)])
+    assert environment.parsed_options.fail_if == ["p50>1", "p50>2"]
 
 
 def test_a_byte_order_mark_in_a_config_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
