@@ -428,8 +428,8 @@ def with_gaps(folder: Path, count: str) -> None:
     file.write_text(json.dumps(written), encoding="utf-8")
 
 
-@pytest.mark.parametrize("count", ["1e309", "nan", "a" * 5000])
-def test_a_count_that_is_no_number_is_refused_in_one_short_line(
+@pytest.mark.parametrize("count", ["1e309", "1e308", "-1", "nan", "a" * 5000])
+def test_a_count_that_no_run_has_is_refused_in_one_short_line(
     count: str, folder: Path, whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_gaps(folder, count)
