@@ -427,8 +427,11 @@ def test_a_row_has_every_column_with_a_possible_value() -> None:
     wrong = {"request": "1", "latency_s": "fast", "outcome": "fine", "status": True, "prompt": None, "ttft_s": [0.1]}
     too_large = {"response_bytes": 2**64 - 1, "start_s": 1e300, "finish_reason": 100_000 * "x"}
     impossible = {"latency_s": -0.1, "lag_s": float("nan"), "output_tokens": -1}
-    for column, value in [*wrong.items(), *too_large.items(), *impossible.items(), ("latency_s", None)]:
-        assert not is_row(changed(column, value), "r"), column
+    of_no_run = {"timestamp": "today", "scheduled_at": "2262-01-01T00:00:00Z", "ttfb_s": 1e10, "input_tokens": 2**52}
+    without_others = {"latency_s": None, "side": "baseline"}
+    for bad in (wrong, too_large, impossible, of_no_run, without_others):
+        for column, value in bad.items():
+            assert not is_row(changed(column, value), "r"), column
     assert is_row(changed("start_s", -0.1), "r")
 
 

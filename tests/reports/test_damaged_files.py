@@ -469,6 +469,15 @@ def test_a_folder_that_cannot_be_read_is_not_called_empty(
     assert capsys.readouterr().err == f"report.py: error: {folder}: permission denied\n"
 
 
+def test_of_many_runs_in_a_folder_some_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(100):
+        (tmp_path / f"{number:02}_requests.csv").touch()
+    assert report.main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err.endswith(
+        ": name one of " + "".join(f"0{n}_requests.csv, " for n in range(10)) + "…\n"
+    )
+
+
 def test_a_run_is_found_in_the_current_folder(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
