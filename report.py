@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the summary of a run, or with --against a comparison. Return 0, 3 if a --fail-if condition is true, or 2,
     with one line on stderr, if there is nothing to print."""
     escape_unencodable(sys.stdout)
-    options = _parser().parse_args(arguments)
+    options = _parsed(arguments)
     place = options.path[0] if options.path else None
     try:
         place = place or newest()
@@ -167,6 +167,16 @@ def _write(text: str, out: str | None) -> None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def _parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the arguments. From `--slo=--` some versions of argparse would make `[]`."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    for name, value in vars(options).items():
+        if name != "path" and isinstance(value, list) and [] in [value, *value]:
+            parser.error(f"argument --{name.replace('_', '-')}: expected an argument")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:

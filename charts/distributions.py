@@ -24,6 +24,9 @@ DETAIL = 400
 TAILS = (2, 10, 100, 1000, 10_000, 100_000, 1_000_000)
 TAIL_TEXTS = ("50 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %")
 HISTOGRAMS = ("latency_s", "ttft_s", "tpot_s", "itl_s")
+LARGEST = 1e15
+"""No time or count of a run is larger."""
+
 MOST_BINS, BINS_PER_CUBE_ROOT = 60, 3.5
 
 
@@ -121,14 +124,15 @@ def _missing(runs: Sequence[Run]) -> Iterator[str]:
 
 def _binnable(run: Run, column: str) -> tuple[np.ndarray, np.ndarray]:
     """Return values and how often each occurs; gaps between reads are only in the summary's histogram. Raises
-    `ValueError` for one that was edited: a text there can say infinity, unlike a number of JSON's."""
+    `ValueError` for one that was edited: a text there can say infinity, unlike a number of JSON's, and sums of numbers
+    that are too large are infinite."""
     if column != "itl_s":
         values = _values(run, column)
         return values, np.ones(len(values))
     counted = (run.summary.get("itl_s") or {}).get("histogram_ms") or {}
     values, counts = np.array([float(ms) / 1000 for ms in counted]), np.array(list(counted.values()), dtype=float)
-    if not (np.isfinite(values).all() and np.isfinite(counts).all()):
-        raise ValueError("histogram_ms must have finite numbers")
+    if not all(((numbers >= 0) & (numbers <= LARGEST)).all() for numbers in (values, counts)):
+        raise ValueError(f"histogram_ms must have numbers from 0 to {LARGEST:g}")
     return values, counts
 
 

@@ -21,7 +21,7 @@ from harness.exit_code import ExitCode
 from harness.plan import addresses, keys, models, options, target
 from harness.plan.baseline import MOCK
 from harness.plan.values import MODELS_FILE, Options, here_or_beside, one_of
-from harness.process import orphan, quiet, streams, user_errors
+from harness.process import orphan, outlet, quiet, streams, user_errors
 from harness.process.signals import Signals
 from harness.record import outputs
 from harness.record.histograms import bucket, percentile
@@ -82,6 +82,7 @@ class Harness:
 
     def begin(self, environment: Environment, runner: Runner, web_ui: WebUI | None, **_: object) -> None:
         """Listen to `init`: check all that can be checked before the first call; exit with one line if it's wrong."""
+        outlet.let_go()  # Locust has opened its log by now.
         finish = Finish(self.exit_code, streams.take_stdout())
         locust_inside.survive_a_lost_terminal()
         try:

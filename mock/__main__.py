@@ -18,6 +18,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"mock: {message}\n")
 
+    def read(self, arguments: Sequence[str] | None) -> argparse.Namespace:
+        """Parse the arguments. From `--port=--` some versions of argparse would make `[]`."""
+        options = self.parse_args(arguments)
+        for name, value in vars(options).items():
+            if value == []:
+                self.error(f"argument --{name.replace('_', '-')}: expected one argument")
+        return options
+
 
 def between(low: float, high: float, unit: str) -> Callable[[str], float]:
     """Return a parser of numbers within these limits."""
@@ -108,7 +116,7 @@ def service(options: argparse.Namespace) -> Service:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     command_line = parser()
-    options = command_line.parse_args(arguments)
+    options = command_line.read(arguments)
     tls = tls_context(options, command_line.error)
     silence = stall(options, command_line.error)
     try:

@@ -1,16 +1,19 @@
 """Command-line mistakes: each is refused by name, with the nearest option."""
 
 import difflib
+import io
 import itertools
+import os
 import re
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from argparse import Action, ArgumentParser, Namespace, _AppendAction
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.process import class_settings, ports, utf8
-from harness.process.outlet import check_outlet
+from harness.process.outlet import check_outlet, hold_open
 from harness.secrets import SHORTEST
 from summary.cells import printable
 
@@ -21,7 +24,13 @@ QUOTED = re.compile(r"(?<=can't be set to a list) '.*'(?= unless)|: '.*'(?=\. Ex
 LIKE_A_KEY = re.compile(r"--(?=.*[0-9]).{12}")
 """What the parser makes of a config file's line that is nothing but a key: an option."""
 
+CONFIG_KEY = re.compile(r"[^:=;#\s]+")
+"""How a line of a config file begins that is neither empty, a comment nor a section."""
+
 LARGEST_EXIT_CODE = 255
+MOST_PROCESSES = 16
+"""Per core. One per core is enough; a thousand leave a machine no time to end them."""
+
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -49,6 +58,30 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
         return options, unknown
 
     parser.parse_known_args = parse_known_args
+    parser._config_file_parser.parse = _without_loss(parser, parser._config_file_parser.parse)
+
+
+def _without_loss(parser: ArgumentParser, parse: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any], Any]:
+    """Make a config file's parser refuse a repeatable option on several lines: all but the last, such as a `fail-if`,
+    would be lost."""
+
+    def parse_whole(stream: Any) -> Mapping[str, Any]:
+        if stream.name.endswith(".toml"):  # which can't have two
+            return parse(stream)
+        text = io.StringIO(stream.read())
+        text.name = stream.name  # Locust's parser asks for it
+        begun = Counter(found[0] for line in text.getvalue().splitlines() if (found := CONFIG_KEY.match(line.strip())))
+        for name in (name for action in parser._actions if _is_repeatable(action) for name in action.option_strings):
+            if max(begun[name], begun[key := name.lstrip("-")]) > 1:
+                reason = f"{printable(stream.name)}: {key} must be on one line: {key} = [A, B]"
+                parser.exit(2, f"{parser.prog}: error: {reason}\n")
+        return parse(text)
+
+    return parse_whole
+
+
+def _is_repeatable(action: Action) -> bool:
+    return isinstance(action, _AppendAction)
 
 
 def _arguments_refusal(
@@ -71,12 +104,22 @@ def _arguments_refusal(
 
 def _values_refusal(parser: ArgumentParser, options: Namespace, user_classes: Sequence[str]) -> str | None:
     return (
-        _class_settings_refusal(options, user_classes)
+        _missing_refusal(parser, options)
+        or _class_settings_refusal(options, user_classes)
         or _encoding_refusal(parser, options)
         or _locusts_refusal(options)
         or ports.refusal(options)
         or _log_refusal(options.logfile)
     )
+
+
+def _missing_refusal(parser: ArgumentParser, options: Namespace) -> str | None:
+    """Return which option's value is `--`: argparse drops it, and some versions then take `[]` for the value."""
+    for action in parser._actions:
+        value = getattr(options, action.dest, None)
+        if action.nargs is None and isinstance(value, list) and value != action.default and [] in [value, *value]:
+            return f"argument {'/'.join(action.option_strings)}: expected one argument"
+    return None
 
 
 def _class_settings_refusal(options: Namespace, user_classes: Sequence[str]) -> str | None:
@@ -134,6 +177,8 @@ def _locusts_refusal(options: Namespace) -> str | None:
     """Return what Locust itself would refuse later, with exit code 1, which here means an unreachable host."""
     if options.processes is not None and options.processes < -1:
         return f"--processes must be a positive integer, or -1 for one per core, not {options.processes}"
+    if options.processes and options.processes > (most := MOST_PROCESSES * (os.cpu_count() or 1)):
+        return f"--processes must be at most {MOST_PROCESSES} per core, {most} here, not {options.processes}"
     if options.processes and options.master:
         return "--processes and --master are mutually exclusive: --processes starts its own master"
     if options.processes and not options.worker and options.master_port != options.master_bind_port:
@@ -157,6 +202,7 @@ def _log_refusal(path: str | None) -> str | None:
         return None
     try:
         check_outlet(Path(path))
+        hold_open(Path(path))
     except OSError as error:
         return f"--logfile {path}: {(error.strerror or str(error)).lower()}"
     return None

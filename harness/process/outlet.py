@@ -7,6 +7,8 @@ from typing import TextIO
 _kept: dict[Path, TextIO] = {}
 """Named pipes that were checked. They stay open: a reader would take the close for the end, and leave."""
 
+_held: dict[Path, int] = {}
+
 
 def open_outlet(path: Path, flags: int = os.O_APPEND) -> TextIO:
     """Open a file for writing. A pipe without a reader raises `OSError` at once; `open` would wait for one."""
@@ -22,3 +24,16 @@ def check_outlet(path: Path) -> None:
         _kept[path] = outlet
     else:
         outlet.close()
+
+
+def hold_open(path: Path) -> None:
+    """Keep a named pipe's reading end open: if its reader leaves at once, an `open` by others would wait for the next
+    one, deaf to signals."""
+    if path.is_fifo() and path not in _held:
+        _held[path] = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+
+def let_go() -> None:
+    """Close what was held open: without a reader, writing fails from now on."""
+    while _held:
+        os.close(_held.popitem()[1])

@@ -13,8 +13,12 @@ from providers.call import Call, Json
 
 Kinds = tuple[type, ...]
 
-LARGEST = 2**53
-"""Up to here a float holds every integer. Nothing that is measured is larger, and sums of it would overflow."""
+LARGEST = 10**15
+"""Nothing that is measured is larger, and a row with more can't be read from the file; sums of it would overflow."""
+
+LONGEST_S, FIRST_YEAR, LAST_YEAR = 1e9, 1970, 2099
+"""The times of a row that can be read from the file: see `summary.rows.rows`."""
+
 FROM_AN_ORIGIN = ("start_s", "start_lag_s")
 """Times that can be before their origin. No other number is negative."""
 
@@ -27,15 +31,36 @@ def is_row(cells: object, run_id: str) -> bool:
     if not isinstance(cells, list) or len(cells) != len(COLUMNS) or cells[0] != run_id:
         return False
     row = dict(zip(COLUMNS, cells, strict=True))
-    return all(starmap(_fits, row.items())) and (row["outcome"] != "ok" or row["latency_s"] is not None)
+    has_what_it_needs = all(row[needed] is not None for needed in _needed(row))
+    return has_what_it_needs and all(starmap(_fits, row.items()))
+
+
+def _needed(row: Json) -> Iterator[str]:
+    if row["outcome"] == "ok":
+        yield "latency_s"
+    if row["side"] is not None:
+        yield "pair"
 
 
 def _fits(column: str, cell: object) -> bool:
     if column in _WORDS:
         return cell in _WORDS[column]
-    if isinstance(cell, float | int) and not (_is_number(cell) and (cell >= 0 or column in FROM_AN_ORIGIN)):
+    if isinstance(cell, float | int) and not (_is_number(cell) and _is_possible(column, cell)):
         return False
-    return isinstance(cell, _KINDS[column]) and not (isinstance(cell, str) and len(cell) > LONGEST_TEXT)
+    if isinstance(cell, str) and (len(cell) > LONGEST_TEXT or (column in _DATES and not _is_date(cell))):
+        return False
+    return isinstance(cell, _KINDS[column])
+
+
+def _is_possible(column: str, cell: float) -> bool:
+    return (cell >= 0 or column in FROM_AN_ORIGIN) and not (column in _TIMES and abs(cell) > LONGEST_S)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return FIRST_YEAR <= datetime.fromisoformat(text).year <= LAST_YEAR
+    except ValueError:
+        return False
 
 
 def _is_number(value: object) -> bool:
@@ -80,5 +105,7 @@ def _words(hint: object) -> tuple[object, ...]:
 
 
 _HINTS = {column: hint for column, hint in get_type_hints(Call).items() if column in COLUMNS}
+_TIMES = {column for column in COLUMNS if column.endswith("_s") and not column.endswith("_per_s")}
+_DATES = {column for column, hint in _HINTS.items() if datetime in (get_args(hint) or (hint,))}
 _WORDS = {column: words for column, hint in _HINTS.items() if any(words := _words(hint)) and words != (None,)}
 _KINDS = {column: _kinds(hint) for column, hint in _HINTS.items() if column not in _WORDS}

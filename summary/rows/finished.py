@@ -32,6 +32,7 @@ ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, 
 TOO_MANY_DIGITS = "set_int_max_str_digits"
 """Python's advice to a programmer who reads a number of over 4,300 digits."""
 
+MOST_NAMED = 10
 SHOWN = 200
 """How many characters of an error are shown: it can quote a value as long as the file."""
 
@@ -148,7 +149,8 @@ def find(path: Path) -> Path:
         within = path.iterdir() if path.is_dir() else (Path(f"{path}{ending}"),)
         found = sorted(each for each in within if each.name.endswith(ending))
         if len(found) > 1:
-            raise UnreadableRows(f"{path}: contains several runs: name one of {', '.join(file.name for file in found)}")
+            names = [file.name for file in found[:MOST_NAMED]] + ["…"] * (len(found) > MOST_NAMED)
+            raise UnreadableRows(f"{path}: contains several runs: name one of {', '.join(names)}")
         if found and found[0].is_file():
             return found[0]
     raise UnreadableRows(f"{path}: no run found (looked for *{REQUESTS} and *{STATS})")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from locust.env import Environment
 
 from charts.page import file as page_file
@@ -20,6 +21,7 @@ from harness.load.schedule import Due
 from harness.plan.models import read
 from harness.plan.plan import Plan, plan_of
 from harness.process import outlet
+from harness.process.command_line import refuse_mistakes
 from harness.process.outlet import check_outlet, open_outlet
 from harness.process.streams import Lasting
 from harness.record.requests_csv import COLUMNS, Records, cells_of
@@ -30,6 +32,7 @@ from locustfile import harness
 from prompts.files import read as read_prompts
 from providers.permit import Permit
 from seeds import SeedError
+from tests.command_line import FILES
 from tests.harness.test_requests_csv import a_call
 from tests.running import harnessed, run, start_and_wait, turn
 
@@ -146,6 +149,23 @@ def test_a_pipes_reader_does_not_take_the_check_for_the_end(fifo: Path, monkeypa
     os.close(reader)
 
 
+def test_a_log_whose_reader_leaves_at_once_is_not_waited_for(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlet, "_kept", kept := dict[Path, TextIO]())
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    parser = get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    refuse_mistakes(parser, ())
+    parser.parse_args(["--headless", "--logfile", str(fifo)])
+    os.close(reader)
+    log = open_outlet(fifo)
+    outlet.let_go()
+    turn()  # gevent closes files in its loop.
+    log.write("a line")
+    with pytest.raises(BrokenPipeError):
+        log.close()
+    kept[fifo].close()
+
+
 def test_a_page_is_not_written_to_a_pipe_that_nobody_reads(fifo: Path) -> None:
     page_file.check(fifo)
     with pytest.raises(OSError, match="No such device"):
@@ -221,6 +241,26 @@ def test_a_config_file_is_refused_without_its_values(
     assert f"error: {IN_A_FILE[line]}" in says
     assert "secret" not in says
     assert len(says.splitlines()) == 1
+
+
+@pytest.mark.parametrize("line", ["fail-if = {}", "--fail-if {}", "header: {}"])
+def test_a_repeatable_option_on_two_lines_of_a_config_file_is_refused(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.conf").write_text(f"{line.format('p50>1')}\n# both count\n{line.format('p50>2')}\n")
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--config", str(tmp_path / "a.conf")])
+    assert ended.value.code == 2
+    assert "a.conf: " in (says := capsys.readouterr().err)
+    assert "must be on one line" in says
+
+
+@pytest.mark.parametrize("name", ["a.conf", "a.toml"])
+def test_a_list_in_a_config_file_is_taken_whole(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text('[tool.locust]\nfail-if = ["p50>1", "p50>2"]\n[tool.other]\n# fail-if = 1\n')
+    environment, _ = harnessed([*FILES, "--headless", "--mock", "-i", "1", "--config", str(tmp_path / name)])
+    assert environment.parsed_options.fail_if == ["p50>1", "p50>2"]
 
 
 def test_a_byte_order_mark_in_a_config_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -387,8 +427,11 @@ def test_a_row_has_every_column_with_a_possible_value() -> None:
     wrong = {"request": "1", "latency_s": "fast", "outcome": "fine", "status": True, "prompt": None, "ttft_s": [0.1]}
     too_large = {"response_bytes": 2**64 - 1, "start_s": 1e300, "finish_reason": 100_000 * "x"}
     impossible = {"latency_s": -0.1, "lag_s": float("nan"), "output_tokens": -1}
-    for column, value in [*wrong.items(), *too_large.items(), *impossible.items(), ("latency_s", None)]:
-        assert not is_row(changed(column, value), "r"), column
+    of_no_run = {"timestamp": "today", "scheduled_at": "2262-01-01T00:00:00Z", "ttfb_s": 1e10, "input_tokens": 2**52}
+    without_others = {"latency_s": None, "side": "baseline"}
+    for bad in (wrong, too_large, impossible, of_no_run, without_others):
+        for column, value in bad.items():
+            assert not is_row(changed(column, value), "r"), column
     assert is_row(changed("start_s", -0.1), "r")
 
 

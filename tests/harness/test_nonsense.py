@@ -212,6 +212,7 @@ NONSENSE: dict[str, tuple[list[str], str]] = {
     "one file for two": (["--logfile", "both", "--html", "./both"], "--logfile and --html"),
     "a file of the run's": (["--csv", "run", "--html", "run_summary.json"], "--csv and --html"),
     "a code that no process has": (["--exit-code-on-error", "256"], "--exit-code-on-error must be from 0 to 255"),
+    "processes without end": (["--processes", "9" * 20], "--processes must be at most 16 per core"),
     "a wait that is over": (["--expect-workers-max-wait", "-1"], "--expect-workers-max-wait must be 0 or more seconds"),
     "a span beyond all clocks": (["-t", f"{10**20}s"], "--run-time"),
 }
@@ -223,8 +224,16 @@ def test_nonsense_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     arguments, said = NONSENSE[case]
-    prefix = "" if case in ("a code that no process has", "a span beyond all clocks") else "locust: error: "
+    is_of_the_parser = case in ("a code that no process has", "processes without end", "a span beyond all clocks")
+    prefix = "" if is_of_the_parser else "locust: error: "
     assert said in refusal(capsys, "--headless", "--mock", *arguments, prefix=prefix)
+
+
+@pytest.mark.parametrize("option", ["-H", "--host=", "--max-tokens=", "--header=", "--junit="])
+def test_two_dashes_are_not_taken_for_no_value(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, "--headless", "--mock", f"{option}--", prefix="")
+    assert option.strip("=") in said
+    assert "expected one argument" in said
 
 
 @pytest.mark.parametrize("host", ["", "nobody.example.invalid"])

@@ -249,6 +249,7 @@ def test_a_port_in_use_is_one_line_and_exit_1(port: int) -> None:
         ("--latency", "nan"),
         ("--tokens", "0"),
         ("--port", "70000"),
+        ("--tokens=--",),
         ("--error-status", "200"),
         ("--tls-cert", "/nowhere.pem"),
         ("--tls-key", "/nowhere.pem"),
@@ -265,4 +266,4 @@ def test_a_bad_value_is_one_line_that_names_its_option_and_exit_2(
         main(["--port", "0", *options])
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert options[0] in line
+    assert options[0].partition("=")[0] in line

@@ -428,8 +428,8 @@ def with_gaps(folder: Path, count: str) -> None:
     file.write_text(json.dumps(written), encoding="utf-8")
 
 
-@pytest.mark.parametrize("count", ["1e309", "nan", "a" * 5000])
-def test_a_count_that_is_no_number_is_refused_in_one_short_line(
+@pytest.mark.parametrize("count", ["1e309", "1e308", "-1", "nan", "a" * 5000])
+def test_a_count_that_no_run_has_is_refused_in_one_short_line(
     count: str, folder: Path, whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_gaps(folder, count)
@@ -450,6 +450,14 @@ def test_a_folder_instead_of_a_file_is_refused_in_one_line(
     assert is_one_line(folder, capsys)
 
 
+@pytest.mark.parametrize("option", ["--against", "--slo", "--fail-if", "--html", "--out", "--output-format"])
+def test_two_dashes_are_not_taken_for_no_value(option: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        report.main([str(folder), f"{option}=--"])
+    assert ended.value.code == 2
+    assert f"error: argument {option}: expected" in capsys.readouterr().err
+
+
 def test_a_folder_that_cannot_be_read_is_not_called_empty(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -459,6 +467,15 @@ def test_a_folder_that_cannot_be_read_is_not_called_empty(
     monkeypatch.setattr(Path, "iterdir", iterdir)
     assert report.main([str(folder)]) == 2
     assert capsys.readouterr().err == f"report.py: error: {folder}: permission denied\n"
+
+
+def test_of_many_runs_in_a_folder_some_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(100):
+        (tmp_path / f"{number:02}_requests.csv").touch()
+    assert report.main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err.endswith(
+        ": name one of " + "".join(f"0{n}_requests.csv, " for n in range(10)) + "…\n"
+    )
 
 
 def test_a_run_is_found_in_the_current_folder(
