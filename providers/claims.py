@@ -19,6 +19,7 @@ LARGEST = 10**12
 BEHIND = "llm_provider-"
 """LiteLLM's prefix for the headers that the provider behind it sent."""
 
+NUMBER = (int, float)
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,20})?(?:[eE]-?[0-9]{1,2})?")
 _DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:h|ms|m|µs|us|ns|s)){1,7}")
 _DURATION_PART = re.compile(r"([0-9.]+)(h|ms|m|µs|us|ns|s)")
@@ -29,7 +30,7 @@ _GEMINI = re.compile(r"gfet4t7\s*;\s*dur=([^\s;,]{1,20})(?![^\s;,])")
 def number(value: Any) -> float | None:
     if isinstance(value, str) and _NUMBER.fullmatch(stripped := value.strip()):
         value = float(stripped)
-    is_valid = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST
+    is_valid = isinstance(value, NUMBER) and not isinstance(value, bool) and 0 <= value <= LARGEST
     return value if is_valid else None
 
 

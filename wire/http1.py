@@ -14,8 +14,8 @@ _STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] [0-9]{3}[ \r\n]")
 """The beginning of any answer. For other text, h11 would wait for the end of a head that never comes."""
 _ANY_STATUS_LINE = b"HTTP/1.1 200 "
 """Completes what has arrived so far, which `_STATUS_LINE` then matches if it may become an answer."""
-_END_OF_CHUNKS = re.compile(rb"[^\r\n]\r\n\r\n\Z")
-"""The end of the last chunk or of a trailer, and one empty line."""
+_END_OF_CHUNKS = re.compile(rb"[^\r\n]\r\n\r\n")
+"""The last five bytes of chunks: the end of the last chunk or of a trailer, and one empty line."""
 
 
 def encode(request: Request) -> bytes:
@@ -120,7 +120,7 @@ class AnswerParser(HTTPResponseParser):
         """Return whether the answer ends where the latest read does. llhttp would pass over empty lines, at which the
         SDKs' clients fail the connection's next call. For chunks, a last read that is too short to tell is a no."""
         if any(name.lower() == "transfer-encoding" for name, _ in self.headers):
-            return bool(_END_OF_CHUNKS.search(data if len(data) > 4 else b"".join(self._fed or ())))
+            return bool(_END_OF_CHUNKS.fullmatch((data if len(data) > 4 else b"".join(self._fed or ()))[-5:]))
         return self._received_bytes == self._head_bytes + self._given_bytes
 
     def _refused(self, data: bytes, error: HTTPParseError) -> None:

@@ -12,6 +12,7 @@ from harness.record.requests_csv import COLUMNS
 from providers.call import Call, Json
 
 Kinds = tuple[type, ...]
+NUMBER = (int, float)
 
 LARGEST = 10**15
 """Nothing that is measured is larger, and a row with more can't be read from the file; sums of it would overflow."""
@@ -45,14 +46,14 @@ def _needed(row: Json) -> Iterator[str]:
 def _fits(column: str, cell: object) -> bool:
     if column in _WORDS:
         return cell in _WORDS[column]
-    if isinstance(cell, float | int) and not (_is_number(cell) and _is_possible(column, cell)):
-        return False
-    if isinstance(cell, str) and (len(cell) > LONGEST_TEXT or (column in _DATES and not _is_date(cell))):
-        return False
-    return isinstance(cell, _KINDS[column])
+    if cell is None or not isinstance(cell, _KINDS[column]):
+        return cell is None and NoneType in _KINDS[column]
+    if isinstance(cell, str):
+        return len(cell) <= LONGEST_TEXT and (column not in _DATES or _is_date(cell))
+    return _is_number(cell) and _is_possible(column, cell)
 
 
-def _is_possible(column: str, cell: float) -> bool:
+def _is_possible(column: str, cell: Any) -> bool:
     return (cell >= 0 or column in FROM_AN_ORIGIN) and not (column in _TIMES and abs(cell) > LONGEST_S)
 
 
@@ -64,7 +65,7 @@ def _is_date(text: str) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    is_finite = isinstance(value, float | int) and math.isfinite(value) and abs(value) <= LARGEST
+    is_finite = isinstance(value, NUMBER) and math.isfinite(value) and abs(value) <= LARGEST
     return is_finite and not isinstance(value, bool)
 
 

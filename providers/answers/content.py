@@ -91,6 +91,10 @@ def number_asked(value: Any) -> int | None:
     return number if isinstance(number, int) and number > 0 else None
 
 
+INDEX = (int, float, str)
+"""A union of types would be made anew for each choice."""
+
+
 class Choices:
     """The choices of an answer and why they ended. The answer is finished once every choice seen has a reason, or once
     as many have one as were asked for: gateways number the pieces of one choice by its tokens (TGI), or by the blocks
@@ -110,7 +114,7 @@ class Choices:
     def take(self, number: int, choice: Json, reason: str | None) -> None:
         """Take a choice, or a piece of one; `number` is its place in the list, used if it has no valid index."""
         index = choice.get("index")
-        index = index if isinstance(index, int | float | str) else number
+        index = index if isinstance(index, INDEX) else number
         self._seen.add(index)
         if reason:
             self._ended.add(index)

@@ -77,23 +77,26 @@ def _stream(
 ) -> Answer:
     latest, wired = b"", current()
     given: list[Part] = []
+    named = _framed if dialect.has_frames else _named
 
     def opened() -> Iterator[Body]:
         nonlocal latest
         for number, (name, latest) in enumerate(events, 1):
             if number % EVENTS_IN_TURN == 0:
                 _take_turn()
-            if not dialect.has_frames and _says_nothing(name, latest):
+            if alike and (delta := alike.delta_of(name, latest)):
+                wired.event_at = wired.last_byte_at
+                given.clear()
+                yield delta
+                continue
+            if not dialect.has_frames and _is_skipped(name, latest, dialect):
                 continue
             wired.event_at = wired.last_byte_at
             given.clear()
-            if alike and (delta := alike.delta_of(name, latest)):
-                yield delta
-                continue
             if dialect.has_done and latest.startswith(b"[DONE]"):
                 yield DONE
                 return
-            yield _body(name, latest, dialect)
+            yield named(name, latest) if name else _object(parsed_event(latest))
             if alike:
                 alike.learn(name, latest, given[0] if len(given) == 1 else None)
 
@@ -113,18 +116,18 @@ def _take_turn() -> None:
         turns().take()
 
 
-def _says_nothing(name: str, data: bytes) -> bool:
-    """Return whether an event is a ping. Raises `UnicodeDecodeError` for one that is not UTF-8."""
+def _is_skipped(name: str, data: bytes, dialect: Dialect) -> bool:
+    """Return whether an event is a ping, or one that its SDK skips. Raises `UnicodeDecodeError` for one that is not
+    UTF-8, and `ErrorInStream` for an error that the SDK would skip."""
     if name in PINGS or (data in NOTHING and name != "error"):
         data.decode()
         return True
-    return False
-
-
-def _body(name: str, data: bytes, dialect: Dialect) -> Json:
-    if dialect.has_frames:
-        return {**_object(parsed_event(data)), "type": name}
-    return _named(name, data) if name else _object(parsed_event(data))
+    if name or not dialect.only_named:
+        return False
+    data.decode()
+    with suppress(NotJSON, TypeError):
+        _object(parsed_event(data))
+    return True
 
 
 def _few(parts: Answer) -> Answer:
@@ -143,18 +146,7 @@ def streamed(response: Any, read: Callable[[Iterable[Body]], Answer], dialect: D
         # An uncompressed body bypasses httpx2's decoding, which costs as much per piece as reading its event.
         pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
         events = dialect.events(pieces, response.headers.get("content-type", ""))
-        yield from quick_stream(_named_ones(events) if dialect.only_named else events, read, dialect)
-
-
-def _named_ones(events: Iterable[Event]) -> Iterator[Event]:
-    """Yield the events that have a name. Raises `ErrorInStream` for an error in one without."""
-    for name, data in events:
-        if name:
-            yield name, data
-        else:
-            data.decode()
-            with suppress(NotJSON, TypeError):
-                _object(parsed_event(data))
+        yield from quick_stream(events, read, dialect)
 
 
 def _without_blank_error(body: Any) -> Any:
@@ -173,6 +165,10 @@ def _named(name: str, data: bytes) -> Json:
     body = _object(parsed_event(data))
     body.setdefault("type", name)
     return body
+
+
+def _framed(name: str, data: bytes) -> Json:
+    return {**_object(parsed_event(data)), "type": name}
 
 
 def _object(body: Any) -> Json:

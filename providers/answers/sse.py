@@ -36,6 +36,8 @@ NO_STREAM = (
 nevertheless."""
 _PAGE = re.compile(rb"<(?:!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+SHORT_BYTES = 1024
+"""A piece of at most this length is not searched for empty lines: that would cost more than reading them."""
 _EMPTY_LINES = re.compile(rb"\n{3,}")
 
 
@@ -58,10 +60,9 @@ class Stray:
             raise self.no_stream(bytes(self.text))
 
     def begin(self) -> None:
-        """Note an event. Raises `UnicodeDecodeError` if a line before the first one is not UTF-8."""
-        if self.is_all:
-            self.is_all = False
-            self.text.decode()
+        """Note the first event. Raises `UnicodeDecodeError` if a line before it is not UTF-8."""
+        self.is_all = False
+        self.text.decode()
 
     def refuse_no_stream(self, piece: bytes) -> None:
         """Raise if the stream begins like no event stream: with a web page, an image, or binary data."""
@@ -123,10 +124,12 @@ def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
         if not is_ended:
             rest = block
         elif event := _event_of(block, stray):
-            stray.begin()
+            if stray.is_all:
+                stray.begin()
             yield event
     if event := _last_event(rest, stray):
-        stray.begin()
+        if stray.is_all:
+            stray.begin()
         yield event
     stray.refuse()
 
@@ -182,7 +185,7 @@ def with_line_feeds(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if b"\r" in piece:
             was_return = piece.endswith(b"\r")
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if b"\n\n\n" in piece:
+        if len(piece) > SHORT_BYTES and b"\n\n\n" in piece:
             piece = _EMPTY_LINES.sub(b"\n\n", piece)
         if piece:
             yield piece

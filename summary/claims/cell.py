@@ -19,6 +19,7 @@ KEYS = (
 """The keys that are in a figure (see `providers.claims`)."""
 
 LARGEST = 1e12
+NUMBER = (int, float)
 
 
 def said(rows: pd.DataFrame, key: str) -> "pd.Series[float]":
@@ -88,7 +89,7 @@ def _object(cell: str) -> dict[str, Any]:
 
 def _number(value: Any) -> float:
     """Return a number, 1 for true; NaN for what is no number that a run could have written."""
-    return float(value) if isinstance(value, int | float) and 0 <= value <= LARGEST else np.nan
+    return float(value) if isinstance(value, NUMBER) and 0 <= value <= LARGEST else np.nan
 
 
 def _column(key: str) -> str:

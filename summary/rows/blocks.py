@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 TAIL_BYTES = 1 << 18
 LONGEST_BYTES = 256 << 20
 LONGEST_HEAD_BYTES = 1 << 16
@@ -124,6 +124,6 @@ def _cells(block: bytes) -> np.ndarray | None:
     is_outside = np.cumsum(structure == _QUOTE, dtype=np.uint8) % 2 == 0
     if len(structure) and not is_outside[-1]:
         return None
-    commas = np.cumsum((structure == _COMMA) & is_outside)[(structure == _LINE_FEED) & is_outside]
+    commas = np.cumsum((structure == _COMMA) & is_outside, dtype=np.int32)[(structure == _LINE_FEED) & is_outside]
     counts: np.ndarray = np.diff(commas, prepend=0) + 1
     return counts
