@@ -269,6 +269,9 @@ def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> N
         if msg.type == "exception" and client_id not in runner.clients:
             tell(f"{client_id!r} sent a message that can't be handled: it is no worker")
             return
+        if msg.type == "client_ready" and client_id in runner.clients:
+            runner.send_message("ack", {"index": runner.get_worker_index(client_id)}, client_id)
+            return  # else it would start the test's users again, and nothing would be heard meanwhile
         if msg.type == "client_stopped" and runner.state in (STATE_SPAWNING, STATE_RUNNING):
             msg.type = "quit"  # else a test that loses its last worker like this would never end
         try:

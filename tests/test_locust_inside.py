@@ -270,6 +270,22 @@ def test_a_run_ends_with_its_last_worker_even_if_that_only_says_that_it_has_stop
     assert ended == ["test"]
 
 
+def test_a_worker_that_joins_again_and_again_starts_no_users_again() -> None:
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    locust_inside.outlive_bad_messages(master, lambda text: None)
+    joined: list[str] = []
+    environment.events.worker_connect.add_listener(lambda client_id, **_: joined.append(client_id))
+    for _ in range(3):
+        master.handle_message("worker", Message("client_ready", -1, "worker"))
+    left = Message("client_stopped", None, "worker"), Message("client_ready", -1, "worker")
+    for message in left:
+        master.handle_message("worker", message)
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert joined == ["worker", "worker"]
+
+
 def test_an_http_client_at_a_masters_port_is_reported_in_one_line() -> None:
     """To ZeroMQ, the letter G is the length of a name."""
     told: list[str] = []

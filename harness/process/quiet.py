@@ -1,10 +1,11 @@
-"""Silences log lines and tables that a run doesn't need."""
+"""Silences log lines and tables that a run doesn't need, and keeps what others sent within one line."""
 
 import logging
 from argparse import Namespace
 from collections.abc import Iterable
 
 from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
+from summary.cells import printable
 
 CHATTY = ("httpx2", "httpcore2")
 """What logs, under several SDKs, a line a call at INFO (6 % of its cost)."""
@@ -23,6 +24,7 @@ def calm(options: Namespace, loggers: Iterable[str]) -> None:
     for name in VERBOSE:
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger().addFilter(_says_more_than_a_signal)
+    logging.getLogger("locust.runners").addFilter(_in_one_line)
     if not options.print_stats:
         options.only_summary = options.only_summary or bool(options.headless)
         logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)
@@ -34,3 +36,9 @@ def calm(options: Namespace, loggers: Iterable[str]) -> None:
 
 def _says_more_than_a_signal(record: logging.LogRecord) -> bool:
     return not str(record.msg).endswith(SIGNALLED)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Make a message printable: Locust repeats what a worker calls itself, its version and its state."""
+    record.msg, record.args = printable(record.getMessage()), ()
+    return True
