@@ -230,8 +230,21 @@ class _Workers(WorkerNodes):
 
 
 def let_workers_come_and_go(runner: MasterRunner) -> None:
-    """Make the master's list of workers safe to iterate in one greenlet while another changes it."""
+    """Make the master's list of workers safe to iterate in one greenlet while another changes it. To Locust, a worker
+    that joins twice starts all users again, during which nothing is heard, and the last to stop leaves a test running.
+    """
     runner.clients = _Workers(runner.clients)
+    handle = runner.handle_message
+
+    def handle_message(client_id: str, msg: Message) -> None:
+        if msg.type == "client_ready" and client_id in runner.clients:
+            runner.send_message("ack", {"index": runner.get_worker_index(client_id)}, client_id)
+            return
+        if msg.type == "client_stopped" and runner.state in (STATE_SPAWNING, STATE_RUNNING):
+            msg.type = "quit"
+        handle(client_id, msg)
+
+    runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
 
 
 def _is_report(data: Any) -> bool:
@@ -269,11 +282,6 @@ def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> N
         if msg.type == "exception" and client_id not in runner.clients:
             tell(f"{client_id!r} sent a message that can't be handled: it is no worker")
             return
-        if msg.type == "client_ready" and client_id in runner.clients:
-            runner.send_message("ack", {"index": runner.get_worker_index(client_id)}, client_id)
-            return  # else it would start the test's users again, and nothing would be heard meanwhile
-        if msg.type == "client_stopped" and runner.state in (STATE_SPAWNING, STATE_RUNNING):
-            msg.type = "quit"  # else a test that loses its last worker like this would never end
         try:
             handle(client_id, msg)
         except Exception as error:

@@ -177,12 +177,21 @@ class Master:
         self.spawning_completed = True
 
 
-def test_workers_can_join_during_an_iteration() -> None:
-    master: Any = Master()
-    locust_inside.let_workers_come_and_go(master)
-    for _ in master.clients.all:
-        master.clients["two"] = WorkerNode("two")
-    assert len(master.clients) == 2
+@pytest.fixture
+def real_master() -> Iterator[MasterRunner]:
+    """A master at a port of its own."""
+    master = Environment().create_master_runner("127.0.0.1", 0)
+    yield master
+    master.greenlet.kill()
+    master.server.close(linger=0)
+
+
+def test_workers_can_join_during_an_iteration(real_master: MasterRunner) -> None:
+    locust_inside.let_workers_come_and_go(real_master)
+    real_master.clients["one"] = WorkerNode("one")
+    for _ in real_master.clients.all:
+        real_master.clients["two"] = WorkerNode("two")
+    assert len(real_master.clients) == 2
 
 
 NO_CALLS = RequestStats().total.serialize()
@@ -210,96 +219,76 @@ BAD_MESSAGES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("sent", [b"", b"\xc1", b"\x91" * 2_000, *map(msgpack.dumps, BAD_MESSAGES.values())])
-def test_a_master_reports_a_message_that_it_can_not_read_and_goes_on_listening(sent: bytes) -> None:
+def test_a_master_reports_a_message_that_it_can_not_read_and_goes_on_listening(
+    sent: bytes, real_master: MasterRunner
+) -> None:
     told: list[str] = []
-    environment = Environment()
-    master = environment.create_master_runner("127.0.0.1", 0)
     locust_inside.read_any_message()
-    locust_inside.outlive_bad_messages(master, told.append)
+    locust_inside.outlive_bad_messages(real_master, told.append)
     with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
         stranger.setsockopt(zmq.IDENTITY, b"stranger")
-        stranger.connect(f"tcp://127.0.0.1:{master.server.port}")
+        stranger.connect(f"tcp://127.0.0.1:{real_master.server.port}")
         stranger.send(sent)
         stranger.send(msgpack.dumps(("client_ready", -1, "stranger")))
         with gevent.Timeout(10):
-            while "stranger" not in master.clients:
+            while "stranger" not in real_master.clients:
                 gevent.sleep(0.01)
-    master.greenlet.kill()
-    master.server.close(linger=0)
     assert len(told) == 1
     assert told[0].startswith("'stranger' sent a message that can't be ")
-    assert not locust_inside.has_unhandled_exception(environment)
+    assert not locust_inside.has_unhandled_exception(real_master.environment)
 
 
-def test_a_message_from_a_worker_that_can_not_be_handled_is_an_error_at_the_end_and_ends_no_start() -> None:
+def test_a_message_from_a_worker_that_can_not_be_handled_is_an_error_at_the_end_and_ends_no_start(
+    real_master: MasterRunner,
+) -> None:
     """Locust's flag of unhandled exceptions would end a master that is starting with exit code 1, without a word."""
-    environment = Environment()
-    master = environment.create_master_runner("127.0.0.1", 0)
-    locust_inside.outlive_bad_messages(master, lambda text: None)
-    master.clients["worker"] = WorkerNode("worker")
-    master.handle_message("worker", Message("exception", {}, "worker"))
-    master.greenlet.kill()
-    master.server.close(linger=0)
-    assert locust_inside.has_unhandled_exception(environment)
+    locust_inside.outlive_bad_messages(real_master, lambda text: None)
+    real_master.clients["worker"] = WorkerNode("worker")
+    real_master.handle_message("worker", Message("exception", {}, "worker"))
+    assert locust_inside.has_unhandled_exception(real_master.environment)
     assert not locust.log.unhandled_greenlet_exception
 
 
-def test_an_exception_of_a_stranger_is_told_and_no_error_of_the_run() -> None:
+def test_an_exception_of_a_stranger_is_told_and_no_error_of_the_run(real_master: MasterRunner) -> None:
     told: list[str] = []
-    environment = Environment()
-    master = environment.create_master_runner("127.0.0.1", 0)
-    locust_inside.outlive_bad_messages(master, told.append)
-    master.handle_message("stranger", Message("exception", {"msg": "no", "traceback": ""}, "stranger"))
-    master.greenlet.kill()
-    master.server.close(linger=0)
+    locust_inside.outlive_bad_messages(real_master, told.append)
+    real_master.handle_message("stranger", Message("exception", {"msg": "no", "traceback": ""}, "stranger"))
     assert told == ["'stranger' sent a message that can't be handled: it is no worker"]
-    assert not locust_inside.has_unhandled_exception(environment)
+    assert not locust_inside.has_unhandled_exception(real_master.environment)
 
 
-def test_a_run_ends_with_its_last_worker_even_if_that_only_says_that_it_has_stopped() -> None:
-    environment = Environment()
-    master = environment.create_master_runner("127.0.0.1", 0)
-    locust_inside.outlive_bad_messages(master, lambda text: None)
-    master.clients["worker"] = WorkerNode("worker")
-    master.update_state(STATE_RUNNING)
+def test_a_run_ends_with_its_last_worker_even_if_that_only_says_that_it_has_stopped(real_master: MasterRunner) -> None:
+    locust_inside.let_workers_come_and_go(real_master)
+    real_master.clients["worker"] = WorkerNode("worker")
+    real_master.update_state(STATE_RUNNING)
     ended: list[str] = []
-    environment.events.test_stop.add_listener(lambda **_: ended.append("test"))
-    master.handle_message("worker", Message("client_stopped", None, "worker"))
-    master.greenlet.kill()
-    master.server.close(linger=0)
+    real_master.environment.events.test_stop.add_listener(lambda **_: ended.append("test"))
+    real_master.handle_message("worker", Message("client_stopped", None, "worker"))
     assert ended == ["test"]
 
 
-def test_a_worker_that_joins_again_and_again_starts_no_users_again() -> None:
-    environment = Environment()
-    master = environment.create_master_runner("127.0.0.1", 0)
-    locust_inside.outlive_bad_messages(master, lambda text: None)
+def test_a_worker_that_joins_again_and_again_starts_no_users_again(real_master: MasterRunner) -> None:
+    locust_inside.let_workers_come_and_go(real_master)
     joined: list[str] = []
-    environment.events.worker_connect.add_listener(lambda client_id, **_: joined.append(client_id))
+    real_master.environment.events.worker_connect.add_listener(lambda client_id, **_: joined.append(client_id))
     for _ in range(3):
-        master.handle_message("worker", Message("client_ready", -1, "worker"))
+        real_master.handle_message("worker", Message("client_ready", -1, "worker"))
     left = Message("client_stopped", None, "worker"), Message("client_ready", -1, "worker")
     for message in left:
-        master.handle_message("worker", message)
-    master.greenlet.kill()
-    master.server.close(linger=0)
+        real_master.handle_message("worker", message)
     assert joined == ["worker", "worker"]
 
 
-def test_an_http_client_at_a_masters_port_is_reported_in_one_line() -> None:
+def test_an_http_client_at_a_masters_port_is_reported_in_one_line(real_master: MasterRunner) -> None:
     """To ZeroMQ, the letter G is the length of a name."""
     told: list[str] = []
-    environment = Environment()
-    master = environment.create_master_runner("127.0.0.1", 0)
     locust_inside.read_any_message()
-    locust_inside.outlive_bad_messages(master, told.append)
-    with socket.create_connection(("127.0.0.1", master.server.port)) as client:
+    locust_inside.outlive_bad_messages(real_master, told.append)
+    with socket.create_connection(("127.0.0.1", real_master.server.port)) as client:
         client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + 40 * b"X-Scrape: 1\r\n" + b"\r\n")
         with gevent.Timeout(10):
             while not told:
                 gevent.sleep(0.01)
-    master.greenlet.kill()
-    master.server.close(linger=0)
     assert all("\n" not in line and "can't be read" in line for line in told)
 
 
