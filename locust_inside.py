@@ -234,14 +234,23 @@ def let_workers_come_and_go(runner: MasterRunner) -> None:
     runner.clients = _Workers(runner.clients)
 
 
-def _is_report(data: Any) -> bool:
-    """Return whether Locust can count a worker's report: as an exception in a listener, a failure would end the run
-    with an internal error."""
+def _can_be_counted(msg: Message) -> bool:
+    """Return whether Locust can count what a worker reports, calls or users: as an exception in a listener or in the
+    master's own greenlets, a failure would end the run with an internal error, or leave it waiting."""
     try:
-        _count_elsewhere(data)
+        if msg.type == "stats":
+            _count_elsewhere(msg.data)
+        if msg.type in ("stats", "spawning_complete"):
+            _add_users(msg.data["user_classes_count"])
     except Exception:  # of every kind that arithmetic with unknown types and missing keys raises
         return False
     return True
+
+
+def _add_users(counts: Any) -> None:
+    """Add up users by class, as Locust will."""
+    sum(counts.values())
+    "".join(counts)
 
 
 def _count_elsewhere(report: Any) -> None:
@@ -250,7 +259,6 @@ def _count_elsewhere(report: Any) -> None:
     locust.stats.setup_distributed_stats_event_listeners(events, stats)
     for count in 2 * events.worker_report._handlers:
         count("", report)
-    sum(report["user_classes_count"].values())
     "".join(part for key in stats.entries for part in key)
     for entry in (stats.total, *stats.entries.values()):
         sum(entry.response_times)
@@ -263,7 +271,7 @@ def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> N
     handle = runner.handle_message
 
     def handle_message(client_id: str, msg: Message) -> None:
-        if msg.node_id != client_id or (msg.type == "stats" and not _is_report(msg.data)):
+        if msg.node_id != client_id or not _can_be_counted(msg):
             tell(f"{client_id!r} sent a message that can't be read")
             return
         if msg.type == "exception" and client_id not in runner.clients:
