@@ -292,6 +292,17 @@ def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> N
     runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
 
 
+def count_no_other_calls(environment: Environment, is_counted: Callable[[Any], bool]) -> None:
+    """Take the calls out of each report that is not counted, before Locust's own listener adds them to its statistics:
+    a worker that was held up may report those of an earlier test."""
+
+    def leave_out(data: Any, **_: object) -> None:
+        if not is_counted(data):
+            data.update(stats=[], errors={}, stats_total=RequestStats().total.serialize())
+
+    environment.events.worker_report._handlers.insert(0, leave_out)
+
+
 def worker_name(client_id: str, index: int) -> str:
     """Return HOST-INDEX for a worker; Locust's id of it is HOST_UUID."""
     return f"{client_id.split('_')[0]}-{index}"

@@ -259,6 +259,29 @@ def test_an_exception_of_a_stranger_is_told_and_no_error_of_the_run() -> None:
     assert not locust_inside.has_unhandled_exception(environment)
 
 
+def test_calls_in_a_report_that_is_not_counted_are_in_none_of_locusts_statistics() -> None:
+    environment = Environment()
+    master = environment.create_master_runner("127.0.0.1", 0)
+    master.clients["worker"] = WorkerNode("worker")
+    locust_inside.count_no_other_calls(environment, lambda report: report["is ours"])
+    for is_ours in (True, False, True):
+        seen = RequestStats()
+        seen.log_request("POST", "a call", 7, 0)
+        seen.log_error("POST", "a call", "an error")
+        report: dict[str, Any] = {
+            "stats_total": seen.total.serialize(),
+            "errors": seen.serialize_errors(),
+            "is ours": is_ours,
+        }
+        report |= {"stats": seen.serialize_stats(), "user_classes_count": {"User": 2}}
+        master.handle_message("worker", Message("stats", report, "worker"))
+    master.greenlet.kill()
+    master.server.close(linger=0)
+    assert master.stats.total.num_requests == master.stats.get("a call", "POST").num_requests == 2
+    assert [error.occurrences for error in master.stats.errors.values()] == [2]
+    assert master.clients["worker"].user_classes_count == {"User": 2}
+
+
 def test_a_run_ends_with_its_last_worker_even_if_that_only_says_that_it_has_stopped() -> None:
     environment = Environment()
     master = environment.create_master_runner("127.0.0.1", 0)

@@ -18,6 +18,7 @@ from locust.env import Environment
 from locust.event import Events
 from locust.rpc.protocol import Message
 from locust.runners import STATE_MISSING, STATE_STOPPED, WorkerNode
+from locust.stats import RequestStats
 
 from harness.cluster.master import Master
 from harness.cluster.worker import Worker
@@ -314,6 +315,28 @@ def test_a_stranger_among_the_workers_ends_the_run_after_a_while_and_is_named(mo
     runner.greenlet.kill()
     runner.server.close(linger=0)
     assert refused == [("worker host-0 makes no calls: does it run this locustfile?", 2)]
+
+
+def test_locust_counts_no_calls_of_an_earlier_run_or_of_strangers() -> None:
+    """Their rows are refused, so its statistics would have more calls than the run."""
+    runner = Environment().create_master_runner("127.0.0.1", 0)
+    master = Master(runner, lambda *_: None, lambda: False)
+    recorder: Any = SimpleNamespace(run_id="this run", receive=lambda *_: None, refuse=lambda _: None)
+    total = RequestStats().total
+    total.log(7, 0)
+
+    def report(**run: str) -> None:
+        data = {"stats": [], "stats_total": total.serialize(), "errors": {}, "user_classes_count": {}, **run}
+        runner.handle_message("worker", Message("stats", data, "worker"))
+
+    runner.clients["worker"] = WorkerNode("worker")
+    report(llm_run="this run")  # It has yet to begin.
+    master.begin(recorder, Budget(None, lambda: None))
+    for run in ({}, {"llm_run": "an earlier run"}, {"llm_run": "this run"}):
+        report(**run)
+    runner.greenlet.kill()
+    runner.server.close(linger=0)
+    assert runner.stats.total.num_requests == 1
 
 
 def test_a_worker_that_dies_before_its_first_report_is_lost() -> None:
