@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from base64 import b64encode, urlsafe_b64encode
+from hashlib import sha1, sha256
 from html import escape
 from pathlib import Path
 from time import process_time
@@ -376,35 +377,43 @@ def test_a_user_without_a_home_has_no_default_credentials(monkeypatch: pytest.Mo
     assert VertexAI.credentials() == []
 
 
-PROFILES = """[default]
+PROFILES = """[profile mine]
 aws_access_key_id = AKIA5af1c03b
+role_arn = arn:aws:iam::1:role/shown
+source_profile = source
+web_identity_token_file = web-token
+sso_start_url = https://start
+[profile source]
 AWS_SECRET_ACCESS_KEY=secret-1/+=
 aws_session_token : session-1
+source_profile = source
+login_session = arn:login
 [profile other]
-role_arn = arn:aws:iam::1:role/shown
-web_identity_token_file = web-token
+aws_session_token = of a profile that is not in use
 """
-LOGINS = {"accessToken": "sso-1", "clientSecret": "client-1", "region": "shown", "refreshToken": "refresh-1"}
+SSO = {"accessToken": "sso-1", "clientSecret": "client-1", "region": "shown", "refreshToken": "refresh-1"}
 LOGIN = {"accessToken": {"accessKeyId": "ASIA77de0a91", "secretAccessKey": "secret-2", "sessionToken": "session-2"}}
 
 
 def test_what_is_in_awss_files_is_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In those of the profile in use: each secret costs time where one is looked for."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("AWS_CONFIG_FILE", "AWS_LOGIN_CACHE_DIRECTORY", "AWS_WEB_IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_PROFILE", "mine")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "container-token")
     assert list(filter(None, aws_files.secrets())) == []
     for folder in (".aws/sso/cache", ".aws/login/cache"):
         Path(folder).mkdir(parents=True)
+        Path(folder, "other.json").write_text('{"accessToken": "of a session that is not in use"}')
     Path(".aws/config").write_text(PROFILES)
-    Path(".aws/sso/cache/a.json").write_text(json.dumps(LOGINS))
-    Path(".aws/login/cache/b.json").write_text(json.dumps(LOGIN, indent=1))
+    Path(f".aws/sso/cache/{sha1(b'https://start').hexdigest()}.json").write_text(json.dumps(SSO))
+    Path(f".aws/login/cache/{sha256(b'arn:login').hexdigest()}.json").write_text(json.dumps(LOGIN, indent=1))
     Path("web-token").write_text("web-1\n")
     Path("container-token").write_text("container-1")
-    found = set(aws_files.secrets())
-    assert found == {
+    assert set(filter(None, aws_files.secrets())) == {
         "AKIA5af1c03b", "secret-1/+=", "session-1", "web-1", "sso-1", "client-1", "refresh-1", "ASIA77de0a91",
         "secret-2", "session-2", "container-1",
     }  # fmt: skip
@@ -412,7 +421,7 @@ def test_what_is_in_awss_files_is_secret(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_awss_files_that_cant_be_read_are_left_to_the_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "config").write_bytes(b"aws_session_token = \xff")
+    (tmp_path / "config").write_text("aws_session_token = in no profile")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "pipe"))
     monkeypatch.delenv("HOME")
