@@ -247,14 +247,23 @@ def let_workers_come_and_go(runner: MasterRunner) -> None:
     runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
 
 
-def _is_report(data: Any) -> bool:
-    """Return whether Locust can count a worker's report: as an exception in a listener, a failure would end the run
-    with an internal error."""
+def _can_be_counted(msg: Message) -> bool:
+    """Return whether Locust can count what a worker reports, calls or users: as an exception in a listener or in the
+    master's own greenlets, a failure would end the run with an internal error, or leave it waiting."""
     try:
-        _count_elsewhere(data)
+        if msg.type == "stats":
+            _count_elsewhere(msg.data)
+        if msg.type in ("stats", "spawning_complete"):
+            _add_users(msg.data["user_classes_count"])
     except Exception:  # of every kind that arithmetic with unknown types and missing keys raises
         return False
     return True
+
+
+def _add_users(counts: Any) -> None:
+    """Add up users by class, as Locust will."""
+    sum(counts.values())
+    "".join(counts)
 
 
 def _count_elsewhere(report: Any) -> None:
@@ -263,7 +272,6 @@ def _count_elsewhere(report: Any) -> None:
     locust.stats.setup_distributed_stats_event_listeners(events, stats)
     for count in 2 * events.worker_report._handlers:
         count("", report)
-    sum(report["user_classes_count"].values())
     "".join(part for key in stats.entries for part in key)
     for entry in (stats.total, *stats.entries.values()):
         sum(entry.response_times)
@@ -276,7 +284,7 @@ def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> N
     handle = runner.handle_message
 
     def handle_message(client_id: str, msg: Message) -> None:
-        if msg.node_id != client_id or (msg.type == "stats" and not _is_report(msg.data)):
+        if msg.node_id != client_id or not _can_be_counted(msg):
             tell(f"{client_id!r} sent a message that can't be read")
             return
         if msg.type == "exception" and client_id not in runner.clients:
@@ -290,6 +298,17 @@ def outlive_bad_messages(runner: MasterRunner, tell: Callable[[str], None]) -> N
                 runner.log_exception(client_id, f"a message that can't be handled: {error!r}", "")
 
     runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
+
+
+def count_no_other_calls(environment: Environment, is_counted: Callable[[Any], bool]) -> None:
+    """Take the calls out of each report that is not counted, before Locust's own listener adds them to its statistics:
+    a worker that was held up may report those of an earlier test."""
+
+    def leave_out(data: Any, **_: object) -> None:
+        if not is_counted(data):
+            data.update(stats=[], errors={}, stats_total=RequestStats().total.serialize())
+
+    environment.events.worker_report._handlers.insert(0, leave_out)
 
 
 def worker_name(client_id: str, index: int) -> str:

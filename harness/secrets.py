@@ -71,7 +71,9 @@ class Secrets:
         return self.redact(value) if isinstance(value, str) else value
 
     def guard_logs(self) -> None:
-        """Make every log handler redact what it writes, tracebacks included, and leave out control characters."""
+        """Make every log handler redact what it writes, tracebacks included, and leave out control characters. There is
+        always one: with --skip-log-setup, an SDK would add its own later (`OPENAI_LOG=debug`)."""
+        logging.basicConfig()
         loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
         for handler in {handler for logger in loggers for handler in logger.handlers}:
             if not isinstance(handler.formatter, _Redacting):

@@ -70,5 +70,5 @@ class Provider:
 
     @staticmethod
     def credentials() -> Iterable[str | None]:
-        """Return the secrets that the SDK finds by itself and signs with."""
+        """Return the secrets that the SDK finds by itself, and signs with or exchanges for others."""
         return ()

@@ -1,13 +1,14 @@
 """AWS Bedrock. https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html"""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from functools import cache
 from typing import Any
 
 import orjson
 
+from providers import aws_files
 from providers import bedrock_families as families
 from providers.answers import converse, eventstream, reading
 from providers.answers.document import Event
@@ -62,14 +63,13 @@ class Bedrock(Provider):
 
     @classmethod
     def header_values(cls) -> dict[str, str | None]:
-        access_key, _, token = cls.credentials() or (None, None, None)
+        access_key, _, token = _found_credentials() or (None, None, None)
         return {"AWS_ACCESS_KEY_ID": access_key, "AWS_SESSION_TOKEN": token}
 
     @staticmethod
-    def credentials() -> tuple[str | None, ...]:
-        with suppress(Exception):  # `missing_key` says why, if they are needed
-            return _credentials()
-        return ()
+    def credentials() -> Iterator[str | None]:
+        yield from _found_credentials()
+        yield from aws_files.secrets()
 
     def __init__(self, settings: Settings, client: Any) -> None:
         super().__init__(settings, client)
@@ -126,6 +126,12 @@ def aws_session() -> Any:
     from boto3 import Session
 
     return Session()
+
+
+def _found_credentials() -> tuple[str | None, ...]:
+    with suppress(Exception):  # `missing_key` says why, if they are needed
+        return _credentials()
+    return ()
 
 
 def _credentials() -> tuple[str | None, ...]:

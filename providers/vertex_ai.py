@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, partial
+from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class VertexAI(Provider):
 
     @staticmethod
     def credentials() -> list[str]:
-        return list(_sent_secrets(_default_credentials())) if on_vertex() else []
+        return [*_sent_secrets(_default_credentials()), *_passwords()] if on_vertex() else []
 
     def __init__(self, settings: Settings, client: Any) -> None:
         from google.genai import types
@@ -151,6 +152,7 @@ def _sent_secrets(content: Any) -> Iterator[str]:
     """Yield what is sent to a token server as it is; the private key only signs."""
     if isinstance(content, dict):
         yield from _subject_token(content.get("credential_source"))
+        yield from _header_values(content.get("credential_source"))
         for name, value in content.items():
             if name in SENT_SECRETS and isinstance(value, str):
                 yield value
@@ -162,6 +164,21 @@ def _subject_token(source: Any) -> Iterator[str]:
     with suppress(OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError):
         text, layout = _text_of(Path(source["file"])), source.get("format") or {}
         yield str(json.loads(text)[layout["subject_token_field_name"]]) if layout.get("type") == "json" else text
+
+
+def _header_values(source: Any) -> Iterator[str]:
+    """Yield the values of the headers with which a workload identity's token is asked for."""
+    headers = source.get("headers") if isinstance(source, dict) else None
+    yield from filter(lambda value: isinstance(value, str), headers.values() if isinstance(headers, dict) else ())
+
+
+def _passwords() -> Iterator[str]:
+    """Yield the passwords in the user's netrc file, which are sent to the token servers that it names."""
+    with suppress(OSError, ValueError, RuntimeError, NetrcParseError):
+        named = os.environ.get("NETRC")
+        paths = [Path(path).expanduser() for path in ([named] if named else ("~/.netrc", "~/_netrc"))]
+        for path in filter(Path.is_file, paths):
+            yield from (password for _, _, password in netrc(path).hosts.values() if password)
 
 
 def _text_of(path: Path) -> str:

@@ -32,7 +32,7 @@ IMPORTED = ("locust.main", "harness.harness", "summary.figures", "anthropic", "b
 """Locust comes first: it patches gevent in."""
 
 DISTRIBUTED = {"--master", "--processes", "--worker"}
-READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ")
+READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ", "OPENAI_LOG", "ANTHROPIC_LOG")
 """Variables that a process must have been started with."""
 
 Socket = get_original("socket", "socket")

@@ -48,7 +48,7 @@ MOST_FILES = 12
 RELATED_PROVIDERS = {
     "azure_openai": {"openai"},
     "deepseek": {"openai"},
-    "bedrock": {"bedrock_families"},
+    "bedrock": {"aws_files", "bedrock_families"},
 }
 SHARED_BY_PROVIDERS = {"answers", "base", "call", "claims", "conversation", "permit", "prompt", "settings"}
 STDLIB_ONLY = (

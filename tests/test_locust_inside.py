@@ -212,6 +212,9 @@ BAD_MESSAGES: dict[str, Any] = {
     "an empty report": ("stats", {}, "stranger"),
     "a report of numbers": ("stats", {"stats": 5, "stats_total": 5, "errors": 5}, "stranger"),
     **{name: ("stats", {**EMPTY_REPORT, **changes}, "stranger") for name, changes in BAD_REPORTS.items()},
+    "no users": ("spawning_complete", {}, "stranger"),
+    "a total of users in words": ("spawning_complete", {"user_classes_count": {"OpenAIUser": "five"}}, "stranger"),
+    "users of the class 5": ("spawning_complete", {"user_classes_count": {5: 1}}, "stranger"),
     "an exception without its text": ("exception", {}, "stranger"),
     "a kind that is a list": ([], {}, "stranger"),
     "another worker's name": ("quit", None, "worker"),
@@ -255,6 +258,25 @@ def test_an_exception_of_a_stranger_is_told_and_no_error_of_the_run(real_master:
     real_master.handle_message("stranger", Message("exception", {"msg": "no", "traceback": ""}, "stranger"))
     assert told == ["'stranger' sent a message that can't be handled: it is no worker"]
     assert not locust_inside.has_unhandled_exception(real_master.environment)
+
+
+def test_calls_in_a_report_that_is_not_counted_are_in_none_of_locusts_statistics(real_master: MasterRunner) -> None:
+    real_master.clients["worker"] = WorkerNode("worker")
+    locust_inside.count_no_other_calls(real_master.environment, lambda report: report["is ours"])
+    for is_ours in (True, False, True):
+        seen = RequestStats()
+        seen.log_request("POST", "a call", 7, 0)
+        seen.log_error("POST", "a call", "an error")
+        report: dict[str, Any] = {
+            "stats_total": seen.total.serialize(),
+            "errors": seen.serialize_errors(),
+            "is ours": is_ours,
+        }
+        report |= {"stats": seen.serialize_stats(), "user_classes_count": {"User": 2}}
+        real_master.handle_message("worker", Message("stats", report, "worker"))
+    assert real_master.stats.total.num_requests == real_master.stats.get("a call", "POST").num_requests == 2
+    assert [error.occurrences for error in real_master.stats.errors.values()] == [2]
+    assert real_master.clients["worker"].user_classes_count == {"User": 2}
 
 
 def test_a_run_ends_with_its_last_worker_even_if_that_only_says_that_it_has_stopped(real_master: MasterRunner) -> None:

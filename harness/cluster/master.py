@@ -89,6 +89,7 @@ class Master:
             BACK: self._on_back,
         }.items():  # fmt: skip
             runner.register_message(message, _tolerant(listener))
+        locust_inside.count_no_other_calls(runner.environment, self._is_report_of_this_run)
         runner.environment.events.worker_report.add_listener(self._on_report)
         runner.environment.events.test_stopping.add_listener(self._on_stopping)
         # Runs after Locust's own listener, which sets the state to running even if the test has ended by then.
@@ -154,6 +155,9 @@ class Master:
     def _is_of_this_run(self, msg: Message) -> bool:
         return self._recorder is not None and msg.data["run_id"] == self._recorder.run_id
 
+    def _is_report_of_this_run(self, report: Json) -> bool:
+        return self._recorder is not None and report.get(RUN) == self._recorder.run_id
+
     def _on_want(self, msg: Message, **_: object) -> None:
         self._heard_at[msg.node_id] = now()
         if self._ledger is not None and self._is_of_this_run(msg):
@@ -172,7 +176,7 @@ class Master:
         if self._recorder is None or self._ledger is None:
             return
         self._ledger.serve()
-        if data.get(RUN) != self._recorder.run_id:
+        if not self._is_report_of_this_run(data):
             return
         self._took_part.add(client_id)
         if self._took_part >= {worker.id for worker in self._runner.clients.all}:

@@ -14,7 +14,7 @@ from locust.runners import STATE_STOPPED
 import locust_inside
 from harness.cluster.clock import MasterClock
 from harness.cluster.outbox import Outbox
-from harness.errors import REACHED, CannotStart, UsageError
+from harness.errors import INTERNAL, REACHED, CannotStart, UsageError
 from harness.load.closed_loop import Budget
 from harness.load.permits import PermitQueue
 from harness.messages import BACK, CUT, DRAIN, DRAINED, GRANT, PREPARED, REFUSED, UNWANT, WANT
@@ -84,9 +84,16 @@ class Worker:
         try:
             self._session = self._session_of(environment)
         except CannotStart as error:
-            reason = f"worker {self._name}: {self._secrets.redact(str(error))}"
-            self._runner.send_message(REFUSED, {"reason": reason, "exit_code": error.exit_code})
+            self._refuse(str(error), error.exit_code)
+        except Exception as error:
+            _log.debug("can't start", exc_info=True)
+            self._refuse(f"{error!r}: does it have its master's version of this project?", INTERNAL)
         return self._session or NoSession()
+
+    def _refuse(self, reason: str, exit_code: int) -> None:
+        """Make the master end the run."""
+        told = f"worker {self._name}: {self._secrets.redact(reason)}"
+        self._runner.send_message(REFUSED, {"reason": told, "exit_code": exit_code})
 
     def grant(self, msg: Message, **_: object) -> None:
         if self._queue is not None and msg.data["run_id"] == self._run_id:

@@ -14,19 +14,19 @@ MOCK_KEY = "mock-key"
 
 
 def find(provider: type[Provider], given: str | None, mock: bool) -> str | None:
-    """Return a run's key: the given one, else the provider's variable. Raises `UsageError`.
-
-    `None` means that the SDK finds credentials itself: AWS's to sign with, or Google's defaults (Vertex AI).
-    """
+    """Return a run's key: the given one, else the provider's variable; `None` if there is none. Raises `UsageError`."""
     key = (given or os.environ.get(provider.key_variable) or "").strip() or None
     if key and not all("!" <= character <= "~" for character in key):
         source = "-k or LLM_API_KEY" if given else provider.key_variable
         raise UsageError(f"{source} contains characters that an HTTP header can't carry")
-    if mock:
-        return key or MOCK_KEY
-    if not key and (missing := provider.missing_key()):
+    return key or (MOCK_KEY if mock else None)
+
+
+def check(settings: Settings, provider: type[Provider]) -> None:
+    """Raise `UsageError` if there is neither a key nor credentials that the SDK finds itself: AWS's to sign with, or
+    Google's defaults (Vertex AI). The reason can repeat secrets, which must be known by then."""
+    if not settings.api_key and (missing := provider.missing_key()):
         raise UsageError(missing)
-    return key
 
 
 def secrets_of(settings: Settings, provider: type[Provider]) -> list[str]:

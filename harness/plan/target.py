@@ -44,6 +44,10 @@ class Target:
         """Return the values that must never be shown."""
         return keys.secrets_of(self.settings, self.provider)
 
+    def check_key(self) -> None:
+        """Raise `UsageError` if it needs a key and there is none."""
+        keys.check(self.settings, self.provider)
+
     def facts(self) -> dict[str, object]:
         """Return what identifies it."""
         return {

@@ -24,7 +24,8 @@ def calm(options: Namespace, loggers: Iterable[str]) -> None:
     for name in VERBOSE:
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger().addFilter(_says_more_than_a_signal)
-    logging.getLogger("locust.runners").addFilter(_in_one_line)
+    for name in ("locust.runners", ""):  # Locust uses both.
+        logging.getLogger(name).addFilter(_in_one_line)
     if not options.print_stats:
         options.only_summary = options.only_summary or bool(options.headless)
         logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)

@@ -18,9 +18,11 @@ MODELS_TIMEOUT_S = 3.0
 
 
 def check(plan: Plan) -> None:
-    """Connect to each side's host once and close the connection. Raises `Unreachable`. The mock needs no host."""
+    """Look for each side's key, and connect to its host once. Raises `UsageError` or `Unreachable`. The mock needs
+    neither."""
     for side, target in plan.targets.items():
         if not target.settings.mock:
+            target.check_key()
             _check(target.settings, "the baseline " if side == "baseline" else "")
 
 

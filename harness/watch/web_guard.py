@@ -56,6 +56,8 @@ class WebGuard:
             return "the request comes from another site's page: type this address to open it"
         if origin is not None and not self._is_own_origin(origin, host):
             return "the request comes from a page of another origin"
+        if not environ.get("QUERY_STRING", "").isascii():  # Flask would fail on bytes that are not UTF-8.
+            return "the query contains characters that must be percent-encoded"
         return None
 
     def _is_own(self, name: str) -> bool:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from base64 import b64encode, urlsafe_b64encode
+from hashlib import sha1, sha256
 from html import escape
 from pathlib import Path
 from time import process_time
@@ -22,6 +23,7 @@ from harness.process import user_errors
 from harness.run.sent_tokens import WithTokensLearnt
 from harness.secrets import Secrets
 from locustfile import harness
+from providers import aws_files
 from providers.openai import OpenAI
 from providers.vertex_ai import VertexAI
 from tests.asking import settings_of
@@ -324,8 +326,27 @@ def test_the_token_of_a_workload_identity_is_secret(
     assert secrets.redact("no opaque-5af1c03b here") == "no *** here"
 
 
+def test_what_is_sent_to_token_servers_for_a_workload_identity_is_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The headers in its file, and passwords in a netrc file, which requests looks for."""
+    source = {"url": "http://localhost/token", "headers": {"X-Own": "header-5af1c03b"}}
+    (tmp_path / "google.json").write_text(json.dumps({"type": "external_account", "credential_source": source}))
+    (tmp_path / "netrc").write_text("machine localhost login me password word-5af1c03b\n")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "google.json"))
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert VertexAI.credentials() == ["header-5af1c03b", "word-5af1c03b"]
+    monkeypatch.delenv("NETRC")
+    assert VertexAI.credentials() == ["header-5af1c03b"]
+    (tmp_path / "netrc").rename(tmp_path / ".netrc")
+    assert VertexAI.credentials() == ["header-5af1c03b", "word-5af1c03b"]
+
+
 @pytest.mark.parametrize(
-    "source", [None, [], {}, {"file": 5}, {"file": "."}, {"file": "gone"}, {"file": "\0"}, {"file": "a", "format": []},
+    "source", [None, [], {}, {"file": 5}, {"headers": []}, {"headers": {"a": 5}},
+               {"file": "."}, {"file": "gone"}, {"file": "\0"}, {"file": "a", "format": []},
                {"file": "a", "format": "json"}, {"file": "a", "format": {"type": "json"}}, {"url": "http://x"}]
 )  # fmt: skip
 def test_a_workload_identity_without_a_readable_token_is_left_to_the_sdk(
@@ -354,6 +375,58 @@ def test_a_user_without_a_home_has_no_default_credentials(monkeypatch: pytest.Mo
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
     assert VertexAI.credentials() == []
+
+
+PROFILES = """[profile mine]
+aws_access_key_id = AKIA5af1c03b
+role_arn = arn:aws:iam::1:role/shown
+source_profile = source
+web_identity_token_file = web-token
+sso_start_url = https://start
+[profile source]
+AWS_SECRET_ACCESS_KEY=secret-1/+=
+aws_session_token : session-1
+source_profile = source
+login_session = arn:login
+[profile other]
+aws_session_token = of a profile that is not in use
+"""
+SSO = {"accessToken": "sso-1", "clientSecret": "client-1", "region": "shown", "refreshToken": "refresh-1"}
+LOGIN = {"accessToken": {"accessKeyId": "ASIA77de0a91", "secretAccessKey": "secret-2", "sessionToken": "session-2"}}
+
+
+def test_what_is_in_awss_files_is_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In those of the profile in use: each secret costs time where one is looked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("AWS_CONFIG_FILE", "AWS_LOGIN_CACHE_DIRECTORY", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "container-token")
+    assert list(filter(None, aws_files.secrets())) == []
+    for folder in (".aws/sso/cache", ".aws/login/cache"):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "other.json").write_text('{"accessToken": "of a session that is not in use"}')
+    Path(".aws/config").write_text(PROFILES)
+    Path(f".aws/sso/cache/{sha1(b'https://start').hexdigest()}.json").write_text(json.dumps(SSO))
+    Path(f".aws/login/cache/{sha256(b'arn:login').hexdigest()}.json").write_text(json.dumps(LOGIN, indent=1))
+    Path("web-token").write_text("web-1\n")
+    Path("container-token").write_text("container-1")
+    assert set(filter(None, aws_files.secrets())) == {
+        "AKIA5af1c03b", "secret-1/+=", "session-1", "web-1", "sso-1", "client-1", "refresh-1", "ASIA77de0a91",
+        "secret-2", "session-2", "container-1",
+    }  # fmt: skip
+
+
+def test_awss_files_that_cant_be_read_are_left_to_the_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "config").write_text("aws_session_token = in no profile")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "pipe"))
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert set(aws_files.secrets()) <= {""}
 
 
 def test_what_a_run_adds_itself_is_secret() -> None:

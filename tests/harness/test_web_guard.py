@@ -154,6 +154,14 @@ def test_a_proxy_in_front_may_change_the_host_of_a_page_that_has_a_name(monkeypa
         assert named.get("/", headers={"Host": "127.0.0.1:8089", "Origin": origin}).status_code == status
 
 
+def test_a_query_in_bytes_that_no_browser_sends_is_refused_in_one_line(client: Any) -> None:
+    """The WSGI server passes on what came, each byte as a character."""
+    for path in PATHS:
+        answer = client.get(path, environ_overrides={"QUERY_STRING": "seen=\xff"})
+        assert answer.status_code == 403
+        assert answer.text.count("\n") == 1
+
+
 def test_a_base_path_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     based = page(monkeypatch, "--mock", "--web-base-path", "/load")
     assert based.get("/load/", headers={"Host": UI}).status_code == 200

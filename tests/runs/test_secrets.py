@@ -147,6 +147,46 @@ def test_an_error_that_echoes_the_secrets_shows_them_nowhere(given: str, echo: E
     _are_in_no_file(tmp_path)
 
 
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_what_an_sdk_logs_without_locusts_logs_shows_no_secret(provider: str, echo: Echo, tmp_path: Path) -> None:
+    """Asked by its variable, an SDK makes its own log if it finds none."""
+    arguments = ["-p", provider, "-m", "any", "--any-model", "-k", KEY, "--header", f"X-Gateway: {HEADER}"]
+    loud = {"OPENAI_LOG": "debug", "ANTHROPIC_LOG": "debug"}
+    with started(tmp_path, [*arguments, "--skip-log-setup", *TEN_CALLS, "-H", echo.url], **loud) as running:
+        done = running.wait()
+    assert f"DEBUG:{provider}._base_client:" in done.stderr
+    _are_in_no_file(tmp_path)
+
+
+TOKENS: dict[str, dict[str, str]] = {
+    "a container's": {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "{url}",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "{folder}/token",
+    },
+    "a role's": {"AWS_PROFILE": "a", "AWS_CONFIG_FILE": "{folder}/profiles", "AWS_ENDPOINT_URL_STS": "{url}"},
+}
+
+
+@pytest.mark.parametrize("of", TOKENS)
+def test_a_token_server_that_echoes_what_awss_files_have_shows_it_nowhere(of: str, echo: Echo, tmp_path: Path) -> None:
+    folder, files = tmp_path / "run", tmp_path / "files"
+    folder.mkdir()
+    files.mkdir()
+    (files / "token").write_text(HEADER)
+    keys = f"aws_access_key_id = AKIA\naws_secret_access_key = secret\naws_session_token = {HEADER}\n"
+    role = "[profile a]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = a\nregion = x\n"
+    (files / "profiles").write_text(role + keys)
+    environment = {name: value.format(url=echo.url, folder=files) for name, value in TOKENS[of].items()}
+    arguments = ["--headless", "-p", "aws-bedrock", "-m", "anthropic.claude-v2", "-H", echo.url]
+    with started(folder, [*arguments, *LOUD], **environment) as running:
+        done = running.wait()
+    assert done.code == 2
+    assert all(HEADER in headers for headers in echo.seen)
+    assert "boto3 can't get the AWS credentials" in done.stderr
+    assert "***" in done.stderr
+    _are_in_no_file(folder)
+
+
 def test_an_answer_that_echoes_the_secrets_shows_them_nowhere(echo: Echo, tmp_path: Path) -> None:
     arguments = ["-p", "openai", "-m", "gpt-4o", "-k", KEY, "--header", f"X-Gateway: {HEADER}", "--extra-body"]
     system = ["--system", f"Know {KEY}."]

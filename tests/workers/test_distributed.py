@@ -14,16 +14,18 @@ from typing import Any
 
 import gevent
 import pytest
+import zmq.green as zmq
 from locust.env import Environment
 from locust.event import Events
 from locust.rpc.protocol import Message
 from locust.runners import STATE_MISSING, STATE_STOPPED, WorkerNode
+from locust.stats import RequestStats
 
 from harness.cluster.master import Master
 from harness.cluster.worker import Worker
 from harness.harness import Harness
 from harness.load.closed_loop import Budget
-from harness.messages import DRAINED, PREPARED
+from harness.messages import DRAINED, PREPARED, REFUSED
 from harness.secrets import Secrets
 from prompts.files import read, sha256
 from tests.command_line import PROJECT, free_port, locust, rows_in, started, stats_in, summary_in
@@ -314,6 +316,56 @@ def test_a_stranger_among_the_workers_ends_the_run_after_a_while_and_is_named(mo
     runner.greenlet.kill()
     runner.server.close(linger=0)
     assert refused == [("worker host-0 makes no calls: does it run this locustfile?", 2)]
+
+
+def test_a_worker_of_another_version_than_its_master_ends_the_run(tmp_path: Path) -> None:
+    """It lacks an option that the master should have sent."""
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as master:
+        port = master.bind_to_random_port("tcp://127.0.0.1")
+        options = {"run_id": "a run", "run_began_at": 0.0, "run_started_at": 0.0, "run_seed": 1}
+        spawn = {
+            "timestamp": 1.0,
+            "user_classes_count": {},
+            "host": "http://x",
+            "stop_timeout": 0.0,
+            "parsed_options": options,
+        }
+        answers = {"client_ready": ("ack", {"index": 0}), PREPARED: ("spawn", spawn), REFUSED: ("quit", None)}
+        with started(tmp_path, ["--worker", "--master-port", str(port), "--mock"]) as worker:
+            reason = ""
+            while not reason:
+                assert master.poll(60_000), worker.stderr()
+                name, message = master.recv_multipart()
+                said = Message.unserialize(message)
+                if said.type in answers:
+                    master.send_multipart([name, Message(*answers[said.type], name.decode()).serialize()])
+                reason = said.data["reason"] if said.type == REFUSED else ""
+            ended = worker.wait()
+    assert "-0: AttributeError(" in reason
+    assert reason.endswith(": does it have its master's version of this project?")
+    assert "Traceback" not in ended.stderr
+
+
+def test_locust_counts_no_calls_of_an_earlier_run_or_of_strangers() -> None:
+    """Their rows are refused, so its statistics would have more calls than the run."""
+    runner = Environment().create_master_runner("127.0.0.1", 0)
+    master = Master(runner, lambda *_: None, lambda: False)
+    recorder: Any = SimpleNamespace(run_id="this run", receive=lambda *_: None, refuse=lambda _: None)
+    total = RequestStats().total
+    total.log(7, 0)
+
+    def report(**run: str) -> None:
+        data = {"stats": [], "stats_total": total.serialize(), "errors": {}, "user_classes_count": {}, **run}
+        runner.handle_message("worker", Message("stats", data, "worker"))
+
+    runner.clients["worker"] = WorkerNode("worker")
+    report(llm_run="this run")  # It has yet to begin.
+    master.begin(recorder, Budget(None, lambda: None))
+    for run in ({}, {"llm_run": "an earlier run"}, {"llm_run": "this run"}):
+        report(**run)
+    runner.greenlet.kill()
+    runner.server.close(linger=0)
+    assert runner.stats.total.num_requests == 1
 
 
 def test_a_worker_that_dies_before_its_first_report_is_lost() -> None:
