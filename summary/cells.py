@@ -54,11 +54,11 @@ def escape_unencodable(stream: object) -> None:
 
 
 def make_stdout_whole() -> None:
-    """Make stdout write all of a text or raise `OSError`, escaping what it can't encode. Unbuffered, as PYTHONUNBUFFERED
-    makes it, Python drops without a word what a full disk or a signal leaves of a text."""
-    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):
-        unbuffered = sys.stdout
-        sys.stdout = open(unbuffered.fileno(), "w", 1, unbuffered.encoding, unbuffered.errors, closefd=False)
+    """Make stdout write all of a text or raise `OSError`, escaping what it can't encode. With PYTHONUNBUFFERED, Python
+    drops without a word what a full disk or a signal leaves of a text."""
+    was = sys.stdout
+    if isinstance(getattr(was, "buffer", None), io.RawIOBase):
+        sys.stdout = open(was.fileno(), "w", 1, was.encoding, was.errors, closefd=False)  # noqa: SIM115
     escape_unencodable(sys.stdout)
     atexit.register(_forget_what_is_unwritten)
 
