@@ -264,6 +264,18 @@ def test_an_option_on_two_lines_of_a_config_file_is_refused(
     assert "must be on one line" in says
 
 
+@pytest.mark.parametrize("option", ["--logfile", "--html", "--json-file"])
+def test_a_file_of_an_earlier_run_is_no_output(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("old_run.json", "old_summary.json"):
+        (tmp_path / name).write_text("precious")
+    ending = "" if option == "--json-file" else ".json"
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "-i", "1", option, str(tmp_path / f"old_summary{ending}")])
+    assert ended.value.code == 2
+    assert "is a run's file: name another file" in capsys.readouterr().err
+    assert (tmp_path / "old_summary.json").read_text() == "precious"
+
+
 @pytest.mark.parametrize("name", ["csv", "data-dir", "html", "html-report", "json-file", "junit", "logfile"])
 def test_a_nul_in_a_config_file_is_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.conf").write_text(f"{name} = a\0b\n")
