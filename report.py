@@ -17,7 +17,7 @@ from charts.page.page import page
 from summary.baseline import likeness
 from summary.baseline.likeness import Incomparable
 from summary.baseline.runs import compare
-from summary.cells import escape_unencodable, printable
+from summary.cells import make_stdout_whole, printable
 from summary.gates import relative, slo
 from summary.gates.language import BadCondition
 from summary.gates.verdict import breaches
@@ -37,7 +37,7 @@ LARGE_BYTES = 20_000_000
 def main(arguments: list[str] | None = None) -> int:
     """Print the summary of a run, or with --against a comparison. Return 0, 3 if a --fail-if condition is true, or 2,
     with one line on stderr, if there is nothing to print."""
-    escape_unencodable(sys.stdout)
+    make_stdout_whole()
     options = _parsed(arguments)
     place = options.path[0] if options.path else None
     try:

@@ -71,17 +71,20 @@ def line_prompts(path: Path) -> Iterator[Prompt]:
 
 def _sentences(path: Path, lines: list[str], first_line: int) -> list[str]:
     sentences: list[list[str]] = [[]]
-    blanks = 0
+    blanks, wide = 0, list[int]()
     for number, line in enumerate(lines, first_line):
         if not line:
             blanks += 1
             continue
         if blanks and sentences[-1]:
             if blanks > 1:
-                _log.warning("%s:%d: more than one blank line between two sentences", path, number - 1)
+                wide.append(number - 1)
             sentences.append([])
         blanks = 0
         sentences[-1].append(line)
+    if wide:
+        more = f" ({len(wide)} times)" if len(wide) > 1 else ""
+        _log.warning("%s:%d: more than one blank line between two sentences%s", path, wide[0], more)
     if not sentences[-1]:
         raise SeedError(f"{path}:{first_line - 1}: no sentence after '{DELIMITER}'")
     return ["\n".join(sentence) for sentence in sentences]

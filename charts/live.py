@@ -106,12 +106,13 @@ def _json(content: Any) -> str:
 def main() -> None:
     os.nice(LOWEST_PRIORITY)
     drawing, requests = Drawing(), SimpleQueue[bytes]()
+    answers = open(sys.stdout.fileno(), "wb", closefd=False)  # noqa: SIM115 # Unbuffered, a signal could cut one.
     Thread(target=_listen, args=(requests,), daemon=True).start()
     while True:
         content = drawing.answer(**json.loads(requests.get())).encode("utf-8", "replace")
         try:
-            sys.stdout.buffer.write(b"%d\n%b" % (len(content), content))
-            sys.stdout.buffer.flush()
+            answers.write(b"%d\n%b" % (len(content), content))
+            answers.flush()
         except BrokenPipeError:
             os._exit(0)
 

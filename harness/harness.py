@@ -33,7 +33,7 @@ from harness.watch import llm_page, llm_tab, menus, schedule_tab, start_form, st
 from harness.watch.key_hosts import KeyHosts
 from harness.watch.live_charts import LiveCharts
 from providers.user import LLMUser
-from summary.cells import escape_unencodable, printable
+from summary.cells import make_stdout_whole, printable
 from summary.render.render import RENDERERS
 
 _log = logging.getLogger("llm")
@@ -63,7 +63,7 @@ class Harness:
         locust_inside.end_at_a_port_in_use(_refuse)
         locust_inside.outlive_bad_connections()
         locust_inside.list_options_once()
-        escape_unencodable(sys.stdout)
+        make_stdout_whole()
         streams.guard_log_files(lambda: self.exit_code.note(INTERNAL))
         events.init_command_line_parser.add_listener(self.add_arguments)
         events.report_to_master.add_listener(report_no_users)

@@ -1,7 +1,9 @@
 """Make text from servers and users safe for CSV cells, tables and terminals. Stdlib only."""
 
+import atexit
 import io
 import re
+import sys
 from typing import Any
 
 FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
@@ -49,6 +51,25 @@ def escape_unencodable(stream: object) -> None:
     have no box-drawing characters."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
+
+
+def make_stdout_whole() -> None:
+    """Make stdout write all of a text or raise `OSError`, escaping what it can't encode. With PYTHONUNBUFFERED, Python
+    drops without a word what a full disk or a signal leaves of a text."""
+    was = sys.stdout
+    if isinstance(getattr(was, "buffer", None), io.RawIOBase):
+        sys.stdout = open(was.fileno(), "w", 1, was.encoding, was.errors, closefd=False)  # noqa: SIM115
+    escape_unencodable(sys.stdout)
+    atexit.register(_forget_what_is_unwritten)
+
+
+def _forget_what_is_unwritten() -> None:
+    """Drop a stream that still holds what it couldn't write: Python would try again, and exit with 120."""
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except (AttributeError, OSError, ValueError):
+            setattr(sys, name, None)
 
 
 def _printable(character: str) -> str:

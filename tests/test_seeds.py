@@ -55,6 +55,15 @@ def test_more_than_one_blank_line_is_accepted_with_a_warning(tmp_path: Path, cap
     assert "facts.txt:8: more than one blank line" in caplog.text
 
 
+def test_wide_gaps_in_a_file_are_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "facts.txt"
+    path.write_text("### Prompt\nSay it again:\n---\n" + "One.\n\n\n" * 50 + "Two.\n")
+    assert len(read_file(path).prompts) == 51
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}:6: more than one blank line between two sentences (50 times)"
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [

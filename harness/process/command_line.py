@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 import sys
-from argparse import Action, ArgumentParser, Namespace, _AppendAction
+from argparse import ArgumentParser, Namespace, _AppendAction
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ QUOTED = re.compile(r"(?<=can't be set to a list) '.*'(?= unless)|: '.*'(?=\. Ex
 LIKE_A_KEY = re.compile(r"--(?=.*[0-9]).{12}")
 """What the parser makes of a config file's line that is nothing but a key: an option."""
 
-CONFIG_KEY = re.compile(r"[^:=;#\s]+")
+CONFIG_KEY = re.compile(r"(?:--)?([^:=;#\s]+)")
 """How a line of a config file begins that is neither empty, a comment nor a section."""
 
 LARGEST_EXIT_CODE = 255
@@ -62,7 +62,7 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
 
 
 def _without_loss(parser: ArgumentParser, parse: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any], Any]:
-    """Make a config file's parser refuse a repeatable option on several lines: all but the last, such as a `fail-if`,
+    """Make a config file's parser refuse an option on several lines: all but the last, such as a `fail-if` or an `slo`,
     would be lost."""
 
     def parse_whole(stream: Any) -> Mapping[str, Any]:
@@ -70,18 +70,16 @@ def _without_loss(parser: ArgumentParser, parse: Callable[[Any], Mapping[str, An
             return parse(stream)
         text = io.StringIO(stream.read())
         text.name = stream.name  # Locust's parser asks for it
-        begun = Counter(found[0] for line in text.getvalue().splitlines() if (found := CONFIG_KEY.match(line.strip())))
-        for name in (name for action in parser._actions if _is_repeatable(action) for name in action.option_strings):
-            if max(begun[name], begun[key := name.lstrip("-")]) > 1:
-                reason = f"{printable(stream.name)}: {key} must be on one line: {key} = [A, B]"
+        begun = Counter(found[1] for line in text.getvalue().splitlines() if (found := CONFIG_KEY.match(line.strip())))
+        for action in parser._actions:
+            keys = [name.removeprefix("--") for name in action.option_strings]
+            if sum(begun[key] for key in keys) > 1:
+                remedy = f": {keys[-1]} = [A, B]" if isinstance(action, _AppendAction) else ""
+                reason = f"{printable(stream.name)}: {keys[-1]} must be on one line{remedy}"
                 parser.exit(2, f"{parser.prog}: error: {reason}\n")
         return parse(text)
 
     return parse_whole
-
-
-def _is_repeatable(action: Action) -> bool:
-    return isinstance(action, _AppendAction)
 
 
 def _arguments_refusal(
@@ -164,12 +162,16 @@ def _long(name: str) -> str:
 
 
 def _encoding_refusal(parser: ArgumentParser, options: Namespace) -> str | None:
-    """Return which option's value is not UTF-8: Locust's master could not send it, and would hang."""
+    """Return which option's value is not UTF-8: Locust's master could not send it, and would hang. A NUL, which only a
+    config file can hold, is in no file's name."""
     for action in parser._actions:
         value = getattr(options, action.dest, None)
-        texts = value if isinstance(value, list) else [value]
-        if not all(utf8.is_utf8(text) for text in texts if isinstance(text, str)):
-            return utf8.refusal(action.option_strings[-1] if action.option_strings else action.dest)
+        texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+        name = action.option_strings[-1] if action.option_strings else action.dest
+        if not all(map(utf8.is_utf8, texts)):
+            return utf8.refusal(name)
+        if "\0" in "".join(texts):
+            return f"{name} contains a NUL character"
     return None
 
 

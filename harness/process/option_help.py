@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import fill
 from typing import Any, NamedTuple
 
+from harness.errors import INTERNAL
+
 WIDTH, INDENT = 80, 6
 FEW = 4
 """As many choices are written where an option's value is."""
@@ -39,7 +41,12 @@ class ShowHelp(argparse.Action):
             parser.exit(2, f"{parser.prog}: error: --llm-help: choose from {', '.join(self.topics)}, not {values!r}\n")
         shown = [values] if values else list(self.topics)
         lines = [line for name in shown for line in _section(name, self.topics[name])]
-        sys.stdout.write("\n".join(lines) + _end(shown))
+        try:
+            sys.stdout.write("\n".join(lines) + _end(shown))
+            sys.stdout.flush()
+        except (AttributeError, OSError) as error:
+            reason = getattr(error, "strerror", None) or "it is closed"
+            parser.exit(INTERNAL, f"{parser.prog}: error: can't write to stdout: {reason.lower()}\n")
         parser.exit(0)
 
 

@@ -11,13 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.process.outlet import CLAIM, MARKS
 
 FOLDER = Path("results")
 LATEST, NEWEST = FOLDER / "latest", FOLDER / "newest.json"
-CLAIM = "run.json"
-_MARKS = (
-    "requests.csv", "run.json", "summary.json", "stats.csv", "stats_history.csv", "failures.csv", "exceptions.csv",
-)  # fmt: skip
 
 
 def check_writable(given_prefix: str | None) -> None:
@@ -30,7 +27,7 @@ def check_writable(given_prefix: str | None) -> None:
 
 def files_of(given_prefix: str) -> list[Path]:
     """Return the files that a run writes under an unused prefix."""
-    return [_file(_given(given_prefix), name) for name in _MARKS]
+    return [_file(_given(given_prefix), name) for name in MARKS]
 
 
 class Results:
@@ -91,7 +88,7 @@ def _claimed(prefix: Path) -> Path:
 
 
 def _is_used(prefix: Path) -> bool:
-    return any(os.path.lexists(_file(prefix, name)) for name in _MARKS)
+    return any(os.path.lexists(_file(prefix, name)) for name in MARKS)
 
 
 def _claim(prefix: Path) -> bool:

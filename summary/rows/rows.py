@@ -3,7 +3,7 @@
 import csv
 import io
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -293,18 +293,27 @@ def _is_possible(numbers: np.ndarray, name: str) -> np.ndarray:
 
 def _mended(block: bytes, blocks: Blocks, columns: int) -> tuple[bytes, int]:
     """Return a block's rows that have the right number of cells, and count the others."""
-    found = [cells for row in blocks.rows_of(block) for cells in _cells(row)]
-    whole = [cells for cells in found if cells is not None and len(cells) == columns]
-    return _as_csv(whole), len(found) - len(whole)
+    whole, others = list[list[str]](), 0
+    for row in blocks.rows_of(block):
+        found, rest = _cells(row, columns)
+        whole += found
+        others += rest
+    return _as_csv(whole), others
 
 
-def _cells(row: bytes) -> Iterator[list[str] | None]:
-    """Yield the cells of what should be one row, but is several if a row's beginning is damaged; `None` if it can't be
-    read."""
+def _cells(row: bytes, columns: int) -> tuple[list[list[str]], int]:
+    """Return the cells of what should be one row, but is several if a row's beginning is damaged, and count those of
+    another length: there can be millions. One that can't be read counts as one."""
+    whole, others = list[list[str]](), 0
     try:
-        yield from list(csv.reader(io.StringIO(row.decode("utf-8"), newline=""), strict=True))
+        for cells in csv.reader(io.StringIO(row.decode("utf-8"), newline=""), strict=True):
+            if len(cells) == columns:
+                whole.append(cells)
+            else:
+                others += 1
     except (UnicodeDecodeError, csv.Error):
-        yield None
+        return [], 1
+    return whole, others
 
 
 def _as_csv(rows: Iterable[Sequence[object]]) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
 from locustfile import harness
-from tests.command_line import Ended, locust
+from tests.command_line import Ended, locust, started
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,14 @@ def test_help_lists_every_option_within_80_columns(shown: Ended) -> None:
 def test_help_shows_no_key(shown: Ended) -> None:
     assert "LLM_API_KEY" in shown.stdout
     assert "sk-secret" not in shown.stdout
+
+
+@pytest.mark.parametrize(("stdout", "reason"), [(">/dev/full", "no space left on device"), (">&-", "it is closed")])
+def test_help_that_cannot_be_written_is_one_line(stdout: str, reason: str, tmp_path: Path) -> None:
+    with started(tmp_path, ["--llm-help"], ["sh", "-c", f'exec "$@" {stdout}', "sh"]) as running:
+        ended = running.wait()
+    assert ended.code == 70
+    assert ended.stderr.partition(" ")[2] == f"error: can't write to stdout: {reason}\n"
 
 
 def test_help_on_one_topic_is_about_that_alone(tmp_path: Path) -> None:

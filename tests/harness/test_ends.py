@@ -243,16 +243,46 @@ def test_a_config_file_is_refused_without_its_values(
     assert len(says.splitlines()) == 1
 
 
-@pytest.mark.parametrize("line", ["fail-if = {}", "--fail-if {}", "header: {}"])
-def test_a_repeatable_option_on_two_lines_of_a_config_file_is_refused(
-    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("fail-if = p50>1", "fail-if = p50>2"),
+        ("--fail-if p50>1", "fail-if: p50>2"),
+        ("header: a:1", "header: b:2"),
+        ("slo = ttft<1", "slo = latency<2"),
+        ("iterations = 3", "num-requests = 3"),
+    ],
+)
+def test_an_option_on_two_lines_of_a_config_file_is_refused(
+    lines: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "a.conf").write_text(f"{line.format('p50>1')}\n# both count\n{line.format('p50>2')}\n")
+    (tmp_path / "a.conf").write_text("\n# both count\n".join(lines))
     with pytest.raises(SystemExit) as ended:
         harnessed(["--headless", "--mock", "--config", str(tmp_path / "a.conf")])
     assert ended.value.code == 2
     assert "a.conf: " in (says := capsys.readouterr().err)
     assert "must be on one line" in says
+
+
+@pytest.mark.parametrize("option", ["--logfile", "--html", "--json-file"])
+def test_a_file_of_an_earlier_run_is_no_output(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("old_run.json", "old_summary.json"):
+        (tmp_path / name).write_text("precious")
+    ending = "" if option == "--json-file" else ".json"
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "-i", "1", option, str(tmp_path / f"old_summary{ending}")])
+    assert ended.value.code == 2
+    assert "is a run's file: name another file" in capsys.readouterr().err
+    assert (tmp_path / "old_summary.json").read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["csv", "data-dir", "html", "html-report", "json-file", "junit", "logfile"])
+def test_a_nul_in_a_config_file_is_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.conf").write_text(f"{name} = a\0b\n")
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--config", str(tmp_path / "a.conf")])
+    assert ended.value.code == 2
+    assert "contains a NUL character" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["a.conf", "a.toml"])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import report
 from summary.rows import blocks
-from summary.rows.rows import REQUIRED, read
+from summary.rows.rows import REQUIRED, parsed, read
 from tests.running import run
 
 CALLS = 40
@@ -378,6 +378,30 @@ def test_what_a_spreadsheet_or_a_power_cut_leaves_is_read(folder: Path) -> None:
         requests(folder).write_bytes(changed)
         assert reported(folder)["total_requests"] == CALLS
         assert lost(folder) in ({}, {"is_cut": True})
+
+
+class CountedReads(io.BytesIO):
+    """A file that counts how often it was read."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+@pytest.mark.parametrize("filling", [b"\n", b'"\n'])
+def test_the_longer_no_row_ends_the_more_is_read_at_once(
+    filling: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that is held is searched after each read: with reads of one size, a file of line breaks took hours."""
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1000)
+    head, _, rest = requests(folder).read_bytes().partition(b"\n")
+    file = CountedReads(head + b"\n" + filling * 200_000 + rest)
+    table, damage = parsed(file, Path("rows"))
+    assert len(table) == CALLS
+    assert damage.unreadable >= 100_000
+    assert file.reads < 20 + len(rest) / 1000
 
 
 def test_a_file_is_read_the_same_in_blocks_of_any_size(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

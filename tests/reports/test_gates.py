@@ -1,6 +1,7 @@
 """report.py judges a finished run again: by another level and by other gates."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,21 +70,37 @@ def test_locusts_statistics_cannot_be_judged_per_call(finished: Path, capsys: py
     assert "need a run's rows" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     ("arguments", "streams", "code"),
     [
         (["--fail-if", "p95>0"], ">/dev/null 2>&-", 3),
+        (["--fail-if", "p95>0"], ">/dev/null 2>/dev/full", 3),
         (["--fail-if", "speed>1"], ">/dev/null 2>/dev/full", 2),
+        (["--no-such-option"], "2>/dev/full", 2),
+        (["-o", "markdown"], ">/dev/full", 2),
         ([], ">&- 2>&-", 2),
     ],
     ids=str,
 )
 def test_unwritable_streams_do_not_change_the_exit_code(
-    arguments: list[str], streams: str, code: int, finished: Path
+    arguments: list[str], streams: str, code: int, unbuffered: str, finished: Path
 ) -> None:
     command = [sys.executable, str(PROJECT / "report.py"), str(finished), *arguments]
-    done = subprocess.run(["sh", "-c", f'"$@" {streams}', "sh", *command], cwd=PROJECT, check=False)
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(["sh", "-c", f'"$@" {streams}', "sh", *command], cwd=PROJECT, env=environment, check=False)
     assert done.returncode == code
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_summary_that_a_full_disk_cuts_is_no_success(unbuffered: str, finished: Path, tmp_path: Path) -> None:
+    """A limit of 8 blocks of 512 bytes simulates a full disk. Unbuffered, Python drops what didn't fit."""
+    command = [sys.executable, str(PROJECT / "report.py"), str(finished), "-o", "json"]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "PYTHONDONTWRITEBYTECODE": "1"}
+    with (tmp_path / "out").open("wb") as out:
+        limited = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *command]
+        done = subprocess.run(limited, stdout=out, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (2, "report.py: error: stdout: file too large\n")
 
 
 def test_a_closed_stdout_is_named_as_the_reason(finished: Path) -> None:

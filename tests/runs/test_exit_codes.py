@@ -206,6 +206,23 @@ def test_a_full_disk_ends_with_70_and_a_whole_summary(tmp_path: Path) -> None:
     assert "file too large" in done.stderr
 
 
+def test_a_summary_that_a_full_disk_cuts_ends_with_70(tmp_path: Path) -> None:
+    """Unbuffered, as in many containers, Python drops what didn't fit."""
+    full = ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh"]
+    unbuffered = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    with started(tmp_path, [*QUICK_MOCK, "-i", "1", "-o", "csv", "--csv", "run"], full, **unbuffered) as running:
+        done = running.wait()
+    assert done.code == 70
+    assert "can't write the summary to stdout: file too large" in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_stderr_that_takes_nothing_does_not_change_the_code(unbuffered: str, tmp_path: Path) -> None:
+    mute = ["sh", "-c", 'exec "$@" 2>/dev/full', "sh"]
+    with started(tmp_path, ["--no-such-option"], mute, PYTHONUNBUFFERED=unbuffered) as running:
+        assert running.wait().code == 2
+
+
 def test_a_full_log_file_ends_with_70_and_one_line(tmp_path: Path) -> None:
     done = locust(tmp_path, *QUICK_MOCK, "-i", "2", "--csv", "run", "--log-file", "/dev/full")
     assert done.code == 70
