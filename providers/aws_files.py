@@ -9,6 +9,8 @@ from contextlib import suppress
 from hashlib import sha1, sha256
 from pathlib import Path
 
+from providers.secret_file import text_of
+
 PROFILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 CACHES = {"AWS_LOGIN_CACHE_DIRECTORY": "~/.aws/login/cache", "": "~/.aws/sso/cache"}
 TOKEN_FILES = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
@@ -23,10 +25,10 @@ _NAMED = re.compile(
 def secrets() -> Iterator[str]:
     """Yield the keys of the profile in use and of those that it names, the tokens that `aws sso login` or `aws login`
     has kept for it, and those in the files that it or a variable names."""
-    yield from map(_text_of, filter(None, map(os.environ.get, TOKEN_FILES)))
+    yield from map(text_of, filter(None, map(os.environ.get, TOKEN_FILES)))
     for profile in _profiles_in_use():
         yield from (profile[name] for name in KEYS if name in profile)
-        yield _text_of(profile.get("web_identity_token_file", ""))
+        yield text_of(profile.get("web_identity_token_file", ""))
         for value in profile.values():
             yield from _kept_for(value)
 
@@ -36,7 +38,7 @@ def _profiles_in_use() -> Iterator[dict[str, str]]:
     for variable, usual in PROFILES.items():
         parser = RawConfigParser(default_section="", strict=False)
         with suppress(Error):
-            parser.read_string(_text_of(os.environ.get(variable, usual)))
+            parser.read_string(text_of(os.environ.get(variable, usual)))
         for name in parser.sections():
             known.setdefault(name.removeprefix("profile ").strip(' "'), {}).update(parser.items(name))
     name = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or "default"
@@ -51,12 +53,4 @@ def _kept_for(session: str) -> Iterator[str]:
     for variable, usual in CACHES.items():
         for hashed in (sha1, sha256):
             name = hashed(session.encode(), usedforsecurity=False).hexdigest()
-            yield from _NAMED.findall(_text_of(Path(os.environ.get(variable, usual), f"{name}.json")))
-
-
-def _text_of(path: str | Path) -> str:
-    """Return a regular file's text, otherwise "": what a pipe has is for the SDK, and can be read only once."""
-    with suppress(OSError, ValueError, RuntimeError):  # The last if there is no home.
-        file = Path(path).expanduser()
-        return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
-    return ""
+            yield from _NAMED.findall(text_of(Path(os.environ.get(variable, usual), f"{name}.json")))

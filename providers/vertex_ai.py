@@ -1,14 +1,10 @@
 """Google's Gemini, with a key or on Vertex AI. https://ai.google.dev/api/generate-content"""
 
-import json
 import os
-from collections.abc import Iterator
-from contextlib import suppress
 from functools import cache, partial
-from netrc import NetrcParseError, netrc
-from pathlib import Path
 from typing import Any
 
+from providers import google_files
 from providers.answers import gemini as answers
 from providers.answers import gemini_lines
 from providers.answers.content import number_asked
@@ -25,8 +21,6 @@ DEFAULT_API_VERSION = "v1beta"
 DEFAULT_VERTEX_API_VERSION = "v1beta1"
 
 USE_VERTEX = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
-SENT_SECRETS = ("client_secret", "refresh_token")
-"""In a file with Google's credentials."""
 
 
 class VertexAI(Provider):
@@ -52,7 +46,7 @@ class VertexAI(Provider):
 
     @staticmethod
     def credentials() -> list[str]:
-        return [*_sent_secrets(_default_credentials()), *_passwords()] if on_vertex() else []
+        return list(google_files.secrets()) if on_vertex() else []
 
     def __init__(self, settings: Settings, client: Any) -> None:
         from google.genai import types
@@ -132,58 +126,6 @@ def _vertex_access(settings: Settings) -> dict[str, Any]:
         "location": os.environ.get("GOOGLE_CLOUD_LOCATION"),
         "credentials": Credentials(token=settings.api_key) if settings.api_key else None,  # type: ignore[no-untyped-call]
     }
-
-
-def _default_credentials() -> Any:
-    """Return the content of the file with Google's default credentials; `None` if there is none."""
-    with suppress(OSError, ValueError, RuntimeError):  # The last if it is nested too deeply, or there is no home.
-        return json.loads(_text_of(_credentials_file()))
-    return None
-
-
-def _credentials_file() -> Path:
-    if named := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
-        return Path(named)
-    folder = os.environ.get("CLOUDSDK_CONFIG") or Path("~/.config/gcloud").expanduser()
-    return Path(folder) / "application_default_credentials.json"
-
-
-def _sent_secrets(content: Any) -> Iterator[str]:
-    """Yield what is sent to a token server as it is; the private key only signs."""
-    if isinstance(content, dict):
-        yield from _subject_token(content.get("credential_source"))
-        yield from _header_values(content.get("credential_source"))
-        for name, value in content.items():
-            if name in SENT_SECRETS and isinstance(value, str):
-                yield value
-            yield from _sent_secrets(value)
-
-
-def _subject_token(source: Any) -> Iterator[str]:
-    """Yield the token in the file that credentials of a workload identity name, read as the SDK reads it."""
-    with suppress(OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError):
-        text, layout = _text_of(Path(source["file"])), source.get("format") or {}
-        yield str(json.loads(text)[layout["subject_token_field_name"]]) if layout.get("type") == "json" else text
-
-
-def _header_values(source: Any) -> Iterator[str]:
-    """Yield the values of the headers with which a workload identity's token is asked for."""
-    headers = source.get("headers") if isinstance(source, dict) else None
-    yield from filter(lambda value: isinstance(value, str), headers.values() if isinstance(headers, dict) else ())
-
-
-def _passwords() -> Iterator[str]:
-    """Yield the passwords in the user's netrc file, which are sent to the token servers that it names."""
-    with suppress(OSError, ValueError, RuntimeError, NetrcParseError):
-        named = os.environ.get("NETRC")
-        paths = [Path(path).expanduser() for path in ([named] if named else ("~/.netrc", "~/_netrc"))]
-        for path in filter(Path.is_file, paths):
-            yield from (password for _, _, password in netrc(path).hosts.values() if password)
-
-
-def _text_of(path: Path) -> str:
-    """Return a regular file's text, otherwise "": what a pipe has is for the SDK, and can be read only once."""
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _http_options(settings: Settings, wire: Wire) -> Any:

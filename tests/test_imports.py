@@ -49,8 +49,11 @@ RELATED_PROVIDERS = {
     "azure_openai": {"openai"},
     "deepseek": {"openai"},
     "bedrock": {"aws_files", "bedrock_families"},
+    "vertex_ai": {"google_files"},
 }
-SHARED_BY_PROVIDERS = {"answers", "base", "call", "claims", "conversation", "permit", "prompt", "settings"}
+SHARED_BY_PROVIDERS = {
+    "answers", "base", "call", "claims", "conversation", "permit", "prompt", "secret_file", "settings",
+}  # fmt: skip
 STDLIB_ONLY = (
     "finishes.py", "refused_fields.py",
     "providers/call.py", "providers/conversation.py", "providers/prompt.py", "wire/exchange.py",

@@ -1,0 +1,58 @@
+"""Secrets in the files from which Google's SDK gets its default credentials, and which it sends to token servers."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from netrc import NetrcParseError, netrc
+from pathlib import Path
+from typing import Any
+
+from providers.secret_file import text_of
+
+SENT = ("client_secret", "refresh_token")
+"""What is sent of the credentials as it is; a private key only signs."""
+
+
+def secrets() -> Iterator[str]:
+    """Yield what is sent of the default credentials, the token in the file that those of a workload identity name and
+    the headers with which it is asked for, and the passwords in netrc."""
+    yield from _sent(_default_credentials())
+    yield from _passwords()
+
+
+def _default_credentials() -> Any:
+    with suppress(ValueError, RecursionError):
+        return json.loads(text_of(_credentials_file()))
+    return None
+
+
+def _credentials_file() -> Path:
+    if named := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        return Path(named)
+    return Path(os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud", "application_default_credentials.json")
+
+
+def _sent(content: Any) -> Iterator[str]:
+    if isinstance(content, dict):
+        yield from _of_source(content.get("credential_source"))
+        for name, value in content.items():
+            if name in SENT and isinstance(value, str):
+                yield value
+            yield from _sent(value)
+
+
+def _of_source(source: Any) -> Iterator[str]:
+    """Yield the headers' values and the token, read as the SDK reads it, of a workload identity's source."""
+    with suppress(ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        yield from (value for value in (source.get("headers") or {}).values() if isinstance(value, str))
+        text, layout = text_of(source["file"]), source.get("format") or {}
+        yield str(json.loads(text)[layout["subject_token_field_name"]]) if layout.get("type") == "json" else text
+
+
+def _passwords() -> Iterator[str]:
+    named = os.environ.get("NETRC")
+    for path in [named] if named else ["~/.netrc", "~/_netrc"]:
+        with suppress(OSError, ValueError, RuntimeError, NetrcParseError):  # RuntimeError if there is no home.
+            if (file := Path(path).expanduser()).is_file():
+                yield from (password for _, _, password in netrc(file).hosts.values() if password)
