@@ -3,10 +3,12 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from operator import eq
 from struct import pack
+from time import process_time
 from typing import Any
 from zlib import crc32
 
@@ -1041,3 +1043,30 @@ def test_an_exception_of_aws_without_a_message_is_an_error() -> None:
 def test_an_error_of_an_unknown_family_is_an_error() -> None:
     with pytest.raises(ErrorInStream, match="out of memory"):
         invoked("acme.novel-v1", [{"text": "Hi"}, {"error": "out of memory"}], None)
+
+
+ALMOST_JSON = b'{"a":[' + b"{}," * 20_000 + b"{}]]"
+
+
+@pytest.mark.parametrize(
+    ("read", "pieces"),
+    [
+        (sse.events, [ALMOST_JSON, *[b"}"] * 100]),
+        (sse.events, [ALMOST_JSON + b"\n\n", *[b":\n\n"] * 100]),
+        (sse.events, [b"data: {}\n\n" + ALMOST_JSON + b"\n\n", *[b":\n\n"] * 100]),
+        (gemini_lines.events, [ALMOST_JSON + b"\n}", *[b"[]"] * 100]),
+        (gemini_lines.events, [b'{"":"' + b'""' * 30_000 + b'"}', *[b"{}"] * 100]),
+        (partial(eventstream.events, known=()), [b"[" + ALMOST_JSON, *[b"}"] * 100]),
+    ],
+)
+def test_a_text_that_looks_whole_at_each_read_is_not_parsed_each_time(
+    read: Callable[[Iterable[bytes]], Iterator[Event]], pieces: list[bytes]
+) -> None:
+    def cost_s(pieces: list[bytes]) -> float:
+        began_s = process_time()
+        with suppress(MalformedAnswer, IncompleteStream):
+            list(read(pieces))
+        return process_time() - began_s
+
+    parsing_s = min(cost_s(pieces[:1]) for _ in range(3))
+    assert min(cost_s(pieces) for _ in range(3)) < 20 * parsing_s
