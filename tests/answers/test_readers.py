@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, gemini_lines, openai, reading, sse
-from providers.answers.content import MOST_PARTS
+from providers.answers.content import LONGEST_INDEX, MOST_CHOICES, MOST_PARTS, merged
 from providers.answers.document import Event, NotJSON, parsed, parsed_event
 from providers.answers.eventstream import BadChecksum
 from providers.answers.sse import BYTE_ORDER_MARK
@@ -1070,3 +1070,17 @@ def test_a_text_that_looks_whole_at_each_read_is_not_parsed_each_time(
 
     parsing_s = min(cost_s(pieces[:1]) for _ in range(3))
     assert min(cost_s(pieces) for _ in range(3)) < 20 * parsing_s
+
+
+def test_counts_of_unknown_names_are_not_kept() -> None:
+    """They would be copied for each event that has more."""
+    usage = {**{f"unknown_{number}": number for number in range(1_000)}, "input_tokens": 3}
+    counts = merged({"output_tokens": 4}, usage, anthropic.COUNTS)
+    assert counts == {"input_tokens": 3, "output_tokens": 4}
+
+
+@pytest.mark.parametrize("indices", [range(MOST_CHOICES + 1), ["a" * (LONGEST_INDEX + 1)], [10 ** (LONGEST_INDEX + 1)]])
+def test_choices_fill_no_memory(indices: Iterable[Any]) -> None:
+    events = ({"choices": [{"index": index, "delta": {}}]} for index in indices)
+    with pytest.raises(MalformedAnswer, match="more than 100,000 choices, or one of an endless index"):
+        list(openai.chat_stream(events))
