@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from encodings import normalize_encoding
 from functools import lru_cache
 from typing import Any
 
@@ -110,6 +111,14 @@ class _Response(httpx2.Response):
     stays within the wire's limit where it is read whole."""
 
     _is_read_whole = False
+
+    @property
+    def charset_encoding(self) -> str | None:
+        """Raises `LookupError` for Punycode, which is no charset, and in which a megabyte takes minutes to decode."""
+        charset = super().charset_encoding
+        if charset and normalize_encoding(charset).lower() == "punycode":
+            raise LookupError("punycode is no charset")
+        return charset
 
     def read(self) -> bytes:
         self._is_read_whole = True
