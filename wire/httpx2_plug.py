@@ -16,6 +16,9 @@ from wire.turns import turns
 TURN_BYTES = 1 << 18
 """How much of a decompressed body is read in one turn: a few hundred bytes can become as many megabytes."""
 
+LONGEST_TYPE = 1000
+"""How many characters of a Content-Type are searched for a charset."""
+
 _ERRORS: dict[type[wire.WireError], type[httpx2.TransportError]] = {
     wire.ConnectTimedOut: httpx2.ConnectTimeout,
     wire.DeadlineExceeded: httpx2.ReadTimeout,
@@ -114,7 +117,10 @@ class _Response(httpx2.Response):
 
     @property
     def charset_encoding(self) -> str | None:
-        """Raises `LookupError` for Punycode, which is no charset, and in which a megabyte takes minutes to decode."""
+        """None if the Content-Type is longer than any: `email` would take a minute to read it. Raises `LookupError` for
+        Punycode, which is no charset, and in which a megabyte takes minutes to decode."""
+        if len(self.headers.get("Content-Type", "")) > LONGEST_TYPE:
+            return None
         charset = super().charset_encoding
         if charset and normalize_encoding(charset).lower() == "punycode":
             raise LookupError("punycode is no charset")

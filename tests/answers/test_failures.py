@@ -261,6 +261,12 @@ def test_punycode_is_never_decoded(charset: str) -> None:
     assert codecs.lookup(charset.strip('"')).name == "punycode"
 
 
+@pytest.mark.parametrize("parameters", [";" * 200_000, '"' + ";" * 200_000])
+def test_an_endless_content_type_holds_nobody_up(parameters: str) -> None:
+    response = httpx2_plug._Response(500, headers={"Content-Type": f"text/plain;{parameters}"}, content=b"a")
+    assert (response.charset_encoding, response.text) == (None, "a")
+
+
 def test_a_stream_that_fails_and_then_only_sends_keep_alives_fails_soon() -> None:
     def script(peer: Peer) -> None:
         peer.request()
