@@ -79,7 +79,7 @@ class Bedrock(Provider):
 
     def chat(self, prompt: Prompt) -> Answer:
         self.client.converse(**self._conversation(prompt))
-        return reading.whole(current().unread.content, converse.message)
+        return reading.whole(current().unread.content.decode(), converse.message)
 
     def chat_stream(self, prompt: Prompt) -> Answer:
         self.client.converse_stream(**self._conversation(prompt))

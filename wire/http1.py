@@ -189,6 +189,11 @@ class AnswerParser(HTTPResponseParser):
         self.complete = self.head_complete
 
     def _keep_header(self) -> None:
+        """Keep a header without the spaces after its value, which llhttp leaves in. With a tab there, llhttp doesn't
+        know `chunked` and `close`."""
         if self._value is not None:
-            self.headers.append((self._field, self._value.rstrip(" \t")))  # llhttp leaves these in.
+            value = self._value.rstrip(" ")
+            if value.endswith("\t"):
+                raise HTTPParseError("a tab after a header's value")
+            self.headers.append((self._field, value))
             self._field, self._value = "", None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from encodings import normalize_encoding
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,9 @@ from wire.turns import turns
 
 TURN_BYTES = 1 << 18
 """How much of a decompressed body is read in one turn: a few hundred bytes can become as many megabytes."""
+
+LONGEST_TYPE = 1000
+"""How many characters of a Content-Type are searched for a charset."""
 
 _ERRORS: dict[type[wire.WireError], type[httpx2.TransportError]] = {
     wire.ConnectTimedOut: httpx2.ConnectTimeout,
@@ -110,6 +114,17 @@ class _Response(httpx2.Response):
     stays within the wire's limit where it is read whole."""
 
     _is_read_whole = False
+
+    @property
+    def charset_encoding(self) -> str | None:
+        """None if the Content-Type is longer than any: `email` would take a minute to read it. Raises `LookupError` for
+        Punycode, which is no charset, and in which a megabyte takes minutes to decode."""
+        if len(self.headers.get("Content-Type", "")) > LONGEST_TYPE:
+            return None
+        charset = super().charset_encoding
+        if charset and normalize_encoding(charset).lower() == "punycode":
+            raise LookupError("punycode is no charset")
+        return charset
 
     def read(self) -> bytes:
         self._is_read_whole = True

@@ -18,7 +18,7 @@ Event = h11.Response | h11.InformationalResponse | h11.Data | h11.EndOfMessage
 
 class TolerantParser:
     """Accepts what llhttp rejects: a length together with chunks (the chunks win, RFC 9112 6.3), the same length twice,
-    lines that end in LF alone, folded headers, spaces after a chunk's size."""
+    lines that end in LF alone, folded headers, tabs after a header's value, spaces after a chunk's size."""
 
     def __init__(self) -> None:
         self._peer = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD_BYTES)

@@ -37,13 +37,14 @@ class Alike:
     def learn(self, name: str, data: bytes, part: Part | None) -> None:
         """Learn from an event that was parsed and its only part; `None` if it yielded none or several.
 
-        With a backslash in the event, its text can be escaped, and what looks like it another string.
+        With a backslash in the event, its text can be escaped, and what looks like it another string. A field's
+        name that stands for content (`images`) is no text.
         """
         if self._misses == MOST_MISSES:
             return
         self._misses += self._delta is not None
         self._delta = None
-        if isinstance(part, Delta) and part.text and b"\\" not in data:
+        if self._misses < MOST_MISSES and isinstance(part, Delta) and part.text and b"\\" not in data:
             begin, found, end = data.partition(b'"%s"' % part.text.encode("utf-8", "surrogatepass"))
-            if found and found not in end:
+            if found and found not in end and begin.rstrip().endswith(b":"):
                 self._name, self._begin, self._end, self._delta = name, begin + b'"', b'"' + end, part

@@ -12,6 +12,7 @@ from providers.answers.content import counts_of, ended, few, finished, merged, r
 from providers.call import Answer, Delta, Json, Usage, total
 
 OUTPUT = ("output_tokens", "output_tokens_details")
+COUNTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", *OUTPUT)
 
 
 def message(body: Json) -> Answer:
@@ -38,11 +39,11 @@ def message_stream(bodies: Iterable[Json | Delta]) -> Answer:
             case "content_block_start":
                 yield from _block(event.get("content_block") or {})
             case "message_start":
-                usage = merged(usage, (event.get("message") or {}).get("usage"))
+                usage = merged(usage, (event.get("message") or {}).get("usage"), COUNTS)
                 for name in OUTPUT:  # It has hardly begun.
                     usage.pop(name, None)
             case "message_delta":
-                usage = merged(usage, event.get("usage"))
+                usage = merged(usage, event.get("usage"), COUNTS)
                 reason = reason_of((event.get("delta") or {}).get("stop_reason")) or reason
             case "message_stop" if has_begun and not has_ended:
                 has_ended = True

@@ -43,10 +43,15 @@ def require(body: Json, kinds: Mapping[str, type]) -> None:
             raise TypeError(f"{name} is of another type")
 
 
-def merged(earlier: Json, later: Any) -> Json:
-    """Return the later counts, with the earlier ones where the later are missing, null or 0: counts only grow."""
-    found = counts_of(later).items()
-    return {**earlier, **{name: count for name, count in found if count or (count == 0 and not earlier.get(name))}}
+def merged(earlier: Json, later: Any, names: tuple[str, ...]) -> Json:
+    """Return the later counts of these names, with the earlier ones where the later are missing, null or 0: counts only
+    grow."""
+    counts, found = dict(earlier), counts_of(later)
+    for name in names:
+        count = found.get(name)
+        if count or (count == 0 and not counts.get(name)):
+            counts[name] = count
+    return counts
 
 
 def called(function: Any) -> Iterator[Delta]:
@@ -91,6 +96,9 @@ def number_asked(value: Any) -> int | None:
     return number if isinstance(number, int) and number > 0 else None
 
 
+MOST_CHOICES, LONGEST_INDEX = 100_000, 40
+"""How many indices a stream can have, which can be one for each of its tokens, and how many characters each."""
+
 INDEX = (int, float, str)
 """A union of types would be made anew for each choice."""
 
@@ -115,11 +123,18 @@ class Choices:
         """Take a choice, or a piece of one; `number` is its place in the list, used if it has no valid index."""
         index = choice.get("index")
         index = index if isinstance(index, INDEX) else number
-        self._seen.add(index)
+        if index not in self._seen:
+            self._see(index)
         if reason:
             self._ended.add(index)
             if not is_settled(self._api, self.reason):
                 self.reason, self._by = reason, choice
+
+    def _see(self, index: float | str) -> None:
+        """Raises `MalformedAnswer` for what would fill the memory."""
+        if len(self._seen) == MOST_CHOICES or len(str(index)) > LONGEST_INDEX:
+            raise MalformedAnswer(f"more than {MOST_CHOICES:,} choices, or one of an endless index")
+        self._seen.add(index)
 
     def finished(self, is_done: bool = True) -> Answer:
         """Yield the `Finish` if the answer is finished and `is_done`, or a choice failed. Raises as `finished` does."""

@@ -17,6 +17,11 @@ QUOTED = 200
 """How many characters of a malformed answer are quoted in its error."""
 
 
+MOST_TRIED_BYTES = 1 << 19
+"""How much is looked at, in all, to see whether a text that is still arriving is whole JSON by now: any read of it can
+end like JSON."""
+
+
 class NotJSON(ValueError):
     """The text is not JSON, not even to Python's lenient parser."""
 

@@ -4,11 +4,11 @@ import re
 import struct
 from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain
 from struct import unpack_from
 from zlib import crc32
 
-from providers.answers.document import Event, is_json, quoted
+from providers.answers.document import MOST_TRIED_BYTES, Event, is_json, quoted
 from providers.answers.errors import message_in
 from providers.call import ErrorInStream, IncompleteStream, MalformedAnswer
 
@@ -25,8 +25,6 @@ FIXED_SIZES_BYTES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """Header types of a fixed size: booleans, integers, timestamp, UUID. Bytes and strings are prefixed by their size."""
 
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[]")
-STRAY_PIECES = 100
-"""How many pieces are read of something that is not an event stream, in order to quote it."""
 
 
 class BadChecksum(Exception):
@@ -65,7 +63,7 @@ def frames(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
             continue
         buffer, start = b"".join(held), 0
         if is_first and not _is_prelude(buffer, 0):
-            raise _no_stream(buffer, islice(pieces, STRAY_PIECES))
+            raise _no_stream(buffer, pieces)
         is_first = False
         while (size_bytes := _size_of_frame(buffer, start)) <= len(buffer) - start:
             yield _open(buffer[start : start + size_bytes])
@@ -142,12 +140,14 @@ def _no_stream(body: bytes, rest: Iterable[bytes]) -> Exception:
 
     The stream could stay open, so reading on stops once the body is whole JSON, or can't be JSON.
     """
+    tried_bytes = 0
     for piece in chain((b"",), rest):
         body += piece
-        if not _JSON.match(body):
+        if not _JSON.match(body) or max(len(body), tried_bytes) > MOST_TRIED_BYTES:
             break
         if body.rstrip()[-1:] not in (b"}", b"]"):
             continue
+        tried_bytes += len(body)
         if words := message_in(body):
             return ErrorInStream(words)
         if is_json(body):

@@ -69,7 +69,7 @@ def content_stream(bodies: Iterable[Json | Delta], asked: int | None = None) -> 
             if part.text and OUTPUT[0] not in counts:  # Earlier counts are not of the whole answer.
                 usage = {name: count for name, count in usage.items() if name not in OUTPUT}
             yield part
-        usage = merged(usage, counts)
+        usage = merged(usage, counts, COUNTS)
     if usage:
         yield _usage(usage)
     yield from choices.finished()

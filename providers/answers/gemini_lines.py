@@ -3,13 +3,10 @@
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 
-from providers.answers.document import Event, is_json, quoted
+from providers.answers.document import MOST_TRIED_BYTES, Event, is_json, quoted
 from providers.answers.errors import message_in
 from providers.answers.sse import LARGEST_EVENT_BYTES, MOST_LINES, STRAY_BYTES, Stray, with_line_feeds
 from providers.call import ErrorInStream, IncompleteStream, MalformedAnswer
-
-MOST_PIECES = 100
-"""A line in at most this many pieces is checked for the end of an object before it ends: the stream could stay open."""
 
 
 def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
@@ -52,6 +49,7 @@ class _Lines:
         self._name = ""
         self._object: list[bytes] = []
         self._depth, self._in_string = 0, False
+        self._tried_bytes = 0
 
     def events_in(self, piece: bytes) -> Iterator[Event]:
         """Yield the events that end with a line of this piece, and an object that ends with the piece itself."""
@@ -123,6 +121,7 @@ class _Lines:
         if self._depth > 0:
             return None
         text, self._object, self._depth, self._in_string = b"".join(self._object), [], 0, False
+        self._tried_bytes = 0
         return "", _json(text)
 
     def _after(self, line: bytes) -> tuple[int, bool]:
@@ -134,10 +133,15 @@ class _Lines:
     def _is_whole(self) -> bool:
         """Return whether the line that has begun ends an object. Its line feed will then look like an empty line, which
         must not end an event."""
-        if self._data or len(self._rest) > MOST_PIECES:
+        if self._data or self._begins(b"data: ") or self._tried_bytes > MOST_TRIED_BYTES:
             return False
         line = b"".join(self._rest)
-        return not line.startswith(b"data: ") and self._after(line)[0] == 0 and is_json(b"".join((*self._object, line)))
+        self._tried_bytes += len(line)
+        if self._after(line)[0] != 0:
+            return False
+        text = b"".join((*self._object, line))
+        self._tried_bytes += len(text)
+        return is_json(text)
 
 
 def _json(text: bytes) -> bytes:

@@ -49,8 +49,9 @@ STANDARD = Dialect()
 FRAMES = Dialect(has_done=False, has_frames=True)
 
 
-def whole(data: bytes, read: Callable[[Json], Answer]) -> Answer:
-    """Yield the parts that `read` makes of a whole body.
+def whole(data: bytes | str, read: Callable[[Json], Answer]) -> Answer:
+    """Yield the parts that `read` makes of a whole body: of a text, if its SDK decodes it before it parses it, so that
+    a byte order mark is not JSON.
 
     Raises `ErrorInStream` for an error with status 200, and `MalformedAnswer` for a body that can't be read.
     """
@@ -180,7 +181,7 @@ def _object(body: Any) -> Json:
     raise TypeError("not a JSON object")
 
 
-def _described(surprise: Exception, data: bytes) -> str:
+def _described(surprise: Exception, data: bytes | str) -> str:
     """Return what is wrong with an answer, with a quotation."""
     if isinstance(surprise, UnicodeDecodeError):
         return f"the SDK can't read what is not UTF-8: {quoted(surprise.object)}"

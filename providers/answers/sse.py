@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from providers.answers.document import Event, NotJSON, is_json, parsed_event, quoted
+from providers.answers.document import MOST_TRIED_BYTES, Event, NotJSON, is_json, parsed_event, quoted
 from providers.answers.errors import message_in
 from providers.call import ErrorInStream, MalformedAnswer
 
@@ -13,8 +13,6 @@ FIELDS = (b"data", b"event", b"id", b"retry", b"")
 """The fields of an event; a comment's name is empty."""
 STRAY_BYTES = 65536
 """How much text outside events is kept, in order to quote it."""
-STRAY_PIECES = 100
-"""Text in at most this many pieces is checked for an error before the stream ends."""
 LARGEST_EVENT_BYTES = 64 * 1024 * 1024
 """A larger event is refused: a line that never ends must not fill our memory."""
 MOST_LINES = 100_000
@@ -51,6 +49,7 @@ class Stray:
         self.text, self.is_all = bytearray(), True
         self._type = content_type.partition(";")[0].strip().lower()
         self._start = b""
+        self._tried_bytes = 0
 
     def take(self, line: bytes) -> None:
         if not self.is_all:
@@ -85,10 +84,13 @@ class Stray:
 
     def refuse_bare_error(self, held: list[bytes]) -> None:
         """Raise once the text is whole JSON: with its error message, or because it is not an event stream."""
+        if self._tried_bytes > MOST_TRIED_BYTES:
+            return
         held = [bytes(self.text)] if self.text else held
-        if held[0][:1] not in (b"{", b"[") or held[-1].rstrip()[-1:] not in (b"}", b"]") or len(held) > STRAY_PIECES:
+        if held[0][:1] not in (b"{", b"[") or held[-1].rstrip()[-1:] not in (b"}", b"]"):
             return
         text = b"".join(held)[:STRAY_BYTES]
+        self._tried_bytes += len(text)
         if words := message_in(text):
             raise ErrorInStream(words)
         if self.is_all and is_json(text):

@@ -41,12 +41,19 @@ def block(text: str, finish: str | None, extra: int) -> Event:
     return "contentBlockDelta", json.dumps({"delta": {"text": text}, "p": "a" * (extra // 3)}).encode()
 
 
+def said(text: str, finish: str | None, extra: int) -> Event:
+    kind = "response.reasoning_text.delta" if extra == 1 else "response.output_text.delta"
+    return kind if extra % 2 else "", json.dumps({"type": kind, "delta": text, "n": extra // 3}).encode()
+
+
 READERS: dict[str, tuple[Callable[[str, str | None, int], Event], Reader]] = {
     "openai": (chat, lambda bodies: openai.chat_stream(bodies, needs_done=False)),
     "anthropic": (thought, anthropic.message_stream),
     "gemini": (generated, gemini.content_stream),
     "converse": (block, converse.message_stream),
+    "responses": (said, openai.response_stream),
 }
+KINDS_OF_PARTS = (b"functionCall", b"thoughtSignature", b"text")
 
 
 def parts_of(read: Callable[[Iterable[Event], Reader], Answer], events: list[Event], reader: Reader) -> list[object]:
@@ -104,3 +111,24 @@ def test_events_that_differ_in_more_than_text_soon_end_the_shortcut() -> None:
     for number in range(2 * MOST_MISSES):
         alike.learn("", b'{"n":%d,"content":"text"}' % number, Delta("text"))
     assert alike.delta_of("", b'{"n":%d,"content":"text"}' % (2 * MOST_MISSES - 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("api", "events"),
+    [
+        ("gemini", [b'{"candidates":[{"content":{"parts":[{"%s":{"a":1}}]}}]}' % name for name in KINDS_OF_PARTS]),
+        ("openai", [b'{"choices":[{"delta":{"%s":[1]}}]}' % name for name in (b"images", b"refused", b"content")]),
+    ],
+)
+def test_a_name_that_stands_for_content_gives_no_shortcut(api: str, events: list[bytes]) -> None:
+    reader = READERS[api][1]
+    named = [("", event) for event in events]
+    assert parts_of(reading.quick_stream, named, reader) == parts_of(reading.stream, named, reader)
+
+
+def test_a_count_that_no_longer_is_of_the_whole_answer_is_not_kept_by_the_shortcut() -> None:
+    events = [generated(str(number), None, 3 * number) for number in range(MOST_MISSES + 1)]
+    events.append(("", b'{"candidates":[{"content":{"parts":[]}}],"usageMetadata":{"candidatesTokenCount":5}}'))
+    events += [generated("more", None, 3 * MOST_MISSES), generated("", "stop", 0)]
+    reader = READERS["gemini"][1]
+    assert parts_of(reading.quick_stream, events, reader) == parts_of(reading.stream, events, reader)

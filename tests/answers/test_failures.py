@@ -1,5 +1,6 @@
 """What real servers do to a call, through the real SDKs: odd answers are read, early ones kept, failures named."""
 
+import codecs
 import errno
 import gc
 import gzip
@@ -24,7 +25,7 @@ from tests.asking import APIS, PROVIDERS, Asker
 from tests.canned import mocked
 from tests.certificates import make_certificate, trusting
 from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, sending, serving, silent
-from wire import exchange, network
+from wire import exchange, httpx2_plug, network
 from wire.exchange import MOST_ERROR_BYTES, MOST_ERROR_COMMAS, ConnectionBroken, Exchange
 from wire.failures import failure_of
 from wire.proxy import proxy_of
@@ -238,7 +239,7 @@ def test_an_error_nested_deeper_than_can_be_read_is_a_failed_call(provider: str,
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
-@pytest.mark.parametrize("charset", ["hex", "rot13", "idna", "utf-16"])
+@pytest.mark.parametrize("charset", ["hex", "rot13", "idna", "utf-16", "punycode"])
 def test_an_error_in_a_charset_that_is_no_charset_is_the_servers_failure(
     provider: str, status: str, charset: str
 ) -> None:
@@ -249,6 +250,21 @@ def test_an_error_in_a_charset_that_is_no_charset_is_the_servers_failure(
     assert (call.outcome, call.status) == ("failed", int(status[:3]))
     assert "the model is still loading" in (call.error or "")
     assert (call.error or "").partition(":")[0] not in OWN_ERRORS
+
+
+@pytest.mark.parametrize("charset", ["punycode", "PUNYCODE", "-PunyCode", '"punycode"'])
+def test_punycode_is_never_decoded(charset: str) -> None:
+    """A megabyte would take minutes."""
+    response = httpx2_plug._Response(500, headers={"Content-Type": f"text/plain; charset={charset}"}, content=b"-a")
+    with pytest.raises(LookupError):
+        response.text  # noqa: B018
+    assert codecs.lookup(charset.strip('"')).name == "punycode"
+
+
+@pytest.mark.parametrize("parameters", [";" * 200_000, '"' + ";" * 200_000])
+def test_an_endless_content_type_holds_nobody_up(parameters: str) -> None:
+    response = httpx2_plug._Response(500, headers={"Content-Type": f"text/plain;{parameters}"}, content=b"a")
+    assert (response.charset_encoding, response.text) == (None, "a")
 
 
 def test_a_stream_that_fails_and_then_only_sends_keep_alives_fails_soon() -> None:

@@ -3,10 +3,12 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from operator import eq
 from struct import pack
+from time import process_time
 from typing import Any
 from zlib import crc32
 
@@ -22,7 +24,7 @@ from hypothesis import strategies as st
 from mock.formats import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, gemini_lines, openai, reading, sse
-from providers.answers.content import MOST_PARTS
+from providers.answers.content import LONGEST_INDEX, MOST_CHOICES, MOST_PARTS, merged
 from providers.answers.document import Event, NotJSON, parsed, parsed_event
 from providers.answers.eventstream import BadChecksum
 from providers.answers.sse import BYTE_ORDER_MARK
@@ -1041,3 +1043,44 @@ def test_an_exception_of_aws_without_a_message_is_an_error() -> None:
 def test_an_error_of_an_unknown_family_is_an_error() -> None:
     with pytest.raises(ErrorInStream, match="out of memory"):
         invoked("acme.novel-v1", [{"text": "Hi"}, {"error": "out of memory"}], None)
+
+
+ALMOST_JSON = b'{"a":[' + b"{}," * 20_000 + b"{}]]"
+
+
+@pytest.mark.parametrize(
+    ("read", "pieces"),
+    [
+        (sse.events, [ALMOST_JSON, *[b"}"] * 100]),
+        (sse.events, [ALMOST_JSON + b"\n\n", *[b":\n\n"] * 100]),
+        (sse.events, [b"data: {}\n\n" + ALMOST_JSON + b"\n\n", *[b":\n\n"] * 100]),
+        (gemini_lines.events, [ALMOST_JSON + b"\n}", *[b"[]"] * 100]),
+        (gemini_lines.events, [b'{"":"' + b'""' * 30_000 + b'"}', *[b"{}"] * 100]),
+        (partial(eventstream.events, known=()), [b"[" + ALMOST_JSON, *[b"}"] * 100]),
+    ],
+)
+def test_a_text_that_looks_whole_at_each_read_is_not_parsed_each_time(
+    read: Callable[[Iterable[bytes]], Iterator[Event]], pieces: list[bytes]
+) -> None:
+    def cost_s(pieces: list[bytes]) -> float:
+        began_s = process_time()
+        with suppress(MalformedAnswer, IncompleteStream):
+            list(read(pieces))
+        return process_time() - began_s
+
+    parsing_s = min(cost_s(pieces[:1]) for _ in range(3))
+    assert min(cost_s(pieces) for _ in range(3)) < 20 * parsing_s
+
+
+def test_counts_of_unknown_names_are_not_kept() -> None:
+    """They would be copied for each event that has more."""
+    usage = {**{f"unknown_{number}": number for number in range(1_000)}, "input_tokens": 3}
+    counts = merged({"output_tokens": 4}, usage, anthropic.COUNTS)
+    assert counts == {"input_tokens": 3, "output_tokens": 4}
+
+
+@pytest.mark.parametrize("indices", [range(MOST_CHOICES + 1), ["a" * (LONGEST_INDEX + 1)], [10 ** (LONGEST_INDEX + 1)]])
+def test_choices_fill_no_memory(indices: Iterable[Any]) -> None:
+    events = ({"choices": [{"index": index, "delta": {}}]} for index in indices)
+    with pytest.raises(MalformedAnswer, match="more than 100,000 choices, or one of an endless index"):
+        list(openai.chat_stream(events))
