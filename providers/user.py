@@ -37,7 +37,7 @@ class CallFailed(Exception):
     """A failed call as reported to Locust: the SDK's exception class, the HTTP status, and what failed on the wire, so
     that failures of one kind are equal.
 
-    The SDK's exception is its `__cause__`.
+    The SDK's exception is its `__cause__` while listeners hear of it. Locust keeps one of each kind.
     """
 
     def __repr__(self) -> str:
@@ -186,6 +186,7 @@ class LLMUser(User):
             self.conversation.fail()
         if call.phase == "measured":
             self._report_to_locust(call, error)
+        _let_go(error)
 
     def _record(self, call: Call, wired: Exchange, started_at: float, before: Refused | None) -> None:
         try:
@@ -290,6 +291,8 @@ class LLMUser(User):
             context=self.context(),
             call=call,
         )
+        if failure is not None:
+            failure.__cause__ = None
 
 
 def user_of(provider: type[Provider]) -> type[LLMUser]:
@@ -302,6 +305,16 @@ def users_in(names: Mapping[str, object]) -> list[type[LLMUser]]:
     """Return the User classes among a module's names, in the file's order, as Locust finds them."""
     classes = [value for value in names.values() if isinstance(value, type) and issubclass(value, LLMUser)]
     return [user_class for user_class in classes if not user_class.abstract]
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop the causes of an exception, and the frames that they and it came through: these hold the whole answer in
+    cycles, which the garbage collector finds late, as it rarely runs."""
+    if error is not None:
+        causes = error.__cause__, error.__context__
+        error.__traceback__ = error.__cause__ = error.__context__ = None
+        for cause in causes:
+            _let_go(cause)
 
 
 def _error_text(error: Exception, wired: Exchange) -> str:

@@ -76,10 +76,13 @@ class Asker:
         self.session = OneSession({None: user_class.provider(settings, client)})
         self.events: list[dict[str, Any]] = []
         environment: Any = Environment(user_classes=[user_class])
-        environment.events.request.add_listener(lambda **event: self.events.append(event))
+        environment.events.request.add_listener(self._hear)
         self.user: LLMUser = user_class(environment)
         LLMUser.session = self.session
         self.user.on_start()
+
+    def _hear(self, exception: Exception | None, **event: Any) -> None:
+        self.events.append({**event, "exception": exception, "cause": exception and exception.__cause__})
 
     def wait_at_most(self, timeout_s: float) -> None:
         """Set the deadline of the calls to come."""

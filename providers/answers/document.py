@@ -16,10 +16,12 @@ SURPRISES = (LookupError, AttributeError, TypeError, ValueError, RecursionError,
 QUOTED = 200
 """How many characters of a malformed answer are quoted in its error."""
 
-
 MOST_TRIED_BYTES = 1 << 19
 """How much is looked at, in all, to see whether a text that is still arriving is whole JSON by now: any read of it can
 end like JSON."""
+
+MOST_DIGITS = 400
+"""No count of tokens is as long."""
 
 
 class NotJSON(ValueError):
@@ -39,9 +41,14 @@ def parsed(data: bytes | str) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(data)
+        return json.loads(data, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         raise NotJSON(f"not JSON: {error}") from error
+
+
+def _integer(digits: str) -> float:
+    """Return an integer, but infinity for one of hundreds of digits, each of which takes Python long."""
+    return int(digits) if len(digits) < MOST_DIGITS else float(digits)
 
 
 def parsed_event(data: bytes) -> Any:

@@ -7,6 +7,7 @@ import gzip
 import os
 import resource
 import ssl
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -110,6 +111,15 @@ def test_a_compression_that_the_sdk_announces_is_read(provider: str, stream: boo
         call = Asker(provider, server.url, stream=stream).ask()
         assert "gzip" in server.requests[0].all("accept-encoding")[0]
     assert (call.outcome, call.status) == ("ok", 200), call.error
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def limit_answers(monkeypatch: pytest.MonkeyPatch, most_bytes: int) -> None:
@@ -250,6 +260,18 @@ def test_an_error_in_a_charset_that_is_no_charset_is_the_servers_failure(
     assert (call.outcome, call.status) == ("failed", int(status[:3]))
     assert "the model is still loading" in (call.error or "")
     assert (call.error or "").partition(":")[0] not in OWN_ERRORS
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@BOTH_WAYS
+@pytest.mark.parametrize("said", [answer(b"{}", status="500 Oh"), answer(b"<p>"), answer(b"{}")[:-1], b"SSH-2.0"])
+def test_a_failure_is_not_kept_until_the_collector_runs(provider: str, stream: bool, said: bytes) -> None:
+    """Locust keeps one failure of each kind to the end of the run, and the SDK's exception has the whole answer."""
+    with serving(sending(said)) as server, without_collector():
+        asker = Asker(provider, server.url, stream=stream)
+        assert asker.ask().outcome == "failed"
+        error = weakref.ref(asker.events[-1].pop("cause"))
+        assert error() is None
 
 
 @pytest.mark.parametrize("charset", ["punycode", "PUNYCODE", "-PunyCode", '"punycode"'])

@@ -338,6 +338,10 @@ def test_ten_thousand_items_are_the_limit_even_if_they_yield_nothing(read: Calla
         list(reading.whole((body % EMPTY).encode(), read))
 
 
+def test_an_integer_of_thousands_of_digits_is_no_number_to_count_with() -> None:
+    assert document.parsed(b"[Infinity, 12, %s]" % (5_000 * b"9")) == [math.inf, 12, math.inf]
+
+
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
 def test_json_of_millions_of_values_is_not_parsed(start: bytes) -> None:
     body = start + b"[" + b"1," * MOST_COMMAS

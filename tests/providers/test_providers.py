@@ -127,7 +127,7 @@ def assert_failed(asker: Asker, call: Call, error: str, status: int | None) -> N
     reported = asker.events[-1]["exception"]
     assert isinstance(reported, CallFailed)
     assert str(reported) == " ".join(str(part) for part in (error, status, call.error_reason) if part)
-    assert type(reported.__cause__).__name__ == error
+    assert type(asker.events[-1]["cause"]).__name__ == error
 
 
 def set_deadline(asker: Asker, timeout_s: float) -> None:
