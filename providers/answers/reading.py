@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from providers.answers import sse
@@ -73,42 +73,49 @@ def quick_stream(
     return _stream(events, read, Alike(), dialect)
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What was seen last of a stream: an event's data, and the parts that it gave."""
+
+    data: bytes = b""
+    parts: list[Part] = field(default_factory=list)
+
+
 def _stream(
     events: Iterable[Event], read: Callable[[Iterable[Body]], Answer], alike: Alike | None, dialect: Dialect
 ) -> Answer:
-    latest, wired = b"", current()
-    given: list[Part] = []
-    named = _framed if dialect.has_frames else _named
-
-    def opened() -> Iterator[Body]:
-        nonlocal latest
-        for number, (name, latest) in enumerate(events, 1):
-            if number % EVENTS_IN_TURN == 0:
-                _take_turn()
-            if alike and (delta := alike.delta_of(name, latest)):
-                wired.event_at = wired.last_byte_at
-                given.clear()
-                yield delta
-                continue
-            if not dialect.has_frames and _is_skipped(name, latest, dialect):
-                continue
-            wired.event_at = wired.last_byte_at
-            given.clear()
-            if dialect.has_done and latest.startswith(b"[DONE]"):
-                yield DONE
-                return
-            yield named(name, latest) if name else _object(parsed_event(latest))
-            if alike:
-                alike.learn(name, latest, given[0] if len(given) == 1 else None)
-
+    seen = _Seen()
     try:
-        for part in read(opened()):
-            given.append(part)
-            if len(given) > MOST_PARTS:
+        for part in read(_bodies(events, alike, dialect, seen)):
+            seen.parts.append(part)
+            if len(seen.parts) > MOST_PARTS:
                 raise too_many_parts()
             yield part
     except SURPRISES as surprise:
-        raise MalformedAnswer(_described(surprise, latest)) from surprise
+        raise MalformedAnswer(_described(surprise, seen.data)) from surprise
+
+
+def _bodies(events: Iterable[Event], alike: Alike | None, dialect: Dialect, seen: _Seen) -> Iterator[Body]:
+    """Yield what each event says, unless its SDK skips it, up to `[DONE]`."""
+    wired, named = current(), _framed if dialect.has_frames else _named
+    for number, (name, data) in enumerate(events, 1):
+        seen.data = data
+        if number % EVENTS_IN_TURN == 0:
+            _take_turn()
+        body: Body | None = alike.delta_of(name, data) if alike else None
+        if body is None and not dialect.has_frames and _is_skipped(name, data, dialect):
+            continue
+        wired.event_at = wired.last_byte_at
+        seen.parts.clear()
+        if body is not None:
+            yield body
+        elif dialect.has_done and data.startswith(b"[DONE]"):
+            yield DONE
+            return
+        else:
+            yield named(name, data) if name else _object(parsed_event(data))
+            if alike:
+                alike.learn(name, data, seen.parts[0] if len(seen.parts) == 1 else None)
 
 
 def _take_turn() -> None:
