@@ -549,7 +549,20 @@ VARIATIONS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("vary", VARIATIONS.values(), ids=VARIATIONS.keys())
 def test_what_an_sdk_reads_in_a_stream_is_read(provider: str, api: str, vary: Callable[[bytes], bytes]) -> None:
     call = answered(provider, api, Canned([vary(mocked(provider, api, stream=True))]))
-    assert (call.error is None) == (provider != "vertex-ai" or vary not in (VARIATIONS["pings"], VARIATIONS["BOM"]))
+    unread = {"vertex-ai": ("pings", "BOM"), "responses": ("no empty line", "no line feed")}
+    names = unread.get(provider) or unread.get(api) or ()
+    assert (call.error is None) == (vary not in [VARIATIONS[name] for name in names])
+
+
+@pytest.mark.parametrize("end", [b"\n", b"", b"\n: comment\n"])
+def test_a_response_whose_last_event_the_sdk_drops_is_not_finished(end: bytes) -> None:
+    """Openai drops an event that no empty line ends, and its `get_final_response` raises. An error there is told."""
+    raw = mocked("openai", "responses", stream=True).rstrip(b"\n")
+    call = answered("openai", "responses", Canned([raw + end], kind="text/event-stream"))
+    assert (call.outcome, str(call.error).partition(":")[0]) == ("failed", "IncompleteStream")
+    told = json.dumps({"error": {"message": WORDS}}).encode()
+    call = answered("openai", "responses", Canned([raw + b"\n\ndata: " + told + end], kind="text/event-stream"))
+    assert call.error == f"ErrorInStream: {WORDS}"
 
 
 UNREAD_BY_GEMINI = [
@@ -765,6 +778,22 @@ def test_a_count_that_more_content_follows_is_not_the_answers(provider: str) -> 
     call = answered(provider, "chat", Canned(sse_of(*OF_A_PART[provider])))
     assert (call.error, call.content_events, call.input_tokens) == (None, 2, 10)
     assert (call.output_tokens, call.reasoning_tokens, call.tpot_s) == (None, None, None)
+
+
+@pytest.mark.parametrize("error", [None, {}, {"message": "", "code": None}])
+def test_a_blank_error_in_a_completed_response_is_none(error: Any) -> None:
+    end = {"type": "response.completed", "response": {"status": "completed", "error": error}}
+    assert answered("openai", "responses", Canned(sse_of(end))).error is None
+    failed = {"type": "response.failed", "response": {"error": error}}
+    assert "status is failed" in str(answered("openai", "responses", Canned(sse_of(failed))).error)
+
+
+def test_what_a_shell_put_out_is_read_and_is_no_content() -> None:
+    output = {"type": "response.shell_call_output_content.delta", "delta": {"stdout": "total 0", "stderr": ""}}
+    text = {"type": "response.output_text.delta", "delta": "Hi"}
+    end = {"type": "response.completed", "response": {"status": "completed"}}
+    call = answered("openai", "responses", Canned(sse_of(output, text, end)))
+    assert (call.error, call.content_events, steps(call.ttft_s)) == (None, 1, 2)
 
 
 @pytest.mark.parametrize("status", [{}, {"status": None}, {"status": ""}])
