@@ -780,6 +780,54 @@ def test_a_count_that_more_content_follows_is_not_the_answers(provider: str) -> 
     assert (call.output_tokens, call.reasoning_tokens, call.tpot_s) == (None, None, None)
 
 
+INVOKED = "qwen.qwen3-32b-v1:0"
+MEASURED = {bedrock_families.METRICS: {"inputTokenCount": 7, "outputTokenCount": 50}}
+
+
+def invoked(*events: Event) -> Call:
+    """A call of Bedrock's `invoke_model` in which every event is a frame, and a separate read."""
+    pieces = [encoder.event("chunk", {"bytes": b64encode(data).decode()}) for data in map(json_of, events)]
+    return answered("aws-bedrock", "completions", Canned(pieces), model=INVOKED)
+
+
+def json_of(event: Event) -> bytes:
+    return event if isinstance(event, bytes) else json.dumps(event).encode()
+
+
+@pytest.mark.parametrize("early", [{"completion_tokens": 0}, {"completion_tokens": 1}, {"completion_tokens": "2"}])
+def test_an_early_or_empty_count_does_not_hide_bedrocks_own(early: dict[str, Any]) -> None:
+    first = {**chunk(content="a"), "usage": {"prompt_tokens": 0, **early}}
+    call = invoked(first, chunk(content="b"), {**chunk("stop"), **MEASURED})
+    assert (call.error, call.input_tokens, call.output_tokens) == (None, 7, 50)
+    call = invoked(first, chunk(content="b"), chunk("stop"))
+    assert (call.error, call.input_tokens, call.output_tokens) == (None, None, None)
+
+
+def test_zeros_in_a_whole_answer_do_not_hide_bedrocks_counts() -> None:
+    usage = {"prompt_tokens": 0, "completion_tokens": 0}
+    body = {"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}], "usage": usage}
+    wire = Canned([json.dumps(body).encode()])
+    wire.headers += [("x-amzn-bedrock-input-token-count", "7"), ("x-amzn-bedrock-output-token-count", "50")]
+    call = answered("aws-bedrock", "completions", wire, model=INVOKED, stream=False)
+    assert (call.error, call.input_tokens, call.output_tokens) == (None, 7, 50)
+
+
+def test_counts_that_come_one_by_one_are_all_kept_by_bedrock() -> None:
+    counts = [{"choices": [], "usage": {name: 5}} for name in ("prompt_tokens", "completion_tokens")]
+    call = invoked(chunk(content="a"), chunk("stop"), *counts)
+    assert (call.error, call.input_tokens, call.output_tokens) == (None, 5, 5)
+
+
+def test_a_bedrock_stream_is_read_beyond_done_as_botocore_does() -> None:
+    good: list[Event] = [chunk(content="a"), chunk("stop"), DONE]
+    call = invoked(*good, MEASURED)
+    assert (call.error, call.output_tokens) == (None, 50)
+    frames = [encoder.event("chunk", {"bytes": b64encode(json_of(event)).decode()}) for event in good]
+    for end in (encoder.exception("throttlingException", WORDS), encoder.with_bad_crc(frames[0]), frames[0][:-1]):
+        call = answered("aws-bedrock", "completions", Canned([*frames, end]), model=INVOKED)
+        assert (call.outcome, call.status) == ("failed", 200)
+
+
 @pytest.mark.parametrize("error", [None, {}, {"message": "", "code": None}])
 def test_a_blank_error_in_a_completed_response_is_none(error: Any) -> None:
     end = {"type": "response.completed", "response": {"status": "completed", "error": error}}
