@@ -22,6 +22,7 @@ Counts = dict[str, int | None]
 Reader = Callable[[Iterable[Json]], Answer]
 
 DEMANDED_MAX_TOKENS = 1024
+CHUNKS = reading.Dialect(has_done=False)
 METRICS = "amazon-bedrock-invocationMetrics"
 MOST_DIGITS = 20
 """A count with more digits is invalid; Python refuses to convert one with thousands."""
@@ -72,7 +73,8 @@ class Family:
         """Read a stream of `chunk` events. Bedrock's own token counts and times come with the last one."""
         counts: Counts = {}
         times: Json = {}
-        parts = reading.stream(_unwrapped(events), lambda chunks: self.chunks(_unmeasured(chunks, counts, times)))
+        unwrapped = _unwrapped(events)
+        parts = reading.stream(unwrapped, lambda chunks: self.chunks(_unmeasured(chunks, counts, times)), CHUNKS)
         return _counted(parts, counts, times)
 
 

@@ -61,9 +61,9 @@ def whole(data: bytes | str, read: Callable[[Json], Answer]) -> Answer:
         raise MalformedAnswer(_described(surprise, data)) from surprise
 
 
-def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer]) -> Answer:
+def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer], dialect: Dialect = STANDARD) -> Answer:
     """Yield the parts that `read` makes of a stream's events. Raises as `whole` does."""
-    return _stream(events, cast(Callable[[Iterable[Body]], Answer], read), None, STANDARD)
+    return _stream(events, cast(Callable[[Iterable[Body]], Answer], read), None, dialect)
 
 
 def quick_stream(
