@@ -6,14 +6,14 @@ Many families use OpenAI's chat format without the `[DONE]`.
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from typing import Any
 
 from providers.answers import anthropic, converse, openai, reading
 from providers.answers.content import called, counts_of, ended, few, finished, reason_of, text_of
 from providers.answers.document import SURPRISES, Event, parsed_event, quoted
-from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Said, Usage, total
+from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Said, Usage, counted, total
 from providers.prompt import Prompt, dialogue, flattened, messages, turns
 
 Path = tuple[str | int, ...]
@@ -22,6 +22,7 @@ Counts = dict[str, int | None]
 Reader = Callable[[Iterable[Json]], Answer]
 
 DEMANDED_MAX_TOKENS = 1024
+CHUNKS = reading.Dialect(has_done=False)
 METRICS = "amazon-bedrock-invocationMetrics"
 MOST_DIGITS = 20
 """A count with more digits is invalid; Python refuses to convert one with thousands."""
@@ -72,7 +73,8 @@ class Family:
         """Read a stream of `chunk` events. Bedrock's own token counts and times come with the last one."""
         counts: Counts = {}
         times: Json = {}
-        parts = reading.stream(_unwrapped(events), lambda chunks: self.chunks(_unmeasured(chunks, counts, times)))
+        unwrapped = _unwrapped(events)
+        parts = reading.stream(unwrapped, lambda chunks: self.chunks(_unmeasured(chunks, counts, times)), CHUNKS)
         return _counted(parts, counts, times)
 
 
@@ -102,12 +104,15 @@ def _earlier(prompt: Prompt) -> list[Json]:
 
 
 def _unwrapped(events: Iterable[Event]) -> Iterator[Event]:
-    """Yield each frame's content: the family's JSON, encoded in base64."""
+    """Yield each frame's content: the family's JSON, encoded in base64. `[DONE]` ends nothing: botocore reads on, to
+    Bedrock's counts and to errors."""
     for _, payload in events:
         try:
-            yield "", b64decode(parsed_event(payload)["bytes"])
+            chunk = b64decode(parsed_event(payload)["bytes"])
         except SURPRISES as error:
             raise MalformedAnswer(f"a frame is not a chunk: {quoted(payload)}") from error
+        if not chunk.startswith(b"[DONE]"):
+            yield "", chunk
 
 
 def _unmeasured(chunks: Iterable[Json], counts: Counts, times: Json) -> Iterator[Json]:
@@ -121,19 +126,27 @@ def _unmeasured(chunks: Iterable[Json], counts: Counts, times: Json) -> Iterator
 
 
 def _counted(parts: Answer, counts: Counts, times: Json | None = None) -> Answer:
-    """Yield the parts, then Bedrock's times, and one usage: the counts in the body, completed with Bedrock's."""
-    reported = Usage()
+    """Yield the parts, then Bedrock's times, and one usage: the counts in the body, completed with Bedrock's. Content
+    after a count of output isn't in it."""
+    reported = nothing = Usage()
     for part in parts:
         if isinstance(part, Usage):
-            reported = part
-        else:
-            yield part
+            reported = _completed(part, reported)
+            continue
+        if reported is not nothing and isinstance(part, Delta) and part.text:
+            reported = replace(reported, output_tokens=None, reasoning_tokens=None)
+        yield part
     if times:
         yield Said(times)
-    pairs = zip(astuple(reported), astuple(_usage(counts)), strict=True)
-    usage = Usage(*(own if own is not None else bedrocks for own, bedrocks in pairs))
-    if usage != Usage():
+    usage = _completed(reported, _usage(counts))
+    if usage != nothing:
         yield usage
+
+
+def _completed(usage: Usage, more: Usage) -> Usage:
+    """Return the counts, with those of `more` where they are missing, invalid or 0."""
+    pairs = zip(map(counted, astuple(usage)), map(counted, astuple(more)), strict=True)
+    return Usage(*(other if own is None else own or other or 0 for own, other in pairs))
 
 
 def _read_whole(body: Json, text: Path, finish: Path) -> Answer:

@@ -16,6 +16,7 @@ _ANY_STATUS_LINE = b"HTTP/1.1 200 "
 """Completes what has arrived so far, which `_STATUS_LINE` then matches if it may become an answer."""
 _END_OF_CHUNKS = re.compile(rb"[^\r\n]\r\n\r\n")
 """The last five bytes of chunks: the end of the last chunk or of a trailer, and one empty line."""
+_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
 
 
 def encode(request: Request) -> bytes:
@@ -130,7 +131,7 @@ class AnswerParser(HTTPResponseParser):
         elif self.complete:
             self.surplus = True
         else:
-            self._read_again(b"".join(self._fed or ()), error)
+            self._read_again(_with_chunks_joined(b"".join(self._fed or ()), self._head_bytes), error)
 
     def _read_again(self, fed: bytes, error: HTTPParseError) -> None:
         if not _STATUS_LINE.match(fed + _ANY_STATUS_LINE[len(fed) :]):
@@ -197,3 +198,17 @@ class AnswerParser(HTTPResponseParser):
                 raise HTTPParseError("a tab after a header's value")
             self.headers.append((self._field, value))
             self._field, self._value = "", None
+
+
+def _with_chunks_joined(fed: bytes, body_at: int) -> bytes:
+    """Return an answer's bytes with the whole chunks at the body's beginning made one: h11 takes half a second over
+    tens of thousands. Unchanged if the body's beginning is not known (0)."""
+    chunks, at = [], body_at
+    while body_at and (size := _CHUNK_SIZE.match(fed, at)) and (size_bytes := int(size[1], 16)):
+        end = size.end() + size_bytes
+        if fed[end : end + 2] != b"\r\n":
+            break
+        chunks.append(fed[size.end() : end])
+        at = end + 2
+    joined = b"".join(chunks)
+    return fed[:body_at] + b"%x\r\n%b\r\n" % (len(joined), joined) + fed[at:] if joined else fed

@@ -1,6 +1,7 @@
 """JSON as leniently as the SDKs parse it, and quotations of answers that are not JSON."""
 
 import json
+import sys
 from typing import Any
 
 import orjson
@@ -20,8 +21,8 @@ MOST_TRIED_BYTES = 1 << 19
 """How much is looked at, in all, to see whether a text that is still arriving is whole JSON by now: any read of it can
 end like JSON."""
 
-MOST_DIGITS = 400
-"""No count of tokens is as long."""
+MANY_DIGITS, MOST_DIGITS = 400, sys.int_info.default_max_str_digits
+"""No count of tokens has many digits; an integer with more than the most is one that the SDKs can't read."""
 
 
 class NotJSON(ValueError):
@@ -47,8 +48,13 @@ def parsed(data: bytes | str) -> Any:
 
 
 def _integer(digits: str) -> float:
-    """Return an integer, but infinity for one of hundreds of digits, each of which takes Python long."""
-    return int(digits) if len(digits) < MOST_DIGITS else float(digits)
+    """Return an integer, but infinity for one of hundreds of digits, each of which takes Python long. Raises
+    `ValueError`, as Python does in the SDKs, for one of thousands."""
+    if len(digits) < MANY_DIGITS:
+        return int(digits)
+    if len(digits.removeprefix("-")) > MOST_DIGITS:
+        raise ValueError(f"an integer of over {MOST_DIGITS:,} digits")
+    return float(digits)
 
 
 def parsed_event(data: bytes) -> Any:

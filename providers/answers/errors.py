@@ -55,6 +55,14 @@ def refuse_error(body: Json) -> None:
         raise ErrorInStream(words)
 
 
+def without_blank_error(body: Any) -> Any:
+    """Return a whole body, or a stream's `response`, without an error that says nothing, such as `{"message": "",
+    "code": null}`: gateways in Go put one into every good answer. In an event, it is an error to openai too."""
+    if isinstance(body, dict) and isinstance(error := body.get("error"), dict) and not any(error.values()):
+        return {name: value for name, value in body.items() if name != "error"}
+    return body
+
+
 def words_of(error: Any) -> str:
     """Return an error object as one line of text: `kind: message`."""
     if isinstance(error, str):

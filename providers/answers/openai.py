@@ -11,7 +11,7 @@ from typing import Any
 
 import finishes
 from providers.answers.content import Choices, called, counts_of, few, finished, reason_of, text_of
-from providers.answers.errors import refuse_error, told, words_of
+from providers.answers.errors import refuse_error, told, without_blank_error, words_of
 from providers.answers.reading import DONE
 from providers.call import Answer, Delta, ErrorInStream, Json, Said, Usage, total
 
@@ -163,14 +163,17 @@ def _item_call(item: Json) -> Iterator[Delta]:
 
 
 def _response_delta(kind: str, event: Json) -> Delta:
-    """Read any kind of delta: text, refusal, reasoning, a tool call's arguments or code, audio."""
+    """Read any kind of delta: text, refusal, reasoning, a tool call's arguments or code, audio; but not what a shell
+    put out, which the model did not write."""
     is_summary = kind == "response.reasoning_summary_text.delta"
-    return Delta(text_of(event.get("delta")), "reasoning" in kind, is_summary)
+    is_output = kind == "response.shell_call_output_content.delta"
+    return Delta("" if is_output else text_of(event.get("delta")), "reasoning" in kind, is_summary)
 
 
 def _response_end(body: Json) -> Answer:
     if usage := body.get("usage"):
         yield _response_usage(counts_of(usage))
+    body = without_blank_error(body)
     refuse_error(body)
     status = reason_of(body["status"])
     if status in ("completed", "incomplete"):

@@ -9,7 +9,7 @@ from providers.answers import sse
 from providers.answers.alike import Alike
 from providers.answers.content import MOST_PARTS, too_many_parts
 from providers.answers.document import SURPRISES, Event, NotJSON, parsed, parsed_event, quoted
-from providers.answers.errors import message_in, refuse_error, told
+from providers.answers.errors import message_in, refuse_error, told, without_blank_error
 from providers.call import Answer, Delta, ErrorInStream, Json, MalformedAnswer, Part
 from wire.exchange import current, raised_as
 from wire.turns import turns
@@ -56,14 +56,14 @@ def whole(data: bytes | str, read: Callable[[Json], Answer]) -> Answer:
     Raises `ErrorInStream` for an error with status 200, and `MalformedAnswer` for a body that can't be read.
     """
     try:
-        yield from _few(read(_object(_without_blank_error(parsed(data)))))
+        yield from _few(read(_object(without_blank_error(parsed(data)))))
     except SURPRISES as surprise:
         raise MalformedAnswer(_described(surprise, data)) from surprise
 
 
-def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer]) -> Answer:
+def stream(events: Iterable[Event], read: Callable[[Iterable[Json]], Answer], dialect: Dialect = STANDARD) -> Answer:
     """Yield the parts that `read` makes of a stream's events. Raises as `whole` does."""
-    return _stream(events, cast(Callable[[Iterable[Body]], Answer], read), None, STANDARD)
+    return _stream(events, cast(Callable[[Iterable[Body]], Answer], read), None, dialect)
 
 
 def quick_stream(
@@ -155,14 +155,6 @@ def streamed(response: Any, read: Callable[[Iterable[Body]], Answer], dialect: D
         pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
         events = dialect.events(pieces, response.headers.get("content-type", ""))
         yield from quick_stream(events, read, dialect)
-
-
-def _without_blank_error(body: Any) -> Any:
-    """Return a whole body without an error that says nothing, such as `{"message": "", "code": null}`: gateways in Go
-    put one into every good answer. In a stream, it is an error to openai too."""
-    if isinstance(body, dict) and isinstance(error := body.get("error"), dict) and not any(error.values()):
-        return {name: value for name, value in body.items() if name != "error"}
-    return body
 
 
 def _named(name: str, data: bytes) -> Json:

@@ -1,6 +1,7 @@
 """The readers of answers: SSE and AWS frames however they are split, and each API's bodies as documented."""
 
 import json
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -340,7 +341,17 @@ def test_ten_thousand_items_are_the_limit_even_if_they_yield_nothing(read: Calla
 
 
 def test_an_integer_of_thousands_of_digits_is_no_number_to_count_with() -> None:
-    assert parsed(b"[Infinity, 12, %s]" % (5_000 * b"9")) == [inf, 12, inf]
+    most = sys.get_int_max_str_digits() * b"9"
+    assert parsed(b"[Infinity, 12, %s, -%s]" % (most, most)) == [inf, 12, inf, -inf]
+
+
+@pytest.mark.parametrize("sign", [b"", b"-"])
+@pytest.mark.parametrize("read", [parsed, parsed_event, json.loads])
+def test_an_integer_that_python_cannot_read_in_the_sdks_is_not_json(read: Callable[[bytes], Any], sign: bytes) -> None:
+    digits = sign + sys.get_int_max_str_digits() * b"9"
+    read(digits)
+    with pytest.raises(ValueError, match="digits"):
+        read(digits + b"9")
 
 
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])

@@ -549,7 +549,20 @@ VARIATIONS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("vary", VARIATIONS.values(), ids=VARIATIONS.keys())
 def test_what_an_sdk_reads_in_a_stream_is_read(provider: str, api: str, vary: Callable[[bytes], bytes]) -> None:
     call = answered(provider, api, Canned([vary(mocked(provider, api, stream=True))]))
-    assert (call.error is None) == (provider != "vertex-ai" or vary not in (VARIATIONS["pings"], VARIATIONS["BOM"]))
+    unread = {"vertex-ai": ("pings", "BOM"), "responses": ("no empty line", "no line feed")}
+    names = unread.get(provider) or unread.get(api) or ()
+    assert (call.error is None) == (vary not in [VARIATIONS[name] for name in names])
+
+
+@pytest.mark.parametrize("end", [b"\n", b"", b"\n: comment\n"])
+def test_a_response_whose_last_event_the_sdk_drops_is_not_finished(end: bytes) -> None:
+    """Openai drops an event that no empty line ends, and its `get_final_response` raises. An error there is told."""
+    raw = mocked("openai", "responses", stream=True).rstrip(b"\n")
+    call = answered("openai", "responses", Canned([raw + end], kind="text/event-stream"))
+    assert (call.outcome, str(call.error).partition(":")[0]) == ("failed", "IncompleteStream")
+    told = json.dumps({"error": {"message": WORDS}}).encode()
+    call = answered("openai", "responses", Canned([raw + b"\n\ndata: " + told + end], kind="text/event-stream"))
+    assert call.error == f"ErrorInStream: {WORDS}"
 
 
 UNREAD_BY_GEMINI = [
@@ -765,6 +778,70 @@ def test_a_count_that_more_content_follows_is_not_the_answers(provider: str) -> 
     call = answered(provider, "chat", Canned(sse_of(*OF_A_PART[provider])))
     assert (call.error, call.content_events, call.input_tokens) == (None, 2, 10)
     assert (call.output_tokens, call.reasoning_tokens, call.tpot_s) == (None, None, None)
+
+
+INVOKED = "qwen.qwen3-32b-v1:0"
+MEASURED = {bedrock_families.METRICS: {"inputTokenCount": 7, "outputTokenCount": 50}}
+
+
+def invoked(*events: Event) -> Call:
+    """A call of Bedrock's `invoke_model` in which every event is a frame, and a separate read."""
+    pieces = [encoder.event("chunk", {"bytes": b64encode(data).decode()}) for data in map(json_of, events)]
+    return answered("aws-bedrock", "completions", Canned(pieces), model=INVOKED)
+
+
+def json_of(event: Event) -> bytes:
+    return event if isinstance(event, bytes) else json.dumps(event).encode()
+
+
+@pytest.mark.parametrize("early", [{"completion_tokens": 0}, {"completion_tokens": 1}, {"completion_tokens": "2"}])
+def test_an_early_or_empty_count_does_not_hide_bedrocks_own(early: dict[str, Any]) -> None:
+    first = {**chunk(content="a"), "usage": {"prompt_tokens": 0, **early}}
+    call = invoked(first, chunk(content="b"), {**chunk("stop"), **MEASURED})
+    assert (call.error, call.input_tokens, call.output_tokens) == (None, 7, 50)
+    call = invoked(first, chunk(content="b"), chunk("stop"))
+    assert (call.error, call.input_tokens, call.output_tokens) == (None, None, None)
+
+
+def test_zeros_in_a_whole_answer_do_not_hide_bedrocks_counts() -> None:
+    usage = {"prompt_tokens": 0, "completion_tokens": 0}
+    body = {"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}], "usage": usage}
+    wire = Canned([json.dumps(body).encode()])
+    wire.headers += [("x-amzn-bedrock-input-token-count", "7"), ("x-amzn-bedrock-output-token-count", "50")]
+    call = answered("aws-bedrock", "completions", wire, model=INVOKED, stream=False)
+    assert (call.error, call.input_tokens, call.output_tokens) == (None, 7, 50)
+
+
+def test_counts_that_come_one_by_one_are_all_kept_by_bedrock() -> None:
+    counts = [{"choices": [], "usage": {name: 5}} for name in ("prompt_tokens", "completion_tokens")]
+    call = invoked(chunk(content="a"), chunk("stop"), *counts)
+    assert (call.error, call.input_tokens, call.output_tokens) == (None, 5, 5)
+
+
+def test_a_bedrock_stream_is_read_beyond_done_as_botocore_does() -> None:
+    good: list[Event] = [chunk(content="a"), chunk("stop"), DONE]
+    call = invoked(*good, MEASURED)
+    assert (call.error, call.output_tokens) == (None, 50)
+    frames = [encoder.event("chunk", {"bytes": b64encode(json_of(event)).decode()}) for event in good]
+    for end in (encoder.exception("throttlingException", WORDS), encoder.with_bad_crc(frames[0]), frames[0][:-1]):
+        call = answered("aws-bedrock", "completions", Canned([*frames, end]), model=INVOKED)
+        assert (call.outcome, call.status) == ("failed", 200)
+
+
+@pytest.mark.parametrize("error", [None, {}, {"message": "", "code": None}])
+def test_a_blank_error_in_a_completed_response_is_none(error: Any) -> None:
+    end = {"type": "response.completed", "response": {"status": "completed", "error": error}}
+    assert answered("openai", "responses", Canned(sse_of(end))).error is None
+    failed = {"type": "response.failed", "response": {"error": error}}
+    assert "status is failed" in str(answered("openai", "responses", Canned(sse_of(failed))).error)
+
+
+def test_what_a_shell_put_out_is_read_and_is_no_content() -> None:
+    output = {"type": "response.shell_call_output_content.delta", "delta": {"stdout": "total 0", "stderr": ""}}
+    text = {"type": "response.output_text.delta", "delta": "Hi"}
+    end = {"type": "response.completed", "response": {"status": "completed"}}
+    call = answered("openai", "responses", Canned(sse_of(output, text, end)))
+    assert (call.error, call.content_events, steps(call.ttft_s)) == (None, 1, 2)
 
 
 @pytest.mark.parametrize("status", [{}, {"status": None}, {"status": ""}])

@@ -271,3 +271,12 @@ def test_a_body_in_small_reads_costs_in_proportion_to_its_length(line_end: bytes
         return min(cpu_s(pieces) for _ in range(3))
 
     assert cost_s(8_000_000) < 4 * 8 * cost_s(1_000_000)
+
+
+def test_thousands_of_chunks_before_a_bent_one_are_not_read_again_one_by_one() -> None:
+    """The tolerant parser would take half a second, in which nothing else is read."""
+    head, tiny, padded = OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 40_000, b"1 \r\nb\r\n"
+    early, late = head + padded + tiny, head + tiny + padded
+    assert seen_of(in_reads(late + b"0\r\n\r\n"))[2] == b"a" * 40_000 + b"b"
+    costs_s = [min(cpu_s(in_reads(whole + b"0\r\n\r\n")) for _ in range(3)) for whole in (early, late)]
+    assert costs_s[0] > 2 * costs_s[1]
