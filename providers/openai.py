@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any, ClassVar
 
 from providers.answers import openai as answers
-from providers.answers import sse
 from providers.answers.content import number_asked
-from providers.answers.reading import Dialect, streamed, whole
+from providers.answers.reading import streamed, whole
 from providers.answers.refusal import refused_in
 from providers.base import FieldRefused, Provider
 from providers.call import Answer
@@ -24,9 +23,6 @@ _REASONING_MODEL = re.compile(r"(?:^|[/:])(?:o[1-9]\d*|gpt-(?:[5-9]|[12]\d))(?!\
 USAGE_FIELD = "stream_options"
 WITH_USAGE = {USAGE_FIELD: {"include_usage": True}}
 """What makes a stream end with its token counts; some servers refuse it."""
-
-ENDED = Dialect(partial(sse.events, needs_end=True))
-"""Without its empty line, openai drops a stream's last event: of a response, the one that completes it."""
 
 
 class OpenAI(Provider):
@@ -102,7 +98,7 @@ class OpenAI(Provider):
         return whole(self._response(prompt).content, answers.response)
 
     def responses_stream(self, prompt: Prompt) -> Answer:
-        return streamed(self._response(prompt, stream=True).http_response, answers.response_stream, ENDED)
+        return streamed(self._response(prompt, stream=True).http_response, answers.response_stream)
 
     def _streaming(self, create: Callable[..., Any], prompt: Prompt) -> Any:
         """Ask for a stream, with its token counts unless the server has refused that. The user's own fields stay.

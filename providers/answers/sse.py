@@ -109,14 +109,14 @@ class Stray:
         return MalformedAnswer(f"not an event stream{f' ({self._type})' if self._type else ''}: {quoted(text)}")
 
 
-def events(pieces: Iterable[bytes], content_type: str = "", needs_end: bool = False) -> Iterator[Event]:
+def events(pieces: Iterable[bytes], content_type: str = "") -> Iterator[Event]:
     """Yield each event's name ("" if it has none) and data, as soon as the empty line after it has begun.
 
     Lines end in LF, CRLF or CR. Events without data are skipped, unless they are named `error`. The last event can lack
-    its empty line if its data is complete; with `needs_end`, only if it is an error or `[DONE]`. Raises
-    `ErrorInStream` for a JSON error outside any event, and `MalformedAnswer`, with a quotation, for a stream without
-    events; both as soon as that is certain, because the stream could stay open. Raises `UnicodeDecodeError` for a line
-    that is not UTF-8, at which the SDKs fail even if they skip it; data is left to its reader.
+    its empty line if its data is complete. Raises `ErrorInStream` for a JSON error outside any event, and
+    `MalformedAnswer`, with a quotation, for a stream without events; both as soon as that is certain, because the
+    stream could stay open. Raises `UnicodeDecodeError` for a line that is not UTF-8, at which the SDKs fail even if
+    they skip it; data is left to its reader.
 
     The cost is linear in bytes: held pieces are joined only when an event's end has arrived.
     """
@@ -129,7 +129,7 @@ def events(pieces: Iterable[bytes], content_type: str = "", needs_end: bool = Fa
             if stray.is_all:
                 stray.begin()
             yield event
-    if event := _last_event(rest, stray, needs_end):
+    if event := _last_event(rest, stray):
         if stray.is_all:
             stray.begin()
         yield event
@@ -234,13 +234,11 @@ def _event_of_lines(lines: list[bytes], stray: Stray) -> Event | None:
     return (name, joined) if joined or name == "error" else None
 
 
-def _last_event(block: bytes, stray: Stray, needs_end: bool) -> Event | None:
-    """Return the last event, which lacks its empty line; `None` if it was cut off, or if it needs an end."""
+def _last_event(block: bytes, stray: Stray) -> Event | None:
+    """Return the last event, which lacks its empty line; `None` if it was cut off."""
     event = _event_of(block.removesuffix(b"\n"), stray)
     if event is None or event[1].startswith(b"[DONE]") or event[0] == "error":
         return event
-    if needs_end:
-        return event if message_in(event[1]) else None
     try:
         parsed_event(event[1])
     except NotJSON:
