@@ -5,11 +5,7 @@ import os
 from pathlib import Path
 from typing import TextIO
 
-CLAIM = "run.json"
-MARKS = (
-    "requests.csv", CLAIM, "summary.json", "stats.csv", "stats_history.csv", "failures.csv", "exceptions.csv",
-)  # fmt: skip
-"""What the names of a run's files end in, after `PREFIX_`."""
+from harness.run_files import is_of_a_run
 
 _kept: dict[Path, TextIO] = {}
 """Named pipes that were checked. They stay open: a reader would take the close for the end, and leave."""
@@ -27,7 +23,7 @@ def open_outlet(path: Path, flags: int = os.O_APPEND) -> TextIO:
 def check_outlet(path: Path) -> None:
     """Raise `OSError` unless `open_outlet` can open the file, which is created if there is none, and for a file of an
     earlier run, which would be lost."""
-    if _is_of_a_run(path):
+    if is_of_a_run(path):
         raise OSError(errno.EEXIST, "is a run's file: name another file")
     outlet = open_outlet(path)
     if path.is_fifo() and path not in _kept:
@@ -47,10 +43,3 @@ def let_go() -> None:
     """Close what was held open: without a reader, writing fails from now on."""
     while _held:
         os.close(_held.popitem()[1])
-
-
-def _is_of_a_run(path: Path) -> bool:
-    """Return whether a run's `PREFIX_run.json` is beside the file, and its name is that of another of the run's."""
-    place = Path(os.path.realpath(path))
-    prefixes = [place.name.removesuffix(mark) for mark in MARKS if place.name.endswith(f"_{mark}")]
-    return place.is_file() and any(place.with_name(prefix + CLAIM).is_file() for prefix in prefixes)

@@ -1,0 +1,17 @@
+"""What the files of a run are called."""
+
+import os
+from pathlib import Path
+
+CLAIM = "run.json"
+MARKS = (
+    "requests.csv", CLAIM, "summary.json", "stats.csv", "stats_history.csv", "failures.csv", "exceptions.csv",
+)  # fmt: skip
+"""What their names end in, after `PREFIX_`."""
+
+
+def is_of_a_run(path: Path) -> bool:
+    """Return whether a run's `PREFIX_run.json` is beside the file, and its name is that of another of the run's."""
+    place = Path(os.path.realpath(path))
+    prefixes = [place.name.removesuffix(mark) for mark in MARKS if place.name.endswith(f"_{mark}")]
+    return place.is_file() and any(place.with_name(prefix + CLAIM).is_file() for prefix in prefixes)
