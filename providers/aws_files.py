@@ -16,7 +16,7 @@ CACHES = {"AWS_LOGIN_CACHE_DIRECTORY": "~/.aws/login/cache", "": "~/.aws/sso/cac
 TOKEN_FILES = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
 KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
-_NAMED = re.compile(
+NAMED = re.compile(
     r'"(?:accessKeyId|secretAccessKey|clientId|clientSecret|(?:access|refresh|session|id)Token)"\s*:\s*"([^"]+)"'
 )
 """A secret in the JSON of a cache."""
@@ -53,4 +53,4 @@ def _kept_for(session: str) -> Iterator[str]:
     for variable, usual in CACHES.items():
         for hashed in (sha1, sha256):
             name = hashed(session.encode(), usedforsecurity=False).hexdigest()
-            yield from _NAMED.findall(text_of(Path(os.environ.get(variable, usual), f"{name}.json")))
+            yield from NAMED.findall(text_of(Path(os.environ.get(variable, usual), f"{name}.json")))

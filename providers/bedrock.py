@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from providers import aws_files
+from providers import aws_files, aws_tokens
 from providers import bedrock_families as families
 from providers.answers import converse, eventstream, reading
 from providers.answers.document import Event
@@ -125,7 +125,9 @@ def aws_session() -> Any:
     """Return the process's only session: each one costs 160 ms and 8 MB."""
     from boto3 import Session
 
-    return Session()
+    session = Session()
+    aws_tokens.listen_in(session.events)
+    return session
 
 
 def _found_credentials() -> tuple[str | None, ...]:

@@ -48,7 +48,8 @@ MOST_FILES = 12
 RELATED_PROVIDERS = {
     "azure_openai": {"openai"},
     "deepseek": {"openai"},
-    "bedrock": {"aws_files", "bedrock_families"},
+    "aws_tokens": {"aws_files"},
+    "bedrock": {"aws_files", "aws_tokens", "bedrock_families"},
     "vertex_ai": {"google_files"},
 }
 SHARED_BY_PROVIDERS = {

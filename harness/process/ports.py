@@ -1,8 +1,10 @@
-"""The ports that a process listens on: an unavailable one is refused at the start, in one line."""
+"""The ports that a process listens on, and the page's certificate: what can't be used is refused at the start, in one
+line."""
 
 import errno
 import os
 import socket
+import ssl
 from argparse import Namespace
 from collections.abc import Iterator
 
@@ -26,6 +28,20 @@ def refusal(options: Namespace) -> str | None:
         if reason := _why_not("" if host in (None, "*") else host, port, option == "--master-bind-port"):
             return f"{option} {port}: can't listen on {host or '*'}:{port}: {reason}"
         _found_free.add((host, port))
+    return None if options.headless or options.worker else _tls_refusal(options.tls_cert, options.tls_key)
+
+
+def _tls_refusal(certificate: str | None, key: str | None) -> str | None:
+    """Return why the page can't be served over TLS: Locust would serve it unencrypted if one of the two is missing, and
+    fail at each connection if they can't be used."""
+    if not (certificate and key):
+        return "--tls-cert and --tls-key need each other" if certificate or key else None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError:
+        return f"--tls-cert {certificate} and --tls-key {key}: no certificate and its key in PEM without a password"
+    except OSError as error:
+        return f"--tls-cert {certificate} or --tls-key {key}: {(error.strerror or str(error)).lower()}"
     return None
 
 

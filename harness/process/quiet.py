@@ -10,7 +10,7 @@ from summary.cells import printable
 CHATTY = ("httpx2", "httpcore2")
 """What logs, under several SDKs, a line a call at INFO (6 % of its cost)."""
 
-VERBOSE = ("botocore.credentials",)
+VERBOSE = ("botocore.credentials", "botocore.tokens")
 """What warns with a traceback of an exception that it also raises."""
 
 SIGNALLED = tuple(f"worker children: {code}" for code in (INTERRUPTED, TERMINATED, HUNG_UP))

@@ -1,6 +1,7 @@
 """Checks rows and figures sent by workers, which can be of another version or not ours at all."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import chain, starmap
@@ -19,6 +20,9 @@ LARGEST = 10**15
 
 LONGEST_S, FIRST_YEAR, LAST_YEAR = 1e9, 1970, 2099
 """The times of a row that can be read from the file: see `summary.rows.rows`."""
+
+DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+"""How `requests_csv` writes times of day. Of other forms, some can't be read from the file."""
 
 FROM_AN_ORIGIN = ("start_s", "start_lag_s")
 """Times that can be before their origin. No other number is negative."""
@@ -59,7 +63,7 @@ def _is_possible(column: str, cell: Any) -> bool:
 
 def _is_date(text: str) -> bool:
     try:
-        return FIRST_YEAR <= datetime.fromisoformat(text).year <= LAST_YEAR
+        return bool(DATE.fullmatch(text)) and FIRST_YEAR <= datetime.fromisoformat(text).year <= LAST_YEAR
     except ValueError:
         return False
 

@@ -32,7 +32,8 @@ from locustfile import harness
 from prompts.files import read as read_prompts
 from providers.permit import Permit
 from seeds import SeedError
-from tests.command_line import FILES
+from tests.certificates import make_certificate
+from tests.command_line import FILES, free_port
 from tests.harness.test_requests_csv import a_call
 from tests.running import harnessed, run, start_and_wait, turn
 
@@ -147,6 +148,29 @@ def test_a_pipes_reader_does_not_take_the_check_for_the_end(fifo: Path, monkeypa
     assert os.read(reader, 9) == b"page"
     kept[fifo].close()
     os.close(reader)
+
+
+def test_a_page_that_cant_be_served_over_tls_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Locust would serve it unencrypted with one of the two, and refuse every connection with files of no use."""
+    made = make_certificate(tmp_path)
+    certificate, key, nowhere = str(made.path), str(made.key_path), str(tmp_path / "none")
+    parser = get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    refuse_mistakes(parser, ())
+    port = ["--web-host", "127.0.0.1", "--web-port", str(free_port())]
+    parser.parse_args([*port, "--tls-cert", certificate, "--tls-key", key])
+    for given in (["--tls-cert", certificate], ["--tls-key", key]):
+        with pytest.raises(SystemExit, match="2"):
+            parser.parse_args([*port, *given])
+        assert "--tls-cert and --tls-key need each other" in capsys.readouterr().err
+    for one, other, why in (
+        (key, certificate, "in PEM"),
+        (nowhere, key, "no such file"),
+        (certificate, nowhere, "no such"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            parser.parse_args([*port, "--tls-cert", one, "--tls-key", other])
+        assert why in capsys.readouterr().err
 
 
 def test_a_log_whose_reader_leaves_at_once_is_not_waited_for(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -458,8 +482,9 @@ def test_a_row_has_every_column_with_a_possible_value() -> None:
     too_large = {"response_bytes": 2**64 - 1, "start_s": 1e300, "finish_reason": 100_000 * "x"}
     impossible = {"latency_s": -0.1, "lag_s": float("nan"), "output_tokens": -1}
     of_no_run = {"timestamp": "today", "scheduled_at": "2262-01-01T00:00:00Z", "ttfb_s": 1e10, "input_tokens": 2**52}
+    of_another_form = {"timestamp": "2026-W48-5", "scheduled_at": "1970-01-01T00:00:00+14:00"}
     without_others = {"latency_s": None, "side": "baseline"}
-    for bad in (wrong, too_large, impossible, of_no_run, without_others):
+    for bad in (wrong, too_large, impossible, of_no_run, of_another_form, without_others):
         for column, value in bad.items():
             assert not is_row(changed(column, value), "r"), column
     assert is_row(changed("start_s", -0.1), "r")

@@ -13,7 +13,10 @@ from time import process_time
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from locust.env import Environment
@@ -23,10 +26,11 @@ from harness.process import user_errors
 from harness.run.sent_tokens import WithTokensLearnt
 from harness.secrets import Secrets
 from locustfile import harness
-from providers import aws_files
+from providers import aws_files, aws_tokens
 from providers.openai import OpenAI
 from providers.vertex_ai import VertexAI
 from tests.asking import settings_of
+from tests.command_line import free_port
 from wire.exchange import Reply, Request
 
 SECRETS = {
@@ -459,6 +463,29 @@ def test_aws_credentials_that_are_renewed_become_known_when_they_are_sent() -> N
     with pytest.raises(ConnectionError):
         WithTokensLearnt(Nowhere(), secrets).send(Request("POST", "http", "x", 80, "/", headers, b""))
     assert secrets.redact("ASIA5af1c03b and IQoJ-5af1c03b in us-east-1") == "*** and *** in us-east-1"
+
+
+def test_what_aws_exchanges_for_credentials_becomes_known_before_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login that was renewed and a token that was replaced in its file are in nothing that was read at the start."""
+    monkeypatch.setattr(aws_tokens, "listeners", {(found := list[str]()).append})
+    session = boto3.Session("ASIA-signer", "secret", "session-1", region_name="x")
+    aws_tokens.listen_in(session.events)
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    once = Config(retries={"total_max_attempts": 1})
+
+    def send(service: str, operation: str, **given: str) -> list[str]:
+        found.clear()
+        with pytest.raises(EndpointConnectionError):
+            getattr(session.client(service, endpoint_url=nowhere, config=once), operation)(**given)
+        return sorted(found)
+
+    role = {"RoleArn": "arn:aws:iam::1:role/shown", "RoleSessionName": "shown"}
+    renewed = {"clientId": "client-1", "clientSecret": "client-2", "refreshToken": "refresh-2"}
+    assert send("sts", "assume_role", **role) == ["ASIA-signer", "session-1"]
+    assert send("sts", "assume_role_with_web_identity", **role, WebIdentityToken="web/2") == ["web/2"]
+    assert send("sso-oidc", "create_token", **renewed, grantType="shown") == sorted(renewed.values())
+    asked = {"roleName": "shown", "accountId": "1", "accessToken": "access-2"}
+    assert send("sso", "get_role_credentials", **asked) == ["access-2"]
 
 
 def test_an_exception_that_ends_a_user_is_redacted_before_locust_keeps_or_sends_it() -> None:

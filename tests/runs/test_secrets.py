@@ -164,6 +164,11 @@ TOKENS: dict[str, dict[str, str]] = {
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "{folder}/token",
     },
     "a role's": {"AWS_PROFILE": "a", "AWS_CONFIG_FILE": "{folder}/profiles", "AWS_ENDPOINT_URL_STS": "{url}"},
+    "a command's, for a role": {
+        "AWS_PROFILE": "b",
+        "AWS_CONFIG_FILE": "{folder}/profiles",
+        "AWS_ENDPOINT_URL_STS": "{url}",
+    },
 }
 
 
@@ -175,7 +180,11 @@ def test_a_token_server_that_echoes_what_awss_files_have_shows_it_nowhere(of: st
     (files / "token").write_text(HEADER)
     keys = f"aws_access_key_id = AKIA\naws_secret_access_key = secret\naws_session_token = {HEADER}\n"
     role = "[profile a]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = a\nregion = x\n"
-    (files / "profiles").write_text(role + keys)
+    of_command = "[profile b]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = c\nregion = x\n"
+    command = f"[profile c]\ncredential_process = cat {files / 'said'}\n"
+    (files / "profiles").write_text(role + keys + of_command + command)
+    said = {"Version": 1, "AccessKeyId": "AKIA", "SecretAccessKey": "secret", "SessionToken": HEADER}
+    (files / "said").write_text(json.dumps(said))
     environment = {name: value.format(url=echo.url, folder=files) for name, value in TOKENS[of].items()}
     arguments = ["--headless", "-p", "aws-bedrock", "-m", "anthropic.claude-v2", "-H", echo.url]
     with started(folder, [*arguments, *LOUD], **environment) as running:
