@@ -32,7 +32,6 @@ from harness.secrets import Secrets
 from harness.watch import llm_page, llm_tab, menus, schedule_tab, start_form, start_page, tabs
 from harness.watch.key_hosts import KeyHosts
 from harness.watch.live_charts import LiveCharts
-from providers import aws_tokens
 from providers.user import LLMUser
 from summary.cells import make_stdout_whole, printable
 from summary.render.render import RENDERERS
@@ -174,7 +173,8 @@ class Harness:
         self.secrets.add_all(keys.secrets_in_environment(self._providers))
         for url in (address.host, given.against):
             self.secrets.add_all(keys.credentials_in(url))
-        aws_tokens.listeners.add(self.secrets.add)
+        for provider in self._providers:
+            provider.hear_secrets(self.secrets.add)
         self.secrets.guard_logs()
         return secret_options
 

@@ -14,7 +14,7 @@ HEADERS = ("X-Amz-Security-Token", "x-amz-sso_bearer_token")
 _SIGNER = re.compile("Credential=([^/]+)/")
 
 listeners = set[Callable[[str], None]]()
-"""They are called with each secret before it is sent, as a server may repeat it."""
+"""See `Provider.hear_secrets`."""
 
 
 def listen_in(events: Any) -> None:

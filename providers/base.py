@@ -72,3 +72,8 @@ class Provider:
     def credentials() -> Iterable[str | None]:
         """Return the secrets that the SDK finds by itself, and signs with or exchanges for others."""
         return ()
+
+    @staticmethod
+    def hear_secrets(listener: Callable[[str], None]) -> None:
+        """Call `listener` with each secret that the SDK exchanges for another during the run, before it is sent: the
+        server may repeat it."""

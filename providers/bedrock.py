@@ -71,6 +71,10 @@ class Bedrock(Provider):
         yield from _found_credentials()
         yield from aws_files.secrets()
 
+    @staticmethod
+    def hear_secrets(listener: Callable[[str], None]) -> None:
+        aws_tokens.listeners.add(listener)
+
     def __init__(self, settings: Settings, client: Any) -> None:
         super().__init__(settings, client)
         asked = {"temperature": settings.temperature, "maxTokens": settings.max_tokens}
