@@ -19,11 +19,14 @@ def end_at_once() -> None:
 
     Nothing is raised: a KeyboardInterrupt during an import prints a traceback, and during a fork it can leave a lock
     held forever. A program that imports the locustfile without being Locust's command keeps its own handlers.
+
+    An ignored SIGHUP, as under nohup, stays so. An ignored SIGINT, as in the background of a script, does not: it is
+    the script's way to end the run.
     """
     if "locust.main" not in sys.modules:
         return
     for number, code in ENDS.items():
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as SIGHUP is under nohup
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_, code=code: os._exit(code))
 
 

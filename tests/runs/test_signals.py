@@ -89,9 +89,10 @@ def test_a_signal_lets_the_calls_in_flight_finish(
 
 
 SIGNALLED_EARLY = """
-import os, sys
+import os, signal, sys
 import locust.main
 
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a script
 when, numbers, sys.argv = sys.argv[1], sys.argv[2].split(","), ["locust", *sys.argv[6:]]
 
 class Finder:

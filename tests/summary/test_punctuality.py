@@ -332,12 +332,17 @@ def test_a_report_gives_the_same_summary(name: str, folder: Path) -> None:
     assert summary_of(folder / name / "run") == summary_in(folder / name)
 
 
+def _without_the_client(gates: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out of gates' results how late the client was: a busy machine decides it, and only the summary holds it."""
+    return [gate | {"reason": gate["reason"].partition(" (the client itself")[0]} for gate in gates]
+
+
 @pytest.mark.parametrize("name", ENDED)
 def test_a_report_without_the_summary_judges_again(name: str, folder: Path, tmp_path: Path) -> None:
     for file in ("run_requests.csv", "run_run.json"):
         (tmp_path / file).write_bytes((folder / name / file).read_bytes())
     again, written = summary_of(tmp_path / "run"), summary_in(folder / name)
-    assert again["gates"] == written["gates"]
+    assert _without_the_client(again["gates"]) == _without_the_client(written["gates"])
     assert again["stages"] == written["stages"]
     assert (again["cut_off"], again["verdict"]["believable"]) == (True, False)
     assert "unknown: the run was cut off" in as_table(again)
