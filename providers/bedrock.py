@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ import orjson
 from providers import aws_files, aws_tokens
 from providers import bedrock_families as families
 from providers.answers import converse, eventstream, reading
+from providers.answers.content import number_asked
 from providers.answers.document import Event
 from providers.base import Provider
 from providers.call import Answer
@@ -80,6 +81,7 @@ class Bedrock(Provider):
         asked = {"temperature": settings.temperature, "maxTokens": settings.max_tokens}
         self.limits = {name: value for name, value in asked.items() if value is not None}
         self.family = families.of(settings.model)
+        self.read_stream = partial(self.family.answer_stream, asked=number_asked(settings.extra_body.get("n")))
 
     def chat(self, prompt: Prompt) -> Answer:
         self.client.converse(**self._conversation(prompt))
@@ -97,7 +99,7 @@ class Bedrock(Provider):
 
     def completions_stream(self, prompt: Prompt) -> Answer:
         self.client.invoke_model_with_response_stream(**self._invocation(prompt))
-        return self._streamed("InvokeModelWithResponseStream", self.family.answer_stream)
+        return self._streamed("InvokeModelWithResponseStream", self.read_stream)
 
     def _streamed(self, operation: str, read: Callable[[Iterable[Event]], Answer]) -> Answer:
         """Yield the parts that `read` makes of the call's event stream, as they arrive.

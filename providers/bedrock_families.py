@@ -6,7 +6,7 @@ Many families use OpenAI's chat format without the `[DONE]`.
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from providers.prompt import Prompt, dialogue, flattened, messages, turns
 Path = tuple[str | int, ...]
 Paths = tuple[Path, Path]
 Counts = dict[str, int | None]
-Reader = Callable[[Iterable[Json]], Answer]
+Reader = Callable[..., Answer]
 
 DEMANDED_MAX_TOKENS = 1024
 CHUNKS = reading.Dialect(has_done=False)
@@ -36,6 +36,7 @@ class Family:
     shape           of the request's body, with placeholders such as PROMPT and MAX_TOKENS
     whole           reads the body of a whole answer
     chunks          reads the chunks of a stream
+    has_choices     whether `chunks` must know how many choices were asked for
     limit_demanded  whether a request without a token limit would be refused
     """
 
@@ -43,6 +44,7 @@ class Family:
     shape: Json
     whole: Callable[[Json], Answer]
     chunks: Reader
+    has_choices: bool = False
     limit_demanded: bool = False
 
     def request(self, prompt: Prompt, temperature: float | None, max_tokens: int | None) -> Json:
@@ -67,15 +69,42 @@ class Family:
     def answer(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Read a whole answer. Bedrock's own token counts are in headers, the same for all families."""
         counts = {name: _number(headers.get(f"x-amzn-bedrock-{_HEADERS[name]}-token-count")) for name in _HEADERS}
-        return _counted(reading.whole(body, self.whole), counts)
+        return _counted(reading.whole(body, self.whole), Measured(counts))
 
-    def answer_stream(self, events: Iterable[Event]) -> Answer:
-        """Read a stream of `chunk` events. Bedrock's own token counts and times come with the last one."""
-        counts: Counts = {}
-        times: Json = {}
-        unwrapped = _unwrapped(events)
-        parts = reading.stream(unwrapped, lambda chunks: self.chunks(_unmeasured(chunks, counts, times)), CHUNKS)
-        return _counted(parts, counts, times)
+    def answer_stream(self, events: Iterable[Event], asked: int | None = None) -> Answer:
+        """Read a stream of `chunk` events. Bedrock's own token counts and times come with the last one.
+
+        asked  how many choices the request asked for; `None` if unknown
+        """
+        measured = Measured({})
+        chunks = partial(self.chunks, asked=asked) if self.has_choices else self.chunks
+        parts = reading.stream(_unwrapped(events), lambda bodies: chunks(measured.taken_from(bodies)), CHUNKS)
+        return _counted(parts, measured)
+
+
+@dataclass(slots=True)
+class Measured:
+    """What Bedrock itself measured of an answer.
+
+    is_last  whether no chunk has followed the one with the counts
+    """
+
+    counts: Counts
+    times: Json = field(default_factory=dict)
+    is_last: bool = True
+
+    def taken_from(self, chunks: Iterable[Json]) -> Iterator[Json]:
+        """Yield the chunks without Bedrock's own metrics, which are kept here."""
+        for chunk in chunks:
+            self.is_last = METRICS in chunk
+            if self.is_last:
+                self._take(counts_of(chunk.pop(METRICS)))
+            yield chunk
+
+    def _take(self, metrics: Json) -> None:
+        names = {name: f"{name}TokenCount" for name in _HEADERS}
+        self.counts |= {name: metrics[field] for name, field in names.items() if field in metrics}
+        self.times |= {f"{METRICS}.{name}": metrics[name] for name in _TIMES if name in metrics}
 
 
 _HEADERS = {
@@ -115,17 +144,7 @@ def _unwrapped(events: Iterable[Event]) -> Iterator[Event]:
             yield "", chunk
 
 
-def _unmeasured(chunks: Iterable[Json], counts: Counts, times: Json) -> Iterator[Json]:
-    """Yield the chunks without Bedrock's own metrics, which are moved to `counts` and `times`."""
-    for chunk in chunks:
-        if METRICS in chunk:
-            metrics = counts_of(chunk.pop(METRICS))
-            counts.update({name: metrics[f"{name}TokenCount"] for name in _HEADERS if f"{name}TokenCount" in metrics})
-            times.update({f"{METRICS}.{name}": metrics[name] for name in _TIMES if name in metrics})
-        yield chunk
-
-
-def _counted(parts: Answer, counts: Counts, times: Json | None = None) -> Answer:
+def _counted(parts: Answer, measured: Measured) -> Answer:
     """Yield the parts, then Bedrock's times, and one usage: the counts in the body, completed with Bedrock's. Content
     after a count of output isn't in it."""
     reported = nothing = Usage()
@@ -133,12 +152,15 @@ def _counted(parts: Answer, counts: Counts, times: Json | None = None) -> Answer
         if isinstance(part, Usage):
             reported = _completed(part, reported)
             continue
-        if reported is not nothing and isinstance(part, Delta) and part.text:
-            reported = replace(reported, output_tokens=None, reasoning_tokens=None)
+        if isinstance(part, Delta) and part.text:
+            if reported is not nothing:
+                reported = replace(reported, output_tokens=None, reasoning_tokens=None)
+            if not measured.is_last:
+                measured.counts.pop("output", None)
         yield part
-    if times:
-        yield Said(times)
-    usage = _completed(reported, _usage(counts))
+    if measured.times:
+        yield Said(measured.times)
+    usage = _completed(reported, _usage(measured.counts))
     if usage != nothing:
         yield usage
 
@@ -168,16 +190,16 @@ def _read_chunks(chunks: Iterable[Json], text: Path, finish: Path) -> Answer:
             yield from finished("invoke", reason, chunk)
 
 
-def _chat_chunks(chunks: Iterable[Json]) -> Answer:
-    return openai.chat_stream(chunks, needs_done=False)
+def _chat_chunks(chunks: Iterable[Json], asked: int | None) -> Answer:
+    return openai.chat_stream(chunks, needs_done=False, asked=asked)
 
 
 def _completion_whole(body: Json) -> Answer:
     return openai.chat(_with_choices(body))
 
 
-def _completion_chunks(chunks: Iterable[Json]) -> Answer:
-    return _chat_chunks(map(_with_choices, chunks))
+def _completion_chunks(chunks: Iterable[Json], asked: int | None) -> Answer:
+    return _chat_chunks(map(_with_choices, chunks), asked)
 
 
 def _with_choices(body: Json) -> Json:
@@ -273,13 +295,13 @@ def _legacy_claude(mark: str) -> Family:
 
 def _completing(mark: str) -> Family:
     """Return a family that takes a prompt, and answers in OpenAI's text choices or in Mistral's `outputs`."""
-    return Family(mark, _PROMPTED, _completion_whole, _completion_chunks)
+    return Family(mark, _PROMPTED, _completion_whole, _completion_chunks, has_choices=True)
 
 
 def _chatting(mark: str, limit: str = "max_tokens") -> Family:
     """Return a family that uses OpenAI's chat format."""
     shape = {"messages": MESSAGES, "temperature": TEMPERATURE, limit: MAX_TOKENS}
-    return Family(mark, shape, openai.chat, _chat_chunks)
+    return Family(mark, shape, openai.chat, _chat_chunks, has_choices=True)
 
 
 UNKNOWN = Family("", {"prompt": PROMPT, "temperature": TEMPERATURE}, _unknown_whole, _unknown_chunks)

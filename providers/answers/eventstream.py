@@ -19,7 +19,8 @@ LARGEST_HEADERS_BYTES = 128 * 1024
 LARGEST_PAYLOAD_BYTES = 24 * 1024 * 1024
 """botocore's own limits."""
 ERRORS = ("exception", "error")
-"""The message types of errors. A frame of another type, or without one, is an event, as it is to botocore."""
+"""The message types of errors. A frame of another type is an event, as it is to botocore; so is one without a type,
+unless it names an error."""
 BYTES, STRING = 6, 7
 FIXED_SIZES_BYTES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """Header types of a fixed size: booleans, integers, timestamp, UUID. Bytes and strings are prefixed by their size."""
@@ -41,7 +42,7 @@ def events(pieces: Iterable[bytes], known: Container[str]) -> Iterator[Event]:
     for headers, payload in frames(pieces):
         named = _headers(headers)
         kind = named.get(":exception-type") or named.get(":error-code")
-        if kind or named.get(":message-type") in ERRORS:
+        if named.get(":message-type", kind and "error") in ERRORS:
             words = message_in(payload) or payload.decode("utf-8", "replace") or named.get(":error-message", "")
             raise ErrorInStream(f"{kind or 'error'}: {words}")
         if (name := named.get(":event-type", "")) in known:

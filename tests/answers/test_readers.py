@@ -543,6 +543,15 @@ def test_a_frame_that_names_an_error_is_one_even_without_a_message_type(name: st
         list(frames_of([frame]))
 
 
+def test_an_event_that_names_an_error_beside_its_type_is_an_event_as_it_is_to_botocore() -> None:
+    headers = {":message-type": "event", ":event-type": "chunk", ":exception-type": "throttlingException"}
+    frame = encoder.frame(b"".join(encoder.header(*header) for header in headers.items()), b'{"bytes": ""}')
+    buffer = EventStreamBuffer()
+    buffer.add_data(frame)
+    assert next(buffer).to_response_dict()["status_code"] == 200
+    assert list(frames_of([frame])) == [("chunk", b'{"bytes": ""}')]
+
+
 # What the providers say
 
 Body = dict[str, Any]

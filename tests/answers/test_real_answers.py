@@ -771,10 +771,10 @@ INVOKED = "qwen.qwen3-32b-v1:0"
 MEASURED = {bedrock_families.METRICS: {"inputTokenCount": 7, "outputTokenCount": 50}}
 
 
-def invoked(*events: Event) -> Call:
+def invoked(*events: Event, **options: object) -> Call:
     """A call of Bedrock's `invoke_model` in which every event is a frame, and a separate read."""
     pieces = [encoder.event("chunk", {"bytes": b64encode(data).decode()}) for data in map(json_of, events)]
-    return answered("aws-bedrock", "completions", Canned(pieces), model=INVOKED)
+    return answered("aws-bedrock", "completions", Canned(pieces), model=INVOKED, **options)
 
 
 def json_of(event: Event) -> bytes:
@@ -803,6 +803,22 @@ def test_counts_that_come_one_by_one_are_all_kept_by_bedrock() -> None:
     counts = [{"choices": [], "usage": {name: 5}} for name in ("prompt_tokens", "completion_tokens")]
     call = invoked(chunk(content="a"), chunk("stop"), *counts)
     assert (call.error, call.input_tokens, call.output_tokens) == (None, 5, 5)
+
+
+def test_content_after_bedrocks_own_count_is_not_in_it() -> None:
+    call = invoked({**chunk(content="a"), **MEASURED}, chunk(content="b"), chunk("stop"))
+    assert (call.error, call.content_events, call.input_tokens, call.output_tokens) == (None, 2, 7, None)
+    call = invoked({**chunk(content="a"), **MEASURED}, chunk("stop"))
+    assert (call.error, call.content_events, call.output_tokens) == (None, 1, 50)
+
+
+@pytest.mark.parametrize(("extra", "outcome"), [({}, "ok"), ({"n": 2}, "failed")])
+def test_pieces_of_one_choice_numbered_by_token_are_one_answer_to_bedrock(extra: dict[str, Any], outcome: str) -> None:
+    reasons = [None, None, "stop"]
+    choices = [{"index": n, "delta": {"content": "a"}, "finish_reason": reason} for n, reason in enumerate(reasons)]
+    numbered = [{"choices": [choice]} for choice in choices]
+    call = invoked(*numbered, extra_body=extra)
+    assert (call.outcome, call.content_events) == (outcome, 3)
 
 
 def test_a_bedrock_stream_is_read_beyond_done_as_botocore_does() -> None:
