@@ -186,7 +186,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--against", nargs="+", action="extend", metavar="OLD", help=older)
     parser.add_argument("-o", "--output-format", choices=tuple(RENDERERS), help="of the summary (table)")
     parser.add_argument("--html", metavar="FILE", help="draw the charts of one run or several as one HTML page")
-    parser.add_argument("--slo", help='judge the calls by these limits instead: "ttft<0.5 latency<3"')
+    limits = 'judge the calls by these limits instead: "ttft<0.5 latency<3"'
+    parser.add_argument("--slo", action=slo.AddedConditions, help=limits)
     parser.add_argument("--fail-if", action="append", metavar="CONDITION", help="exit code 3 if it is true; repeatable")
     parser.add_argument("--out", metavar="FILE", help="write to FILE instead of stdout")
     return parser

@@ -10,6 +10,7 @@ from harness.process.command_line import refuse_mistakes
 from harness.process.option_help import ShowHelp, Topic
 from providers.conversation import History
 from providers.settings import DEFAULT_REGION
+from summary.gates.slo import AddedConditions
 
 SECRET = ("api_key", "header", "against_api_key", "against_header")
 """Options whose values never leave the process: not for the web UI, a file, a log or a message to a worker."""
@@ -192,7 +193,10 @@ def _add_prompts(parser: _Named) -> None:
 
 
 def _add_gates(parser: _Named) -> None:
-    parser.add_argument("--slo", default="", help='what each call should meet, such as "ttft<0.5 latency<3"')
+    parser.add_argument(
+        "--slo", default="", action=AddedConditions,
+        help='what each call should meet, such as "ttft<0.5 latency<3"; repeatable',
+    )  # fmt: skip
     parser.add_argument(
         "--fail-if", action="append", default=[], metavar="CONDITION", include_in_web_ui=False,
         help='exit with code 3 if this is true of the summary, such as "p95>800ms"; repeatable',

@@ -22,9 +22,11 @@ def open_outlet(path: Path, flags: int = os.O_APPEND) -> TextIO:
 
 def check_outlet(path: Path) -> None:
     """Raise `OSError` unless `open_outlet` can open the file, which is created if there is none, and for a file of an
-    earlier run, which would be lost."""
+    earlier run, which would be lost; one that has another name, too, could be such a file."""
     if is_of_a_run(path):
         raise OSError(errno.EEXIST, "is a run's file: name another file")
+    if path.is_file() and path.stat().st_nlink > 1:
+        raise OSError(errno.EMLINK, "is a hard link to a file with another name: name another file")
     outlet = open_outlet(path)
     if path.is_fifo() and path not in _kept:
         _kept[path] = outlet

@@ -1,6 +1,7 @@
 """The service level that each call should meet (`--slo`)."""
 
 import re
+from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,14 @@ class Slo:
     def met_by(self, values: Mapping[str, Any], outcome: str) -> bool:
         """Return whether a call met the level; `values` are keyed by column, `None` where nothing was observed."""
         return outcome == "ok" and all(condition.holds(values.get(column)) for column, condition in self.by_column())
+
+
+class AddedConditions(Action):
+    """Adds an option's conditions to those that it was given before on the command line."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option: str | None = None) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, f"{before} {values}" if before else values)
 
 
 def parse(text: str) -> Slo:

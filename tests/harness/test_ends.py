@@ -289,14 +289,19 @@ def test_an_option_on_two_lines_of_a_config_file_is_refused(
 
 
 @pytest.mark.parametrize("option", ["--logfile", "--html", "--json-file"])
-def test_a_file_of_an_earlier_run_is_no_output(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("old_run.json", "old_summary.json"):
-        (tmp_path / name).write_text("precious")
+@pytest.mark.parametrize(("name", "says"), [("old_summary", "is a run's file"), ("linked", "is a hard link")])
+def test_a_file_of_an_earlier_run_is_no_output(
+    option: str, name: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for old in ("old_run.json", "old_summary.json"):
+        (tmp_path / old).write_text("precious")
+    (tmp_path / "linked.json").hardlink_to(tmp_path / "old_summary.json")
     ending = "" if option == "--json-file" else ".json"
     with pytest.raises(SystemExit) as ended:
-        harnessed(["--headless", "--mock", "-i", "1", option, str(tmp_path / f"old_summary{ending}")])
+        harnessed(["--headless", "--mock", "-i", "1", option, str(tmp_path / f"{name}{ending}")])
     assert ended.value.code == 2
-    assert "is a run's file: name another file" in capsys.readouterr().err
+    assert says in (error := capsys.readouterr().err)
+    assert "name another file" in error
     assert (tmp_path / "old_summary.json").read_text() == "precious"
 
 

@@ -57,6 +57,16 @@ def test_a_condition_is_parsed_once_and_a_gate_is_judged_once(tmp_path: Path, mo
     assert junit.read_text().count("<failure ") == 1
 
 
+def test_conditions_of_each_slo_on_the_command_line_count(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = ["--slo", "latency<60", "--slo", "latency<=0s"]
+    assert report.main([str(finished), *twice, "-o", "json", "--fail-if", "slo_attainment<1%"]) == 3
+    assert json.loads(capsys.readouterr().out)["slo_attainment"] == 0
+    _, prefix = run(tmp_path, "-i", "1", *twice, monkeypatch=monkeypatch)
+    assert json.loads(Path(f"{prefix}_summary.json").read_text())["options"]["slo"] == "latency<60 latency<=0s"
+
+
 @pytest.mark.parametrize("bad", [["--fail-if", "speed>1"], ["--slo", "ttft"]], ids=" ".join)
 def test_a_bad_condition_is_one_line_and_exit_code_2(
     bad: list[str], finished: Path, capsys: pytest.CaptureFixture[str]
