@@ -45,7 +45,9 @@ def test_a_stop_cuts_off_no_call_that_could_have_finished(tmp_path: Path, monkey
         prefix = tmp_path / f"run{attempt}"
         environment, harness = harnessed([*MOCK, "--mock-latency", "0.005", "-t", "9s", "--csv", str(prefix)])
         environment.runner.start(20, spawn_rate=20)
-        gevent.sleep(0.2)
+        with gevent.Timeout(60):
+            while environment.stats.total.num_requests < 20:
+                gevent.sleep(0.01)
         harness.end(environment)
         assert {row["outcome"] for row in rows_of(prefix)} == {"ok"}
 
