@@ -33,6 +33,8 @@ SO_TIMESTAMPNS = 35
 """Linux: with each read, the kernel reports when its last packet arrived, as a wall-clock timespec."""
 TIMESPEC_SPACE_BYTES = socket.CMSG_SPACE(16)
 READABLE, WRITABLE = 1, 2
+MOST_SILENT_READS = 2
+"""A peer that sends more than these hold while its connection is idle could go on forever."""
 
 PlainSocket = gevent.monkey.get_original("socket", "socket")
 """The socket class without gevent's patches: it never waits."""
@@ -121,8 +123,8 @@ class Connection:
     def is_alive(self) -> bool:
         """Return whether an idle connection is still open, and silent as it should be. Never waits.
 
-        TLS records that carry no data, such as session tickets, are fine; but while the peer negotiates anew
-        (TLS 1.2), nothing can be sent.
+        TLS records that carry no data, such as session tickets, are fine, unless there is no end to them; but while
+        the peer negotiates anew (TLS 1.2), nothing can be sent.
         """
         try:
             return self._is_silent() and (self._tls is None or self._tls.shake_hands(None))
@@ -131,7 +133,7 @@ class Connection:
 
     def _is_silent(self) -> bool:
         try:
-            while not self._peer_has_gone:
+            for _ in range(0 if self._peer_has_gone else MOST_SILENT_READS):
                 data = self._socket.recv(RECEIVE_BYTES)
                 if self._tls is None or any(True for _ in self._tls.decrypt(data)):
                     return False

@@ -16,6 +16,7 @@ _ANY_STATUS_LINE = b"HTTP/1.1 200 "
 """Completes what has arrived so far, which `_STATUS_LINE` then matches if it may become an answer."""
 _END_OF_CHUNKS = re.compile(rb"[^\r\n]\r\n\r\n")
 """The last five bytes of chunks: the end of the last chunk or of a trailer, and one empty line."""
+_REFUSED_IN_REASON = re.compile(r"[\0\v\f]")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
 
 
@@ -160,7 +161,9 @@ class AnswerParser(HTTPResponseParser):
         if self.complete:
             self.surplus = True
 
-    def _on_status(self, text: str) -> None: ...
+    def _on_status(self, text: str) -> None:
+        if _REFUSED_IN_REASON.search(text):
+            raise HTTPParseError("a control character in the reason")
 
     def _on_header_field(self, text: str) -> None:
         if not self.head_complete:
@@ -177,6 +180,8 @@ class AnswerParser(HTTPResponseParser):
         self._keep_header()
         self._heads += 1
         self.status = int(self.get_code())
+        if self.status < 100:
+            raise HTTPParseError("a status below 100")
         self.head_complete = not 100 <= self.status < 200
         if not self.head_complete:
             self.headers = []

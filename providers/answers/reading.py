@@ -24,8 +24,8 @@ PINGS = ("ping", "keepalive", "keep-alive", "heartbeat")
 NOTHING = (b"null", b"[]", b'""')
 """Data that says nothing: some gateways send it as a keep-alive, and Google's SDK skips it."""
 
-EVENTS_IN_TURN = 5_000
-"""How many events are read in one turn: a single read can hold tens of thousands of `{}`."""
+PARTS_IN_TURN = 10_000
+"""How many events and parts are read in one turn: a single read can hold tens of thousands of `{}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,13 @@ def _stream(
 def _bodies(events: Iterable[Event], alike: Alike | None, dialect: Dialect, seen: _Seen) -> Iterator[Body]:
     """Yield what each event says, unless its SDK skips it, up to `[DONE]`."""
     wired, named = current(), _framed if dialect.has_frames else _named
-    for number, (name, data) in enumerate(events, 1):
+    taken = 0
+    for name, data in events:
         seen.data = data
-        if number % EVENTS_IN_TURN == 0:
+        taken += 1 + len(seen.parts)
+        if taken >= PARTS_IN_TURN:
             _take_turn()
+            taken = 0
         body: Body | None = alike.delta_of(name, data) if alike else None
         if body is None and not dialect.has_frames and _is_skipped(name, data, dialect):
             continue

@@ -200,8 +200,15 @@ def test_an_error_longer_than_any_is_not_read_to_its_end(provider: str, stream: 
     assert "too many" in (call.error or "")
 
 
-def test_events_of_one_read_leave_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "EVENTS_IN_TURN", 10)
+@pytest.mark.parametrize(
+    "events",
+    [[b"{}"] * 60, [b'{"choices":[{"delta":{"content":[' + b"{}," * 9 + b"{}]}}]}"] * 6],
+    ids=["events", "parts"],
+)
+def test_events_and_parts_of_one_read_leave_others_their_turn(
+    monkeypatch: pytest.MonkeyPatch, events: list[bytes]
+) -> None:
+    monkeypatch.setattr(reading, "PARTS_IN_TURN", 10)
     turns = 0
 
     def run_beside() -> None:
@@ -211,7 +218,7 @@ def test_events_of_one_read_leave_others_their_turn(monkeypatch: pytest.MonkeyPa
             turns += 1
 
     beside = gevent.spawn(run_beside)
-    list(reading.stream([("", b"{}")] * 60, openai.chat_stream))
+    list(reading.stream([("", event) for event in events], openai.chat_stream))
     gevent.kill(beside)
     assert turns >= 5
 

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -845,6 +846,31 @@ def test_an_https_connection_that_the_server_closed_meanwhile_is_not_reused(
     ask(wire, server)
     server.wait_for_end(0)
     assert ask(wire, server).connection == "new"
+
+
+@pytest.mark.parametrize(("tickets", "is_alive"), [(2, True), (1000, False)])
+def test_an_idle_https_connection_is_not_alive_if_session_tickets_never_end(
+    certificate: Certificate, tickets: int, is_alive: bool
+) -> None:
+    """A server that sends them as fast as they are read would stop everything else."""
+    context, incoming, outgoing = certificate.server_context(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    context.num_tickets = tickets
+    tls, peer = TLS("127.0.0.1"), context.wrap_bio(incoming, outgoing, server_side=True)
+    tls.shake_hands(None)
+    incoming.write(tls.outgoing.read())
+    with suppress(ssl.SSLWantReadError):
+        peer.do_handshake()
+    assert tls.shake_hands(outgoing.read())
+    incoming.write(tls.outgoing.read())
+    peer.do_handshake()
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 19)
+        theirs.setblocking(False)
+        theirs.send(outgoing.read())
+        connection = Connection(ours, tls)
+        assert connection.is_alive() is is_alive
+        connection.close()
 
 
 def test_a_cut_https_body_is_broken(wire: NetworkWire, serve: Serve, certificate: Certificate) -> None:
