@@ -19,7 +19,7 @@ NAMED = re.compile(r"""=\s*(?:"([^"]*)|([^\s;,"]+))""")
 JWT = re.compile(r"(?<![\w-])[\w-]{12,}\.eyJ[\w-]*(?:\.[\w-]*)?", re.ASCII)
 """A JSON Web Token, up to where it was cut. SDKs sign them, or read them from files, and exchange them for others."""
 
-_NAMES = "access_token refresh_token session_token id_token secret_access_key access_key_id".split()
+_NAMES = ["access_token", "refresh_token", "session_token", "id_token", "secret_access_key", "access_key_id"]
 _NAMED_SO = "|".join(f"(?<=(?i:{form}))" for name in _NAMES for form in (name, name.replace("_", "")))
 FETCHED = re.compile(
     rf"(?:oken|ey|ey_?[Ii]d)(?:{_NAMED_SO})"
