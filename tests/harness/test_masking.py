@@ -497,7 +497,7 @@ def test_what_token_servers_send_is_masked_where_an_sdk_repeats_what_it_cant_rea
     """A time with a fraction is one that Google's SDK can't read."""
     body = json.dumps({"accessToken": "ya29.5af1c03b-77de0a91", "expireTime": "2030-01-01T00:00:00.123Z"})
     with serving(answering(answer(body.encode()))) as server, pytest.raises(RefreshError) as refused:
-        _make_iam_token_request(GoogleRequest(), "a", {}, {}, iam_endpoint_override=server.url)
+        _make_iam_token_request(GoogleRequest(), "a", {}, {}, iam_endpoint_override=server.url)  # type: ignore[no-untyped-call]
     assert "ya29.5af1c03b-77de0a91" in str(refused.value)
     assert "5af1c03b" not in (shown := Secrets().redact(str(refused.value)))
     assert '"accessToken": "***", "expireTime": "2030' in shown
