@@ -16,7 +16,8 @@ class ExitCode:
         self._noted: set[int] = set()
 
     def note(self, code: int) -> None:
-        self._noted.add(code)
+        """Note an event; one with another code, as a worker of another version can send, is an internal error."""
+        self._noted.add(code if code in PRECEDENCE else INTERNAL)
 
     def has(self, code: int) -> bool:
         return code in self._noted

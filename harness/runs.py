@@ -7,7 +7,7 @@ from typing import Any
 import gevent
 from gevent import Greenlet
 from locust.env import Environment
-from locust.runners import MasterRunner
+from locust.runners import STATE_CLEANUP, MasterRunner
 
 from harness.cluster.master import Master
 from harness.earlier_runs import EarlierRuns
@@ -103,7 +103,7 @@ class Runs:
 
         key_hosts  the hosts that keys can be sent to, if the options come from the web UI
         """
-        self.plan, self._preparing = None, (this := object())
+        self._preparing = this = object()
         plan = plan_of({**options, **self._secret_options}, self._classes)
         user_class = self._classes[plan.settings.provider]
         self._take_secrets(plan.targets.values())
@@ -113,13 +113,13 @@ class Runs:
         if plan.junit:
             check_junit(plan.junit)
         self._check_open_files(plan, plan.load["num_users"] or 1)
-        self._earlier_runs = EarlierRuns(plan) if plan.earlier_runs else None
+        earlier_runs = EarlierRuns(plan) if plan.earlier_runs else None
         preflight.check(plan)
         refusals.check_tags(user_class, options)
         self._refuse_if_overtaken(this)
         sides = sides_of(plan, self._secrets)
         self._refuse_if_overtaken(this)
-        self._sides = sides
+        self._sides, self._earlier_runs = sides, earlier_runs
         self._environment.user_classes = [user_class]
         self.plan = plan
         return plan
@@ -141,7 +141,8 @@ class Runs:
 
     def check_form(self, options: Options, key_hosts: KeyHosts) -> str | None:
         """Prepare the run described by the web UI's form; return why it can't start, `None` if it can."""
-        if self._run is not None or (self._finishing is not None and not self._finishing.ready()):
+        is_finishing = self._finishing is not None and not self._finishing.ready()
+        if self._run is not None or is_finishing or self._runner.state == STATE_CLEANUP:
             return BUSY
         if self._master is not None and not self._runner.worker_count:
             return ALONE

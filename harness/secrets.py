@@ -19,6 +19,15 @@ NAMED = re.compile(r"""=\s*(?:"([^"]*)|([^\s;,"]+))""")
 JWT = re.compile(r"(?<![\w-])[\w-]{12,}\.eyJ[\w-]*(?:\.[\w-]*)?", re.ASCII)
 """A JSON Web Token, up to where it was cut. SDKs sign them, or read them from files, and exchange them for others."""
 
+_NAMES = ["access_token", "refresh_token", "session_token", "id_token", "secret_access_key", "access_key_id"]
+_NAMED_SO = "|".join(f"(?<=(?i:{form}))" for name in _NAMES for form in (name, name.replace("_", "")))
+FETCHED = re.compile(
+    rf"(?:oken|ey|ey_?[Ii]d)(?:{_NAMED_SO})"
+    r"""(?:\\*["'][\s+]*[:=][\s+]*\\*["']|[=>](?:\s|\\+[nrt])*)((?:[^\s"'<>&,;\\]|\\+[/u]){12,})"""
+)
+"""What a text names as a token or a key of the kinds that SDKs fetch: some repeat an answer with one that they can't
+read. The endings of the names come first, as the search for them is the quickest."""
+
 LONG, HEAD = 13, 12
 """The first 12 characters of a longer secret are masked too, with what is left after them: a message can be cut
 anywhere."""
@@ -29,7 +38,7 @@ class Secrets:
 
     def __init__(self) -> None:
         self._added: set[str] = set()
-        self._forms = {JWT}
+        self._forms = {JWT, FETCHED}
         self._heads: set[re.Pattern[str]] = set()
 
     def add(self, value: str) -> None:
@@ -81,7 +90,8 @@ class Secrets:
 
 
 def _found(forms: Iterable[re.Pattern[str]], text: str) -> list[Span]:
-    return [found.span() for form in forms if form.search(text) for found in form.finditer(text)]
+    """Return the spans of what the forms match, or of the group that one has."""
+    return [found.span(form.groups) for form in forms if form.search(text) for found in form.finditer(text)]
 
 
 def _masked(text: str, spans: Iterable[Span]) -> str:

@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import chain, starmap
+from itertools import starmap
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -76,25 +76,46 @@ def _is_number(value: object) -> bool:
 def are_figures(report: Json) -> bool:
     """Return whether what a report says beside its rows can be counted."""
     try:
-        return all(map(_is_number, _numbers(report)))
+        return all(fits(value) for fits, values in _figures(report) for value in values)
     except (AttributeError, KeyError, TypeError, ValueError):
         return False
 
 
-def _numbers(report: Json) -> Iterator[Any]:
-    """Yield what must be numbers in a report; names as their lengths. Raises various errors if it has another shape."""
-    yield report.get(IN_FLIGHT, 0)
+def _figures(report: Json) -> Iterator[tuple[Callable[[object], bool], Iterable[Any]]]:
+    """Yield what a report says, and what it must be. Raises various errors if it has another shape."""
+    yield _is_count, [report.get(IN_FLIGHT, 0)]
     histograms, tokens = report.get(HISTOGRAMS) or ([], [])
     for name, figure, (values, counts, total, smallest, largest) in histograms:
-        yield from (len(name + figure + ""), total, smallest or 0.0, largest or 0.0)
-        yield from chain.from_iterable(zip(values, counts, strict=True))
+        yield _is_text, (name, figure)
+        yield _is_count, (*counts, sum(counts))
+        yield _is_number, (total, *(value for value, _ in zip(values, counts, strict=True)))
+        yield _is_number, (0 if end is None else end for end in (smallest, largest))
     for name, count, began_s, ended_s in tokens:
-        yield from (len(name + ""), count, began_s or 0.0, ended_s)
+        yield _is_text, [name]
+        yield _is_count, [count]
+        yield _is_number, (ended_s, 0 if began_s is None else began_s)
     if CLIENT in report:
-        sample = report[CLIENT]
-        yield from (sample["cpu_s"], sample["wall_s"], sample["late_calls"], *sample["lags_s"])
-        for began_s, ended_s in sample["stalls"]:
-            yield from (began_s, ended_s)
+        yield from _of_client(report[CLIENT])
+
+
+def _of_client(sample: Json) -> Iterator[tuple[Callable[[object], bool], Iterable[Any]]]:
+    cpu_s, wall_s = sample["cpu_s"], sample["wall_s"]
+    yield _is_amount, (cpu_s, wall_s, cpu_s / (wall_s or 1), *sample["lags_s"])
+    yield _is_count, [sample["late_calls"]]
+    for began_s, ended_s in sample["stalls"]:
+        yield _is_number, (began_s, ended_s)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_amount(value: Any) -> bool:
+    return _is_number(value) and bool(value >= 0)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and _is_amount(value)
 
 
 def _kinds(hint: object) -> Kinds:

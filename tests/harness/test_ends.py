@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,6 +15,7 @@ from locust.env import Environment
 from charts.page import file as page_file
 from harness.cluster.master import Master, _accepts
 from harness.errors import NoWorkers, UsageError
+from harness.exit_code import ExitCode
 from harness.load.closed_loop import Budget
 from harness.load.open_loop import LEAD_S, OpenLoop, Standing
 from harness.load.permits import PermitLedger
@@ -534,12 +536,31 @@ BAD_FIGURES: list[dict[str, Any]] = [
     {"llm_histograms": [[[5, "ttft_s", [[], [], 0.0, None, None]]], []]},
     {"llm_histograms": [[], [["title", 5, None]]]},
     {"llm_histograms": [[], [[["title"], 5, None, 0.0]]]},
+    {"llm_in_flight": -1},
+    {"llm_in_flight": 1.5},
+    {"llm_client": {**A_SAMPLE, "lags_s": [-0.1]}},
+    {"llm_client": {**A_SAMPLE, "late_calls": 0.5}},
+    {"llm_client": {**A_SAMPLE, "wall_s": 5e-324}},
+    {"llm_histograms": [[["title", "itl_s", [[0.1], [-1], 0.1, 0.1, 0.1]]], []]},
+    {"llm_histograms": [[["title", "itl_s", [[0.1], [0.5], 0.1, 0.1, 0.1]]], []]},
+    {"llm_histograms": [[["title", "itl_s", [[0.1], [1], 0.1, [], 0.1]]], []]},
+    {"llm_histograms": [[["title", "itl_s", [[0.1], [1], 0.1, 0.1, ""]]], []]},
+    {"llm_histograms": [[["title", "itl_s", [[0.1, 0.2], [10**15, 10**15], 0.3, 0.1, 0.2]]], []]},
+    {"llm_histograms": [[], [["title", -5, None, 0.0]]]},
+    {"llm_histograms": [[], [["title", 5, "", 0.0]]]},
 ]
 
 
 @pytest.mark.parametrize("report", BAD_FIGURES)
 def test_figures_that_can_not_be_counted_are_not(report: dict[str, Any]) -> None:
     assert not are_figures(report)
+
+
+@pytest.mark.parametrize("code", [0, 99, "2", None, []])
+def test_a_worker_that_refuses_with_an_unknown_exit_code_fails_the_run(code: Any) -> None:
+    noted = ExitCode()
+    noted.note(code)
+    assert noted.decide(Environment(parsed_options=Namespace(exit_code_on_error=0))) == 70
 
 
 class ARun:

@@ -11,12 +11,16 @@ from html import escape
 from pathlib import Path
 from time import process_time
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
+from botocore.parsers import ResponseParserError
+from google.auth.exceptions import RefreshError
+from google.auth.impersonated_credentials import _make_iam_token_request
+from google.auth.transport.requests import Request as GoogleRequest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from locust.env import Environment
@@ -31,6 +35,7 @@ from providers.openai import OpenAI
 from providers.vertex_ai import VertexAI
 from tests.asking import settings_of
 from tests.command_line import free_port
+from tests.raw_server import answer, answering, serving
 from wire.exchange import Reply, Request
 
 SECRETS = {
@@ -486,6 +491,40 @@ def test_what_aws_exchanges_for_credentials_becomes_known_before_it_is_sent(monk
     assert send("sso-oidc", "create_token", **renewed, grantType="shown") == sorted(renewed.values())
     asked = {"roleName": "shown", "accountId": "1", "accessToken": "access-2"}
     assert send("sso", "get_role_credentials", **asked) == ["access-2"]
+
+
+def test_what_token_servers_send_is_masked_where_an_sdk_repeats_what_it_cant_read() -> None:
+    """A time with a fraction is one that Google's SDK can't read."""
+    body = json.dumps({"accessToken": "ya29.5af1c03b-77de0a91", "expireTime": "2030-01-01T00:00:00.123Z"})
+    with serving(answering(answer(body.encode()))) as server, pytest.raises(RefreshError) as refused:
+        _make_iam_token_request(GoogleRequest(), "a", {}, {}, iam_endpoint_override=server.url)  # type: ignore[no-untyped-call]
+    assert "ya29.5af1c03b-77de0a91" in str(refused.value)
+    assert "5af1c03b" not in (shown := Secrets().redact(str(refused.value)))
+    assert '"accessToken": "***", "expireTime": "2030' in shown
+
+    keys = "<AccessKeyId>ASIA5af1c03b77de0a91</AccessKeyId>\n<SecretAccessKey>5af1c03b/77+de0a91</SecretAccessKey>"
+    cut = f"<a><b><Credentials>{keys}<SessionToken>\nIQoJ-5af1c03b77de0a91</SessionToken></Cred"
+    session = boto3.Session("ASIA-signer", "secret", region_name="x")
+    with serving(answering(answer(cut.encode()))) as server, pytest.raises(ResponseParserError) as failed:
+        session.client("sts", endpoint_url=server.url).get_caller_identity()
+    assert "5af1c03b/77+de0a91" in str(failed.value)
+    assert "5af1c03b" not in (shown := Secrets().redact(str(failed.value)))
+    assert "<SecretAccessKey>***</SecretAccessKey>" in shown
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_fetched_token_is_masked_by_its_name_in_every_encoding(encoding: str) -> None:
+    said = "{'access_token': '1//5af1c03b+77de0a91', 'refresh_token': '1//5af1c03b~77de0a91=', 'expires_in': 3599}"
+    shown = Secrets().redact(ENCODINGS[encoding](said))
+    assert "5af1c03b" not in unquote(shown)
+    assert b"5af1c03b".hex() not in shown
+
+
+@pytest.mark.parametrize("run", ["access_token", 'access_token"', 'access_token="', "access_token = ", "idToken='a\\"])
+def test_what_looks_like_many_tokens_is_searched_quickly(run: str) -> None:
+    began_s = process_time()
+    Secrets().redact(50_000 // len(run) * run)
+    assert process_time() - began_s < 5
 
 
 def test_an_exception_that_ends_a_user_is_redacted_before_locust_keeps_or_sends_it() -> None:
