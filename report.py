@@ -22,9 +22,10 @@ from summary.gates import relative, slo
 from summary.gates.language import BadCondition
 from summary.gates.verdict import breaches
 from summary.render.render import RENDERERS
-from summary.rows.finished import FILES, ODD, REQUESTS, damaged, find, finished, read_json, run_of
+from summary.rows.finished import ODD, REQUESTS, damaged, find, finished, read_json, run_of
 from summary.rows.finished import summary_of as summary_of
 from summary.rows.rows import UnreadableRows
+from summary.run_files import is_named_like_one
 from summary.vocabulary import Summary
 
 BREACHED = 3
@@ -159,8 +160,8 @@ def newest() -> str:
 def _write(text: str, out: str | None) -> None:
     """Write to a file or to stdout, escaping characters that can't be encoded."""
     if out:
-        if os.path.realpath(out).endswith(FILES) and Path(out).is_file():
-            raise page_file.NotOurs(f"{out} exists and is a run's file: name another file")
+        if Path(out).is_file() and (is_named_like_one(Path(out)) or Path(out).stat().st_nlink > 1):
+            raise page_file.NotOurs(f"{out} exists and is, or could be, a run's file: name another file")
         Path(out).write_text(text, encoding="utf-8", errors="backslashreplace")
         return
     if sys.stdout is None:
