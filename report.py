@@ -6,10 +6,14 @@ import argparse
 import contextlib
 import errno
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback, also within the imports below
 
 from charts.data.run import Run, told_apart
 from charts.page import file as page_file
