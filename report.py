@@ -126,9 +126,8 @@ def _comparison(new_paths: list[str], old_paths: list[str], level: str | None, f
     likeness.check(new, old)
     of_new = (new[0].summary.get("options") or {}).get("slo")
     found = compare(new, old, slo.parse(of_new) if of_new else None)
-    return relative.with_verdicts(
-        {**found, "gates": [gate for run in new for gate in run.summary["gates"]]}, relative_gates
-    )
+    gates = [gate for run in new for gate in run.summary["gates"]]
+    return relative.with_verdicts({**found, "gates": gates}, relative_gates, [run.summary for run in new])
 
 
 @contextlib.contextmanager
