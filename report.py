@@ -6,10 +6,14 @@ import argparse
 import contextlib
 import errno
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback, also within the imports below
 
 from charts.data.run import Run, told_apart
 from charts.page import file as page_file
@@ -22,9 +26,10 @@ from summary.gates import relative, slo
 from summary.gates.language import BadCondition
 from summary.gates.verdict import breaches
 from summary.render.render import RENDERERS
-from summary.rows.finished import FILES, ODD, REQUESTS, damaged, find, finished, read_json, run_of
+from summary.rows.finished import ODD, REQUESTS, damaged, find, finished, read_json, run_of
 from summary.rows.finished import summary_of as summary_of
 from summary.rows.rows import UnreadableRows
+from summary.run_files import is_named_like_one
 from summary.vocabulary import Summary
 
 BREACHED = 3
@@ -121,9 +126,8 @@ def _comparison(new_paths: list[str], old_paths: list[str], level: str | None, f
     likeness.check(new, old)
     of_new = (new[0].summary.get("options") or {}).get("slo")
     found = compare(new, old, slo.parse(of_new) if of_new else None)
-    return relative.with_verdicts(
-        {**found, "gates": [gate for run in new for gate in run.summary["gates"]]}, relative_gates
-    )
+    gates = [gate for run in new for gate in run.summary["gates"]]
+    return relative.with_verdicts({**found, "gates": gates}, relative_gates, [run.summary for run in new])
 
 
 @contextlib.contextmanager
@@ -159,8 +163,8 @@ def newest() -> str:
 def _write(text: str, out: str | None) -> None:
     """Write to a file or to stdout, escaping characters that can't be encoded."""
     if out:
-        if os.path.realpath(out).endswith(FILES) and Path(out).is_file():
-            raise page_file.NotOurs(f"{out} exists and is a run's file: name another file")
+        if Path(out).is_file() and (is_named_like_one(Path(out)) or Path(out).stat().st_nlink > 1):
+            raise page_file.NotOurs(f"{out} exists and is, or could be, a run's file: name another file")
         Path(out).write_text(text, encoding="utf-8", errors="backslashreplace")
         return
     if sys.stdout is None:

@@ -35,9 +35,9 @@ MAY_IMPORT = {
     },
     "locustfile": {"harness", "providers"},
 }
-HARNESS = """errors messages encodings decodings secrets exit_code run_files process load plan earlier_runs record watch
+HARNESS = """errors messages encodings decodings secrets exit_code process load plan earlier_runs record watch
              run cluster runs harness"""
-SUMMARY = """vocabulary registry numbers cells confidence calls claims error_adjusted failures evidence
+SUMMARY = """vocabulary run_files registry numbers cells confidence calls claims error_adjusted failures evidence
              validity gates goodput comparison baseline punctuality figures rows render"""
 CHARTS = """data drawing latencies load output errors distributions capacity waterfall differences catalogue page
              live"""

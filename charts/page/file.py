@@ -1,6 +1,7 @@
 """The page's file. Stdlib only: it is checked before a run, which must not wait for pandas."""
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def check(path: Path) -> None:
             raise NotOurs(f"{path} exists and is not a report of this tool: name another file")
         os.close(os.open(path, os.O_WRONLY))
     draft = _draft(path)
-    draft.touch()
+    draft.open("x").close()
     draft.unlink()
 
 
@@ -38,7 +39,8 @@ def write(path: Path, page: str) -> None:
         return
     draft = _draft(path)
     try:
-        draft.write_bytes(content)
+        with draft.open("xb") as file:
+            file.write(content)
         draft.replace(os.path.realpath(path))
     except OSError:
         with suppress(OSError):
@@ -65,7 +67,8 @@ def _beginning(path: Path) -> bytes:
 
 
 def _draft(path: Path) -> Path:
-    """Return where the page is written first: beside the file itself, if the path is a link. `Path.resolve` would raise
-    a `RuntimeError` for links that form a loop."""
+    """Return where the page is written first: beside the file itself, if the path is a link. The name is this process's
+    own, and new: a file of that name could be another's, and a link would be followed. `Path.resolve` would raise a
+    `RuntimeError` for links that form a loop."""
     place = Path(os.path.realpath(path))
-    return place.with_name(f".{place.name}.part")
+    return place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")

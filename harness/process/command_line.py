@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import sys
+import tomllib
 from argparse import ArgumentParser, Namespace, _AppendAction
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -62,14 +63,18 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
 
 
 def _without_loss(parser: ArgumentParser, parse: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any], Any]:
-    """Make a config file's parser refuse an option on several lines: all but the last, such as a `fail-if` or an `slo`,
-    would be lost."""
+    """Make a config file's parser refuse an option on several lines, and one outside the only table of a TOML file that
+    Locust reads: all but the last, such as a `fail-if` or an `slo`, would be lost, and all others."""
 
     def parse_whole(stream: Any) -> Mapping[str, Any]:
-        if stream.name.endswith(".toml"):  # which can't have two
-            return parse(stream)
         text = io.StringIO(stream.read())
         text.name = stream.name  # Locust's parser asks for it
+        if stream.name.endswith(".toml"):  # which can't have an option twice
+            found = parse(text)
+            if not found and _sets_something(Path(stream.name), text.getvalue()):
+                reason = f"{printable(stream.name)}: no option in [tool.locust], where Locust looks for them"
+                parser.exit(2, f"{parser.prog}: error: {reason}\n")
+            return found
         begun = Counter(found[1] for line in text.getvalue().splitlines() if (found := CONFIG_KEY.match(line.strip())))
         for action in parser._actions:
             keys = [name.removeprefix("--") for name in action.option_strings]
@@ -80,6 +85,11 @@ def _without_loss(parser: ArgumentParser, parse: Callable[[Any], Mapping[str, An
         return parse(text)
 
     return parse_whole
+
+
+def _sets_something(path: Path, text: str) -> bool:
+    """Return whether a TOML file without options for Locust says anything; pyproject.toml does, for other tools."""
+    return path.name != "pyproject.toml" and tomllib.loads(text) not in ({}, {"tool": {"locust": {}}})
 
 
 def _arguments_refusal(

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TextIO
 
-from harness.run_files import is_of_a_run
+from summary.run_files import is_of_a_run
 
 _kept: dict[Path, TextIO] = {}
 """Named pipes that were checked. They stay open: a reader would take the close for the end, and leave."""

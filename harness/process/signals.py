@@ -34,7 +34,8 @@ class Signals:
     """Handles a process's signals from Locust's `init` on.
 
     SIGINT interrupts the main greenlet, never a user halfway through a row, and only once: after that the main greenlet
-    waits for the end of the run. On SIGTERM Locust itself ends the run.
+    waits for the end of the run. On SIGTERM Locust itself ends the run. Only one signal ends it: of several that arrive
+    together, SIGTERM, or else the first.
 
     note  is called with the exit code
     cut   aborts the calls in flight
@@ -43,7 +44,7 @@ class Signals:
     def __init__(self, runner: Runner, note: Callable[[int], None], cut: Callable[[], None], is_forked: bool) -> None:
         self._runner, self._note, self._cut = runner, note, cut
         self._main = greenlet.getcurrent()
-        self._has_begun = self._is_ending = False
+        self._has_begun = self._is_told = self._is_ending = False
         self._ended_by = TERMINATED
         gevent.signal_handler(signal.SIGINT, self._interrupt)
         gevent.signal_handler(signal.SIGTERM, self._terminate)
@@ -62,10 +63,15 @@ class Signals:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would start its shutdown again, and fail.
 
     def _interrupt(self) -> None:
+        self._ended_by = INTERRUPTED
         self._note(INTERRUPTED)
         if self._is_ending:
             self._cut()
-        elif self._waits_for_workers():
+        else:
+            self._tell(self._break_off)
+
+    def _break_off(self) -> None:
+        if self._waits_for_workers():
             self._leave(INTERRUPTED)
         else:
             self.end()
@@ -86,7 +92,14 @@ class Signals:
     def _hang_up(self) -> None:
         self._ended_by = HUNG_UP
         self._note(HUNG_UP)
-        os.kill(os.getpid(), signal.SIGTERM)
+        self._tell(lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    def _tell(self, end: Callable[[], None]) -> None:
+        """End the run unless another signal does. It waits for a SIGTERM that has arrived, too, but is yet to be seen:
+        Locust would start its shutdown twice."""
+        if not self._is_told:
+            self._is_told = True
+            gevent.spawn(lambda: self._is_ending or end())
 
     def _waits_for_workers(self) -> bool:
         """Return whether this is a headless master still waiting for its workers: it has no run to end, and Locust

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.run_files import CLAIM, MARKS
+from summary.run_files import CLAIM, MARKS
 
 FOLDER = Path("results")
 LATEST, NEWEST = FOLDER / "latest", FOLDER / "newest.json"

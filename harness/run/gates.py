@@ -64,8 +64,8 @@ def check_junit(path: Path) -> None:
 
 
 def _spare_others(path: Path) -> None:
-    """Raise `UsageError` for a file that is not one of our reports."""
+    """Raise `UsageError` for a file that is not one of our reports, which a full disk can have left empty."""
     with writable(path):
-        if not path.is_file() or path.open("rb").read(len(OPENING)) == OPENING:
+        if not path.is_file() or path.open("rb").read(len(OPENING)) in (b"", OPENING):
             return
     raise UsageError(f"--junit {path} exists and is not a report of this tool: name another file")

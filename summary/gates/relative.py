@@ -102,17 +102,21 @@ def parse(text: str) -> RelativeGate:
     return RelativeGate(place.partition(" ")[2], name, operator, limit, of_baseline, bool(strict))
 
 
-def with_verdicts(summary: Summary, relative: Iterable[RelativeGate]) -> Summary:
-    """Return a summary that has a comparison with these gates' verdicts added to its own."""
-    return {**summary, "gates": [*summary["gates"], *(_judged(gate, summary) for gate in relative)]}
+def with_verdicts(summary: Summary, relative: Iterable[RelativeGate], new: Iterable[Summary] = ()) -> Summary:
+    """Return a summary that has a comparison with these gates' verdicts added to its own.
+
+    new  the summaries of the new runs, if this is of a comparison alone
+    """
+    verdicts = [each.get("verdict") for each in (*new, summary)]
+    return {**summary, "gates": [*summary["gates"], *(_judged(gate, summary, verdicts) for gate in relative)]}
 
 
-def _judged(gate: RelativeGate, summary: Summary) -> Summary:
+def _judged(gate: RelativeGate, summary: Summary, verdicts: Iterable[Summary | None]) -> Summary:
     """Return a gate's verdict: breached if the whole confidence interval is beyond the limit, or there is none."""
     entry = (summary.get("comparison") or {}).get(gate.entry) or {}
     value, ends = (entry.get(name) for name in (gate.measured, f"{gate.measured}_ci95"))
     doubt = _doubt(gate, summary, entry, ends)
-    notes = notes_on(gate.figure.name, summary.get("verdict"))
+    notes = dict.fromkeys(note for verdict in verdicts for note in notes_on(gate.figure.name, verdict))
     return {
         "gate": gate.text,
         "breached": doubt is not None or gate.holds(ends or ()),

@@ -24,7 +24,6 @@ from summary.rows.rows import UnreadableRows
 from summary.vocabulary import COMPARED, FACTS, OBSERVED, Summary
 
 REQUESTS, RUN, SUMMARY, STATS = "_requests.csv", "_run.json", "_summary.json", "_stats.csv"
-FILES = (REQUESTS, RUN, SUMMARY, STATS)
 
 ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a JSON file can raise whose names or values are not those that a run writes."""

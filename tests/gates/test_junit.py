@@ -47,7 +47,7 @@ def test_characters_that_xml_cant_hold_are_replaced() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "print('mine')\n", "<testsuite/>", '<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="pytest">'],
+    ["print('mine')\n", "<testsuite/>", '<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="pytest">'],
 )
 def test_a_file_that_is_not_our_report_is_left_alone(content: str, tmp_path: Path) -> None:
     path = tmp_path / "report.xml"
@@ -57,9 +57,10 @@ def test_a_file_that_is_not_our_report_is_left_alone(content: str, tmp_path: Pat
     assert path.read_text() == content
 
 
-def test_a_previous_report_is_removed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [as_junit({"gates": []}), ""])
+def test_a_previous_report_is_removed_even_if_a_full_disk_left_nothing_of_it(content: str, tmp_path: Path) -> None:
     path = tmp_path / "report.xml"
-    path.write_text(as_junit({"gates": []}))
+    path.write_text(content)
     check_junit(path)
     assert not path.exists()
 

@@ -324,6 +324,27 @@ def test_a_list_in_a_config_file_is_taken_whole(name: str, tmp_path: Path, monke
     assert environment.parsed_options.fail_if == ["p50>1", "p50>2"]
 
 
+@pytest.mark.parametrize(
+    "content", ['fail-if = ["p50>1"]\n', '[locust]\nfail-if = ["p50>1"]\n', '[[tool.locust]]\nfail-if = ["p50>1"]\n']
+)
+def test_an_option_where_locust_looks_for_none_is_not_lost(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.toml").write_text(content)
+    with pytest.raises(SystemExit) as ended:
+        harnessed([*FILES, "--headless", "--mock", "--config", str(tmp_path / "a.toml")])
+    assert ended.value.code == 2
+    assert "a.toml: no option in [tool.locust]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("pyproject.toml", "[tool.other]\na = 1\n"), ("a.toml", "[tool.locust]\n"), ("a.toml", "")]
+)
+def test_a_config_file_without_options_is_accepted(name: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    harnessed([*FILES, "--headless", "--mock", "--config", str(tmp_path / name)])
+
+
 def test_a_byte_order_mark_in_a_config_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.conf").write_text("iterations = 5\n", encoding="utf-8-sig")
     with pytest.raises(SystemExit) as ended:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import report
 from summary.rows import blocks
 from summary.rows.rows import REQUIRED, parsed, read
+from summary.run_files import MARKS
 from tests.running import run
 
 CALLS = 40
@@ -512,14 +513,17 @@ def test_a_run_is_found_in_the_current_folder(
     assert "no run found" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_report_never_overwrites_a_runs_file(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", MARKS)
+def test_a_report_never_overwrites_a_runs_file(
+    name: str, whole: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = folder / f"run_{name}"
-    before = file.read_bytes()
-    link = folder / "summary"
-    link.symlink_to(file)
-    assert is_one_line(folder, capsys, "--out", str(file))
-    assert is_one_line(folder, capsys, "--out", str(link))
+    before = (whole / file.name).read_bytes()
+    file.write_bytes(before)
+    (folder / "link").symlink_to(file)
+    (folder / "hard_link").hardlink_to(file)
+    for out in (file, folder / "link", folder / "hard_link"):
+        assert is_one_line(folder, capsys, "--out", str(out))
     assert file.read_bytes() == before
 
 

@@ -270,6 +270,20 @@ def test_an_old_page_is_replaced_whole_and_no_other_file_is(tmp_path: Path) -> N
     assert sorted(path.name for path in target.parent.iterdir()) == ["p.html"]
 
 
+def test_a_page_spares_the_files_beside_it(tmp_path: Path) -> None:
+    (tmp_path / ".p.html.part").symlink_to(tmp_path / "other")
+    mine = tmp_path / ".r.html.part"
+    mine.write_text("mine")
+    before = {path.name for path in tmp_path.iterdir()}
+    for name in ("p.html", "r.html"):
+        file.check(tmp_path / name)
+        assert {path.name for path in tmp_path.iterdir()} == before
+    for name in ("p.html", "r.html"):
+        file.write(tmp_path / name, file.OPENING.decode())
+    assert {path.name for path in tmp_path.iterdir()} == before | {"p.html", "r.html"}
+    assert mine.read_text() == "mine"
+
+
 def test_a_page_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = str(made(tmp_path, [call(1)]))
     for target, why in (

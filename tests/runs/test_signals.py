@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +13,18 @@ from typing import Any
 import pytest
 from gevent.server import StreamServer
 
-from tests.command_line import QUICK_MOCK, Ended, Running, free_port, report, rows_in, started, stats_in, summary_in
+from tests.command_line import (
+    PROJECT,
+    QUICK_MOCK,
+    Ended,
+    Running,
+    free_port,
+    report,
+    rows_in,
+    started,
+    stats_in,
+    summary_in,
+)
 from tests.mock_server import MockServer, serving
 
 OPENAI = ["--headless", "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123", "--csv", "run"]
@@ -128,6 +140,27 @@ def test_a_signal_before_the_start_ends_without_a_word(
     assert (done.code, done.stdout, done.stderr) == (code, "", "")
 
 
+INTERRUPTED_REPORT = """
+import os, runpy, signal, sys
+
+class Finder:
+    def find_spec(name, *_):
+        if name == "pandas":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+"""Runs report.py, and interrupts it within its imports."""
+
+
+def test_an_interrupted_report_ends_without_a_traceback() -> None:
+    command = [sys.executable, "-c", INTERRUPTED_REPORT, str(PROJECT / "report.py")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGHUP])
 def test_two_signals_at_once_while_the_run_is_prepared_end_without_a_traceback(
     second: signal.Signals, tmp_path: Path
@@ -149,6 +182,29 @@ def test_a_sigterm_after_a_first_signal_changes_nothing(
         running.send(signal.SIGTERM)
         done = running.wait()
     assert done.code == code
+    assert _is_whole(tmp_path, done)["aborted_count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("together", "code"),
+    [
+        ((signal.SIGHUP, signal.SIGTERM), 129),
+        ((signal.SIGINT, signal.SIGTERM), 130),
+        ((signal.SIGINT, signal.SIGHUP), 130),
+        ((signal.SIGHUP, signal.SIGINT, signal.SIGTERM), 130),
+    ],
+)
+def test_signals_that_arrive_together_end_a_run_once(
+    together: tuple[signal.Signals, ...], code: int, tmp_path: Path, slow_mock: MockServer
+) -> None:
+    with started(tmp_path, [*FOUR_USERS, "-t", "60", "-H", slow_mock.url]) as running:
+        running.until(lambda: _rows(tmp_path) >= 6)
+        for number in (signal.SIGSTOP, *together, signal.SIGCONT):
+            running.send(number)
+        done = running.wait()
+    assert done.code == code
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("Shutting down") == 1
     assert _is_whole(tmp_path, done)["aborted_count"] == 0
 
 

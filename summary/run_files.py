@@ -1,4 +1,4 @@
-"""What the files of a run are called."""
+"""What the files of a run are called. Stdlib only."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,11 @@ MARKS = (
     "requests.csv", CLAIM, "summary.json", "stats.csv", "stats_history.csv", "failures.csv", "exceptions.csv",
 )  # fmt: skip
 """What their names end in, after `PREFIX_`."""
+
+
+def is_named_like_one(path: Path) -> bool:
+    """Return whether a file's name is that of a run's, which can be alone: a copy, or of an older version."""
+    return os.path.realpath(path).endswith(tuple(f"_{mark}" for mark in MARKS))
 
 
 def is_of_a_run(path: Path) -> bool:
