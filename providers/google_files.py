@@ -15,8 +15,8 @@ SENT = ("client_secret", "refresh_token")
 
 
 def secrets() -> Iterator[str]:
-    """Yield what is sent of the default credentials, the token in the file that those of a workload identity name and
-    the headers with which it is asked for, and the passwords in netrc."""
+    """Yield what is sent of the default credentials, the headers with which those of a workload identity ask for its
+    token, and the passwords in netrc."""
     yield from _sent(_default_credentials())
     yield from _passwords()
 
@@ -35,19 +35,17 @@ def _credentials_file() -> Path:
 
 def _sent(content: Any) -> Iterator[str]:
     if isinstance(content, dict):
-        yield from _of_source(content.get("credential_source"))
+        yield from _headers(content.get("credential_source"))
         for name, value in content.items():
             if name in SENT and isinstance(value, str):
                 yield value
             yield from _sent(value)
 
 
-def _of_source(source: Any) -> Iterator[str]:
-    """Yield the headers' values and the token, read as the SDK reads it, of a workload identity's source."""
-    with suppress(ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        yield from (value for value in (source.get("headers") or {}).values() if isinstance(value, str))
-        text, layout = text_of(source["file"]), source.get("format") or {}
-        yield str(json.loads(text)[layout["subject_token_field_name"]]) if layout.get("type") == "json" else text
+def _headers(source: Any) -> Iterator[str]:
+    headers = source.get("headers") if isinstance(source, dict) else None
+    if isinstance(headers, dict):
+        yield from (value for value in headers.values() if isinstance(value, str))
 
 
 def _passwords() -> Iterator[str]:

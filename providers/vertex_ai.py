@@ -1,10 +1,11 @@
 """Google's Gemini, with a key or on Vertex AI. https://ai.google.dev/api/generate-content"""
 
 import os
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from providers import google_files
+from providers import google_files, google_tokens
 from providers.answers import gemini as answers
 from providers.answers import gemini_lines
 from providers.answers.content import number_asked
@@ -37,6 +38,7 @@ class VertexAI(Provider):
         from google.genai import Client
 
         if on_vertex():
+            google_tokens.listen_in()
             return Client(**_vertex_access(settings), http_options=_http_options(settings, wire))
         return Client(vertexai=False, api_key=settings.api_key, http_options=_http_options(settings, wire))
 
@@ -47,6 +49,10 @@ class VertexAI(Provider):
     @staticmethod
     def credentials() -> list[str]:
         return list(google_files.secrets()) if on_vertex() else []
+
+    @staticmethod
+    def hear_secrets(listener: Callable[[str], None]) -> None:
+        google_tokens.listeners.add(listener)
 
     def __init__(self, settings: Settings, client: Any) -> None:
         from google.genai import types

@@ -50,7 +50,7 @@ RELATED_PROVIDERS = {
     "deepseek": {"openai"},
     "aws_tokens": {"aws_files"},
     "bedrock": {"aws_files", "aws_tokens", "bedrock_families"},
-    "vertex_ai": {"google_files"},
+    "vertex_ai": {"google_files", "google_tokens"},
 }
 SHARED_BY_PROVIDERS = {
     "answers", "base", "call", "claims", "conversation", "permit", "prompt", "secret_file", "settings",

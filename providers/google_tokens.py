@@ -1,0 +1,40 @@
+"""Secrets that google-auth sends while it exchanges credentials for others: it gets them from a server, from a command
+or from the exchange before, so that no file has had them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs
+
+SENT = ("subject_token", "actor_token", "refresh_token", "client_secret")
+"""The secrets in a form; its `assertion` is a JSON Web Token, which is masked anyway."""
+
+HEADERS = ("authorization", "x-aws-ec2-metadata-token")
+
+listeners = set[Callable[[str], None]]()
+"""See `Provider.hear_secrets`."""
+
+
+@cache
+def listen_in() -> None:
+    """Listen to what all of google-auth's credentials send. The SDK finds them at the first call, and gives them a new
+    `google.auth.transport.requests.Request` whenever they must be renewed."""
+    from google.auth.transport import requests
+
+    class Heard(requests.Request):
+        def __call__(
+            self, url: str, method: str = "GET", body: Any = None, headers: Any = None, *args: Any, **more: Any
+        ) -> Any:
+            for secret in _sent(headers or {}, body or ""):
+                for listener in listeners:
+                    listener(secret)
+            return super().__call__(url, method, body, headers, *args, **more)  # type: ignore[no-untyped-call]
+
+    requests.Request = Heard  # type: ignore[misc]
+
+
+def _sent(headers: Mapping[str, str], body: str | bytes) -> Iterator[str]:
+    yield from (str(value) for name, value in headers.items() if name.lower() in HEADERS)
+    form = parse_qs(body.decode("utf-8", "replace") if isinstance(body, bytes) else body)
+    for name in SENT:
+        yield from form.get(name, ())
