@@ -300,6 +300,14 @@ def test_a_file_of_an_earlier_run_is_no_output(option: str, tmp_path: Path, caps
     assert (tmp_path / "old_summary.json").read_text() == "precious"
 
 
+def test_a_link_to_a_file_that_is_yet_to_be_written_is_kept(tmp_path: Path) -> None:
+    page, link = tmp_path / "page", tmp_path / "link"
+    link.symlink_to(page)
+    harnessed([*FILES, "--headless", "--mock", "-i", "1", "--csv", str(tmp_path / "run"), "--html", str(link)])
+    assert link.is_symlink()
+    assert not page.exists()
+
+
 @pytest.mark.parametrize("name", ["csv", "data-dir", "html", "html-report", "json-file", "junit", "logfile"])
 def test_a_nul_in_a_config_file_is_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.conf").write_text(f"{name} = a\0b\n")
