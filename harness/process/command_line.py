@@ -70,11 +70,11 @@ def _without_loss(parser: ArgumentParser, parse: Callable[[Any], Mapping[str, An
         text = io.StringIO(stream.read())
         text.name = stream.name  # Locust's parser asks for it
         if stream.name.endswith(".toml"):  # which can't have an option twice
-            found = parse(text)
-            if not found and _sets_something(Path(stream.name), text.getvalue()):
+            options = parse(text)
+            if not options and _sets_something(Path(stream.name), text.getvalue()):
                 reason = f"{printable(stream.name)}: no option in [tool.locust], where Locust looks for them"
                 parser.exit(2, f"{parser.prog}: error: {reason}\n")
-            return found
+            return options
         begun = Counter(found[1] for line in text.getvalue().splitlines() if (found := CONFIG_KEY.match(line.strip())))
         for action in parser._actions:
             keys = [name.removeprefix("--") for name in action.option_strings]
