@@ -23,9 +23,10 @@ def short_time(seconds: float) -> str:
 
 
 def listed(values: Iterable[float], digits: int = 6) -> list[float | None]:
-    """Return numbers for JSON: rounded, `None` for NaN."""
-    rounded = np.round(np.array(list(values), dtype=float), digits)
-    return [None if math.isnan(value) else value for value in rounded.tolist()]
+    """Return numbers for JSON: rounded, `None` for NaN and for what is too large to be rounded."""
+    with np.errstate(over="ignore"):
+        rounded = np.round(np.array(list(values), dtype=float), digits)
+    return [value if math.isfinite(value) else None for value in rounded.tolist()]
 
 
 @dataclass(frozen=True)

@@ -63,18 +63,18 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
 
 
 def _without_loss(parser: ArgumentParser, parse: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any], Any]:
-    """Make a config file's parser refuse an option on several lines, and one outside the only table of a TOML file that
-    Locust reads: all but the last, such as a `fail-if` or an `slo`, would be lost, and all others."""
+    """Make a config file's parser refuse an option on several lines: all but the last, such as a `fail-if` or an `slo`,
+    would be lost; so would those of a TOML file outside the table that Locust reads."""
 
     def parse_whole(stream: Any) -> Mapping[str, Any]:
         text = io.StringIO(stream.read())
         text.name = stream.name  # Locust's parser asks for it
         if stream.name.endswith(".toml"):  # which can't have an option twice
-            found = parse(text)
-            if not found and _sets_something(Path(stream.name), text.getvalue()):
-                reason = f"{printable(stream.name)}: no option in [tool.locust], where Locust looks for them"
+            options = parse(text)
+            if _has_others(parser, Path(stream.name), text.getvalue(), options):
+                reason = f"{printable(stream.name)}: options must be in the table [tool.locust]"
                 parser.exit(2, f"{parser.prog}: error: {reason}\n")
-            return found
+            return options
         begun = Counter(found[1] for line in text.getvalue().splitlines() if (found := CONFIG_KEY.match(line.strip())))
         for action in parser._actions:
             keys = [name.removeprefix("--") for name in action.option_strings]
@@ -87,9 +87,12 @@ def _without_loss(parser: ArgumentParser, parse: Callable[[Any], Mapping[str, An
     return parse_whole
 
 
-def _sets_something(path: Path, text: str) -> bool:
-    """Return whether a TOML file without options for Locust says anything; pyproject.toml does, for other tools."""
-    return path.name != "pyproject.toml" and tomllib.loads(text) not in ({}, {"tool": {"locust": {}}})
+def _has_others(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> bool:
+    """Return whether a TOML file sets options before its tables, or something, but nothing that Locust reads;
+    pyproject.toml does, for other tools."""
+    content = tomllib.loads(text)
+    is_missed = not options and content not in ({}, {"tool": {"locust": {}}}) and path.name != "pyproject.toml"
+    return is_missed or any(f"--{key}" in parser._option_string_actions for key in content)
 
 
 def _arguments_refusal(

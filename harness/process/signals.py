@@ -99,7 +99,11 @@ class Signals:
         Locust would start its shutdown twice."""
         if not self._is_told:
             self._is_told = True
-            gevent.spawn(lambda: self._is_ending or end())
+            gevent.spawn(self._end_by, end)
+
+    def _end_by(self, end: Callable[[], None]) -> None:
+        if not self._is_ending:
+            end()
 
     def _waits_for_workers(self) -> bool:
         """Return whether this is a headless master still waiting for its workers: it has no run to end, and Locust

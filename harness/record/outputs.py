@@ -50,6 +50,6 @@ def _check_writable(option: str, path: Path) -> None:
         is_new = not path.exists()
         check_outlet(path)
         if is_new:
-            path.unlink()
+            os.unlink(os.path.realpath(path))
     except OSError as error:
         raise UsageError(f"{option} {path}: {(error.strerror or str(error)).lower()}") from error

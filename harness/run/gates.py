@@ -47,9 +47,26 @@ def passes(plan: Plan, summary: Summary) -> bool:
         sys.stderr.write(f"{line}\n")
     if plan.junit:
         _spare_others(plan.junit)
-        with writable(plan.junit), open_outlet(plan.junit, os.O_TRUNC) as file:
-            file.write(as_junit(summary))
+        with writable(plan.junit):
+            _write(plan.junit, as_junit(summary))
     return not lines
+
+
+def _write(path: Path, report: str) -> None:
+    """Write a report whole, or leave none: half of one could not be read, and an empty file would be spared as not ours
+    by the next run."""
+    try:
+        with open_outlet(path, os.O_TRUNC) as file:
+            file.write(report)
+    except OSError:
+        _remove(path)
+        raise
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, but not a link to it, which can be /dev/stdout."""
+    if path.is_file():
+        os.unlink(os.path.realpath(path))
 
 
 def check_junit(path: Path) -> None:
@@ -59,13 +76,12 @@ def check_junit(path: Path) -> None:
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         check_outlet(path)
-        if path.is_file():
-            path.unlink()
+        _remove(path)
 
 
 def _spare_others(path: Path) -> None:
-    """Raise `UsageError` for a file that is not one of our reports, which a full disk can have left empty."""
+    """Raise `UsageError` for a file that is not one of our reports."""
     with writable(path):
-        if not path.is_file() or path.open("rb").read(len(OPENING)) in (b"", OPENING):
+        if not path.is_file() or path.open("rb").read(len(OPENING)) == OPENING:
             return
     raise UsageError(f"--junit {path} exists and is not a report of this tool: name another file")

@@ -12,6 +12,7 @@ from charts.catalogue import charts_of
 from charts.data.run import Run, sides_of
 from charts.data.slices import counting, sliced, thinned
 from charts.drawing.chart import Chart, Json
+from charts.drawing.quantities import listed
 from summary.confidence import interval
 from summary.registry import PERCENTILES
 from tests.charts.made import STREAMED, call, failed, run_of
@@ -111,6 +112,10 @@ def test_failures_are_never_in_the_spectrum_or_the_histograms(staged: Run) -> No
         assert sum(trace["y"]) == pytest.approx(100, abs=0.1)
     notes = " ".join(distributions.spectrum([staged]).notes)
     assert f"{staged.summary['failure_count']} failed calls are not in these lines" in notes
+
+
+def test_no_number_on_a_page_is_infinite() -> None:
+    assert listed([1.5, 1e308, float("nan"), float("inf")]) == [1.5, None, None, None]
 
 
 def test_percentiles_that_failures_make_infinite_are_listed(staged: Run) -> None:

@@ -1,12 +1,14 @@
 """The JUnit report of a run's gates."""
 
+import resource
+from argparse import Namespace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from harness.errors import UsageError
-from harness.run.gates import check_junit
+from harness.run.gates import check_junit, passes
 from summary.gates.junit import as_junit
 
 KEPT = {"gate": "p95>2", "breached": False, "reason": "p95 is 1.500 s (400 samples)"}
@@ -47,7 +49,7 @@ def test_characters_that_xml_cant_hold_are_replaced() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["print('mine')\n", "<testsuite/>", '<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="pytest">'],
+    ["", "print('mine')\n", "<testsuite/>", '<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="pytest">'],
 )
 def test_a_file_that_is_not_our_report_is_left_alone(content: str, tmp_path: Path) -> None:
     path = tmp_path / "report.xml"
@@ -57,10 +59,33 @@ def test_a_file_that_is_not_our_report_is_left_alone(content: str, tmp_path: Pat
     assert path.read_text() == content
 
 
-@pytest.mark.parametrize("content", [as_junit({"gates": []}), ""])
-def test_a_previous_report_is_removed_even_if_a_full_disk_left_nothing_of_it(content: str, tmp_path: Path) -> None:
+def test_a_previous_report_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "report.xml"
-    path.write_text(content)
+    path.write_text(as_junit({"gates": []}))
+    check_junit(path)
+    assert not path.exists()
+
+
+def test_a_link_is_kept_and_what_it_points_to_is_removed(tmp_path: Path) -> None:
+    path, link = tmp_path / "report.xml", tmp_path / "link"
+    link.symlink_to(path)
+    for content in (as_junit({"gates": []}), None):
+        if content:
+            path.write_text(content)
+        check_junit(link)
+        assert link.is_symlink()
+        assert not path.exists()
+
+
+def test_a_full_disk_leaves_no_report(tmp_path: Path) -> None:
+    path = tmp_path / "report.xml"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(UsageError, match="file too large"):
+            passes(Namespace(junit=path), {**SUMMARY, "gates": [KEPT]})  # type: ignore[arg-type]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     check_junit(path)
     assert not path.exists()
 
