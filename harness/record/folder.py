@@ -8,6 +8,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from errno import ENOENT
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -46,6 +47,12 @@ class Results:
     def write_json(self, name: str, content: object) -> None:
         path = self.path(name)
         _write_json(path, content, draft=f"{path.name}.part")
+
+    def check(self) -> None:
+        """Raise `OSError` unless all the files are in place, once they have been written."""
+        for path in map(self.path, MARKS):
+            if not path.is_file():
+                raise FileNotFoundError(ENOENT, f"{path.name} was deleted or moved during the run")
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from platform import platform, python_version
@@ -153,9 +154,10 @@ class Recorder:
         self._watch.stop()
         summary = self._summary()
         self._records.close()
-        for write in (self._locust_csv.finish, lambda: self._results.write_json("summary.json", summary)):
+        write_summary = partial(self._results.write_json, "summary.json", summary)
+        for step in (self._locust_csv.finish, write_summary, self._results.check):
             try:
-                write()
+                step()
             except OSError as error:
                 self._give_up_writing(self._results.prefix, error)
         return summary

@@ -426,6 +426,15 @@ def test_a_file_that_is_moved_is_read_where_it_is(tmp_path: Path, monkeypatch: p
     assert environment.process_exit_code == 70
 
 
+@pytest.mark.parametrize("name", ["run.json", "stats.csv", "stats_history.csv", "failures.csv", "exceptions.csv"])
+def test_any_file_of_the_run_that_vanishes_is_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    summary, environment = in_the_middle(tmp_path, lambda prefix: Path(f"{prefix}_{name}").unlink(), monkeypatch)
+    assert (summary["total_requests"], environment.process_exit_code) == (20, 70)
+    assert f"run_{name} was deleted or moved during the run" in caplog.text
+
+
 def test_a_file_that_is_cut_leaves_the_rest_and_the_loss_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
