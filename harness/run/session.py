@@ -19,12 +19,10 @@ from providers.permit import Granted, Permit, SideName
 from providers.prompt import Prompt
 from summary.cells import escaped, printable
 from summary.render.hints import is_about_a_model
-from wire.exchange import Exchange
+from wire.exchange import LOGGED_BYTES, Exchange
 from wire.httpx2_plug import decoded, decompressed
 
 MOST_NAMED, MOST_CHARACTERS = 5, 80
-LONGEST_LINE = 1 << 20
-"""How much of a body is logged: masking a megabyte takes half a second, and kilobytes can decompress to 64 of them."""
 LONGEST_ESCAPE = 6
 """How many characters one can become in JSON."""
 
@@ -172,14 +170,14 @@ def _line(call: Call) -> str:
 
 def _body_line(exchange: Exchange, redact: Callable[[str], str]) -> str:
     """Return the answer's body, decompressed, as one line of JSON that any log can write and any terminal show: lone
-    surrogates replaced, control characters escaped. Of a body that would make a longer line than `LONGEST_LINE`, return
+    surrogates replaced, control characters escaped. Of a body that would make a longer line than `LOGGED_BYTES`, return
     the beginning. The log masks what is secret in it, except in numbers, where a mask would not be JSON."""
     body = _text(exchange)
     try:
         line = _in_one_line(_with_masked_numbers(body, redact))
     except (ValueError, RecursionError):
         line = _in_one_line(body)
-    return line if len(line) <= LONGEST_LINE else _in_one_line(body[: LONGEST_LINE // LONGEST_ESCAPE])
+    return line if len(line) <= LOGGED_BYTES else _in_one_line(body[: LOGGED_BYTES // LONGEST_ESCAPE])
 
 
 def _in_one_line(value: object) -> str:
@@ -211,7 +209,7 @@ def _with_masked_numbers(body: str, redact: Callable[[str], str]) -> object:
 def _text(exchange: Exchange) -> str:
     """Return the beginning of the body as a text, in the charset that it names, if that is one. A body with NULs is in
     UTF-16 or UTF-32: read as anything else, they would hide a secret in it from its mask."""
-    body = decompressed(exchange.headers, bytes(exchange.body), LONGEST_LINE)
+    body = decompressed(exchange.headers, bytes(exchange.body), LOGGED_BYTES)
     if b"\0" in body:
         return body.decode(json.detect_encoding(body), "replace")
     try:
