@@ -14,6 +14,10 @@ now = time.perf_counter
 KEPT_BYTES = 16384
 """How much of each body is kept, to quote it if it turns out to be an error."""
 
+LOGGED_BYTES = 1 << 20
+"""How much of a body is kept to be logged: an endless stream would fill the memory, and masking what is secret in a
+megabyte takes half a second."""
+
 MOST_WHOLE_BYTES = 64 * 1024 * 1024
 """The longest body that is read whole, decompressed. A longer one is not an answer, and would fill the memory."""
 
@@ -106,7 +110,7 @@ class Exchange:
     read_spread_s   the longest time over which the bytes of the latest read can have arrived; `None` if unknown
     failure         what failed, if a failure was raised in the SDK
     unread          a stream that is kept from the SDK, as its plug's response; see the plugs
-    body            the beginning of the body as received; all of it with `keep_body`
+    body            the beginning of the body as received; up to `LOGGED_BYTES` with `keep_body`
     body_bytes      the size of the body as received: without chunk framing, still compressed
     connect_s       for a new connection: from the start of name resolution to the end of the TLS handshake
     connection      `None` until there is one
@@ -161,7 +165,7 @@ class Exchange:
             self.first_byte_at = at
         self.last_byte_at = at
         self.body_bytes = (self.body_bytes or 0) + len(data)
-        if self.keep_body or len(self.body) < KEPT_BYTES:
+        if len(self.body) < KEPT_BYTES or (self.keep_body and len(self.body) < LOGGED_BYTES):
             self.body += data
 
 

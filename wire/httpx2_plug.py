@@ -77,7 +77,7 @@ def _parsed(url: str) -> httpx2.URL:
 def decompressed(headers: Iterable[tuple[str, str]], body: bytes, most_bytes: int = wire.MOST_WHOLE_BYTES) -> bytes:
     """Return the beginning of a body as it was before it was compressed, as far as that can be read; of one that was
     not compressed, as its head claims, as it is."""
-    encodings = [(name, value) for name, value in headers if name.lower() == "content-encoding"]
+    encodings = _named("content-encoding", headers)
     if not encodings:
         return body[:most_bytes]
     text = bytearray()
@@ -91,6 +91,21 @@ def decompressed(headers: Iterable[tuple[str, str]], body: bytes, most_bytes: in
     return bytes(text) or body[:most_bytes]
 
 
+def decoded(headers: Iterable[tuple[str, str]], body: bytes) -> str:
+    """Return a decompressed body as a text, in the charset that its Content-Type names. Raises what Python's encodings
+    raise: some are of no text."""
+    return _Text(200, headers=_named("content-type", headers), content=body).text
+
+
+def _named(name: str, headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [header for header in _raw(headers) if header[0].lower() == name.encode()]
+
+
+def _raw(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    """Return headers as they were received: httpx2 itself would refuse a text that is not ASCII."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
 class WireTransport(httpx2.BaseTransport):
     """Carries httpx2's requests over a wire."""
 
@@ -101,19 +116,15 @@ class WireTransport(httpx2.BaseTransport):
         with _httpx2_errors(request):
             reply = self._wire.send(_request(request))
             _refuse_codings(reply)
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-        response = _Response(reply.status, headers=headers, stream=_Body(reply, request), request=request)
+        response = _Response(reply.status, headers=_raw(reply.headers), stream=_Body(reply, request), request=request)
         if self._keep_streams and response.status_code == 200 and "alt=sse" in request.url.query.decode():
             wire.current().unread = response
             return httpx2.Response(reply.status, content=b"", request=request)
         return response
 
 
-class _Response(httpx2.Response):
-    """A response whose body, however it was compressed, blocks neither the event loop nor the call's deadline, and
-    stays within the wire's limit where it is read whole."""
-
-    _is_read_whole = False
+class _Text(httpx2.Response):
+    """A response whose charset, whatever its head says, doesn't block the event loop."""
 
     @property
     def charset_encoding(self) -> str | None:
@@ -125,6 +136,13 @@ class _Response(httpx2.Response):
         if charset and normalize_encoding(charset).lower() == "punycode":
             raise LookupError("punycode is no charset")
         return charset
+
+
+class _Response(_Text):
+    """A response whose body, however it was compressed, blocks neither the event loop nor the call's deadline, and
+    stays within the wire's limit where it is read whole."""
+
+    _is_read_whole = False
 
     def read(self) -> bytes:
         self._is_read_whole = True

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-import httpx2
-
 from harness.load.closed_loop import Budget
 from harness.load.permits import PermitQueue
 from harness.plan.plan import Plan
@@ -21,10 +19,12 @@ from providers.permit import Granted, Permit, SideName
 from providers.prompt import Prompt
 from summary.cells import escaped, printable
 from summary.render.hints import is_about_a_model
-from wire.exchange import Exchange
-from wire.httpx2_plug import decompressed
+from wire.exchange import LOGGED_BYTES, Exchange
+from wire.httpx2_plug import decoded, decompressed
 
 MOST_NAMED, MOST_CHARACTERS = 5, 80
+LONGEST_ESCAPE = 6
+"""How many characters one can become in JSON."""
 
 _log = logging.getLogger("llm")
 
@@ -170,29 +170,49 @@ def _line(call: Call) -> str:
 
 def _body_line(exchange: Exchange, redact: Callable[[str], str]) -> str:
     """Return the answer's body, decompressed, as one line of JSON that any log can write and any terminal show: lone
-    surrogates replaced, control characters escaped, a number with a secret in it as a masked text. The log masks the
-    rest."""
+    surrogates replaced, control characters escaped. Of a body that would make a longer line than `LOGGED_BYTES`, return
+    the beginning. The log masks what is secret in it, except in numbers, where a mask would not be JSON."""
     body = _text(exchange)
-
-    def number(written: str) -> float | str:
-        shown = repr(value := json.loads(written))
-        return value if redact(shown) == shown else redact(shown)
-
     try:
-        line = json.dumps(json.loads(body, parse_int=number, parse_float=number), ensure_ascii=False)
+        line = _in_one_line(_with_masked_numbers(body, redact))
     except (ValueError, RecursionError):
-        line = json.dumps(body, ensure_ascii=False)
-    return escaped(line.encode("utf-8", "replace").decode())
+        line = _in_one_line(body)
+    return line if len(line) <= LOGGED_BYTES else _in_one_line(body[: LOGGED_BYTES // LONGEST_ESCAPE])
+
+
+def _in_one_line(value: object) -> str:
+    return escaped(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
+
+
+def _with_masked_numbers(body: str, redact: Callable[[str], str]) -> object:
+    """Return a body's JSON, with a masked text for a number with a secret in it. All numbers are searched at once:
+    thousands, one by one, would hold up the event loop for seconds."""
+    shown: list[str] = []
+
+    def noted(written: str) -> object:
+        shown.append(repr(number := json.loads(written)))
+        return number
+
+    def masked(written: str) -> object:
+        number = json.loads(written)
+        text = redact(repr(number))
+        return number if text == repr(number) else text
+
+    value: object = json.loads(body, parse_int=noted, parse_float=noted)
+    together = "\n".join(shown)
+    if redact(together) == together:
+        return value
+    masking: object = json.loads(body, parse_int=masked, parse_float=masked)
+    return masking
 
 
 def _text(exchange: Exchange) -> str:
-    """Return the body as a text, in the charset that it names, if that is one. A body with NULs is in UTF-16 or UTF-32:
-    read as anything else, they would hide a secret in it from its mask."""
-    body = decompressed(exchange.headers, bytes(exchange.body))
+    """Return the beginning of the body as a text, in the charset that it names, if that is one. A body with NULs is in
+    UTF-16 or UTF-32: read as anything else, they would hide a secret in it from its mask."""
+    body = decompressed(exchange.headers, bytes(exchange.body), LOGGED_BYTES)
     if b"\0" in body:
         return body.decode(json.detect_encoding(body), "replace")
-    headers = [(name, value) for name, value in exchange.headers if name.lower() == "content-type"]
     try:
-        return httpx2.Response(200, headers=headers, content=body).text
+        return decoded(exchange.headers, body)
     except (AssertionError, LookupError, TypeError, ValueError):  # Python's encodings include some of no text: hex.
         return body.decode("utf-8", "replace")

@@ -255,6 +255,16 @@ def test_an_error_nested_deeper_than_can_be_read_is_a_failed_call(provider: str,
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
+@BOTH_WAYS
+def test_an_error_in_an_encoding_that_is_not_ascii_keeps_its_words(provider: str, stream: bool) -> None:
+    head = b"HTTP/1.1 500 Internal Server Error\r\nContent-Encoding: \xff\r\n\r\n"
+    with serving(sending(head + b'{"error": {"message": "the model is still loading"}}')) as server:
+        call = Asker(provider, server.url, stream=stream).ask()
+    assert (call.outcome, call.status) == ("failed", 500)
+    assert "the model is still loading" in (call.error or "")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
 @pytest.mark.parametrize("charset", ["hex", "rot13", "idna", "utf-16", "punycode"])
 def test_an_error_in_a_charset_that_is_no_charset_is_the_servers_failure(

@@ -1,6 +1,7 @@
 """What real servers and gateways answer, through each SDK: read if the SDK can read it, otherwise a failure with the
 server's own words."""
 
+import gzip
 import json
 import re
 from base64 import b64decode, b64encode
@@ -40,7 +41,8 @@ from tests.answers.test_streams import FAMILIES, UNKNOWN_MODEL
 from tests.asking import APIS, Asker
 from tests.canned import STEP_S, Canned, answered, mocked
 from tests.cases import CASES, case_of
-from wire.exchange import Exchange
+from wire.exchange import LOGGED_BYTES, Exchange
+from wire.httpx2_plug import LONGEST_TYPE
 
 QUICKLY = settings(deadline=None, max_examples=5)
 DISTINCT_APIS = [case for case in APIS if case_of(*case).is_distinct]
@@ -704,6 +706,42 @@ def test_a_body_that_its_head_calls_compressed_and_that_is_not_is_quoted() -> No
     wired.received(b'{"error": {"message": "upstream is down"}}', at=0.0)
     assert refusal.missing_words(wired, "Connection error.") == "upstream is down"
     assert "upstream is down" in session._body_line(wired, str)
+
+
+@pytest.mark.parametrize("headers", [[("Content-Encoding", "\xff")], [("Content-Type", "text/plain; charset=\xff")]])
+def test_a_head_that_is_not_ascii_keeps_no_body_from_being_quoted(headers: list[tuple[str, str]]) -> None:
+    wired = Exchange(keep_body=True, status=502, headers=headers)
+    wired.received(b'{"error": {"message": "upstream is down"}}', at=0.0)
+    assert refusal.missing_words(wired, "Connection error.") == "upstream is down"
+    assert "upstream is down" in session._body_line(wired, str)
+
+
+@pytest.mark.parametrize("kind", ["text/plain; charset=punycode", "text/plain; charset=utf-7" + ";" * LONGEST_TYPE])
+def test_the_log_of_bodies_reads_no_charset_that_takes_minutes(kind: str) -> None:
+    wired = Exchange(headers=[("Content-Type", kind)], body=bytearray(b"+AGE-zz"))
+    assert session._body_line(wired, str) == '"+AGE-zz"'
+
+
+@pytest.mark.parametrize("text", [b" ", b"\x01", b'"', b"\xc2\x85", b"data: {}\n\n"])
+def test_a_body_of_megabytes_is_not_logged_to_its_end(text: bytes) -> None:
+    body = gzip.compress(text * ((8 << 20) // len(text)))
+    wired = Exchange(headers=[("Content-Encoding", "gzip")], body=bytearray(body))
+    line = session._body_line(wired, str)
+    assert len(line) <= LOGGED_BYTES
+    assert json.loads(line).encode().startswith(text)
+
+
+def test_the_numbers_of_a_body_are_searched_for_secrets_all_at_once() -> None:
+    searched: list[str] = []
+
+    def redact(text: str) -> str:
+        searched.append(text)
+        return text
+
+    numbers = list(range(1000))
+    wired = Exchange(body=bytearray(json.dumps(numbers).encode()))
+    assert json.loads(session._body_line(wired, redact)) == numbers
+    assert searched == ["\n".join(map(str, numbers))]
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
