@@ -332,6 +332,18 @@ def end_ramp_up(runner: MasterRunner) -> None:
     runner._users_dispatcher, runner.spawning_completed = None, False
 
 
+def start_no_users_at_the_end(runner: MasterRunner, is_stopping: Callable[[], bool]) -> None:
+    """Keep a master from starting users while it waits for a test's last calls: it would go on after that, and its
+    workers would take them for a new test's, and never hear of the next one."""
+    start = runner.start
+
+    def start_unless_stopping(*args: Any, **options: Any) -> None:
+        if not is_stopping():
+            start(*args, **options)
+
+    runner.start = start_unless_stopping  # type: ignore[method-assign]  # the web UI calls it by this name
+
+
 # In the web UI
 
 

@@ -154,6 +154,8 @@ class Runs:
 
     def check_users(self, users: int) -> str | None:
         """Return why the current run can't have this number of users; `None` if it can."""
+        if self._master is not None and self._master.is_stopping:
+            return BUSY
         try:
             if self._run is not None:
                 self._check_open_files(self._run.plan, users)

@@ -414,6 +414,18 @@ def test_a_ramp_up_ends_where_it_is() -> None:
     assert (master._users_dispatcher, master.spawning_completed) == (None, False)
 
 
+def test_a_master_starts_no_users_while_its_test_ends(
+    real_master: MasterRunner, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_stopping = [True]
+    locust_inside.start_no_users_at_the_end(real_master, lambda: is_stopping[0])
+    real_master.start(1, 1)
+    assert caplog.text == ""
+    is_stopping[0] = False
+    real_master.start(1, 1)
+    assert "at least one worker" in caplog.text
+
+
 def test_a_running_test_keeps_its_user_class() -> None:
     class Page:
         def __init__(self) -> None:

@@ -63,6 +63,7 @@ class Master:
 
     refuse        ends the run with a reason and an exit code, when a worker can't take part
     is_signalled  returns whether a signal ends the run: a terminal sends it to the workers too
+    is_stopping   whether the master waits for the workers' last calls
     """
 
     def __init__(self, runner: Any, refuse: Callable[[str, int], None], is_signalled: Callable[[], bool]) -> None:
@@ -79,6 +80,8 @@ class Master:
         self._prepared: set[str] = set()
         self._strange_since: dict[str, float] = {}
         self._has_refused_strangers = self._is_over = False
+        self.is_stopping = False
+        locust_inside.start_no_users_at_the_end(runner, lambda: self.is_stopping)
         self._listen(runner)
         clock.answer(runner)
         runner.greenlet.spawn(self._watch_workers)
@@ -92,6 +95,7 @@ class Master:
         locust_inside.count_no_other_calls(runner.environment, self._is_report_of_this_run)
         runner.environment.events.worker_report.add_listener(self._on_report)
         runner.environment.events.test_stopping.add_listener(self._on_stopping)
+        runner.environment.events.test_stop.add_listener(self._on_stop)
         # Runs after Locust's own listener, which sets the state to running even if the test has ended by then.
         runner.environment.events.spawning_complete.add_listener(self._stay_stopped)
 
@@ -199,6 +203,7 @@ class Master:
     def _on_stopping(self, **_: object) -> None:
         """Wait for the last rows, and count the workers and calls that are lost: also calls that a worker was granted
         and has not reported."""
+        self.is_stopping = True
         left = set() if self._is_signalled() else self._of_this_run - {worker.id for worker in self._runner.clients.all}
         locust_inside.end_ramp_up(self._runner)
         self._drain.wait()
@@ -210,6 +215,9 @@ class Master:
             calls = self._ledger.lost_count if counted else self._recorder.in_flight(dead)
             self._recorder.lose(calls, len(dead | left | silent | self._strangers()))
         self._is_over = True
+
+    def _on_stop(self, **_: object) -> None:
+        self.is_stopping = False
 
     def _stay_stopped(self, **_: object) -> None:
         if self._is_over and self._runner.state == STATE_RUNNING:

@@ -3,6 +3,7 @@ line."""
 
 import errno
 import os
+import re
 import socket
 import ssl
 from argparse import Namespace
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 
 LARGEST = 65_535
 NOT_OURS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+ADDRESS = re.compile(r"[\w.:;%*\[\]-]+", re.ASCII)
 
 _found_free: set[tuple[str | None, int]] = set()
 """Not probed again: this process listens there by the time the web UI's form makes Locust parse the options anew."""
@@ -28,6 +30,9 @@ def refusal(options: Namespace) -> str | None:
         if reason := _why_not("" if host in (None, "*") else host, port, option == "--master-bind-port"):
             return f"{option} {port}: can't listen on {host or '*'}:{port}: {reason}"
         _found_free.add((host, port))
+    for option, address in _of_master(options):
+        if not _is_address(address):
+            return f"{option} must be a name or an address, not {address!r}"
     return None if options.headless or options.worker else _tls_refusal(options.tls_cert, options.tls_key)
 
 
@@ -43,6 +48,21 @@ def _tls_refusal(certificate: str | None, key: str | None) -> str | None:
     except OSError as error:
         return f"--tls-cert {certificate} or --tls-key {key}: {(error.strerror or str(error)).lower()}"
     return None
+
+
+def _of_master(options: Namespace) -> Iterator[tuple[str, str]]:
+    if options.worker or options.processes:
+        yield "--master-host", options.master_host
+    if not options.worker and (options.master or options.processes):
+        yield "--master-bind-host", options.master_bind_host
+
+
+def _is_address(text: str) -> bool:
+    """Return whether Python and ZeroMQ take a text for a name or an address: they end with tracebacks if not."""
+    try:
+        return bool(text.encode("idna") and ADDRESS.fullmatch(text))
+    except UnicodeError:
+        return False
 
 
 def _listening(options: Namespace) -> Iterator[tuple[str, str | None, int]]:

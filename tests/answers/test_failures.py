@@ -516,6 +516,19 @@ def test_a_call_without_a_connection_reports_no_connection(
     assert (call.outcome, call.error_reason, call.connection, call.connect_s) == ("failed", reason, None, None)
 
 
+@pytest.mark.parametrize(("provider", "by_proxy"), [("openai", False), ("openai", True), ("aws-bedrock", True)])
+def test_a_name_that_none_can_be_is_an_unknown_host_and_nothing_is_printed(
+    provider: str, by_proxy: bool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if by_proxy:
+        monkeypatch.setenv("HTTP_PROXY", "http://a..b:1")
+        proxy_of.cache_clear()
+    call = Asker(provider, "http://llm.invalid" if by_proxy else f"http://{'a' * 70}.invalid").ask()
+    proxy_of.cache_clear()
+    assert (call.outcome, call.error_reason) == ("failed", "proxy" if by_proxy else "unknown host")
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @BOTH_PLUGS
 def test_an_untrusted_certificate_is_a_failure_of_tls(provider: str, tmp_path: Path) -> None:
     with serving(silent, tls=make_certificate(tmp_path).server_context()) as server:

@@ -175,6 +175,20 @@ def test_a_page_that_cant_be_served_over_tls_is_refused(tmp_path: Path, capsys: 
         assert why in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["a..b", 70 * "a", "\u00e9", "a b", "tcp://a"])
+@pytest.mark.parametrize("option", ["--master-host", "--master-bind-host"])
+def test_a_masters_address_that_is_none_is_refused(option: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    refuse_mistakes(parser, ())
+    role = ["--worker"] if option == "--master-host" else ["--master", "--headless", "--master-bind-port", "0"]
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args([*role, option, name])
+    assert capsys.readouterr().err.endswith(f"{option} must be a name or an address, not {name!r}\n")
+    for good in ("localhost", "127.0.0.1", "::1"):
+        parser.parse_args(["--worker", "--master-host", good])
+
+
 def test_a_log_whose_reader_leaves_at_once_is_not_waited_for(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outlet, "_kept", kept := dict[Path, TextIO]())
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)

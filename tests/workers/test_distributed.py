@@ -26,6 +26,7 @@ from harness.cluster.worker import Worker
 from harness.harness import Harness
 from harness.load.closed_loop import Budget
 from harness.messages import DRAINED, PREPARED, REFUSED
+from harness.runs import BUSY
 from harness.secrets import Secrets
 from prompts.files import read, sha256
 from tests.command_line import PROJECT, free_port, locust, rows_in, started, stats_in, summary_in
@@ -236,6 +237,24 @@ def test_two_runs_from_the_web_ui_over_workers_have_their_own_calls(tmp_path: Pa
             rows = rows_in(page.next_run(before), "metrics")
             assert sorted(int(row["request"]) for row in rows) == list(range(1, 25))
             assert mock_server.stats()["requests"] == 24
+
+
+def test_users_asked_for_while_a_run_ends_are_not_started(tmp_path: Path) -> None:
+    """Workers took them for those of another test, and the next run made no call and never ended."""
+    port = str(free_port())
+    workers = ["--processes", "1", "--master-bind-port", port, "--master-port", port]
+    with web_ui(tmp_path, "--mock", *workers) as page:
+        slow = {**OPENAI, "host": "http://localhost:8000", "mock": "true", "mock_latency": "8"}
+        assert page.start(**slow, user_count="6", spawn_rate="6")["success"]
+        page.running.until(lambda: json.loads(page.get("llm/data"))["status"]["users"] == 6)
+        stopped = gevent.spawn(page.post, "stop")
+        while (asked := page.start(**slow, user_count="40", spawn_rate="1"))["success"]:
+            gevent.sleep(0.05)
+        assert asked["message"] == BUSY
+        assert stopped.get()["success"]
+        page.next_run(0)
+        assert page.start(**{**slow, "mock_latency": "0"}, user_count="1", spawn_rate="1", iterations="3")["success"]
+        assert len(rows_in(page.next_run(1), "metrics")) == 3
 
 
 def test_an_open_loop_over_workers_calls_each_at_its_time(tmp_path: Path, mock_server: MockServer) -> None:
