@@ -35,8 +35,8 @@ MAY_IMPORT = {
     },
     "locustfile": {"harness", "providers"},
 }
-HARNESS = """errors messages encodings decodings secrets exit_code process load plan earlier_runs record watch
-             run cluster runs harness"""
+HARNESS = """errors messages encodings decodings secrets exit_code process command_line load plan earlier_runs record
+             watch run cluster runs harness"""
 SUMMARY = """vocabulary run_files registry numbers cells confidence calls claims error_adjusted failures evidence
              validity gates goodput comparison baseline punctuality figures rows render"""
 CHARTS = """data drawing latencies load output errors distributions capacity waterfall differences catalogue page

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.command_line.utf8 import is_utf8
 from harness.errors import UsageError
-from harness.process.utf8 import is_utf8
 
 DEFAULTS = "default"
 """The field that names providers' default models, beside the providers."""

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
+from harness.command_line.mistakes import refuse_mistakes
+from harness.command_line.option_help import ShowHelp, Topic
 from harness.plan.models import described
 from harness.plan.values import DATA_DIR, MODELS_FILE
-from harness.process.command_line import refuse_mistakes
-from harness.process.option_help import ShowHelp, Topic
 from providers.conversation import History
 from providers.settings import DEFAULT_REGION
 from summary.gates.slo import AddedConditions

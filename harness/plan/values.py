@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.command_line.utf8 import is_utf8, refusal
 from harness.errors import UsageError
-from harness.process.utf8 import is_utf8, refusal
 
 Options = Mapping[str, Any]
 """Every option by name, Locust's own included, as given."""

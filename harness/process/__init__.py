@@ -1,1 +1,1 @@
-"""The process a run lives in: its command line, signals, streams, ports and files."""
+"""The process a run lives in: its signals, streams, logs and open files."""

@@ -12,13 +12,13 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING
 from locust.web import WebUI
 
 import locust_inside
+from harness.command_line import class_settings
 from harness.errors import UsageError
 from harness.plan import addresses, extra_body, headers
 from harness.plan.baseline import MOCK
 from harness.plan.gate_options import gates_of
 from harness.plan.plan import run_time_s
 from harness.plan.values import Options, count, natural, positive, whole
-from harness.process import class_settings
 from harness.watch import key_hosts
 from harness.watch.web_guard import WebGuard
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
-from harness.process.option_help import ShowHelp, Topic, default_of, meaning, variable, written
+from harness.command_line.option_help import ShowHelp, Topic, default_of, meaning, variable, written
 from locustfile import harness
 from tests.command_line import PROJECT
 

@@ -14,6 +14,7 @@ from locust.env import Environment
 
 from charts.page import file as page_file
 from harness.cluster.master import Master, _accepts
+from harness.command_line.mistakes import refuse_mistakes
 from harness.errors import NoWorkers, UsageError
 from harness.exit_code import ExitCode
 from harness.load.closed_loop import Budget
@@ -23,7 +24,6 @@ from harness.load.schedule import Due
 from harness.plan.models import read
 from harness.plan.plan import Plan, plan_of
 from harness.process import outlet
-from harness.process.command_line import refuse_mistakes
 from harness.process.outlet import check_outlet, open_outlet
 from harness.process.streams import Lasting
 from harness.record.requests_csv import COLUMNS, Records, cells_of

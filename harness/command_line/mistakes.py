@@ -1,19 +1,16 @@
 """Command-line mistakes: each is refused by name, with the nearest option."""
 
 import difflib
-import io
 import itertools
 import os
 import re
 import sys
-import tomllib
-from argparse import ArgumentParser, Namespace, _AppendAction
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.process import class_settings, ports, utf8
+from harness.command_line import certificate, class_settings, config_files, ports, utf8
 from harness.process.outlet import check_outlet, hold_open
 from harness.secrets import SHORTEST
 from summary.cells import printable
@@ -24,9 +21,6 @@ QUOTED = re.compile(r"(?<=can't be set to a list) '.*'(?= unless)|: '.*'(?=\. Ex
 
 LIKE_A_KEY = re.compile(r"--(?=.*[0-9]).{12}")
 """What the parser makes of a config file's line that is nothing but a key: an option."""
-
-CONFIG_KEY = re.compile(r"(?:--)?([^:=;#\s]+)")
-"""How a line of a config file begins that is neither empty, a comment nor a section."""
 
 LARGEST_EXIT_CODE = 255
 MOST_PROCESSES = 16
@@ -59,40 +53,7 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
         return options, unknown
 
     parser.parse_known_args = parse_known_args
-    parser._config_file_parser.parse = _without_loss(parser, parser._config_file_parser.parse)
-
-
-def _without_loss(parser: ArgumentParser, parse: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any], Any]:
-    """Make a config file's parser refuse an option on several lines: all but the last, such as a `fail-if` or an `slo`,
-    would be lost; so would those of a TOML file outside the table that Locust reads."""
-
-    def parse_whole(stream: Any) -> Mapping[str, Any]:
-        text = io.StringIO(stream.read())
-        text.name = stream.name  # Locust's parser asks for it
-        if stream.name.endswith(".toml"):  # which can't have an option twice
-            options = parse(text)
-            if _has_others(parser, Path(stream.name), text.getvalue(), options):
-                reason = f"{printable(stream.name)}: options must be in the table [tool.locust]"
-                parser.exit(2, f"{parser.prog}: error: {reason}\n")
-            return options
-        begun = Counter(found[1] for line in text.getvalue().splitlines() if (found := CONFIG_KEY.match(line.strip())))
-        for action in parser._actions:
-            keys = [name.removeprefix("--") for name in action.option_strings]
-            if sum(begun[key] for key in keys) > 1:
-                remedy = f": {keys[-1]} = [A, B]" if isinstance(action, _AppendAction) else ""
-                reason = f"{printable(stream.name)}: {keys[-1]} must be on one line{remedy}"
-                parser.exit(2, f"{parser.prog}: error: {reason}\n")
-        return parse(text)
-
-    return parse_whole
-
-
-def _has_others(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> bool:
-    """Return whether a TOML file sets options before its tables, or something, but nothing that Locust reads;
-    pyproject.toml does, for other tools."""
-    content = tomllib.loads(text)
-    is_missed = not options and content not in ({}, {"tool": {"locust": {}}}) and path.name != "pyproject.toml"
-    return is_missed or any(f"--{key}" in parser._option_string_actions for key in content)
+    config_files.refuse_losses(parser)
 
 
 def _arguments_refusal(
@@ -120,6 +81,7 @@ def _values_refusal(parser: ArgumentParser, options: Namespace, user_classes: Se
         or _encoding_refusal(parser, options)
         or _locusts_refusal(options)
         or ports.refusal(options)
+        or certificate.refusal(options)
         or _log_refusal(options.logfile)
     )
 

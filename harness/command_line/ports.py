@@ -1,11 +1,10 @@
-"""The ports that a process listens on, and the page's certificate: what can't be used is refused at the start, in one
+"""The ports that a process listens on, and its master's address: what can't be used is refused at the start, in one
 line."""
 
 import errno
 import os
 import re
 import socket
-import ssl
 from argparse import Namespace
 from collections.abc import Iterator
 
@@ -33,20 +32,6 @@ def refusal(options: Namespace) -> str | None:
     for option, address in _of_master(options):
         if not _is_address(address):
             return f"{option} must be a name or an address, not {address!r}"
-    return None if options.headless or options.worker else _tls_refusal(options.tls_cert, options.tls_key)
-
-
-def _tls_refusal(certificate: str | None, key: str | None) -> str | None:
-    """Return why the page can't be served over TLS: Locust would serve it unencrypted if one of the two is missing, and
-    fail at each connection if they can't be used."""
-    if not (certificate and key):
-        return "--tls-cert and --tls-key need each other" if certificate or key else None
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
-    except ssl.SSLError:
-        return f"--tls-cert {certificate} and --tls-key {key}: no certificate and its key in PEM without a password"
-    except OSError as error:
-        return f"--tls-cert {certificate} or --tls-key {key}: {(error.strerror or str(error)).lower()}"
     return None
 
 

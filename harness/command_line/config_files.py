@@ -1,0 +1,51 @@
+"""Config files: what Locust would drop without a word, such as a gate, is refused."""
+
+import io
+import re
+import tomllib
+from argparse import ArgumentParser, _AppendAction
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from summary.cells import printable
+
+KEY = re.compile(r"(?:--)?([^:=;#\s]+)")
+"""How a line begins that is neither empty, a comment nor a section."""
+
+
+def refuse_losses(parser: Any) -> None:
+    """Make a parser exit with code 2 and one line for a config file's option on several lines, of which the last alone
+    would count, and for one of a TOML file outside the table that Locust reads."""
+    parse = parser._config_file_parser.parse
+
+    def parse_whole(stream: Any) -> Mapping[str, Any]:
+        text = io.StringIO(stream.read())
+        text.name = stream.name  # Locust's parser asks for it
+        options: Mapping[str, Any] = parse(text)
+        find_loss = _loss_of_toml if stream.name.endswith(".toml") else _loss
+        if loss := find_loss(parser, Path(stream.name), text.getvalue(), options):
+            parser.exit(2, f"{parser.prog}: error: {printable(stream.name)}: {loss}\n")
+        return options
+
+    parser._config_file_parser.parse = parse_whole
+
+
+def _loss(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> str | None:
+    begun = Counter(found[1] for line in text.splitlines() if (found := KEY.match(line.strip())))
+    for action in parser._actions:
+        keys = [name.removeprefix("--") for name in action.option_strings]
+        if sum(begun[key] for key in keys) > 1:
+            remedy = f": {keys[-1]} = [A, B]" if isinstance(action, _AppendAction) else ""
+            return f"{keys[-1]} must be on one line{remedy}"
+    return None
+
+
+def _loss_of_toml(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> str | None:
+    """Find options before the tables, and a file that sets something, but nothing for Locust; pyproject.toml may."""
+    content = tomllib.loads(text)
+    is_missed = not options and content not in ({}, {"tool": {"locust": {}}}) and path.name != "pyproject.toml"
+    if is_missed or any(f"--{key}" in parser._option_string_actions for key in content):
+        return "options must be in the table [tool.locust]"
+    return None
