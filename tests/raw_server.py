@@ -15,10 +15,12 @@ from gevent.event import Event
 from mock.connection import head_bytes
 from mock.formats.message import Request as MockRequest
 from mock.service import Service
-from wire.exchange import Request
+from wire.exchange import DeadlineExceeded, Request
 
 WAIT_S = 15.0
 """How long a test waits for what must happen; only a failing one waits that long."""
+
+SOON_S = 0.05
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER on, for 0 s: closing resets the connection."""
@@ -170,6 +172,25 @@ def serving(script: Script, host: str = "127.0.0.1", tls: ssl.SSLContext | None 
             yield server
         finally:
             gevent.killall(greenlets)
+
+
+@contextmanager
+def deadline(after: Event | None = None) -> Iterator[None]:
+    """End the block soon: from now, or from an event on, however long a busy machine takes until then."""
+    begin, close = timer(SOON_S)
+    begin() if after is None else after.rawlink(begin)
+    try:
+        yield
+    finally:
+        close()
+
+
+def timer(after_s: float) -> tuple[Callable[..., None], Callable[[], None]]:
+    """Return what begins and what closes a timer for this greenlet's deadline. Like gevent's timeouts, it strikes only
+    after what has arrived was read."""
+    here = gevent.getcurrent()
+    own = gevent.get_hub().loop.timer(after_s, ref=False, priority=-1)
+    return lambda *_: own.start(here.throw, DeadlineExceeded("too late")), own.close
 
 
 def _accept(

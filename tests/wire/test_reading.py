@@ -15,7 +15,7 @@ from gevent import socket
 from gevent.hub import Waiter
 
 from tests.certificates import make_certificate, trusting
-from tests.raw_server import Peer, answer, chunked, serving
+from tests.raw_server import Peer, answer, chunked, deadline, serving, timer
 from wire import network, polls
 from wire.connection import Connection, PlainSocket, connect
 from wire.exchange import DeadlineExceeded, Origin, exchange, now
@@ -246,29 +246,28 @@ def test_a_deadline_comes_after_what_has_arrived() -> None:
         peer.wait_for_close()
 
     wire = NetworkWire()
-    with serving(script) as server, exchange() as seen:
-        timer = gevent.Timeout.start_new(0.05, DeadlineExceeded("too late"))
+    with serving(script) as server, exchange() as seen, deadline(server.arrived):
         reply = wire.send(server.request())
         assert reply.read() == b"text"
         with pytest.raises(DeadlineExceeded):
             reply.read()
-        timer.close()
     assert (seen.status, seen.body_bytes) == (200, 4)
 
 
 def test_a_complete_answer_whose_deadline_strikes_late_is_a_success() -> None:
     wire = NetworkWire()
+    begin, close = timer(0.1)
 
     def script(peer: Peer) -> None:
         peer.request()
+        begin()
         peer.send(chunked(b"text"))
         block(0.2)
 
     with serving(script) as server, exchange() as seen:
-        timer = gevent.Timeout.start_new(0.1, DeadlineExceeded("too late"))
         reply = wire.send(server.request())
         assert [reply.read(), reply.read()] == [b"text", b""]
-        timer.close()
+    close()
     assert seen.complete
 
 

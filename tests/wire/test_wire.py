@@ -5,7 +5,7 @@ import resource
 import ssl
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from gevent.event import Event
 
 from tests.certificates import Certificate, make_certificate, trusting
 from tests.raw_server import (
+    SOON_S,
     WAIT_S,
     Peer,
     RawServer,
@@ -24,6 +25,7 @@ from tests.raw_server import (
     answer,
     answering,
     chunked,
+    deadline,
     sending,
     serving,
     silent,
@@ -51,7 +53,6 @@ from wire.network import NetworkReply, NetworkWire
 from wire.tls import TLS
 
 NEVER_S = 3600.0
-SOON_S = 0.05
 Serve = Callable[..., RawServer]
 
 
@@ -101,24 +102,6 @@ def fail(wire: NetworkWire, server: RawServer, error: type[BaseException]) -> Ex
         pieces(wire.send(server.request()))
     assert caught.type is error
     return seen
-
-
-@contextmanager
-def deadline(after: Event | None = None) -> Iterator[None]:
-    """End the block soon: at once, or after an event, however long a busy machine takes until then."""
-    here = gevent.getcurrent()
-
-    def wait() -> None:
-        if after:
-            after.wait()
-        gevent.sleep(SOON_S)
-        here.throw(DeadlineExceeded("too late"))
-
-    waiting = gevent.spawn(wait)
-    try:
-        yield
-    finally:
-        waiting.kill()
 
 
 # Connections, kept and closed
