@@ -4,6 +4,7 @@ server's own words."""
 import gzip
 import json
 import re
+import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -699,6 +700,14 @@ def test_no_control_character_of_a_body_reaches_a_terminal(body: str) -> None:
     line = session._body_line(wired, str)
     assert "é\\u009b2J\\u202e" in line
     assert line.isprintable()
+
+
+def test_a_body_compressed_twice_is_quoted_as_it_was_before() -> None:
+    headers = [("Content-Encoding", "deflate"), ("content-encoding", "gzip")]
+    wired = Exchange(keep_body=True, status=502, headers=headers)
+    wired.received(gzip.compress(zlib.compress(b'{"error": {"message": "upstream is down"}}')), at=0.0)
+    assert refusal.missing_words(wired, "Connection error.") == "upstream is down"
+    assert "upstream is down" in session._body_line(wired, str)
 
 
 def test_a_body_that_its_head_calls_compressed_and_that_is_not_is_quoted() -> None:
