@@ -208,7 +208,7 @@ def _by_way_of(origin: Origin) -> str:
 
 def _open(origin: Origin) -> Connection:
     proxy = proxy_of(origin)
-    sock = _proxy_socket(proxy) if proxy else socket.create_connection((origin.host, origin.port))
+    sock = _proxy_socket(proxy) if proxy else _dialled(origin.host, origin.port)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if origin.scheme != "https":
@@ -239,7 +239,13 @@ def _shake_hands(sock: socket.socket, server_name: str) -> TLS:
 
 def _proxy_socket(proxy: Proxy) -> socket.socket:
     with _reaching(proxy):
-        return socket.create_connection((proxy.host, proxy.port))
+        return _dialled(proxy.host, proxy.port)
+
+
+def _dialled(host: str, port: int) -> socket.socket:
+    """Open a TCP connection. A name that can't be one fails before gevent looks it up: it would print a traceback."""
+    host.encode("idna")
+    return socket.create_connection((host, port))
 
 
 @contextmanager

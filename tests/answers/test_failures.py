@@ -542,6 +542,10 @@ def unknown(_: Path) -> str:
     return "http://nowhere.invalid"
 
 
+def impossible(_: Path) -> str:
+    return "http://no..name"
+
+
 @BOTH_PLUGS
 @pytest.mark.parametrize(("where", "reason"), [(refused, "refused"), (unknown, "unknown host")])
 def test_a_call_without_a_connection_reports_no_connection(
@@ -549,6 +553,12 @@ def test_a_call_without_a_connection_reports_no_connection(
 ) -> None:
     call = Asker(provider, where(tmp_path)).ask()
     assert (call.outcome, call.error_reason, call.connection, call.connect_s) == ("failed", reason, None, None)
+
+
+def test_a_host_whose_name_is_impossible_prints_no_traceback(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    call = Asker("openai", impossible(tmp_path)).ask()
+    assert (call.outcome, call.error_reason, call.connection) == ("failed", "unknown host", None)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @BOTH_PLUGS
@@ -559,15 +569,22 @@ def test_an_untrusted_certificate_is_a_failure_of_tls(provider: str, tmp_path: P
 
 
 @BOTH_PLUGS
+@pytest.mark.parametrize(("where", "name"), [(refused, "127.0.0.1"), (impossible, "no..name")])
 def test_an_unreachable_proxy_is_the_proxys_failure(
-    provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    provider: str,
+    where: Callable[[Path], str],
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", refused(tmp_path))
+    monkeypatch.setenv("HTTP_PROXY", where(tmp_path))
     proxy_of.cache_clear()
     call = Asker(provider, "http://llm.invalid").ask()
     proxy_of.cache_clear()
     assert (call.error_reason, call.connection) == ("proxy", None)
-    assert "the proxy 127.0.0.1" in (call.error or "")
+    assert f"the proxy {name}" in (call.error or "")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @contextmanager
