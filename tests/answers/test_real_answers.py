@@ -740,17 +740,24 @@ def test_a_body_of_megabytes_is_not_logged_to_its_end(text: bytes) -> None:
     assert json.loads(line).encode().startswith(text)
 
 
-def test_the_numbers_of_a_body_are_searched_for_secrets_all_at_once() -> None:
+@pytest.mark.parametrize("secret", ["no secret", "777"])
+def test_the_numbers_of_a_body_are_searched_for_secrets_all_at_once(secret: str) -> None:
     searched: list[str] = []
 
     def redact(text: str) -> str:
         searched.append(text)
-        return text
+        return text.replace(secret, "***")
 
     numbers = list(range(1000))
     wired = Exchange(body=bytearray(json.dumps(numbers).encode()))
-    assert json.loads(session._body_line(wired, redact)) == numbers
+    shown = [number if str(number) != secret else "***" for number in numbers]
+    assert json.loads(session._body_line(wired, redact)) == shown
     assert searched == ["\n".join(map(str, numbers))]
+
+
+def test_a_body_of_which_one_mask_hides_several_numbers_is_logged_as_a_text() -> None:
+    wired = Exchange(body=bytearray(b"[1, 2, 3]"))
+    assert session._body_line(wired, lambda text: text.replace("1\n2", "***")) == '"[1, 2, 3]"'
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
