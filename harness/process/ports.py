@@ -16,10 +16,13 @@ _found_free: set[tuple[str | None, int]] = set()
 
 
 def refusal(options: Namespace) -> str | None:
-    """Return why the web UI or the master can't listen where the options say: Locust would exit with a traceback."""
+    """Return why nothing can listen, or no master can be, where the options say: Locust would exit with a traceback."""
     for option in ("web_port", "master_bind_port", "master_port"):
         if not 0 <= getattr(options, option) <= LARGEST:
             return f"--{option.replace('_', '-')} must be from 0 to {LARGEST}, not {getattr(options, option)}"
+    for option in ("web_host", "master_bind_host", "master_host"):
+        if not _can_be_a_name(host := getattr(options, option) or ""):
+            return f"--{option.replace('_', '-')}: no host can have the name {host!r}"
     for option, host, port in _listening(options):
         if (host, port) in _found_free:
             continue
@@ -29,6 +32,14 @@ def refusal(options: Namespace) -> str | None:
             return f"{option} {port}: can't listen on {host or '*'}:{port}: {reason}"
         _found_free.add((host, port))
     return None if options.headless or options.worker else _tls_refusal(options.tls_cert, options.tls_key)
+
+
+def _can_be_a_name(host: str) -> bool:
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _tls_refusal(certificate: str | None, key: str | None) -> str | None:
