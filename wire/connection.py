@@ -33,6 +33,8 @@ SO_TIMESTAMPNS = 35
 """Linux: with each read, the kernel reports when its last packet arrived, as a wall-clock timespec."""
 TIMESPEC_SPACE_BYTES = socket.CMSG_SPACE(16)
 READABLE, WRITABLE = 1, 2
+MOST_HANDSHAKE_BYTES = 1 << 18
+"""More than the longest chain of certificates. A peer that sends on and on is read without a pause for others."""
 MOST_SILENT_READS = 2
 """A peer that sends more than these hold while its connection is idle could go on forever."""
 
@@ -208,7 +210,7 @@ def _by_way_of(origin: Origin) -> str:
 
 def _open(origin: Origin) -> Connection:
     proxy = proxy_of(origin)
-    sock = _proxy_socket(proxy) if proxy else _connected(origin.host, origin.port)
+    sock = _proxy_socket(proxy) if proxy else _dialled(origin.host, origin.port)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if origin.scheme != "https":
@@ -224,11 +226,14 @@ def _open(origin: Origin) -> Connection:
 
 def _shake_hands(sock: socket.socket, server_name: str) -> TLS:
     tls = TLS(server_name)
-    received = None
+    received, received_bytes = None, 0
     try:
         while not tls.shake_hands(received):
             sock.sendall(tls.outgoing.read())
             received = sock.recv(RECEIVE_BYTES)
+            received_bytes += len(received)
+            if received_bytes > MOST_HANDSHAKE_BYTES:
+                raise ssl.SSLError(ssl.SSL_ERROR_SSL, f"a TLS handshake of over {MOST_HANDSHAKE_BYTES >> 10} kB")
     except ssl.SSLError:
         with suppress(OSError):  # Whoever spoke no TLS has often gone by now, which explains nothing.
             sock.sendall(tls.outgoing.read())
@@ -239,11 +244,11 @@ def _shake_hands(sock: socket.socket, server_name: str) -> TLS:
 
 def _proxy_socket(proxy: Proxy) -> socket.socket:
     with _reaching(proxy):
-        return _connected(proxy.host, proxy.port)
+        return _dialled(proxy.host, proxy.port)
 
 
-def _connected(host: str, port: int) -> socket.socket:
-    """Raises `OSError`, or `UnicodeError` for no possible name: in gevent's thread for DNS, it would be printed too."""
+def _dialled(host: str, port: int) -> socket.socket:
+    """Open a TCP connection. A name that can't be one fails before gevent looks it up: it would print a traceback."""
     host.encode("idna")
     return socket.create_connection((host, port))
 

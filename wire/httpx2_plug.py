@@ -16,6 +16,9 @@ from wire.turns import turns
 TURN_BYTES = 1 << 18
 """How much of a decompressed body is read in one turn: a few hundred bytes can become as many megabytes."""
 
+MOST_CODINGS = 5
+"""How many times a body can be compressed; httpx2 itself accepts no more."""
+
 LONGEST_TYPE = 1000
 """How many characters of a Content-Type are searched for a charset."""
 
@@ -74,21 +77,26 @@ def _parsed(url: str) -> httpx2.URL:
     return httpx2.URL(url)
 
 
-def decompressed(headers: Iterable[tuple[str, str]], body: bytes, most_bytes: int = wire.MOST_WHOLE_BYTES) -> bytes:
+def decompressed(headers: Iterable[tuple[str, str]], body: bytes, most_bytes: int) -> bytes:
     """Return the beginning of a body as it was before it was compressed, as far as that can be read; of one that was
     not compressed, as its head claims, as it is."""
-    encodings = _named("content-encoding", headers)
-    if not encodings:
-        return body[:most_bytes]
+    codings = [coding for _, value in _named("content-encoding", headers) for coding in value.split(b",")]
+    for coding in reversed(codings[:MOST_CODINGS]):
+        body = _decompressed_once(coding, body, most_bytes)
+    return body[:most_bytes]
+
+
+def _decompressed_once(coding: bytes, body: bytes, most_bytes: int) -> bytes:
     text = bytearray()
     try:
-        for piece in httpx2.Response(200, headers=encodings, stream=httpx2.ByteStream(body)).iter_bytes():
+        response = httpx2.Response(200, headers=[(b"content-encoding", coding)], stream=httpx2.ByteStream(body))
+        for piece in response.iter_bytes():
             text += piece[: most_bytes - len(text)]
             if len(text) == most_bytes:
                 break
     except httpx2.DecodingError:
         pass
-    return bytes(text) or body[:most_bytes]
+    return bytes(text) or body
 
 
 def decoded(headers: Iterable[tuple[str, str]], body: bytes) -> str:
@@ -153,8 +161,21 @@ class _Response(_Text):
             raise
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        if "," in self.headers.get("content-encoding", ""):
+            self._decompress_to_the_last()
         pieces = self._in_turns(super().iter_bytes(chunk_size))
         return wire.within_limit(pieces, self.status_code) if self._is_read_whole else pieces
+
+    def _decompress_to_the_last(self) -> None:
+        """Let only one compression remain to be undone, and take turns in each before it: a kilobyte can become
+        gigabytes on its way to nothing."""
+        first, *others = self.headers["content-encoding"].split(",")
+        if len(others) >= MOST_CODINGS:
+            raise httpx2.DecodingError(f"the body is compressed more than {MOST_CODINGS} times", request=self.request)
+        for coding in reversed(others):
+            headers = {"content-encoding": coding}
+            self.stream = _Decompressed(_Response(200, headers=headers, stream=self.stream, request=self.request))
+        self.headers["content-encoding"] = first
 
     def _in_turns(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         taken_bytes = 0
@@ -167,6 +188,19 @@ class _Response(_Text):
                 part = piece[start : start + TURN_BYTES]
                 taken_bytes += len(part)
                 yield part
+
+
+class _Decompressed(httpx2.SyncByteStream):
+    """The decompressed body of a response, as the body of another."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._response.iter_bytes()
+
+    def close(self) -> None:
+        self._response.close()
 
 
 def _refuse_codings(reply: Reply) -> None:

@@ -17,10 +17,13 @@ _found_free: set[tuple[str | None, int]] = set()
 
 
 def refusal(options: Namespace) -> str | None:
-    """Return why the web UI or the master can't listen where the options say: Locust would exit with a traceback."""
+    """Return why nothing can listen, or no master can be, where the options say: Locust would exit with a traceback."""
     for option in ("web_port", "master_bind_port", "master_port"):
         if not 0 <= getattr(options, option) <= LARGEST:
             return f"--{option.replace('_', '-')} must be from 0 to {LARGEST}, not {getattr(options, option)}"
+    for option, address in _addresses(options):
+        if not _is_address(address):
+            return f"{option} must be a name or an address, not {address!r}"
     for option, host, port in _listening(options):
         if (host, port) in _found_free:
             continue
@@ -29,13 +32,12 @@ def refusal(options: Namespace) -> str | None:
         if reason := _why_not("" if host in (None, "*") else host, port, option == "--master-bind-port"):
             return f"{option} {port}: can't listen on {host or '*'}:{port}: {reason}"
         _found_free.add((host, port))
-    for option, address in _of_master(options):
-        if not _is_address(address):
-            return f"{option} must be a name or an address, not {address!r}"
     return None
 
 
-def _of_master(options: Namespace) -> Iterator[tuple[str, str]]:
+def _addresses(options: Namespace) -> Iterator[tuple[str, str]]:
+    if not (options.headless or options.worker):
+        yield "--web-host", options.web_host or "*"
     if options.worker or options.processes:
         yield "--master-host", options.master_host
     if not options.worker and (options.master or options.processes):

@@ -186,23 +186,24 @@ def _in_one_line(value: object) -> str:
 
 def _with_masked_numbers(body: str, redact: Callable[[str], str]) -> object:
     """Return a body's JSON, with a masked text for a number with a secret in it. All numbers are searched at once:
-    thousands, one by one, would hold up the event loop for seconds."""
+    thousands, one by one, would hold up the event loop for seconds. Raises `ValueError` if one mask hides several."""
     shown: list[str] = []
 
-    def noted(written: str) -> object:
-        shown.append(repr(number := json.loads(written)))
+    def noted(number: float) -> float:
+        shown.append(repr(number))
         return number
 
-    def masked(written: str) -> object:
-        number = json.loads(written)
-        text = redact(repr(number))
-        return number if text == repr(number) else text
-
-    value: object = json.loads(body, parse_int=noted, parse_float=noted)
+    value: object = json.loads(
+        body, parse_int=lambda text: noted(int(text)), parse_float=lambda text: noted(float(text))
+    )
     together = "\n".join(shown)
-    if redact(together) == together:
+    if (masked := redact(together)) == together:
         return value
-    masking: object = json.loads(body, parse_int=masked, parse_float=masked)
+    pairs = zip(shown, masked.split("\n"), strict=True)
+    texts = iter([text if text != number else None for number, text in pairs])
+    masking: object = json.loads(
+        body, parse_int=lambda text: next(texts) or int(text), parse_float=lambda text: next(texts) or float(text)
+    )
     return masking
 
 

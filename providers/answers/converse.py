@@ -104,6 +104,8 @@ def _metrics(body: Json) -> Iterator[Said]:
 
 
 def _usage(usage: Json) -> Usage:
-    cached = usage.get("cacheReadInputTokens")
-    inputs = total(usage.get("inputTokens"), cached, usage.get("cacheWriteInputTokens"))
+    """Read the counts; Nova, asked by `invoke_model`, gives those of the cache longer names."""
+    cached = usage.get("cacheReadInputTokens", usage.get("cacheReadInputTokenCount"))
+    written = usage.get("cacheWriteInputTokens", usage.get("cacheWriteInputTokenCount"))
+    inputs = total(usage.get("inputTokens"), cached, written)
     return Usage(inputs, usage.get("outputTokens"), cached)

@@ -8,8 +8,10 @@ import os
 import resource
 import ssl
 import weakref
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import gevent
@@ -23,13 +25,14 @@ from providers.answers import gemini_lines, openai, reading, sse
 from providers.call import Call
 from summary.failures import OWN_ERRORS
 from tests.asking import APIS, PROVIDERS, Asker
-from tests.canned import mocked
+from tests.canned import Canned, answered, mocked
 from tests.certificates import make_certificate, trusting
 from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, sending, serving, silent
 from wire import exchange, httpx2_plug, network
 from wire.exchange import MOST_ERROR_BYTES, MOST_ERROR_COMMAS, ConnectionBroken, Exchange
 from wire.failures import failure_of
 from wire.proxy import proxy_of
+from wire.turns import turns
 
 BOTH_PLUGS = pytest.mark.parametrize("provider", ["openai", "aws-bedrock"])
 BOTH_WAYS = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
@@ -98,19 +101,51 @@ def test_an_odd_answer_is_read_as_the_sdk_would(provider: str, stream: bool) -> 
         assert (call.outcome, call.status, call.error_reason) == ("ok", 200, None), (kind, call.error)
 
 
-def zipped(data: bytes) -> bytes:
-    body = gzip.compress(data.partition(b"\r\n\r\n")[2])
+def zipped(data: bytes, codings: str = "gzip") -> bytes:
+    body = data.partition(b"\r\n\r\n")[2]
+    for coding in codings.split(", "):
+        body = gzip.compress(body) if coding == "gzip" else zlib.compress(body)
     kind = next(line for line in data.split(b"\r\n") if line.lower().startswith(b"content-type"))
-    return b"HTTP/1.1 200 OK\r\n%s\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (kind, len(body), body)
+    lines = [b"HTTP/1.1 200 OK", kind, b"Content-Encoding: " + codings.encode(), b"Content-Length: %d" % len(body)]
+    return b"\r\n".join([*lines, b"", body])
 
 
 @pytest.mark.parametrize("provider", [provider for provider in PROVIDERS if provider != "aws-bedrock"])
 @BOTH_WAYS
-def test_a_compression_that_the_sdk_announces_is_read(provider: str, stream: bool) -> None:
-    with serving(mocking(Service(Pace(0)), bend=zipped)) as server:
+@pytest.mark.parametrize("codings", ["gzip", "gzip, deflate, gzip"])
+def test_a_compression_that_the_sdk_announces_is_read(provider: str, stream: bool, codings: str) -> None:
+    with serving(mocking(Service(Pace(0)), bend=partial(zipped, codings=codings))) as server:
         call = Asker(provider, server.url, stream=stream).ask()
         assert "gzip" in server.requests[0].all("accept-encoding")[0]
     assert (call.outcome, call.status) == ("ok", 200), call.error
+
+
+def test_a_body_compressed_more_often_than_the_sdk_reads_fails() -> None:
+    with serving(mocking(Service(Pace(0)), bend=partial(zipped, codings=", ".join(["gzip"] * 6)))) as server:
+        call = Asker("openai", server.url).ask()
+    assert (call.outcome, call.status) == ("failed", 200)
+    assert "compressed more than 5 times" in (call.error or "")
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_body_that_decompresses_to_megabytes_of_nothing_leaves_others_their_turn(stream: bool, status: int) -> None:
+    nothing = gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * ((8 << 20) // 5)
+    canned = Canned([gzip.compress(gzip.compress(nothing))], status=status)
+    canned.headers.append(("content-encoding", "gzip, gzip, gzip"))
+    taken = 0
+
+    def run_beside() -> None:
+        nonlocal taken
+        while True:
+            turns().take()
+            taken += 1
+
+    beside = gevent.spawn(run_beside)
+    call = answered("openai", "chat", canned, stream=stream)
+    gevent.kill(beside)
+    assert call.outcome == "failed"
+    assert taken >= 30
 
 
 @contextmanager
@@ -507,6 +542,10 @@ def unknown(_: Path) -> str:
     return "http://nowhere.invalid"
 
 
+def impossible(_: Path) -> str:
+    return "http://no..name"
+
+
 @BOTH_PLUGS
 @pytest.mark.parametrize(("where", "reason"), [(refused, "refused"), (unknown, "unknown host")])
 def test_a_call_without_a_connection_reports_no_connection(
@@ -537,15 +576,22 @@ def test_an_untrusted_certificate_is_a_failure_of_tls(provider: str, tmp_path: P
 
 
 @BOTH_PLUGS
+@pytest.mark.parametrize(("where", "name"), [(refused, "127.0.0.1"), (impossible, "no..name")])
 def test_an_unreachable_proxy_is_the_proxys_failure(
-    provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    provider: str,
+    where: Callable[[Path], str],
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", refused(tmp_path))
+    monkeypatch.setenv("HTTP_PROXY", where(tmp_path))
     proxy_of.cache_clear()
     call = Asker(provider, "http://llm.invalid").ask()
     proxy_of.cache_clear()
     assert (call.error_reason, call.connection) == ("proxy", None)
-    assert "the proxy 127.0.0.1" in (call.error or "")
+    assert f"the proxy {name}" in (call.error or "")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @contextmanager

@@ -1050,6 +1050,25 @@ def test_a_nova_sends_converse_events_in_chunks() -> None:
     assert parts == [*MESSAGE_TEXT, TOOL_INPUT, Finish("end_turn"), CONVERSE_SAYS, Usage(130, 628, 60, None)]
 
 
+NOVAS_USAGE = {
+    "inputTokens": 30,
+    "outputTokens": 628,
+    "totalTokens": 758,
+    "cacheReadInputTokenCount": 60,
+    "cacheWriteInputTokenCount": 40,
+}
+
+
+@pytest.mark.parametrize("metrics", [None, CACHE_METRICS])
+def test_a_novas_input_includes_the_cache_under_novas_own_names(metrics: Body | None) -> None:
+    chunks: list[Body] = [{"messageStop": {"stopReason": "end_turn"}}, {"metadata": {"usage": NOVAS_USAGE}}]
+    assert invoked("amazon.nova-lite-v1:0", chunks, metrics)[-1] == Usage(130, 628, 60, None)
+    body = {"output": {"message": {"content": [{"text": "Hi"}]}}, "stopReason": "end_turn", "usage": NOVAS_USAGE}
+    counts = {} if metrics is None else {"x-amzn-bedrock-cache-read-input-token-count": "60"}
+    whole = bedrock_families.of("amazon.nova-lite-v1:0").answer(orjson.dumps(body), counts)
+    assert list(whole)[-1] == Usage(130, 628, 60, None)
+
+
 def test_an_unknown_family_finishes_when_its_body_ends() -> None:
     assert invoked("acme.novel-v1", [{"outputText": "Hel"}, {"completion": "lo"}, {"done": True}], METRICS) == [
         Delta("Hel"), Delta("lo"), Finish(None), INVOKE_SAYS, Usage(30, 15, None, None)

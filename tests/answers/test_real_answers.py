@@ -4,6 +4,7 @@ server's own words."""
 import gzip
 import json
 import re
+import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -701,6 +702,14 @@ def test_no_control_character_of_a_body_reaches_a_terminal(body: str) -> None:
     assert line.isprintable()
 
 
+def test_a_body_compressed_twice_is_quoted_as_it_was_before() -> None:
+    headers = [("Content-Encoding", "deflate"), ("content-encoding", "gzip")]
+    wired = Exchange(keep_body=True, status=502, headers=headers)
+    wired.received(gzip.compress(zlib.compress(b'{"error": {"message": "upstream is down"}}')), at=0.0)
+    assert refusal.missing_words(wired, "Connection error.") == "upstream is down"
+    assert "upstream is down" in session._body_line(wired, str)
+
+
 def test_a_body_that_its_head_calls_compressed_and_that_is_not_is_quoted() -> None:
     wired = Exchange(keep_body=True, status=502, headers=[("Content-Encoding", "gzip")])
     wired.received(b'{"error": {"message": "upstream is down"}}', at=0.0)
@@ -731,17 +740,24 @@ def test_a_body_of_megabytes_is_not_logged_to_its_end(text: bytes) -> None:
     assert json.loads(line).encode().startswith(text)
 
 
-def test_the_numbers_of_a_body_are_searched_for_secrets_all_at_once() -> None:
+@pytest.mark.parametrize("secret", ["no secret", "777"])
+def test_the_numbers_of_a_body_are_searched_for_secrets_all_at_once(secret: str) -> None:
     searched: list[str] = []
 
     def redact(text: str) -> str:
         searched.append(text)
-        return text
+        return text.replace(secret, "***")
 
     numbers = list(range(1000))
     wired = Exchange(body=bytearray(json.dumps(numbers).encode()))
-    assert json.loads(session._body_line(wired, redact)) == numbers
+    shown = [number if str(number) != secret else "***" for number in numbers]
+    assert json.loads(session._body_line(wired, redact)) == shown
     assert searched == ["\n".join(map(str, numbers))]
+
+
+def test_a_body_of_which_one_mask_hides_several_numbers_is_logged_as_a_text() -> None:
+    wired = Exchange(body=bytearray(b"[1, 2, 3]"))
+    assert session._body_line(wired, lambda text: text.replace("1\n2", "***")) == '"[1, 2, 3]"'
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])

@@ -94,12 +94,18 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "a page that ends no run": ([*QUICK_MOCK, "--autoquit", "1"], ("--autoquit", "--autostart")),
     "a path without a slash": ([*QUICK_MOCK, "--web-base-path", "a"], ("--web-base-path", "'a'")),
     "a port above 65535": ([*QUICK_MOCK, "--master-port", "99999"], ("--master-port", "99999")),
+    "a name of no host for the page": (["--mock", "--web-host", "a..b"], ("--web-host", "'a..b'")),
+    "a name of no host for a master": (
+        [*QUICK_MOCK, "--master", "--master-bind-host", "a..b"], ("--master-bind-host", "'a..b'")
+    ),
+    "a master of no host": ([*QUICK_MOCK, "--worker", "--master-host", "a..b"], ("--master-host", "'a..b'")),
     "an unknown option": ([*QUICK_MOCK, "--frobnicate"], ("--frobnicate",)),
 }  # fmt: skip
 
 UNREACHABLE = {
     "a port without a server": [*OPENAI, "-H", f"http://127.0.0.1:{free_port()}"],
     "an unknown name": [*OPENAI, "-H", "https://llm.example.invalid"],
+    "a name of no host": [*OPENAI, "-H", "http://a..b"],
 }
 
 COUNTED: dict[str, tuple[list[str], int]] = {

@@ -63,6 +63,10 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "LINGER_S", WAIT_S)
 
 
+HELLO_REQUESTS = b"\x16\x03\x03\x40\0" + b"\0\0\0\0" * 4096
+"""16 kB of TLS that asks for a handshake, again and again."""
+
+
 @pytest.fixture
 def wire() -> Iterator[NetworkWire]:
     wire = NetworkWire()
@@ -914,6 +918,19 @@ def test_https_to_a_server_without_tls_is_a_failed_connect(
     server = serve(lambda peer: peer.send(answer(b"", status="400 Bad Request")))
     with exchange(), pytest.raises(ConnectFailed):
         wire.send(server.request(scheme="https"))
+
+
+def test_a_tls_handshake_without_end_fails(wire: NetworkWire, serve: Serve) -> None:
+    """OpenSSL passes over requests to begin anew, and a peer that sends faster than they are read never lets go."""
+
+    def script(peer: Peer) -> None:
+        peer.send(HELLO_REQUESTS * 64)
+        peer.wait_for_close()
+
+    server = serve(script)
+    with exchange(), pytest.raises(ConnectFailed, match="handshake of over 256 kb") as failed:
+        wire.send(server.request(scheme="https"))
+    assert str(failed.value.failure) == "TLS"
 
 
 def test_a_peer_that_closes_before_the_handshake_closed_early_though_the_alert_meets_its_reset(
