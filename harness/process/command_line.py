@@ -59,7 +59,20 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
         return options, unknown
 
     parser.parse_known_args = parse_known_args
+    parser._config_file_open_func = _unless_pipe(parser, parser._config_file_open_func)
     parser._config_file_parser.parse = _without_loss(parser, parser._config_file_parser.parse)
+
+
+def _unless_pipe(parser: ArgumentParser, open_file: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a parser refuse a pipe as a config file: Locust has read it once, to find the locustfile, and emptied it."""
+
+    def open_unless_pipe(name: str, *mode: str) -> Any:
+        if Path(name).is_fifo():
+            reason = f"{printable(name)}: a config file is read twice, which a pipe can't be"
+            parser.exit(2, f"{parser.prog}: error: {reason}\n")
+        return open_file(name, *mode)
+
+    return open_unless_pipe
 
 
 def _without_loss(parser: ArgumentParser, parse: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any], Any]:
