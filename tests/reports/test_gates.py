@@ -1,9 +1,12 @@
 """report.py judges a finished run again: by another level and by other gates."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -13,6 +16,8 @@ import report
 from summary.gates import language, verdict
 from tests.command_line import PROJECT
 from tests.running import run
+
+PIPE_BYTES = 4096
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +116,25 @@ def test_a_summary_that_a_full_disk_cuts_is_no_success(unbuffered: str, finished
         limited = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *command]
         done = subprocess.run(limited, stdout=out, stderr=subprocess.PIPE, text=True, env=environment, check=False)
     assert (done.returncode, done.stderr) == (2, "report.py: error: stdout: file too large\n")
+
+
+def is_full(reader: int) -> bool:
+    return int.from_bytes(fcntl.ioctl(reader, termios.FIONREAD, bytes(4)), sys.byteorder) == PIPE_BYTES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, a pipe's size can't be set")
+def test_a_slow_reader_of_a_non_blocking_stdout_gets_the_whole_summary(finished: Path) -> None:
+    """It reads only once the pipe is full."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    os.set_blocking(writer, False)
+    command = [sys.executable, str(PROJECT / "report.py"), str(finished), "-o", "json"]
+    with subprocess.Popen(command, stdout=writer) as process, open(reader, "rb") as pipe:
+        os.close(writer)
+        while process.poll() is None and not is_full(reader):
+            time.sleep(0.01)
+        assert json.loads(pipe.read())["total_requests"] > 0
+    assert process.returncode == 0
 
 
 def test_a_closed_stdout_is_named_as_the_reason(finished: Path) -> None:
