@@ -2,8 +2,10 @@
 
 import atexit
 import io
+import os
 import re
 import sys
+from contextlib import suppress
 from typing import Any
 
 FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
@@ -56,11 +58,20 @@ def escape_unencodable(stream: object) -> None:
 def make_stdout_whole() -> None:
     """Make stdout write all of a text or raise `OSError`, escaping what it can't encode. With PYTHONUNBUFFERED, Python
     drops without a word what a full disk or a signal leaves of a text."""
+    _wait_for_readers()
     was = sys.stdout
     if isinstance(getattr(was, "buffer", None), io.RawIOBase):
         sys.stdout = open(was.fileno(), "w", 1, was.encoding, was.errors, closefd=False)  # noqa: SIM115
     escape_unencodable(sys.stdout)
     atexit.register(_forget_what_is_unwritten)
+
+
+def _wait_for_readers() -> None:
+    """Make stdout and stderr wait for their readers: a program that shares them can have made them non-blocking, and
+    what a reader is too slow for would be lost."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError):
+            os.set_blocking(stream.fileno(), True)
 
 
 def _forget_what_is_unwritten() -> None:

@@ -16,9 +16,18 @@ KEY = re.compile(r"(?:--)?([^:=;#\s]+)")
 
 
 def refuse_losses(parser: Any) -> None:
-    """Make a parser exit with code 2 and one line for a config file's option on several lines, of which the last alone
-    would count, and for one of a TOML file outside the table that Locust reads."""
-    parse = parser._config_file_parser.parse
+    """Make a parser exit with code 2 and one line for a config file of which something would be lost: all of a pipe, all
+    but the last of an option's lines, and what is outside the table of a TOML file that Locust reads."""
+    open_file, parse = parser._config_file_open_func, parser._config_file_parser.parse
+
+    def refuse(name: str, reason: str) -> None:
+        parser.exit(2, f"{parser.prog}: error: {printable(name)}: {reason}\n")
+
+    def open_unless_pipe(name: str, *mode: str) -> Any:
+        """Locust has read it once, to find the locustfile."""
+        if Path(name).is_fifo():
+            refuse(name, "a config file is read twice, which a pipe can't be")
+        return open_file(name, *mode)
 
     def parse_whole(stream: Any) -> Mapping[str, Any]:
         text = io.StringIO(stream.read())
@@ -26,9 +35,10 @@ def refuse_losses(parser: Any) -> None:
         options: Mapping[str, Any] = parse(text)
         find_loss = _loss_of_toml if stream.name.endswith(".toml") else _loss
         if loss := find_loss(parser, Path(stream.name), text.getvalue(), options):
-            parser.exit(2, f"{parser.prog}: error: {printable(stream.name)}: {loss}\n")
+            refuse(stream.name, loss)
         return options
 
+    parser._config_file_open_func = open_unless_pipe
     parser._config_file_parser.parse = parse_whole
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,9 @@ class Measure:
         if self.figure.over == "gaps":
             return _of_gaps(run.summary.get(self.figure.name), self.statistic)
         values = calls.numbers(run.successes, self.figure.name).dropna().to_numpy(dtype=float)
-        return sectioning.of_values(values, _STATISTICS[self.statistic], self._fewest)
+        if self.statistic == "avg":
+            return sectioning.of_values(values, np.mean, self._fewest)
+        return sectioning.percentile(values, PERCENTILES[self.statistic] / 100, self._fewest)
 
 
 def _of_gaps(distribution: Summary | None, statistic: str) -> Sectioned | None:
@@ -79,12 +81,6 @@ def _of_gaps(distribution: Summary | None, statistic: str) -> Sectioned | None:
     if isinstance(value, str):
         raise TypeError("a gap between reads must be a number, not a text")
     return Sectioned(float(value), int(distribution["gaps"]))
-
-
-_STATISTICS: dict[str, Callable[[np.ndarray], float]] = {
-    "avg": np.mean,
-    **{name: partial(np.percentile, q=percent) for name, percent in PERCENTILES.items()},
-}
 
 
 def _error_rate(run: Run, level: Slo | None, fewest: int) -> Sectioned | None:

@@ -1,7 +1,7 @@
 """The service level that each call should meet (`--slo`)."""
 
 import re
-from argparse import Action, ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, _AppendAction
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,8 +45,9 @@ class Slo:
         return outcome == "ok" and all(condition.holds(values.get(column)) for column, condition in self.by_column())
 
 
-class AddedConditions(Action):
-    """Adds an option's conditions to those that it was given before on the command line."""
+class AddedConditions(_AppendAction):
+    """Adds an option's conditions to those that it was given before: on the command line, or in a config file's or a
+    variable's list, which configargparse takes for an `_AppendAction` alone."""
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option: str | None = None) -> None:
         before = getattr(namespace, self.dest)

@@ -304,6 +304,15 @@ def test_an_option_on_two_lines_of_a_config_file_is_refused(
     assert "must be on one line" in says
 
 
+def test_a_pipe_is_no_config_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Locust empties it before this project's options are parsed: they would be lost."""
+    os.mkfifo(tmp_path / "a.conf")
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--config", str(tmp_path / "a.conf")])
+    assert ended.value.code == 2
+    assert "a.conf: a config file is read twice, which a pipe can't be" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--logfile", "--html", "--json-file"])
 @pytest.mark.parametrize(("name", "says"), [("old_summary", "is a run's file"), ("linked", "is a hard link")])
 def test_a_file_of_an_earlier_run_is_no_output(
@@ -344,6 +353,17 @@ def test_a_list_in_a_config_file_is_taken_whole(name: str, tmp_path: Path, monke
     (tmp_path / name).write_text('[tool.locust]\nfail-if = ["p50>1", "p50>2"]\n[tool.other]\n# fail-if = 1\n')
     environment, _ = harnessed([*FILES, "--headless", "--mock", "-i", "1", "--config", str(tmp_path / name)])
     assert environment.parsed_options.fail_if == ["p50>1", "p50>2"]
+
+
+@pytest.mark.parametrize("name", ["a.conf", "a.toml"])
+def test_a_list_of_service_levels_is_one_level(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / name).write_text('[tool.locust]\nslo = ["latency<3", "ttfb<1"]\n')
+    given = [*FILES, "--headless", "--mock", "-i", "1"]
+    environment, _ = harnessed([*given, "--config", str(tmp_path / name)])
+    assert environment.parsed_options.slo == "latency<3 ttfb<1"
+    monkeypatch.setenv("LOCUST_SLO", "[latency<2, ttfb<2]")
+    environment, _ = harnessed(given)
+    assert environment.parsed_options.slo == "latency<2 ttfb<2"
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,18 @@ def test_a_summary_that_a_full_disk_cuts_is_no_success(unbuffered: str, finished
     assert (done.returncode, done.stderr) == (2, "report.py: error: stdout: file too large\n")
 
 
+def test_a_slow_reader_of_a_non_blocking_stdout_is_waited_for(finished: Path) -> None:
+    """Python writes no more than what fits into the pipe at once. gevent makes a child's streams blocking, so it is the
+    child that makes them non-blocking again."""
+    reader, writer = os.pipe()
+    command = [sys.executable, str(PROJECT / "report.py"), str(finished), "-o", "csv"]
+    mode = "import os, sys; os.set_blocking(1, False); os.execv(sys.argv[1], sys.argv[1:])"
+    subprocess.run([sys.executable, "-c", mode, *command], stdout=writer, check=True)
+    assert os.get_blocking(writer)  # which the child shares
+    os.close(reader)
+    os.close(writer)
+
+
 def test_a_closed_stdout_is_named_as_the_reason(finished: Path) -> None:
     command = [sys.executable, str(PROJECT / "report.py"), str(finished)]
     done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], capture_output=True, text=True, check=False)

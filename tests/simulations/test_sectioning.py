@@ -1,7 +1,7 @@
 """Whether two runs differ: as sure as it says, though the calls of a run depend on each other."""
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -33,7 +33,7 @@ def runs(calls: int, correlation: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def of(values: np.ndarray, percent: int) -> Sectioned:
-    found = sectioning.of_values(values, partial(np.percentile, q=percent), 1)
+    found = sectioning.percentile(values, percent / 100, 1)
     assert found is not None
     return found
 
@@ -58,6 +58,22 @@ def test_it_finds_nothing_between_equal_runs(calls: int, correlation: float, sta
 def test_it_finds_a_shift_of_ten_percent(calls: int, correlation: float, statistic: str, at_least: float) -> None:
     new, old = runs(calls, correlation)
     assert finds(1.1 * new, old, STATISTICS[statistic]) >= at_least * TRIALS
+
+
+@pytest.mark.parametrize(("percent", "calls"), [(50, 50), (50, 400), (95, 200), (95, 2000), (99, 400)])
+@pytest.mark.parametrize("persistence", [0.0, 0.5])
+def test_a_percentile_between_two_groups_of_calls_is_no_difference(
+    percent: int, calls: int, persistence: float
+) -> None:
+    """As many calls are slow, such as misses of a cache, as are above the percentile; with persistence in rows."""
+    generator = np.random.default_rng(7)
+    is_slow, drawn = np.random.default_rng(8).random((2, 2 * TRIALS, calls))
+    slow = is_slow > percent / 100
+    for call in range(1, calls):
+        stays = drawn[:, call] < persistence
+        slow[stays, call] = slow[stays, call - 1]
+    latencies = np.where(slow, 5.0, 1.0) * np.exp(0.1 * generator.standard_normal(slow.shape))
+    assert finds(latencies[:TRIALS], latencies[TRIALS:], percent) <= AT_MOST
 
 
 def mann_whitney(new: np.ndarray, old: np.ndarray) -> int:
@@ -161,6 +177,14 @@ def test_a_figure_of_zero_has_a_difference_but_no_change() -> None:
     zero, one = of(values, 50), of(values + 1, 50)
     assert sectioning.change([one], [zero]) == (None, None)
     assert sectioning.difference([one], [zero]) == (1.0, (1.0, 1.0))
+
+
+def test_a_percentile_near_zero_has_an_interval_without_infinity() -> None:
+    values = np.concatenate([np.zeros(5), np.ones(195)])
+    np.random.default_rng(9).shuffle(values)
+    change, ends = sectioning.change([of(values, 3)], [of(values, 3)])
+    assert ends is None or np.isfinite(ends).all()
+    assert change is None or np.isfinite(change)
 
 
 def test_shares_differ_by_1_at_most() -> None:
