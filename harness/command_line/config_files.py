@@ -16,8 +16,8 @@ KEY = re.compile(r"(?:--)?([^:=;#\s]+)")
 
 
 def refuse_losses(parser: Any) -> None:
-    """Make a parser exit with code 2 and one line for a config file of which something would be lost: all of a pipe, all
-    but the last of an option's lines, and what is outside the table of a TOML file that Locust reads."""
+    """Make a parser exit with code 2 and one line for a config file of which something would be lost: all of a pipe,
+    all but the last of an option's lines, and what is outside the table of a TOML file that Locust reads."""
     open_file, parse = parser._config_file_open_func, parser._config_file_parser.parse
 
     def refuse(name: str, reason: str) -> None:
