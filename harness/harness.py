@@ -113,7 +113,8 @@ class Harness:
         locust_inside.refine_percentiles(bucket, percentile)
         if isinstance(runner, WorkerRunner):
             given.html_file = given.json_file = None  # Its calls are in its master's.
-            self.worker = Worker(environment, self.classes, self.secrets, secret_options)
+            lost = partial(self.exit_code.note, INTERNAL)
+            self.worker = Worker(environment, self.classes, self.secrets, secret_options, lost)
             return
         environment.host = given.host
         outputs.check(given)
