@@ -11,6 +11,8 @@ from collections.abc import Iterator
 LARGEST = 65_535
 NOT_OURS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 ADDRESS = re.compile(r"[\w.:;%*\[\]-]+", re.ASCII)
+BEGINS_A_MASTERS = re.compile(r"[A-Za-z0-9:\[]")
+"""ZeroMQ connects to no other; it can listen on `*`, and on an interface of any name."""
 
 _found_free: set[tuple[str | None, int]] = set()
 """Not probed again: this process listens there by the time the web UI's form makes Locust parse the options anew."""
@@ -30,7 +32,7 @@ def refusal(options: Namespace) -> str | None:
             return f"{option} {port}: can't listen on {host or '*'}:{port}: {reason}"
         _found_free.add((host, port))
     for option, address in _of_master(options):
-        if not _is_address(address):
+        if not _is_address(address) or (option == "--master-host" and not BEGINS_A_MASTERS.match(address)):
             return f"{option} must be a name or an address, not {address!r}"
     return None
 
