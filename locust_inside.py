@@ -13,6 +13,7 @@ from functools import cache, cached_property, wraps
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import locust.html
 import locust.log
 import locust.rpc.zmqrpc
@@ -20,7 +21,7 @@ import locust.runners
 import locust.stats
 import locust.util.exception_handler
 import locust.web
-from gevent import pywsgi
+from gevent import Greenlet, pywsgi
 from locust import User, argument_parser
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -169,6 +170,25 @@ def keep_stopping_users(runner: Runner) -> None:
         start(*args, **options)
 
     setattr(runner, name, start_again)
+
+
+def start_one_at_a_time(runner: Runner) -> None:
+    """Make each start, or change of the number of users, end the one before it. Locust's page ends only its own, one
+    after the other: two at once, or one during the ramp-up of `--autostart`, share a generator, and one fails."""
+    start: Callable[..., None] = runner.start
+    current: Greenlet[..., None] = Greenlet()
+
+    def start_alone(*args: Any, **options: Any) -> None:
+        nonlocal current
+        while current:  # Another can have begun by the time one has ended.
+            current.kill()
+        mine = current = gevent.spawn(start, *args, **options)
+        try:
+            mine.get()
+        finally:
+            mine.kill()
+
+    runner.start = start_alone  # type: ignore[method-assign]  # the web UI calls it by this name
 
 
 def is_unstarted(user: User) -> bool:

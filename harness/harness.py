@@ -113,11 +113,13 @@ class Harness:
         locust_inside.refine_percentiles(bucket, percentile)
         if isinstance(runner, WorkerRunner):
             given.html_file = given.json_file = None  # Its calls are in its master's.
-            self.worker = Worker(environment, self.classes, self.secrets, secret_options)
+            lost = partial(self.exit_code.note, INTERNAL)
+            self.worker = Worker(environment, self.classes, self.secrets, secret_options, lost)
             return
         environment.host = given.host
         outputs.check(given)
         self.runs = Runs(environment, self.classes, self.secrets, secret_options, self.exit_code, finish)
+        locust_inside.start_one_at_a_time(runner)
         self._begin_runs(self.runs, environment, web_ui, secret_options)
 
     def _begin_runs(self, runs: Runs, environment: Environment, web_ui: WebUI | None, secret_options: Options) -> None:

@@ -20,7 +20,8 @@ JWT = re.compile(r"(?<![\w-])[\w-]{12,}\.eyJ[\w-]*(?:\.[\w-]*)?", re.ASCII)
 """A JSON Web Token, up to where it was cut. SDKs sign them, or read them from files, and exchange them for others."""
 
 _NAMES = ["access_token", "refresh_token", "session_token", "id_token", "secret_access_key", "access_key_id"]
-_NAMED_SO = "|".join(f"(?<=(?i:{form}))" for name in _NAMES for form in (name, name.replace("_", "")))
+_FORMS = [f"(?i:{form})" for name in _NAMES for form in (name, name.replace("_", ""))]
+_NAMED_SO = "|".join(f"(?<={form})" for form in [*_FORMS, "[\"']Token"])  # the last is that of AWS's containers
 FETCHED = re.compile(
     rf"(?:oken|ey|ey_?[Ii]d)(?:{_NAMED_SO})"
     r"""(?:\\*["'][\s+]*[:=][\s+]*\\*["']|[=>](?:\s|\\+[nrt])*)((?:[^\s"'<>&,;\\]|\\+[/u]){12,})"""

@@ -426,6 +426,32 @@ def test_a_master_starts_no_users_while_its_test_ends(
     assert "at least one worker" in caplog.text
 
 
+def test_a_change_of_users_ends_a_ramp_up_that_is_still_on(real_master: MasterRunner) -> None:
+    """Two ramp-ups at once shared a generator: one ended in a traceback."""
+    locust_inside.start_one_at_a_time(real_master)
+    real_master.clients["worker"] = WorkerNode("worker")
+    real_master.environment.user_classes = [User]
+    starts = [gevent.spawn(real_master.start, users, 10) for users in (50, 40, 35)]
+    gevent.joinall(starts, timeout=30)
+    assert [start.successful() for start in starts] == [True] * 3
+    assert real_master.target_user_classes_count == {"User": 35}
+
+
+def test_a_start_that_is_killed_starts_no_more_users(real_master: MasterRunner) -> None:
+    """As by the page's Stop."""
+    locust_inside.start_one_at_a_time(real_master)
+    real_master.clients["worker"] = WorkerNode("worker")
+    real_master.environment.user_classes = [User]
+    begun, dispatched = gevent.spawn(real_master.start, 50, 10), 0
+    while not dispatched:
+        gevent.sleep(0.01)
+        dispatched = real_master._users_dispatcher.get_current_user_count() if real_master._users_dispatcher else 0
+    begun.kill()
+    gevent.sleep(1.5)
+    assert real_master._users_dispatcher is not None
+    assert real_master._users_dispatcher.get_current_user_count() == dispatched
+
+
 def test_a_running_test_keeps_its_user_class() -> None:
     class Page:
         def __init__(self) -> None:

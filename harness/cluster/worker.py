@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,9 +46,19 @@ def report_no_users(data: Json, **_: object) -> None:
 
 
 class Worker:
-    """Listens to a worker's events. Each test brings its options from the master, but not its secrets."""
+    """Listens to a worker's events. Each test brings its options from the master, but not its secrets.
 
-    def __init__(self, environment: Any, classes: ProviderClasses, secrets: Secrets, secret_options: Options) -> None:
+    lost  is called if the master falls silent
+    """
+
+    def __init__(
+        self,
+        environment: Any,
+        classes: ProviderClasses,
+        secrets: Secrets,
+        secret_options: Options,
+        lost: Callable[[], None],
+    ) -> None:
         if environment.runner.state == STATE_STOPPED:  # told to quit while connecting: Locust would wait forever
             sys.exit(REACHED)
         locust_inside.report_every(REPORT_INTERVAL_S)
@@ -61,15 +72,15 @@ class Worker:
         self._runner = environment.runner
         self._clock = MasterClock(environment.runner)
         environment.user_classes = list(classes.values())
-        self._listen(environment)
+        self._listen(environment, lost)
         self._import_ahead(vars(environment.parsed_options))
         environment.runner.send_message(PREPARED)
 
-    def _listen(self, environment: Any) -> None:
+    def _listen(self, environment: Any, lost: Callable[[], None]) -> None:
         environment.runner.register_message(GRANT, self.grant)
         environment.runner.register_message(DRAIN, self.drain, concurrent=True)
         environment.runner.register_message(CUT, lambda **_: ending.cut(environment.runner))
-        orphan.watch(environment.runner, orphan.is_forked(vars(environment.parsed_options)))
+        orphan.watch(environment.runner, orphan.is_forked(vars(environment.parsed_options)), lost)
         environment.events.test_stopping.add_listener(self.close_permits)
         environment.events.test_stop.add_listener(self.be_ready_again)
         environment.events.report_to_master.add_listener(self.report)

@@ -4,7 +4,7 @@ import atexit
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 import gevent
@@ -50,10 +50,13 @@ def is_forked(options: Mapping[str, object]) -> bool:
     return bool(options["worker"] and options["processes"])
 
 
-def watch(runner: Runner, is_forked: bool) -> None:
-    """Exit soon after the worker's master is gone, detected by its silence and, in a forked worker, by its pid."""
+def watch(runner: Runner, is_forked: bool, lost: Callable[[], None]) -> None:
+    """Exit soon after the worker's master is gone, detected by its silence and, in a forked worker, by its pid.
+
+    lost  is called if it is the silence
+    """
     locust_inside.never_give_up_on_the_master()
-    runner.greenlet.spawn(_watch_silence, runner)
+    runner.greenlet.spawn(_watch_silence, runner, lost)
     if is_forked:
         gevent.killall(_early_watch)
         runner.greenlet.spawn(_watch_parent, runner)
@@ -77,7 +80,7 @@ def _kill_stopped_children() -> None:
             child.kill()
 
 
-def _watch_silence(runner: Runner) -> None:
+def _watch_silence(runner: Runner, lost: Callable[[], None]) -> None:
     """Quit if the master falls silent. Only seconds in which this process ran count: what arrived while it imported an
     SDK, or was stopped, has yet to be read. Locust goes by the wall clock, which can also jump."""
     silent_s = -math.inf
@@ -91,6 +94,7 @@ def _watch_silence(runner: Runner) -> None:
         gevent.sleep(BEAT_S)
         silent_s += BEAT_S
     _log.error("the master has been silent for %d s: this worker quits", MASTER_SILENCE_S)
+    lost()
     gevent.spawn(runner.quit)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+import zmq.green as zmq
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from locust.env import Environment
 
@@ -187,6 +188,22 @@ def test_a_masters_address_that_is_none_is_refused(option: str, name: str, capsy
     assert capsys.readouterr().err.endswith(f"{option} must be a name or an address, not {name!r}\n")
     for good in ("localhost", "127.0.0.1", "::1"):
         parser.parse_args(["--worker", "--master-host", good])
+
+
+@pytest.mark.parametrize("name", ["-", "*", "%eth0", "_a", ".a", ";a", "]", "[", "a_b", "a%", ":a", "1.2.3.4.5"])
+def test_a_worker_connects_to_whatever_zeromq_takes_for_an_address(name: str) -> None:
+    parser = get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    refuse_mistakes(parser, ())
+    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
+        dealer.linger = 0
+        try:
+            dealer.connect(f"tcp://{name}:5557")
+        except zmq.ZMQError:
+            with pytest.raises(SystemExit, match="2"):
+                parser.parse_args(["--worker", "--master-host", name])
+            return
+    parser.parse_args(["--worker", "--master-host", name])
 
 
 def test_a_log_whose_reader_leaves_at_once_is_not_waited_for(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

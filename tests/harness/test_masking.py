@@ -16,8 +16,9 @@ from urllib.parse import quote, quote_plus, unquote
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError, MetadataRetrievalError
 from botocore.parsers import ResponseParserError
+from botocore.utils import ContainerMetadataFetcher
 from google.auth.exceptions import RefreshError
 from google.auth.impersonated_credentials import _make_iam_token_request
 from google.auth.transport.requests import Request as GoogleRequest
@@ -514,6 +515,16 @@ def test_what_token_servers_send_is_masked_where_an_sdk_repeats_what_it_cant_rea
     assert "5af1c03b/77+de0a91" in str(failed.value)
     assert "5af1c03b" not in (shown := Secrets().redact(str(failed.value)))
     assert "<SecretAccessKey>***</SecretAccessKey>" in shown
+
+    body = json.dumps({"SecretAccessKey": "5af1c03b/77+de0a91", "Token": "IQoJ/5af1c03b77de0a91=="})
+    ask = ContainerMetadataFetcher(sleep=lambda _: None).retrieve_full_uri
+    with (
+        serving(answering(answer(body.encode(), status="203 From a proxy"))) as server,
+        pytest.raises(MetadataRetrievalError) as unread,
+    ):
+        ask(server.url)
+    assert "IQoJ/5af1c03b77de0a91" in str(unread.value)
+    assert '{"SecretAccessKey": "***", "Token": "***"}' in Secrets().redact(str(unread.value))
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

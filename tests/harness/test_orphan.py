@@ -35,7 +35,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(orphan, "BEAT_S", 0.01)
     monkeypatch.setattr(orphan, "MASTER_SILENCE_S", 0.05)
     runner: Any = Quitting()
-    orphan.watch(runner, is_forked=False)
+    orphan.watch(runner, is_forked=False, lost=lambda: None)
     gevent.sleep(0)
     yield runner
     runner.greenlet.kill()

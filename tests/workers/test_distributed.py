@@ -66,7 +66,7 @@ def test_a_worker_that_is_told_to_quit_while_it_connects_reports_and_ends() -> N
     events.report_to_master.fire(client_id="worker", data=report)
     assert report["user_classes_count"] == {}
     with pytest.raises(SystemExit) as ended:
-        Worker(SimpleNamespace(runner=SimpleNamespace(state=STATE_STOPPED)), {}, Secrets(), {})
+        Worker(SimpleNamespace(runner=SimpleNamespace(state=STATE_STOPPED)), {}, Secrets(), {}, lambda: None)
     assert ended.value.code == 0
 
 

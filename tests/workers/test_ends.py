@@ -168,6 +168,23 @@ def test_a_killed_master_leaves_its_rows_and_no_running_worker(tmp_path: Path, s
     assert len(rows_in(tmp_path)) >= 10
 
 
+def test_a_worker_whose_master_is_killed_ends_with_70(tmp_path: Path, slow_mock: MockServer) -> None:
+    """The rows of its last calls are lost: to what started it, as a job of a cluster, a 0 would be a success."""
+    port = str(free_port())
+    (there := tmp_path / "worker").mkdir()
+    options = [*TARGET, "-H", slow_mock.url, "-u", "2", "-r", "2", "-i", "2000", "--expect-workers", "1"]
+    with (
+        started(tmp_path, [*options, "--master", "--master-bind-port", port]) as master,
+        started(there, ["--worker", "--master-port", port, "-k", "test-key-123"]) as worker,
+    ):
+        master.until(lambda: rows_so_far(tmp_path))
+        master.send(signal.SIGKILL)
+        ended = worker.wait()
+    assert ended.code == 70, ended.stderr
+    assert "the master has been silent for 6 s" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 class Orphans:
     """Workers whose master is gone."""
 
