@@ -208,7 +208,8 @@ def _with_choices(body: Json) -> Json:
 
 
 def _nova_chunks(chunks: Iterable[Json]) -> Answer:
-    return converse.message_stream({**event, "type": kind} for chunk in chunks for kind, event in few(chunk).items())
+    events = (event for chunk in chunks for event in few(chunk).items())
+    return converse.message_stream({**event, "type": kind} for kind, event in events if kind in converse.EVENTS)
 
 
 def _unknown_whole(body: Json) -> Answer:

@@ -14,6 +14,9 @@ from providers.call import Answer, Delta, Json, Said, Usage, total
 
 TOOL, REASONING, CITED = "toolUse", "reasoningContent", "citationsContent"
 
+EVENTS = ("contentBlockStart", "contentBlockDelta", "messageStop", "metadata")
+"""The types of events that say something of an answer."""
+
 BLOCK = {TOOL: dict, REASONING: dict, "image": dict}
 METADATA = {"usage": dict, "metrics": dict}
 """The types of fields that botocore checks."""

@@ -1069,6 +1069,16 @@ def test_a_novas_input_includes_the_cache_under_novas_own_names(metrics: Body | 
     assert list(whole)[-1] == Usage(130, 628, 60, None)
 
 
+def test_what_else_a_novas_chunk_has_is_passed_over_whatever_its_type() -> None:
+    chunks: list[Body] = [
+        {"type": "a", "trace": 5, "contentBlockDelta": {"delta": {"text": "Hi"}}},
+        {"messageStop": {"stopReason": "stop"}},
+    ]
+    assert invoked("amazon.nova-lite-v1:0", chunks, None) == [Delta("Hi"), Finish("stop")]
+    with pytest.raises(MalformedAnswer):
+        invoked("amazon.nova-lite-v1:0", [{"contentBlockDelta": "Hi"}], None)
+
+
 def test_an_unknown_family_finishes_when_its_body_ends() -> None:
     assert invoked("acme.novel-v1", [{"outputText": "Hel"}, {"completion": "lo"}, {"done": True}], METRICS) == [
         Delta("Hel"), Delta("lo"), Finish(None), INVOKE_SAYS, Usage(30, 15, None, None)
