@@ -28,9 +28,9 @@ def listen_in() -> None:
             for secret in _sent(headers or {}, body or ""):
                 for listener in listeners:
                     listener(secret)
-            return super().__call__(url, method, body, headers, *args, **more)  # type: ignore[no-untyped-call]
+            return super().__call__(url, method, body, headers, *args, **more)  # type: ignore[no-untyped-call]  # of an untyped package
 
-    requests.Request = Heard  # type: ignore[misc]
+    requests.Request = Heard  # type: ignore[misc]  # the SDK calls it by this name
 
 
 def _sent(headers: Mapping[str, str], body: str | bytes) -> Iterator[str]:

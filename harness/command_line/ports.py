@@ -11,8 +11,8 @@ from collections.abc import Iterator
 LARGEST = 65_535
 NOT_OURS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 ADDRESS = re.compile(r"[\w.:;%*\[\]-]+", re.ASCII)
-BEGINS_A_MASTERS = re.compile(r"[A-Za-z0-9:\[]")
-"""ZeroMQ connects to no other; it can listen on `*`, and on an interface of any name."""
+CONNECTABLE = re.compile(r"[A-Za-z0-9:\[]")
+"""How an address begins that ZeroMQ connects to. It can also listen on `*`, and on an interface of any name."""
 
 _found_free: set[tuple[str | None, int]] = set()
 """Not probed again: this process listens there by the time the web UI's form makes Locust parse the options anew."""
@@ -24,7 +24,7 @@ def refusal(options: Namespace) -> str | None:
         if not 0 <= getattr(options, option) <= LARGEST:
             return f"--{option.replace('_', '-')} must be from 0 to {LARGEST}, not {getattr(options, option)}"
     for option, address in _addresses(options):
-        if not _is_address(address) or (option == "--master-host" and not BEGINS_A_MASTERS.match(address)):
+        if not _is_address(address) or (option == "--master-host" and not CONNECTABLE.match(address)):
             return f"{option} must be a name or an address, not {address!r}"
     for option, host, port in _listening(options):
         if (host, port) in _found_free:

@@ -44,7 +44,7 @@ class Signals:
     def __init__(self, runner: Runner, note: Callable[[int], None], cut: Callable[[], None], is_forked: bool) -> None:
         self._runner, self._note, self._cut = runner, note, cut
         self._main = greenlet.getcurrent()
-        self._has_begun = self._is_told = self._is_ending = False
+        self._has_begun = self._will_end = self._is_ending = False
         self._ended_by = TERMINATED
         gevent.signal_handler(signal.SIGINT, self._interrupt)
         gevent.signal_handler(signal.SIGTERM, self._terminate)
@@ -68,7 +68,7 @@ class Signals:
         if self._is_ending:
             self._cut()
         else:
-            self._tell(self._break_off)
+            self._end_once(self._break_off)
 
     def _break_off(self) -> None:
         if self._waits_for_workers():
@@ -92,16 +92,16 @@ class Signals:
     def _hang_up(self) -> None:
         self._ended_by = HUNG_UP
         self._note(HUNG_UP)
-        self._tell(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        self._end_once(lambda: os.kill(os.getpid(), signal.SIGTERM))
 
-    def _tell(self, end: Callable[[], None]) -> None:
+    def _end_once(self, end: Callable[[], None]) -> None:
         """End the run unless another signal does. It waits for a SIGTERM that has arrived, too, but is yet to be seen:
         Locust would start its shutdown twice."""
-        if not self._is_told:
-            self._is_told = True
-            gevent.spawn(self._end_by, end)
+        if not self._will_end:
+            self._will_end = True
+            gevent.spawn(self._end_unless_ending, end)
 
-    def _end_by(self, end: Callable[[], None]) -> None:
+    def _end_unless_ending(self, end: Callable[[], None]) -> None:
         if not self._is_ending:
             end()
 

@@ -10,6 +10,12 @@ from providers.call import Answer, Delta, ErrorInStream, Finish, Json, Malformed
 MOST_PARTS = 10_000
 """An event of more parts is no answer, and reading it would block everything for seconds."""
 
+MOST_CHOICES, LONGEST_INDEX = 100_000, 40
+"""How many indices a stream can have, which can be one for each of its tokens, and how many characters each."""
+
+INDEX = (int, float, str)
+"""A union of types would be made anew for each choice."""
+
 
 def few(items: Any) -> Any:
     """Return a list of an answer, not all items of which yield a part. Raises `MalformedAnswer` if it is too long."""
@@ -94,13 +100,6 @@ def number_asked(value: Any) -> int | None:
     """Return how many choices a field of a request asks for: one if it is missing; `None` if it is invalid."""
     number = 1 if value is None else value
     return number if isinstance(number, int) and number > 0 else None
-
-
-MOST_CHOICES, LONGEST_INDEX = 100_000, 40
-"""How many indices a stream can have, which can be one for each of its tokens, and how many characters each."""
-
-INDEX = (int, float, str)
-"""A union of types would be made anew for each choice."""
 
 
 class Choices:
