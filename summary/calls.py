@@ -85,7 +85,7 @@ def _statistics(values: np.ndarray) -> dict[str, Any]:
     if not len(values):
         return dict.fromkeys(STATISTICS)
     found = {"min": values.min(), "avg": values.mean(), "max": values.max()}
-    found |= {name: np.percentile(values, percent) for name, percent in PERCENTILES.items()}
+    found |= dict(zip(PERCENTILES, np.percentile(values, list(PERCENTILES.values())), strict=True))
     return {name: float(found[name]) for name in STATISTICS}
 
 

@@ -1,5 +1,7 @@
 """Distribution-free confidence intervals of percentiles."""
 
+from functools import lru_cache
+
 import numpy as np
 
 TAIL = 0.025
@@ -23,8 +25,10 @@ def interval(values: np.ndarray, share: float) -> tuple[float, float] | None:
     return float(ordered[lower - 1]), float(ordered[upper - 1])
 
 
+@lru_cache(maxsize=64)
 def ranks(count: int, share: float) -> tuple[int, int] | None:
-    """Return the ranks of both ends, counted from 1: the innermost ones that leave at most `TAIL` on each side."""
+    """Return the ranks of both ends, counted from 1: the innermost ones that leave at most `TAIL` on each side. They
+    are kept, as a run's times mostly have equally many samples."""
     cumulated = _binomial_cdf(count, share)
     lower = int(np.searchsorted(cumulated, TAIL, side="right"))
     upper = int(np.searchsorted(cumulated, 1 - TAIL, side="left")) + 1

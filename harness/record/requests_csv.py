@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from errno import EIO, ENOENT
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ Cells = list[Any]
 
 COLUMNS = tuple(field.name for field in fields(Call) if field.name != "gaps_s" and field.name[0] != "_")
 REQUEST = COLUMNS.index("request")
+AS_IT_IS = {int, float, type(None)}
+
+_values_of = attrgetter(*COLUMNS)
 
 
 class Records:
@@ -86,7 +90,7 @@ class Records:
 
 
 def cells_of(call: Call) -> Cells:
-    return [_cell(getattr(call, column)) for column in COLUMNS]
+    return [value if type(value) in AS_IT_IS else _cell(value) for value in _values_of(call)]
 
 
 def _cell(value: object) -> object:
