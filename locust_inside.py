@@ -400,6 +400,17 @@ def outlive_bad_connections() -> None:
     locust.web.pywsgi = SimpleNamespace(WSGIServer=_Server)  # type: ignore[attr-defined, assignment]  # a module it imports
 
 
+def check_before_serving(web_ui: WebUI, check: Callable[[], None]) -> None:
+    """Check the page before it listens, once all listeners of `init` have set it up: Locust has no event for that."""
+    start = web_ui.start
+
+    def start_checked() -> None:
+        check()
+        start()  # type: ignore[no-untyped-call]  # Locust's is untyped
+
+    web_ui.start = start_checked  # type: ignore[method-assign]  # Locust's main calls it by this name
+
+
 def list_options_once() -> None:
     """Have each of Locust's lists of the options that its page shows made once per parser. Locust makes them anew for
     each option on each option's behalf, which blocks the event loop for 50 ms whenever the page is opened."""

@@ -134,6 +134,7 @@ class Harness:
         key_hosts = self._key_hosts(given, secret_options)
         runs.wait_for_workers()
         if web_ui:
+            locust_inside.check_before_serving(web_ui, partial(check_login, web_ui))
             check = partial(runs.check_form, key_hosts=key_hosts)
             start_form.attach(web_ui, environment, check, runs.check_users)
             self._attach_pages(runs, environment, web_ui)
@@ -248,6 +249,12 @@ def _complete(given: Namespace) -> None:
         given.iterations = "1"
         if not given.worker:
             _log.info("one call, as neither -i nor -t nor a rate is given")
+
+
+def check_login(web_ui: WebUI) -> None:
+    """Refuse --web-login without a way to log in: Locust would show an error as every page."""
+    if web_ui.web_login and not (web_ui.login_manager.user_callback or web_ui.login_manager.request_callback):
+        _refuse("--web-login needs a locustfile of your own that sets the login up")
 
 
 def _refuse(reason: str, exit_code: int = BAD_USAGE) -> NoReturn:

@@ -1,15 +1,16 @@
 """Secrets that boto3 sends while it exchanges credentials for others: it gets them from a command, from a login that it
-renews, or from the exchange before, so that no file has had them."""
+renews, from the exchange before, or from a file that is replaced during the run."""
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
 
 from providers.aws_files import NAMED
 
 SERVICES = ("sts", "sso", "sso-oidc", "signin")
-HEADERS = ("X-Amz-Security-Token", "x-amz-sso_bearer_token")
+HEADERS = ("x-amz-security-token", "x-amz-sso_bearer_token", "x-aws-ec2-metadata-token")
 
 _SIGNER = re.compile("Credential=([^/]+)/")
 
@@ -23,6 +24,19 @@ def listen_in(events: Any) -> None:
         events.register(f"before-send.{service}", _tell)
 
 
+@cache
+def listen_to_the_machine() -> None:
+    """Listen to what all boto3 sessions send to AWS's containers and machines, which are no `SERVICES`."""
+    from botocore import httpsession
+
+    class Heard(httpsession.URLLib3Session):  # type: ignore[misc]  # botocore has no types
+        def send(self, request: Any) -> Any:
+            _tell(request)
+            return super().send(request)
+
+    httpsession.URLLib3Session = Heard  # botocore.utils calls it by this name
+
+
 def _tell(request: Any, **_: object) -> None:
     for secret in _sent(request.headers, _text(request.body)):
         for listener in listeners:
@@ -31,8 +45,9 @@ def _tell(request: Any, **_: object) -> None:
 
 def _sent(headers: Any, body: str) -> Iterator[str]:
     given = {name.lower(): _text(value) for name, value in headers.items()}
-    yield from (given[name.lower()] for name in HEADERS if name.lower() in given)
-    yield from _SIGNER.findall(given.get("authorization", ""))
+    yield from (given[name] for name in HEADERS if name in given)
+    authorization = given.get("authorization", "")
+    yield from _SIGNER.findall(authorization) or filter(None, [authorization])
     yield from NAMED.findall(body)
     yield from parse_qs(body).get("WebIdentityToken", ())
 

@@ -133,6 +133,7 @@ def aws_session() -> Any:
 
     session = Session()
     aws_tokens.listen_in(session.events)
+    aws_tokens.listen_to_the_machine()
     return session
 
 

@@ -494,3 +494,12 @@ def test_locusts_forms_show_the_options_in_use() -> None:
         "model": {"default_value": "mine", "choices": ["", "gpt-4o", "mine"]},
         "seed": {"default_value": "5", "choices": None},
     }
+
+
+def test_the_page_is_checked_once_all_listeners_of_init_have_set_it_up() -> None:
+    assert "web_ui.start()" in inspect.getsource(locust.main.main).partition("events.init.fire")[2]
+    seen = list[str]()
+    page: Any = SimpleNamespace(start=lambda: seen.append("served"))
+    locust_inside.check_before_serving(page, lambda: seen.append("checked"))
+    page.start()
+    assert seen == ["checked", "served"]

@@ -48,6 +48,17 @@ class Results:
         path = self.path(name)
         _write_json(path, content, draft=f"{path.name}.part")
 
+    @contextlib.contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Create the run's files within this block. If one can't be written, raise `UsageError` and leave none."""
+        with writable(self.prefix):
+            try:
+                yield
+            except OSError:
+                for path in map(self.path, MARKS):
+                    path.unlink(missing_ok=True)
+                raise
+
     def check(self) -> None:
         """Raise `OSError` unless all the files are in place, once they have been written."""
         for path in map(self.path, MARKS):
@@ -123,6 +134,10 @@ def _write_json(path: Path, content: object, draft: str) -> None:
     would be followed, and a pipe waited for."""
     part = path.with_name(draft)
     part.unlink(missing_ok=True)
-    with part.open("x", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    part.replace(path)
+    try:
+        with part.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

@@ -17,7 +17,7 @@ from harness.earlier_runs import EarlierRuns
 from harness.messages import CALLS, CLIENT, HISTOGRAMS, IN_FLIGHT
 from harness.plan.plan import Plan
 from harness.record.client_load import ClientFigures, ClientWatch
-from harness.record.folder import Results, new_run_id, writable
+from harness.record.folder import Results, new_run_id
 from harness.record.locust_csv import LocustCSV
 from harness.record.requests_csv import COLUMNS, REQUEST, Cells, Records, cells_of
 from harness.record.run_histograms import RunHistograms
@@ -63,7 +63,7 @@ class Recorder:
         facts = _facts(self.run_id, self.began_at, plan)  # It waits: a start killed here must leave no folder.
         self._results = Results(self.run_id, given_prefix)
         self._facts = {**facts, "files": f"{self._results.prefix}_*"}
-        with writable(self._results.prefix):
+        with self._results.beginning():
             self._records = Records(self._results.path("requests.csv"))
             self._results.write_json("run.json", self._facts)
             self._locust_csv = LocustCSV(environment, self._results.prefix, full_history)

@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus, unquote
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import EndpointConnectionError, MetadataRetrievalError
+from botocore.exceptions import CredentialRetrievalError, EndpointConnectionError, MetadataRetrievalError
 from botocore.parsers import ResponseParserError
 from botocore.utils import ContainerMetadataFetcher
 from google.auth.exceptions import RefreshError
@@ -464,6 +464,28 @@ def test_what_aws_exchanges_for_credentials_becomes_known_before_it_is_sent(monk
     assert send("sso-oidc", "create_token", **renewed, grantType="shown") == sorted(renewed.values())
     asked = {"roleName": "shown", "accountId": "1", "accessToken": "access-2"}
     assert send("sso", "get_role_credentials", **asked) == ["access-2"]
+
+
+def test_what_a_container_and_a_machine_are_sent_becomes_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The container's token is read from its file each time, and the machine's comes from the machine itself."""
+
+    def serve(peer: Peer) -> None:
+        while received := peer.request():
+            peer.send(answer(b"machine-2") if received.method == "PUT" else answer(b"no", status="400 Bad Request"))
+
+    monkeypatch.setattr(aws_tokens, "listeners", {(found := list[str]()).append})
+    aws_tokens.listen_to_the_machine()
+    (tmp_path / "token").write_text("container-2")
+    with serving(serve) as server:
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.url)
+        monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
+        assert boto3.Session().get_credentials() is None
+        assert set(found) == {"machine-2"}
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
+        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(tmp_path / "token"))
+        with pytest.raises(CredentialRetrievalError):
+            boto3.Session().get_credentials()
+    assert set(found) == {"machine-2", "container-2"}
 
 
 def test_what_google_exchanges_for_credentials_becomes_known_before_it_is_sent(

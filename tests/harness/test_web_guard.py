@@ -6,11 +6,14 @@ The requests are those that Chromium 156 was seen to send from a page of another
 import io
 import json
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from flask_login import LoginManager  # type: ignore[import-untyped]  # it has no stubs
 from locust.argument_parser import get_empty_argument_parser
 
+from harness.harness import check_login
 from tests.command_line import FILES
 from tests.running import harnessed
 
@@ -193,6 +196,15 @@ def test_a_page_with_a_login_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> Non
     assert client.get("/login", headers={"Host": UI}).status_code == 200
     for fields in (FORM, {"junit": "x"}):
         assert client.post("/swarm", data=fields, headers={"Host": UI}).status_code == 302
+
+
+@pytest.mark.parametrize("loader", ["user_loader", "request_loader"])
+def test_a_login_that_a_locustfile_sets_up_is_taken(loader: str) -> None:
+    page: Any = SimpleNamespace(web_login=True, login_manager=LoginManager())
+    with pytest.raises(SystemExit):
+        check_login(page)
+    getattr(page.login_manager, loader)(lambda given: None)
+    check_login(page)
 
 
 HIDDEN = [

@@ -12,6 +12,7 @@ import pytest
 from harness.process import open_files
 from tests.asking import PROVIDERS
 from tests.command_line import (
+    LOCUST,
     PROJECT,
     QUICK_MOCK,
     Command,
@@ -40,6 +41,7 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "no model": (["--headless", "-p", "deepseek", "-k", "k"], ("-m", "deepseek-chat, deepseek-coder")),
     "no key": (["--headless", "-p", "anthropic", "-m", "claude-3-opus-20240229"], ("ANTHROPIC_API_KEY", "-k")),
     "no AWS credentials": (["--headless", "-p", "aws-bedrock", "-m", "anthropic.claude-v2"], ("AWS_ACCESS_KEY_ID",)),
+    "a login that nobody set up": (["--mock", "--web-login", "--web-port", "0"], ("--web-login",)),
     "no provider": (["--headless", "-i", "1"], ("-p", *PROVIDERS)),
     "a timeout of words": ([*QUICK_MOCK, "--timeout", "soon"], ("--timeout", "'soon'")),
     "a timeout of zero": ([*QUICK_MOCK, "--timeout", "0"], ("--timeout", "'0'")),
@@ -269,6 +271,13 @@ def test_help_can_be_read_in_any_encoding(tmp_path: Path) -> None:
     command = [sys.executable, str(PROJECT / "report.py"), "--help"]
     report = subprocess.run(command, capture_output=True, text=True, env={**scrubbed(), **ASCII})
     assert (report.returncode, report.stderr) == (0, "")
+
+
+def test_a_start_that_a_full_disk_refuses_leaves_no_file(tmp_path: Path) -> None:
+    command = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *LOCUST, *QUICK_MOCK, "-i", "1", "--csv", "run"]
+    ended = subprocess.run(command, cwd=tmp_path, env=scrubbed(), capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr.count("can't write results to run: file too large\n")) == (2, 1)
+    assert [path.name for path in tmp_path.rglob("*")] == ["results"]
 
 
 def test_more_users_than_open_files_are_refused_before_the_first_call(tmp_path: Path) -> None:
