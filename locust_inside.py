@@ -369,8 +369,8 @@ def start_no_users_at_the_end(runner: MasterRunner, is_stopping: Callable[[], bo
 
 class _Handler(pywsgi.WSGIHandler):
     def _handle_client_error(self, ex: Exception) -> object:
-        """Tell of a request that can't be read in one line, as gevent does of a `ValueError`: before any other, such as
-        too many headers or a connection that is reset, it prints a traceback."""
+        """Report a request that can't be read in one line, as gevent does for a `ValueError`. For any other exception,
+        such as that of a connection that is reset, it prints a traceback."""
         return super()._handle_client_error(  # type: ignore[misc]  # gevent's is untyped
             ex if isinstance(ex, ValueError) else ValueError(str(ex))
         )
@@ -396,7 +396,7 @@ class _Server(pywsgi.WSGIServer):
 
 
 def outlive_bad_connections() -> None:
-    """Make the page's server tell in one line, or not at all, of what it can't read and of connections that break."""
+    """Make the page's server report in one line, or not at all, what it can't read and connections that break."""
     locust.web.pywsgi = SimpleNamespace(WSGIServer=_Server)  # type: ignore[attr-defined, assignment]  # a module it imports
 
 

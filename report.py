@@ -29,12 +29,10 @@ from summary.render.render import RENDERERS
 from summary.rows.finished import ODD, REQUESTS, damaged, find, finished, read_json, run_of
 from summary.rows.finished import summary_of as summary_of
 from summary.rows.rows import UnreadableRows
-from summary.run_files import is_named_like_one
+from summary.run_files import LATEST, NEWEST, is_named_like_one
 from summary.vocabulary import Summary
 
 BREACHED = 3
-RESULTS = Path("results")
-LATEST, NEWEST = RESULTS / "latest", "newest.json"
 LARGE_BYTES = 20_000_000
 """A file of this size takes about a second."""
 
@@ -154,7 +152,7 @@ def _size_bytes(paths: Iterable[str]) -> int:
 
 def newest() -> str:
     """Return where the newest run is: in its own folder, or where its --csv put it."""
-    pointer = read_json(RESULTS / NEWEST)
+    pointer = read_json(NEWEST)
     prefix, run_id = str(pointer.get("prefix", "")), str(pointer.get("run_id", ""))
     is_elsewhere = bool(prefix) and Path(prefix + REQUESTS).is_file()
     return prefix if is_elsewhere and not (LATEST.is_dir() and LATEST.resolve().name > run_id) else str(LATEST)

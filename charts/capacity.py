@@ -8,8 +8,6 @@ from charts.data.run import Run
 from charts.drawing import quantities
 from charts.drawing.chart import LIMIT, Chart, Json, colour_of, figure, label
 from charts.drawing.quantities import TimeAxis, listed, time_axis
-from summary.gates import slo
-from summary.gates.language import BadCondition
 from summary.registry import MAIN, NAMED, SAMPLES_NEEDED
 from summary.vocabulary import Summary
 
@@ -118,11 +116,7 @@ def _limits(runs: Sequence[Run], column: str) -> Iterator[tuple[str, float]]:
     columns = {column, "latency_s"} if column == "latency_from_schedule_s" else {column}
     found: dict[str, float] = {}
     for run in runs:
-        try:
-            level = slo.parse(text) if (text := (run.summary.get("options") or {}).get("slo")) else None
-        except BadCondition:
-            level = None
-        for name, condition in level.by_column() if level else ():
+        for name, condition in run.level.by_column() if run.level else ():
             if name in columns:
                 found[condition.text] = condition.limit
     yield from found.items()

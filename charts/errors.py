@@ -1,22 +1,22 @@
 """Failures by kind, over time."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import pandas as pd
 
-from charts.data.claims import claimed
 from charts.data.run import Run
 from charts.data.slices import Slices, counting
 from charts.drawing.chart import SMALL_HEIGHT_PX, Chart, Json, counted_axis, figure, label
 from charts.drawing.quantities import short_time, time
 from charts.latencies import last_end_s, seconds_axis
 from summary import failures
+from summary.claims.cell import said
 
 HOW = "Each bar counts the calls that failed in that time: tall ones side by side are an outage."
 MOST_KINDS, MOST_BARS = 7, 60
 OTHERS = "others"
 COLOURS = ("#dc3f47", "#e07b1f", "#9a6ad6", "#b8912a", "#3aa3b5", "#c95f9d", "#3b82d0", "#7d8a99")
-TOO_MANY_REQUESTS = 429
 
 
 def by_kind(runs: Sequence[Run]) -> Chart:
@@ -72,9 +72,9 @@ def _figure(name: str, failed: pd.DataFrame, kinds: Sequence[str], span: Slices,
 
 def _limits(runs: Sequence[Run]) -> list[str]:
     """Say how many calls were turned away by a rate limit, and how long the server asked to wait, where it did."""
-    refused = [run.measured[run.measured["status"] == TOO_MANY_REQUESTS] for run in runs]
+    refused = [run.measured[run.measured["status"] == HTTPStatus.TOO_MANY_REQUESTS] for run in runs]
     if not (count := sum(map(len, refused))):
         return []
-    asked_s = pd.concat([claimed(rows, "retry_after_s") for rows in refused]).dropna()
+    asked_s = pd.concat([said(rows, "retry_after_s") for rows in refused]).dropna()
     waits = f"; Retry-After asked for {time(asked_s.min())} to {time(asked_s.max())}" if len(asked_s) else ""
     return [f"{count:,} were turned away by a rate limit (HTTP 429){waits}."]

@@ -12,6 +12,7 @@ from charts.drawing import quantities
 from charts.drawing.chart import FAILED, QUIET, WARMUP, Chart, Json, colour_of, faint, figure, label
 from charts.drawing.quantities import TimeAxis, time_axis
 from summary import calls
+from summary.numbers.written import digits
 from summary.punctuality import stage_began_s
 from summary.registry import SAMPLES_NEEDED
 
@@ -121,8 +122,8 @@ def _stages(run: Run) -> Iterator[tuple[Json, Json]]:
 
 def rate_of(stage: Json) -> str:
     """Return a stage's rate, as "25/s" or "5–20/s"."""
-    first, last = stage["from_rps"], stage["to_rps"]
-    return f"{first:g}/s" if first == last else f"{first:g}–{last:g}/s"
+    shown = dict.fromkeys(digits(stage[end], 6) for end in ("from_rps", "to_rps"))
+    return f"{'–'.join(shown)}/s"
 
 
 def _traces(run: Run, column: str, axis: TimeAxis, time: Slices, position: int, runs: Sequence[Run]) -> Iterator[Json]:

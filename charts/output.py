@@ -10,8 +10,6 @@ from charts.drawing.chart import SMALL_HEIGHT_PX, Chart, Json, colour_of, figure
 from charts.drawing.quantities import listed
 from charts.latencies import counted_in, edges_of, last_end_s, marks, seconds_axis
 from summary import calls
-from summary.gates import slo
-from summary.gates.language import BadCondition
 from summary.gates.slo import Slo
 from summary.goodput import met
 
@@ -39,7 +37,7 @@ def tokens(runs: Sequence[Run]) -> Chart:
 def goodput(runs: Sequence[Run]) -> Chart:
     """Return the calls per second that succeeded, and those that met the service level."""
     title = "Goodput"
-    levels = [(run, level) for run in runs if (level := _level(run)) and len(run.successes)]
+    levels = [(run, level) for run in runs if (level := run.level) and len(run.successes)]
     if not levels:
         return Chart("goodput", title, absent="it needs what each call should meet (--slo), and a success")
     drawn = [run for run, _ in levels]
@@ -75,15 +73,6 @@ def _tokens(run: Run, edges_s: np.ndarray) -> np.ndarray:
     by_edge = [float((counts * np.clip((edge_s - began_s) / lasted_s, 0, 1)).sum()) for edge_s in edges_s]
     rates: np.ndarray = np.diff(by_edge) / np.diff(edges_s)
     return rates
-
-
-def _level(run: Run) -> Slo | None:
-    """Return the service level that a run was given; `None` for one that this version can't read."""
-    text = (run.summary.get("options") or {}).get("slo")
-    try:
-        return slo.parse(text) if text else None
-    except BadCondition:
-        return None
 
 
 def _goodput(run: Run, level: Slo, time: Slices, position: int, several: bool) -> Iterator[Json]:

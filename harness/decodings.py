@@ -75,7 +75,7 @@ def _character(escape: str) -> str:
 
 
 def _decoded(run: str) -> str:
-    """Return the texts that a run can stand for, one a line: where an encoding in it begins is not known."""
+    """Return the texts that a run can stand for, one per line: where an encoding in it begins is not known."""
     base64 = run.replace("-", "+").replace("_", "/")
     hexadecimal = chain.from_iterable((each[0], each[0][1:]) for each in _HEX_RUN.finditer(run))
     found = chain((_of_base64(base64[first:]) for first in range(4)), map(_of_hexadecimal, hexadecimal))

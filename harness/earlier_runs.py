@@ -53,5 +53,4 @@ class EarlierRuns:
 
 
 def _facts(plan: Plan) -> Summary:
-    settings = plan.settings
-    return {"api": settings.api, "mode": "mock" if settings.mock else "real", "stream": settings.stream}
+    return {name: getattr(plan.settings, name) for name in ("api", "mode", "stream")}

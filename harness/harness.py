@@ -247,8 +247,7 @@ def _complete(given: Namespace) -> None:
     """Default to one call if no option limits the run."""
     if given.headless and not (given.iterations or given.run_time or given.rate or given.rate_stages or given.replay):
         given.iterations = "1"
-        if not given.worker:
-            _log.info("one call, as neither -i nor -t nor a rate is given")
+        _log.info("one call, as neither -i nor -t nor a rate is given")
 
 
 def check_login(web_ui: WebUI) -> None:

@@ -17,8 +17,6 @@ from mock.routes import nearest, route
 from mock.stats import Stats
 from mock.timing import Pace
 
-__all__ = ["Answer", "Part", "Request", "Service", "Stats"]
-
 RETRY_AFTER_S = 1
 REDIRECT = "/redirected"
 

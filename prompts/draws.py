@@ -14,8 +14,8 @@ class Prompts:
     """The prompt of each call of a run, by the call's number: the same seed gives the same prompts.
 
     `single-file` draws one file for the run and then a sentence per call; `all-files` draws the file per call, too.
-    `in-order` takes all prompts of all files one after the other, then again, whatever the seed: call 1 takes the
-    first, and warm-up calls, which come before it, take the last ones.
+    `in-order` takes all prompts of all files one after the other, then again, whatever the seed: the first measured
+    call takes the first, and the warm-up calls before it take the last ones.
 
     Draws with the same seed and another `stream` (one per worker, if each numbers its calls for itself) use the same
     file but other sentences. With `cache_bust`, each payload ends in a unique line, so that no cache has an answer to

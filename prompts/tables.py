@@ -105,7 +105,7 @@ def _if_lines(text: str) -> str:
 
 def _past(text: str, at: int) -> int:
     """Return where the white space at a place ends."""
-    return _GAP.match(text, at).end()  # type: ignore[union-attr]
+    return _GAP.match(text, at).end()  # type: ignore[union-attr]  # it matches anything
 
 
 def _decoded(text: str, at: int, line: int) -> tuple[Any, int]:

@@ -9,12 +9,11 @@ from providers.answers.reading import Dialect, streamed, whole
 from providers.base import Provider
 from providers.call import Answer
 from providers.prompt import Prompt, dialogue, turns
-from providers.settings import Settings
+from providers.settings import DEMANDED_MAX_TOKENS, Settings
 from wire.exchange import Wire
 from wire.httpx2_plug import client
 
 DIALECT = Dialect(only_named=True, has_done=False)
-DEMANDED_MAX_TOKENS = 1024
 """Both APIs refuse a request without a limit."""
 
 

@@ -24,6 +24,7 @@ from wire.extra_headers import WithHeaders
 SERVICE = "bedrock-runtime"
 
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+"""Elsewhere than on EC2, a start without credentials would wait two seconds for an answer."""
 
 
 class Bedrock(Provider):

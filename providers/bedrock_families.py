@@ -15,13 +15,13 @@ from providers.answers.content import called, counts_of, ended, few, finished, r
 from providers.answers.document import SURPRISES, Event, parsed_event, quoted
 from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Said, Usage, counted, total
 from providers.prompt import Prompt, dialogue, flattened, messages, turns
+from providers.settings import DEMANDED_MAX_TOKENS
 
 Path = tuple[str | int, ...]
 Paths = tuple[Path, Path]
 Counts = dict[str, int | None]
 Reader = Callable[..., Answer]
 
-DEMANDED_MAX_TOKENS = 1024
 CHUNKS = reading.Dialect(has_done=False)
 METRICS = "amazon-bedrock-invocationMetrics"
 MOST_DIGITS = 20

@@ -88,12 +88,16 @@ FIRST_SPREAD_LIMIT = 0.05
 """The first of them makes TTFT doubtful only if it may have arrived earlier by this share of TTFT."""
 
 
+def title_of(api: str, model: str, side: str | None) -> str:
+    """Return the name under which Locust counts calls."""
+    return f"{api} {model}{f' ({side})' if side else ''}"
+
+
 @dataclass(slots=True)
 class Call:
     """One call, from just before the SDK was called to the last byte of the answer. `None` means not observed.
 
-    All times except `timestamp` and `scheduled_at` are seconds on the monotonic clock; those from `latency_s` on count
-    from the call's start.
+    All times except `timestamp` and `scheduled_at` are seconds on the monotonic clock. `start ->` is the call's start.
 
     timestamp            wall clock at the start, UTC
     start_s              the start, counted from the run's start
@@ -109,8 +113,8 @@ class Call:
     phase                warmup calls are excluded from every figure
     connect_s            for a new connection: start of name resolution -> end of TLS
     ttfb_s               start -> first byte of the body
-    ttft_s               start -> the read that completed the first text, reasoning included (streams only)
-    ttfv_s               start -> the read that completed the first visible text, not reasoning (streams only)
+    ttft_s               start -> the read that completed the first content, reasoning included (streams only)
+    ttfv_s               start -> the read that completed the first visible content, not reasoning (streams only)
     tpot_s               (last content - ttft) / (output_tokens - 1): time per output token after the first;
                          `None` without usage, below 2 tokens, or if no pace was observed. If reasoning was counted
                          but not streamed in full, only the visible part:
@@ -212,7 +216,7 @@ class Call:
     @property
     def title(self) -> str:
         """The name under which Locust counts it."""
-        return f"{self.api} {self.model}{f' ({self.side})' if self.side else ''}"
+        return title_of(self.api, self.model, self.side)
 
     def take(self, part: Part, at_s: float | None, read_spread_s: float | None = None) -> None:
         """Record a part of the answer.

@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 API = Literal["chat", "completions", "responses"]
+Mode = Literal["mock", "real"]
 
 MOCK_HOST = "http://mock"
 """The SDKs' base address when no network is used: the mock serves no proxy-specific paths."""
 
 DEFAULT_REGION = "us-east-1"
+DEMANDED_MAX_TOKENS = 1024
+"""The limit where an API requires one and none is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +40,7 @@ class Settings:
     extra_body: dict[str, Any] = field(default_factory=dict, repr=False)
     mock: bool = False
     stream: bool = False
+
+    @property
+    def mode(self) -> Mode:
+        return "mock" if self.mock else "real"

@@ -1,4 +1,4 @@
-"""The user that makes calls: the project's only task, only clock, only `except` and only event."""
+"""The user that makes and measures calls."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -199,10 +199,9 @@ class LLMUser(User):
 
     def _begin(self, permit: Permit, granted: Granted, prompt: Prompt) -> tuple[Call, float]:
         session, settings = self.session, self.sides[granted.side].settings
-        mode: Literal["mock", "real"] = "mock" if settings.mock else "real"
         started_at = now()
         call = Call(
-            session.run_id, granted.number, settings.provider, settings.model, settings.api, mode,
+            session.run_id, granted.number, settings.provider, settings.model, settings.api, settings.mode,
             prompt.prompt_id, prompt.excerpt, datetime.now(UTC), started_at - session.started_at,
             phase="warmup" if granted.number <= session.warmup_calls else "measured", stage=permit.stage,
             side=granted.side, pair=granted.pair, order=granted.order,
@@ -240,7 +239,7 @@ class LLMUser(User):
 
         Raises `IncompleteStream`, and `MalformedAnswer` if the SDK itself fails on an answer.
         """
-        finished, said = False, ""
+        finished, why = False, ""
         try:
             is_stream = self.sides[call.side].settings.stream
             answer = self.sides[call.side].answer(prompt)
@@ -249,14 +248,14 @@ class LLMUser(User):
                 call.take(part, at_s, wired.read_spread_s)
                 finished = finished or isinstance(part, Finish)
         except IncompleteStream as error:
-            finished, said = False, f": {error}"
+            finished, why = False, f": {error}"
         except SURPRISES as error:
             if wired.status is None:
                 raise
             raise MalformedAnswer(f"the SDK can't read the answer: {words_of_body(wired)}") from error
         if not finished:
             kind = {name.lower(): value for name, value in wired.headers}.get("content-type", "no content type")
-            raise IncompleteStream(f"the answer ({kind}) ended without the provider's finish marker{said}")
+            raise IncompleteStream(f"the answer ({kind}) ended without the provider's finish marker{why}")
 
     def _shown(self, text: str, characters: int) -> str:
         """Return a server's text as it can be shown: without secrets, on one line, and shortened."""
@@ -268,13 +267,13 @@ class LLMUser(User):
 
     def _take_claims(self, call: Call, wired: Exchange, before: Json) -> None:
         """Add what the server says of itself. Redacting is the expensive part, so all its texts are checked at once."""
-        said = claims.found(wired.headers, {**before, **delay_asked(wired), **call.said})
-        texts = {key: value for key, value in said.items() if isinstance(value, str)}
+        claimed = claims.found(wired.headers, {**before, **delay_asked(wired), **call.said})
+        texts = {key: value for key, value in claimed.items() if isinstance(value, str)}
         if texts:
             together = "\n".join(_in_one_line(text, 4 * CLAIM_CHARACTERS) for text in texts.values())
             shown = _in_one_line if self.session.redact(together) == together else self._shown
-            said |= {key: shown(value, CLAIM_CHARACTERS) for key, value in texts.items()}
-        call.server_request_id, call.server_says = claims.as_cells(said)
+            claimed |= {key: shown(value, CLAIM_CHARACTERS) for key, value in texts.items()}
+        call.server_request_id, call.server_says = claims.as_cells(claimed)
 
     def _report_to_locust(self, call: Call, error: Exception | None) -> None:
         failure = None

@@ -130,7 +130,7 @@ def _vertex_access(settings: Settings) -> dict[str, Any]:
         "vertexai": True,
         "project": os.environ.get("GOOGLE_CLOUD_PROJECT"),
         "location": os.environ.get("GOOGLE_CLOUD_LOCATION"),
-        "credentials": Credentials(token=settings.api_key) if settings.api_key else None,  # type: ignore[no-untyped-call]
+        "credentials": Credentials(token=settings.api_key) if settings.api_key else None,  # type: ignore[no-untyped-call]  # untyped
     }
 
 

@@ -124,10 +124,6 @@ def total(rows: pd.DataFrame, column: str) -> int | None:
     return int(rows[column].sum()) if is_reported(rows, column) else None
 
 
-def iso(at: pd.Timestamp) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def per_second(count: int | None, span_s: float | None) -> float | None:
     return count / span_s if count is not None and span_s else None
 

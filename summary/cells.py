@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
@@ -13,6 +14,11 @@ FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
 
 _QUOTED = re.compile(f"'['{re.escape(FORMULA_STARTS)}]")
 _UNPRINTABLE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def iso(at: datetime) -> str:
+    """Return a time of day in UTC as ISO 8601 with milliseconds."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def quoted(value: Any) -> Any:
@@ -61,7 +67,7 @@ def make_stdout_whole() -> None:
     _wait_for_readers()
     was = sys.stdout
     if isinstance(getattr(was, "buffer", None), io.RawIOBase):
-        sys.stdout = open(was.fileno(), "w", 1, was.encoding, was.errors, closefd=False)  # noqa: SIM115
+        sys.stdout = open(was.fileno(), "w", 1, was.encoding, was.errors, closefd=False)  # noqa: SIM115  # for good
     escape_unencodable(sys.stdout)
     atexit.register(_forget_what_is_unwritten)
 

@@ -84,7 +84,7 @@ def _streamed_tokens(rows: pd.DataFrame) -> "pd.Series[float]":
 
 
 def no_content_count(rows: pd.DataFrame) -> int | None:
-    """Count the successes without text, tool call or refusal; `None` if the rows don't say."""
+    """Count the successes without text, reasoning, tool call or refusal; `None` if the rows don't say."""
     if "content_events" not in rows:
         return None
     return int((calls.in_successes(rows, "content_events") == 0).sum())

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from summary import calls
+from summary.cells import iso
 from summary.vocabulary import Summary
 
 OUTAGE_CALLS = 10
@@ -130,4 +131,4 @@ def _shortened(text: str) -> str:
 
 
 def _iso(at: pd.Timestamp) -> str | None:
-    return None if pd.isna(at) else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if pd.isna(at) else iso(at)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from summary import calls, evidence, failures
 from summary import punctuality as open_loop
+from summary.cells import iso
 from summary.claims.figures import claims
 from summary.comparison import sides
 from summary.comparison.against import against
@@ -151,14 +152,14 @@ def _on_one_clock(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _start(rows: pd.DataFrame, run: dict[str, Any]) -> str | None:
     sent = rows[rows["outcome"] != "dropped"]
-    return run.get("start") if sent.empty else calls.iso(sent["timestamp"].min())
+    return run.get("start") if sent.empty else iso(sent["timestamp"].min())
 
 
 def _end(rows: pd.DataFrame) -> str | None:
     ended = rows.loc[rows["latency_s"].notna(), ["timestamp", "latency_s"]]
     if ended.empty:
         return None
-    return calls.iso((ended["timestamp"] + pd.to_timedelta(ended["latency_s"], unit="s")).max())
+    return iso((ended["timestamp"] + pd.to_timedelta(ended["latency_s"], unit="s")).max())
 
 
 def _only(rows: pd.DataFrame, column: str) -> Any:

@@ -239,7 +239,7 @@ FIGURES = (
            better="more", needs="--rate", uses=("gate",)),
     Figure("late_count", "count", "late", "calls that started over 10 ms after their due time", better="less",
            needs="--rate", uses=("gate",)),
-    Figure("no_content_count", "count", "without content", "successes without text, tool call or refusal",
+    Figure("no_content_count", "count", "without content", "successes without text, reasoning, tool call or refusal",
            better="less"),
     Figure("peak_in_flight", "count", "peak in flight", "the most calls that were in flight at once"),
     Figure("total_bytes", "bytes", "bytes received", "the answers' bodies as received, of all calls",

@@ -1,7 +1,11 @@
-"""What the files of a run are called. Stdlib only."""
+"""Where runs are, and what the files of one are called. Stdlib only."""
 
 import os
 from pathlib import Path
+
+RESULTS = Path("results")
+LATEST, NEWEST = RESULTS / "latest", RESULTS / "newest.json"
+"""A link to the newest run in `RESULTS`, and a file that says where the newest one outside it is."""
 
 CLAIM = "run.json"
 MARKS = (

@@ -12,7 +12,16 @@ ENOUGH_S = 0.5
 """A shorter run mostly shows how long Locust takes to start: what it uses of a core says nothing."""
 
 LATE_S = 0.01
-"""A call that starts later than this after its due time is late."""
+"""A call that starts later than this after its due time, or a packet that is read later after its arrival, is late."""
+
+STALL_S = 0.1
+"""An event loop that is this late was stalled: by its own work, a lack of CPU, or because the process was suspended."""
+
+HICCUP_S = 0.5
+"""No scheduler on a healthy machine takes the CPU away for this long; less than that in a short run is a hiccup."""
+
+EVIDENT_S = 10.0
+"""In a shorter time fewer than five late ticks, at 50 per second, move the loop's p99: one or two hiccups."""
 
 OTHER_REASONS = "…"
 """The key under which the rarest finish reasons are counted together."""

@@ -9,7 +9,7 @@ from botocore import exceptions as botocore
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from wire import exchange as wire
-from wire.exchange import Reply, Request, Wire
+from wire.exchange import DEFAULT_PORTS, Reply, Request, Wire
 
 
 def plug(client: Any, through: Wire, service: str) -> None:
@@ -58,7 +58,7 @@ class _Raw:
 
 def _request(request: AWSPreparedRequest) -> Request:
     url = urlsplit(request.url)
-    default_port = 443 if url.scheme == "https" else 80
+    default_port = DEFAULT_PORTS[url.scheme]
     host, port = url.hostname or "", url.port or default_port
     body = cast(str | bytes, request.body or b"")
     return Request(

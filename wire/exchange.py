@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 now = time.perf_counter
-"""The one clock: every timestamp in the project is a reading of it, in seconds."""
+"""The one clock, in seconds: every time that a call takes is measured with it."""
 
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 KEPT_BYTES = 16384
 """How much of each body is kept, to quote it if it turns out to be an error."""

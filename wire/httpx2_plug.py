@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 from wire import exchange as wire
-from wire.exchange import Reply, Request, Wire
+from wire.exchange import DEFAULT_PORTS, Reply, Request, Wire
 from wire.tolerant import MOST_QUOTED
 from wire.turns import turns
 
@@ -78,8 +78,8 @@ def _parsed(url: str) -> httpx2.URL:
 
 
 def decompressed(headers: Iterable[tuple[str, str]], body: bytes, most_bytes: int) -> bytes:
-    """Return the beginning of a body as it was before it was compressed, as far as that can be read; of one that was
-    not compressed, as its head claims, as it is."""
+    """Return the beginning of a body, decompressed as far as possible. One that isn't compressed, although its head
+    says so, is unchanged."""
     codings = [coding for _, value in _named("content-encoding", headers) for coding in value.split(b",")]
     for coding in reversed(codings[:MOST_CODINGS]):
         body = _decompressed_once(coding, body, most_bytes)
@@ -233,7 +233,7 @@ def _request(request: httpx2.Request) -> Request:
         method=request.method,
         scheme=url.scheme,
         host=url.host,
-        port=url.port or (443 if url.scheme == "https" else 80),
+        port=url.port or DEFAULT_PORTS[url.scheme],
         target=url.raw_path.decode("ascii"),
         headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
         body=request.read(),

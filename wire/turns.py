@@ -6,8 +6,7 @@ from functools import cache
 import gevent
 from gevent.hub import Waiter
 
-HIGHEST_PRIORITY, LOWEST_PRIORITY = 2, -2
-"""libev's EV_MAXPRI and EV_MINPRI."""
+from wire.polls import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 
 class Turns:

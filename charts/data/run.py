@@ -8,6 +8,9 @@ from functools import cached_property
 import pandas as pd
 
 from summary import calls, figures
+from summary.gates import slo
+from summary.gates.language import BadCondition
+from summary.gates.slo import Slo
 from summary.registry import found
 from summary.vocabulary import Summary
 
@@ -40,6 +43,15 @@ class Run:
     @cached_property
     def successes(self) -> pd.DataFrame:
         return calls.of_successes(self.measured)
+
+    @cached_property
+    def level(self) -> Slo | None:
+        """The service level that the run was given; `None` for one that this version can't read."""
+        text = (self.summary.get("options") or {}).get("slo")
+        try:
+            return slo.parse(text) if text else None
+        except BadCondition:
+            return None
 
     @property
     def is_open_loop(self) -> bool:

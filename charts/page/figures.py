@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from charts.data.run import Run
 from charts.drawing import quantities
+from charts.latencies import rate_of
 from charts.page.markup import data, table, text
-from summary.numbers.written import digits
 from summary.registry import CI_NEEDS, MAIN, NAMED, SAMPLES_NEEDED, TITLES, Figure, found, used
 from summary.render import against as pairs
 from summary.render import comparison as compare
 from summary.render.facts import baseline_of
-from summary.render.tables import statistics
+from summary.render.tables import statistics, with_distributions
 from summary.vocabulary import Summary
 
 STAR = "*"
@@ -51,8 +51,8 @@ def _star(values: Summary, statistic: str) -> str:
 
 
 def distributions(summary: Summary) -> str:
-    """Return a line per distribution, with the confidence intervals of p95 and p99 within their cells."""
-    figures = [figure for figure in used("table") if figure.over and summary.get(figure.name)]
+    """Return a line per distribution, with confidence intervals within their cells."""
+    figures = with_distributions(summary)
     names = statistics(summary)
     rows = [row for figure in figures for row in _lines(summary, figure, names)]
     if not summary["success_count"] or not rows:
@@ -144,7 +144,7 @@ def stages(summary: Summary) -> str:
     ]
     rows = [
         [
-            text(stage["stage"]), text(_rate(stage)), *(_shown(stage, NAMED[name]) for name in counts),
+            text(stage["stage"]), text(rate_of(stage)), *(_shown(stage, NAMED[name]) for name in counts),
             *(_shown(stage, figure, name) for figure, name in columns),
         ]
         for stage in planned
@@ -167,12 +167,6 @@ def _stage_columns(planned: list[Summary]) -> list[tuple[Figure, str]]:
 def _heading(figure: Figure, statistic: str) -> str:
     title = "sched." if figure.name == "latency_from_schedule_s" else text(figure.title)
     return f"{title} {statistic}"
-
-
-def _rate(stage: Summary) -> str:
-    first, last = stage["from_rps"], stage["to_rps"]
-    shown = [digits(rate, 6) for rate in dict.fromkeys((first, last))]
-    return f"{'–'.join(shown)}/s"
 
 
 def comparison(runs: Sequence[Run]) -> str:
@@ -212,6 +206,6 @@ def _load(summary: Summary) -> str:
     options = summary.get("options") or {}
     if stages := options.get("rate_stages"):
         arrival = f" ({options['arrival']})" if options.get("arrival") else ""
-        return f"open loop at {', '.join(map(_rate, stages))}{arrival}"
+        return f"open loop at {', '.join(map(rate_of, stages))}{arrival}"
     users = options.get("num_users")
     return f"closed loop of {users} user{'s' if users != 1 else ''}" if users else ""

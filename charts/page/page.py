@@ -13,6 +13,7 @@ from charts.page.markup import script_data, table, text
 from summary.render import comparison as compare
 from summary.render.facts import sections
 from summary.render.render import remarks
+from summary.render.tables import title_of_gates
 from summary.validity.verdict import no_figures
 from summary.vocabulary import Summary
 
@@ -146,10 +147,8 @@ def _gates(summary: Summary) -> str:
     gates = summary.get("gates") or []
     if not gates:
         return ""
-    breached = sum(gate["breached"] for gate in gates)
-    title = f"Gates: {breached} of {len(gates)} breached" if breached else "Gates: none breached"
     judged = [(not gate["breached"], f"<code>{text(gate['gate'])}</code>", gate["reason"]) for gate in gates]
-    return f"<h3>{title}</h3>{_checklist(judged)}"
+    return f"<h3>{title_of_gates(gates)}</h3>{_checklist(judged)}"
 
 
 def _tables(summary: Summary) -> str:

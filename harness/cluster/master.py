@@ -47,7 +47,7 @@ def _accepts(recorder: Recorder, ledger: PermitLedger, worker: str, cells: objec
 
 
 def _tolerant(listener: Callable[..., None]) -> Callable[..., None]:
-    """Make a listener tell of a message with other data than it expects, from whoever sent it, in one line."""
+    """Make a listener log a message with other data than it expects, from whoever sent it, in one line."""
 
     def listen(msg: Message, **others: Any) -> None:
         try:

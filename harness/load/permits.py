@@ -12,7 +12,7 @@ from wire.exchange import now
 from wire.turns import turns
 
 
-class Budget(Protocol):
+class PermitSource(Protocol):
     """What hands out a run's calls: `harness.load.closed_loop.Budget` or `harness.load.open_loop.OpenLoop`."""
 
     def take(self, begins: bool) -> Permit | None: ...
@@ -36,7 +36,7 @@ class PermitLedger:
 
     def __init__(
         self,
-        budget: Budget,
+        budget: PermitSource,
         grant: Callable[[str, Permit], None],
         is_there: Callable[[str], bool] = lambda worker: True,
     ) -> None:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from harness.errors import UsageError
+from wire.exchange import DEFAULT_PORTS
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
 LARGEST_PORT = 65_535
 
 _API_PATH = re.compile(r"((/openai/deployments/[^/]+)?/(chat/completions|completions|responses)|(/v1)?/messages)/*\Z")

@@ -6,11 +6,14 @@ from typing import Any, get_args
 
 from harness.command_line.mistakes import refuse_mistakes
 from harness.command_line.option_help import ShowHelp, Topic
+from harness.load.schedule import Arrival
 from harness.plan.models import described
 from harness.plan.values import DATA_DIR, MODELS_FILE
+from prompts.draws import SelectionMode
 from providers.conversation import History
-from providers.settings import DEFAULT_REGION
+from providers.settings import API, DEFAULT_REGION
 from summary.gates.slo import AddedConditions
+from summary.render.render import RENDERERS
 
 SECRET = ("api_key", "header", "against_api_key", "against_header")
 """Options whose values never leave the process: not for the web UI, a file, a log or a message to a worker."""
@@ -126,9 +129,7 @@ def _add_baseline(parser: _Named) -> None:
 
 
 def _add_request(parser: _Named) -> None:
-    parser.add_argument(
-        "--api", default="chat", choices=Offered(["chat", "completions", "responses"]), help="which API to call"
-    )
+    parser.add_argument("--api", default="chat", choices=Offered(get_args(API)), help="which API to call")
     parser.add_argument("--stream", action="store_true", default=False, help="stream the answers")
     parser.add_argument("--timeout", default="30", metavar="SECONDS", help="total deadline of each call, in seconds")
     parser.add_argument("--temperature", default="0", help="sampling temperature; 'none' omits it")
@@ -146,7 +147,7 @@ def _add_load(parser: _Named) -> None:
     )  # fmt: skip
     parser.add_argument("--rate", default="", help="open loop: calls started per second, however long answers take")
     parser.add_argument(
-        "--arrival", default="constant", choices=Offered(["constant", "poisson"]),
+        "--arrival", default="constant", choices=Offered(get_args(Arrival)),
         help="open loop: calls evenly spaced, or at random",
     )  # fmt: skip
     parser.add_argument("--rate-stages", default="", help="open loop: rates over time, such as 5:30s,10:30s,5-20:1m")
@@ -179,7 +180,7 @@ def _add_prompts(parser: _Named) -> None:
         help="open loop: send each prompt at its own time, the seconds in its field 'at'",
     )  # fmt: skip
     parser.add_argument(
-        "--selection-mode", default="single-file", choices=Offered(["single-file", "all-files", "in-order"]),
+        "--selection-mode", default="single-file", choices=Offered(get_args(SelectionMode)),
         help="one random file for the whole run, a random one per call, each with random prompts, which can "
         "repeat; or all prompts in order, then again",
     )  # fmt: skip
@@ -224,8 +225,8 @@ def _add_mock(parser: _Named) -> None:
 
 def _add_output(parser: _Named) -> None:
     parser.add_argument(
-        "-o", "--output-format", default="table", choices=Offered(["table", "json", "csv", "markdown"]),
-        include_in_web_ui=False, help="format of the summary on stdout: table, json, csv or markdown",
+        "-o", "--output-format", default="table", choices=Offered(RENDERERS),
+        include_in_web_ui=False, help=f"format of the summary on stdout: {', '.join(RENDERERS)}",
     )  # fmt: skip
     parser.add_argument(
         "--html-report", default="", metavar="FILE", include_in_web_ui=False,

@@ -86,9 +86,8 @@ class Plan:
         """Return the names of the headers given for each target: unlike the values, they may be known to others."""
         return [sorted(name.lower() for name, _ in target.settings.headers) for target in self.targets.values()]
 
-    @property
-    def secrets(self) -> Secrets:
-        """Return the values that this run must never show."""
+    def _masker(self) -> Secrets:
+        """Return what masks the secrets of this run's targets."""
         secrets = Secrets()
         for target in self.targets.values():
             secrets.add_all(target.secrets())
@@ -136,6 +135,7 @@ class Plan:
 
     def options(self) -> dict[str, object]:
         """Return every option that affects the run, as parsed, without secrets."""
+        masker = self._masker()
         return {
             **self.load,
             "iterations": self.permits,
@@ -147,11 +147,11 @@ class Plan:
             "fail_fast": self.fail_fast,
             **self.target.options(),
             **({"against": {**self.baseline.facts(), **self.baseline.options()}} if self.baseline else {}),
-            "extra_body": self.secrets.redact_within(self.settings.extra_body),
+            "extra_body": masker.redact_within(self.settings.extra_body),
             "seed_files": [file.name for file in self.files],
             "selection_mode": self.selection_mode,
             **({"history": self.history} if self.history else {}),
-            "system": self.system and shortened(self.secrets.redact(self.system)),
+            "system": self.system and shortened(masker.redact(self.system)),
             "cache_bust": self.cache_bust,
             **({"baseline": list(self.earlier_runs)} if self.earlier_runs else {}),
         }

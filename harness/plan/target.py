@@ -7,7 +7,7 @@ from typing import get_args
 
 from harness.errors import UsageError
 from harness.plan import addresses, extra_body, headers, keys, models
-from harness.plan.values import MODELS_FILE, Options, count, here_or_beside, number, one_of, positive, rate, word
+from harness.plan.values import MODELS_FILE, Options, count, here_or_beside, number, one_of, positive, share, word
 from harness.secrets import MASK
 from providers.base import Provider
 from providers.settings import API, DEFAULT_REGION, MOCK_HOST, Settings
@@ -51,8 +51,7 @@ class Target:
     def facts(self) -> dict[str, object]:
         """Return what identifies it."""
         return {
-            **{name: getattr(self.settings, name) for name in ("provider", "model", "api")},
-            "mode": "mock" if self.settings.mock else "real",
+            **{name: getattr(self.settings, name) for name in ("provider", "model", "api", "mode")},
             "host": None if self.settings.mock else self.settings.host,
         }
 
@@ -81,7 +80,7 @@ def _mock(options: Options) -> MockPlan:
     return MockPlan(
         median_latency_s=number("--mock-latency", options["mock_latency"]),
         tokens=count("--mock-tokens", options["mock_tokens"], MOST_MOCK_TOKENS) or 1,
-        error_rate=rate("--mock-error-rate", options["mock_error_rate"]),
+        error_rate=share("--mock-error-rate", options["mock_error_rate"]),
         error_status=_error_status(options["mock_error_status"]),
     )
 

@@ -77,7 +77,7 @@ def positive(option: str, text: str | float, unit: str, largest: float = LARGEST
     return value
 
 
-def rate(option: str, text: str | float) -> float:
+def share(option: str, text: str | float) -> float:
     """Return a fraction from 0 to 1."""
     value = number(option, text)
     if value > 1:

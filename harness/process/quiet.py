@@ -8,7 +8,7 @@ from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
 from summary.cells import printable
 
 CHATTY = ("httpx2", "httpcore2")
-"""What logs, under several SDKs, a line a call at INFO (6 % of its cost)."""
+"""What logs, under several SDKs, a line per call at INFO (6 % of its cost)."""
 
 VERBOSE = ("botocore.credentials", "botocore.tokens")
 """What warns with a traceback of an exception that it also raises."""

@@ -8,22 +8,19 @@ from typing import Any
 import gevent
 
 from harness.record.histograms import Histogram
-from summary.vocabulary import CPU_LIMIT, ENOUGH_S, LAG_LIMIT_S, Summary
+from summary.vocabulary import (
+    CPU_LIMIT,
+    ENOUGH_S,
+    EVIDENT_S,
+    HICCUP_S,
+    LAG_LIMIT_S,
+    LATE_S,
+    STALL_S,
+    Summary,
+)
 from wire.exchange import now
 
 TICK_S = 0.02
-LATE_S = 0.01
-"""A packet read later than this after its arrival waited for us."""
-
-STALL_S = 0.1
-"""A loop that is this late was stalled: by its own work, a lack of CPU, or because the process was suspended."""
-
-EVIDENT_S = 10.0
-"""In a shorter time fewer than five late ticks, at 50 per second, move the loop's p99: one or two hiccups."""
-
-HICCUP_S = 0.5
-"""No scheduler on a healthy machine takes the CPU away for this long; less than that in a short run is a hiccup."""
-
 Sample = dict[str, Any]
 Span = tuple[float, float]
 
@@ -117,7 +114,7 @@ class ClientFigures:
         import numpy as np  # With pandas, at the run's end: see `Recorder`.
 
         lags_s = np.array(self._lags_s or [0.0])
-        p50_s, p99_s = (float(np.percentile(lags_s, share)) for share in (50, 99))
+        p50_s, p99_s = (float(np.percentile(lags_s, percent)) for percent in (50, 99))
         return self._conclusion(calls_s, p50_s, p99_s, float(lags_s.max()))
 
     def so_far(self, calls_s: Span) -> Summary:

@@ -1,7 +1,6 @@
 """Dropped calls: those of an open loop that no user was free for."""
 
 from datetime import datetime, timedelta
-from typing import Literal
 
 from locust.env import Environment
 
@@ -21,9 +20,8 @@ def dropped_call(run_id: str, settings: Settings, permit: Permit, granted: Grant
     """Return the record of a call that was never sent: it has no prompt, and nothing about it was observed."""
     scheduled_s = permit.scheduled_s or 0.0
     scheduled_at = run_began + timedelta(seconds=scheduled_s)
-    mode: Literal["mock", "real"] = "mock" if settings.mock else "real"
     return Call(
-        run_id, granted.number, settings.provider, settings.model, settings.api, mode, "", "",
+        run_id, granted.number, settings.provider, settings.model, settings.api, settings.mode, "", "",
         scheduled_at, scheduled_s, outcome="dropped", error="Dropped: no user was free for it",
         scheduled_at=scheduled_at, stage=permit.stage, side=granted.side, pair=granted.pair, order=granted.order,
     )  # fmt: skip

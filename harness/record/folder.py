@@ -12,15 +12,12 @@ from errno import ENOENT
 from pathlib import Path
 
 from harness.errors import UsageError
-from summary.run_files import CLAIM, MARKS
-
-FOLDER = Path("results")
-LATEST, NEWEST = FOLDER / "latest", FOLDER / "newest.json"
+from summary.run_files import CLAIM, LATEST, MARKS, NEWEST, RESULTS
 
 
 def check_writable(given_prefix: str | None) -> None:
     """Raise `UsageError`, before anything is sent, if no files can be written there."""
-    folder = _given(given_prefix).parent if given_prefix else FOLDER
+    folder = _given(given_prefix).parent if given_prefix else RESULTS
     with writable(folder, "" if given_prefix else "; --csv PREFIX puts them elsewhere"):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -36,7 +33,7 @@ class Results:
 
     def __init__(self, run_id: str, given_prefix: str | None) -> None:
         """Choose the prefix and create its folder. Raises `UsageError` if it can't be written to."""
-        with writable(Path(given_prefix or FOLDER)):
+        with writable(Path(given_prefix or RESULTS)):
             self.prefix = _claimed(_given(given_prefix)) if given_prefix else _folder_of(run_id) / "metrics"
         if given_prefix:
             _point_to(self.prefix, run_id)
@@ -82,9 +79,9 @@ def new_run_id() -> str:
 
 
 def _folder_of(run_id: str) -> Path:
-    folder = FOLDER / run_id
+    folder = RESULTS / run_id
     folder.mkdir(parents=True)
-    link = FOLDER / f".latest-{run_id}"
+    link = RESULTS / f".latest-{run_id}"
     if LATEST.exists() and not LATEST.is_symlink():
         return folder
     with contextlib.suppress(OSError):
@@ -123,9 +120,9 @@ def _file(prefix: Path, name: str) -> Path:
 
 
 def _point_to(prefix: Path, run_id: str) -> None:
-    """Make `report.py` find a run outside `FOLDER`, if `FOLDER` is writable."""
+    """Make `report.py` find a run outside `RESULTS`, if `RESULTS` is writable."""
     with contextlib.suppress(OSError):
-        FOLDER.mkdir(exist_ok=True)
+        RESULTS.mkdir(exist_ok=True)
         _write_json(NEWEST, {"run_id": run_id, "prefix": str(prefix)}, draft=f".newest-{run_id}")
 
 

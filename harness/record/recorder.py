@@ -23,6 +23,7 @@ from harness.record.requests_csv import COLUMNS, REQUEST, Cells, Records, cells_
 from harness.record.run_histograms import RunHistograms
 from prompts.files import sha256
 from providers.call import Call, Json
+from summary.cells import iso
 from summary.vocabulary import Summary
 from wire.exchange import now
 
@@ -60,7 +61,7 @@ class Recorder:
         self.began_at, self.started_at = datetime.now(UTC), now()
         self.broken = False
         self._plan = plan
-        facts = _facts(self.run_id, self.began_at, plan)  # It waits: a start killed here must leave no folder.
+        facts = _facts(self.run_id, self.began_at, plan)  # waits for a command: a start killed here leaves no folder
         self._results = Results(self.run_id, given_prefix)
         self._facts = {**facts, "files": f"{self._results.prefix}_*"}
         with self._results.beginning():
@@ -268,7 +269,7 @@ def _facts(run_id: str, began_at: datetime, plan: Plan) -> Summary:
         "run_id": run_id,
         **plan.target.facts(),
         "stream": plan.settings.stream,
-        "start": began_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "start": iso(began_at),
         "seed": plan.seed,
         "seeds_sha256": sha256(plan.files),
         "options": plan.options(),

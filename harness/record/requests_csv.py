@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from providers.call import Call
-from summary.cells import quoted
+from summary.cells import iso, quoted
 
 Cells = list[Any]
 """A call's row: only strings, numbers and `None`."""
@@ -95,5 +95,5 @@ def cells_of(call: Call) -> Cells:
 
 def _cell(value: object) -> object:
     if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return iso(value)
     return quoted(value)

@@ -1,5 +1,5 @@
-"""Checks of the host's address: does it accept a connection, TLS included, and if not the API, which address has it?
-If it has the API but not the model, which models has it?"""
+"""Checks before the run that the host accepts a connection, TLS included. After a 404: which address has the API, or
+which models has the server?"""
 
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from harness.plan.plan import Plan
 from providers.base import Provider
 from providers.settings import Settings
 from wire.connection import connect
-from wire.exchange import ConnectTimedOut, DeadlineExceeded, Origin, WireError, exchange
+from wire.exchange import DEFAULT_PORTS, ConnectTimedOut, DeadlineExceeded, Origin, WireError, exchange
 
 MODELS_TIMEOUT_S = 3.0
 
@@ -28,7 +28,7 @@ def check(plan: Plan) -> None:
 
 def _check(settings: Settings, whose: str) -> None:
     url = urlsplit(settings.host)
-    port = url.port or (443 if url.scheme == "https" else 80)
+    port = url.port or DEFAULT_PORTS[url.scheme]
     try:
         with gevent.Timeout(settings.timeout_s, ConnectTimedOut(f"no connection within {settings.timeout_s:g} s")):
             connect(Origin(url.scheme, url.hostname or "", port)).close()
@@ -56,6 +56,7 @@ def listed_models(side: Provider) -> list[str]:
 
 
 def _models(side: Provider, url: str) -> list[object] | None:
+    """Return the models at an address; `None` for whatever else is there."""
     late = DeadlineExceeded("no list of models in time")
     with suppress(Exception), exchange(), gevent.Timeout(MODELS_TIMEOUT_S, late):
         listed = side.client.get(url, cast_to=httpx2.Response).json()["data"]

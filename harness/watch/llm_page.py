@@ -91,9 +91,9 @@ class _Pages:
         """Return how the run is doing, and its charts unless the page has `seen` them, or takes a `rest`."""
         self._live.look()
         run = self._shown()
-        drawing = (
-            b"null" if run is None or request.args.get("seen") == self._mark(run) else self._live.drawing(run.run_id)
-        )
+        drawing = b"null"
+        if run is not None and request.args.get("seen") != self._mark(run) and "rest" not in request.args:
+            drawing = self._live.drawing(run.run_id)
         status = json.dumps(self._status(run)).encode()
         headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
         return Response(b'{"status":%b,"drawing":%b}' % (status, drawing), headers=headers)

@@ -9,6 +9,7 @@ from harness.load.open_loop import Standing
 from harness.plan.plan import Plan
 from harness.record.run_histograms import RunHistograms
 from harness.watch.live_line import Rate
+from providers.call import title_of
 from summary.numbers.written import time
 from summary.registry import used
 from wire.exchange import now
@@ -33,7 +34,7 @@ class Progress:
         self._standing = standing
         self._plan, self._total, self._histograms, self._run_time_s = plan, stats.total, histograms, run_time_s
         self._in_flight = in_flight
-        self._name = f"{plan.settings.api} {plan.settings.model}{' (target)' if plan.baseline else ''}"
+        self._name = title_of(plan.settings.api, plan.settings.model, "target" if plan.baseline else None)
         self._began_at, self._rate = now(), Rate()
 
     def line(self) -> str:
@@ -49,7 +50,7 @@ class Progress:
         return " · ".join(parts)
 
     def _extent(self, done: int) -> str:
-        """Return the calls made, and the calls or the time left."""
+        """Return the calls made, and how many there are to be, or the time left."""
         if self._plan.calls:
             return f"{done}/{self._plan.most_calls} calls"
         stages = self._plan.schedule.stages if self._plan.schedule else ()

@@ -1,5 +1,5 @@
-"""A start form in the order of the questions: where calls go, how many, what is asked. Locust's own has one list, by
-the alphabet. This one posts to the same route, and is checked by the same `start_form`."""
+"""A start form in the order of the questions: where calls go, how many, what is asked. Locust's own is one
+alphabetical list. This one posts to the same route, and is checked by the same `start_form`."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ def attach(
         chosen = chosen_provider(given)
         return llm_page.render(
             "start.html",
-            is_on=is_on(environment), groups=list(_groups(options, given, environment)), known=list(known),
+            is_on=is_on(environment), groups=list(_groups(options, given)), known=list(known),
             chosen=chosen, against=given["against"], classes=_classes(web_ui, environment),
             choices={"models": _models(known, offered(), chosen, given["model"]), "apis": known},
         )  # fmt: skip
@@ -121,9 +121,7 @@ def _models(known: Iterable[str], offered: Models, chosen: str, given: str) -> d
     }
 
 
-def _groups(
-    options: Mapping[str, Options], given: Options, environment: Environment
-) -> Iterator[tuple[str, list[dict[str, object]]]]:
+def _groups(options: Mapping[str, Options], given: Options) -> Iterator[tuple[str, list[dict[str, object]]]]:
     """Yield the groups with their fields; options that no group knows come last."""
     for title, fields in GROUPS.items():
         yield title, [_field(field, options, given) for field in fields if field.name in (*options, *OF_LOCUST)]

@@ -1,5 +1,6 @@
 """What the body of an answer says over which the SDK raised, so that no reader ever got to it."""
 
+from http import HTTPStatus
 from typing import Any
 
 from providers.answers.document import SURPRISES, parsed, quoted
@@ -7,8 +8,6 @@ from providers.answers.errors import message_in
 from refused_fields import STATUSES, refused
 from wire.exchange import Exchange
 from wire.httpx2_plug import decompressed
-
-TOO_MANY_REQUESTS = 429
 
 MOST_READ_BYTES = 1 << 20
 """How much of a decompressed body is looked at."""
@@ -36,7 +35,7 @@ def refused_in(wired: Exchange) -> str | None:
 
 def delay_asked(wired: Exchange) -> dict[str, Any]:
     """Return the wait that Google's APIs ask for in the body of a 429 (`google.rpc.RetryInfo`); {} if there is none."""
-    if wired.status != TOO_MANY_REQUESTS:
+    if wired.status != HTTPStatus.TOO_MANY_REQUESTS:
         return {}
     try:
         body = parsed(decompressed(wired.headers, bytes(wired.body), MOST_READ_BYTES))

@@ -10,16 +10,19 @@ from summary.baseline import likeness
 from summary.baseline.measures import MEASURES, Measure, Run
 from summary.comparison import sectioning
 from summary.comparison.blocks import FEWEST, size_of
-from summary.comparison.sectioning import Ends, Sectioned
+from summary.comparison.intervals import Ends
+from summary.comparison.sectioning import Sectioned
 from summary.gates.slo import Slo
 from summary.vocabulary import Summary
 
 ONE_RUN_EACH = (
     "One run on each side: two runs differ by more than their calls (another hour, another machine), which no interval "
-    "here covers. Better: three runs on each side, in turns, or both targets in one run (locust --against)."
+    "here covers. Better: three runs on each side, alternating, or both targets in one run (locust --against)."
 )
 ONE_AGAINST_SEVERAL = "One side has a single run: how much its runs would spread is taken from the other side."
-TOO_DEPENDENT = "{} is short for how long its calls depend on each other: its intervals are too narrow. Run it longer."
+TOO_DEPENDENT = (
+    "{} is too short: its calls depend on each other for so long that its intervals are too narrow. Run it longer."
+)
 LEAST_SIZE = 0.02
 """Prompts and answers that differ in length by less are not worth a note."""
 

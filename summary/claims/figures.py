@@ -1,13 +1,15 @@
 """The figures of what servers said: times beside the measured ones, caches, retries, costs and quotas."""
 
+from http import HTTPStatus
+
 import numpy as np
 import pandas as pd
 
 from summary import calls
+from summary.cells import iso
 from summary.claims.cell import HEAD, is_any_said, said
 from summary.vocabulary import CLAIM_COUNTS, CLAIM_SHARES, CLAIM_SPANS, QUOTAS, Summary
 
-TOO_MANY_REQUESTS = 429
 ROUNDED_S = 0.001
 """Most claims are whole milliseconds."""
 
@@ -112,7 +114,7 @@ def _total(rows: pd.DataFrame, key: str, digits: int) -> float | None:
 
 def _refusals(rows: pd.DataFrame) -> Summary | None:
     """Count the calls that were refused with a 429; `retry_after_s` is the wait that these asked for."""
-    refused = rows[calls.numbers(rows, "status") == TOO_MANY_REQUESTS]
+    refused = rows[calls.numbers(rows, "status") == HTTPStatus.TOO_MANY_REQUESTS]
     if refused.empty:
         return None
     asked = said(refused, "retry_after_s")
@@ -126,5 +128,5 @@ def _lowest(rows: pd.DataFrame) -> Summary | None:
         remaining = said(rows, f"remaining_{quota}")
         if remaining.notna().any():
             at = pd.Timestamp(rows["timestamp"].to_numpy()[remaining.argmin()])
-            found[quota] = {"value": int(remaining.min()), "at": calls.iso(at)}
+            found[quota] = {"value": int(remaining.min()), "at": iso(at)}
     return found or None

@@ -10,6 +10,7 @@ from summary.comparison.blocks import Blocks
 from summary.comparison.intervals import Ends
 
 SEED = 11
+Z_975 = 1.959963985
 DRAWS = 1000
 AT_ONCE = 100
 """How many draws are computed together, to save memory."""
@@ -78,7 +79,7 @@ def t_975(freedom: float) -> float:
     freedom, which must be integers, from the table."""
     if freedom < 5:
         return T_975[int(freedom)]
-    z = 1.959963985
+    z = Z_975
     terms = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,

@@ -6,11 +6,10 @@ import numpy as np
 
 from summary.comparison import bootstrap
 from summary.comparison.blocks import blocks_of, size_of
+from summary.comparison.bootstrap import Z_975
 from summary.comparison.intervals import Ends, excludes_0, listed, outermost
 from summary.comparison.pairs import Pairs, failures
 from summary.vocabulary import Summary
-
-Z_975 = 1.959963985
 
 
 def error_rates(pairs: Pairs) -> Summary:

@@ -27,10 +27,10 @@ from functools import partial
 import numpy as np
 
 from summary.comparison.bootstrap import t_975
+from summary.comparison.intervals import Ends
 
 SECTIONS = 10
 
-Ends = tuple[float, float]
 Scale = Callable[[np.ndarray], np.ndarray]
 
 

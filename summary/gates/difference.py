@@ -1,38 +1,22 @@
 """The verdict on a gate of a difference between target and baseline: by its confidence interval, not by its value."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from summary.gates.gate import Gate
+from summary.gates.gate import Gate, Result
 from summary.gates.language import COMPARE
 from summary.numbers.written import signed, signed_ends
 from summary.registry import PAIRS_NEEDED, found
 from summary.vocabulary import Summary
 
 
-class Verdict(NamedTuple):
-    """A gate's verdict after the run.
-
-    value    the figure (seconds, a share, a rate per second, or a count); infinite if failures made it so; `None` if
-             there was nothing to observe
-    samples  for a distribution the number of observed values, otherwise the number of calls that ended
-    reason   the value, or why it can't be judged, and how the client itself affected it; one line
-    """
-
-    breached: bool
-    value: float | None
-    samples: int
-    reason: str
-
-
-def judged(gate: Gate, summary: Summary) -> Verdict:
+def judged(gate: Gate, summary: Summary) -> Result:
     """Return the verdict: breached if the whole interval is beyond the limit, or the difference can't be judged; for a
     strict gate also if only a part of the interval is beyond it."""
     entry, measured = _entry(gate, summary), gate.statistic or "difference"
     value, interval, pairs = entry.get(measured), entry.get(f"{measured}_ci95"), int(entry.get("pairs") or 0)
     if interval is None:
-        return Verdict(True, value, pairs, _doubt(gate, pairs))
-    return Verdict(_is_beyond(gate, entry, interval), value, pairs, _finding(gate, entry, measured))
+        return Result(True, value, pairs, _doubt(gate, pairs))
+    return Result(_is_beyond(gate, entry, interval), value, pairs, _finding(gate, entry, measured))
 
 
 def _entry(gate: Gate, summary: Summary) -> Summary:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from summary.gates import language as conditions
 from summary.gates.language import COMPARE, BadCondition, Condition, Language, Subject
@@ -110,3 +111,18 @@ def parse(text: str) -> Gate:
     if found.name not in OF_STAGES:
         raise BadCondition(f"{LANGUAGE.option} stage {number} {found.text}: a stage has no {found.name} of its own")
     return Gate(found, int(number))
+
+
+class Result(NamedTuple):
+    """What became of a gate after the run.
+
+    value    the figure (seconds, a share, a rate per second, or a count); infinite if failures made it so; `None` if
+             there was nothing to observe
+    samples  for a distribution the number of observed values, otherwise the number of calls that ended
+    reason   the value, or why it can't be judged, and how the client itself affected it; one line
+    """
+
+    breached: bool
+    value: float | None
+    samples: int
+    reason: str

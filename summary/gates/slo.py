@@ -25,12 +25,6 @@ class Slo:
     def text(self) -> str:
         return " ".join(condition.text for condition in self.conditions)
 
-    @property
-    def needs(self) -> set[Need]:
-        """The options without which no call can meet it."""
-        figures = (FIGURES[condition.name] for condition in self.conditions)
-        return {figure.needs for figure in figures if figure.needs is not None}
-
     def check(self, given: Collection[Need]) -> None:
         """Refuse figures that a run with these options can't have. Raises `BadCondition`."""
         for condition in self.conditions:

@@ -4,8 +4,7 @@ import math
 from typing import Any
 
 from summary.gates import difference
-from summary.gates.difference import Verdict
-from summary.gates.gate import Gate
+from summary.gates.gate import Gate, Result
 from summary.numbers.written import precise
 from summary.registry import SAMPLES_NEEDED, TITLES, found
 from summary.validity.verdict import notes_on
@@ -19,20 +18,20 @@ def facts(gate: Gate, summary: Summary) -> Summary:
     return {"gate": gate.text, **found._asdict(), "value": value}
 
 
-def judge(gate: Gate, summary: Summary) -> Verdict:
+def judge(gate: Gate, summary: Summary) -> Result:
     """Return the verdict: breached if the condition is true of the run's figure, or the figure can't be judged."""
     judged = difference.judged if gate.is_of_difference else _judged
     part = summary if gate.stage is None else _stage(gate.stage, summary)
-    found = judged(gate, part) if part else Verdict(True, None, 0, "the run has no such stage")
+    found = judged(gate, part) if part else Result(True, None, 0, "the run has no such stage")
     return found._replace(reason=found.reason + _reservation(gate, summary))
 
 
-def _judged(gate: Gate, summary: Summary) -> Verdict:
+def _judged(gate: Gate, summary: Summary) -> Result:
     value, samples = _value(gate, summary), _samples(gate, summary)
     doubt = _absence(gate, summary) if value is None else _scarcity(gate, samples)
     breached = doubt is not None or gate.condition.holds(value)
     reason = doubt or _finding(gate, value or 0, samples)
-    return Verdict(breached, value, samples, reason)
+    return Result(breached, value, samples, reason)
 
 
 def _stage(number: int, summary: Summary) -> Summary | None:

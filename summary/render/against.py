@@ -36,7 +36,7 @@ def conclusion(against: Summary) -> str:
 def _phrase(figure: Figure, entry: Summary) -> str:
     pairs = "1 pair" if entry["pairs"] == 1 else f"{entry['pairs']:,} pairs"
     if entry["median_ci95"] is None:
-        return f"{figure.title} can't be compared by {pairs}: {PAIRS_NEEDED['median']} are needed"
+        return f"{figure.title} can't be compared with {pairs}: {PAIRS_NEEDED['median']} are needed"
     if entry["told_apart"]:
         interval = signed_ends(figure.kind, entry["median_ci95"])
         return f"{figure.title} {signed(figure.kind, entry['median'])} at the median (95 % CI {interval})"

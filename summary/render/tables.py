@@ -207,10 +207,13 @@ def _rates(stage: Summary) -> str:
     return first if first == last else f"{first}-{last}"
 
 
-def gates(gates: list[Summary]) -> Table:
+def title_of_gates(gates: list[Summary]) -> str:
     breaches = sum(gate["breached"] for gate in gates)
-    title = f"Gates: {breaches} of {len(gates)} breached" if breaches else "Gates: none breached"
-    table = grid(title, columns=3, bold=1)
+    return f"Gates: {breaches} of {len(gates)} breached" if breaches else "Gates: none breached"
+
+
+def gates(gates: list[Summary]) -> Table:
+    table = grid(title_of_gates(gates), columns=3, bold=1)
     for gate in gates:
         table.add_row(BAD if gate["breached"] else GOOD, gate["gate"], Text(gate["reason"]))
     return table

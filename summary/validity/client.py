@@ -18,16 +18,7 @@ from summary.validity.finding import (
     present,
     titles,
 )
-from summary.vocabulary import ENOUGH_S, LAG_LIMIT_S, LATE_S, Summary
-
-STALL_S = 0.1
-"""A heartbeat gap this long is a stall; busy machines have shorter ones all the time."""
-
-STALL_LIMIT_S = 0.5
-"""No scheduler on a healthy machine takes the CPU away for this long; less than that in a whole run is a hiccup."""
-
-EVIDENT_S = 10.0
-"""In a shorter time, a few late ticks move the loop's p99."""
+from summary.vocabulary import ENOUGH_S, EVIDENT_S, HICCUP_S, LAG_LIMIT_S, LATE_S, STALL_S, Summary
 
 MATERIAL = 0.1
 """Lateness below this fraction of a figure is negligible."""
@@ -69,8 +60,8 @@ def _stalls(summary: Summary) -> Iterator[Summary]:
     if not seen["count"]:
         return
     watched_s = client.get("observed_s", 0.0) * client.get("processes", 1)
-    is_short = seen["longest_s"] < STALL_LIMIT_S and seen["total_s"] <= P99_LIMIT * watched_s
-    ok = seen["total_s"] < STALL_LIMIT_S or is_short
+    is_short = seen["longest_s"] < HICCUP_S and seen["total_s"] <= P99_LIMIT * watched_s
+    ok = seen["total_s"] < HICCUP_S or is_short
     longest = f"{seen['longest_s']:.2g} s"
     says = f"the client stood still for {longest}"
     if seen["count"] > 1:

@@ -48,7 +48,7 @@ def _buffering(summary: Summary) -> Iterator[Summary]:
 def _no_content(summary: Summary) -> Iterator[Summary]:
     if count := summary.get("no_content_count"):
         successes = summary["success_count"]
-        says = f"{count:,} of {successes:,} successes have no content: no text, tool call or refusal"
+        says = f"{count:,} of {successes:,} successes have no content: no text, reasoning, tool call or refusal"
         yield finding("answers", "server", False, says, (*LATENCY, "success_count", "throughput_rps", "error_rate"))
 
 

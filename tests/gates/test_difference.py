@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from summary.gates import slo
-from summary.gates.difference import Verdict
 from summary.gates.early_stop import Seal
-from summary.gates.gate import DIFFERENCES, parse
+from summary.gates.gate import DIFFERENCES, Result, parse
 from summary.gates.junit import as_junit
 from summary.gates.language import BadCondition
 from summary.gates.verdict import facts, judge
@@ -30,7 +29,7 @@ SUMMARY = {
 }  # fmt: skip
 
 
-def verdict(text: str, summary: dict[str, Any] = SUMMARY) -> Verdict:
+def verdict(text: str, summary: dict[str, Any] = SUMMARY) -> Result:
     return judge(parse(text), summary)
 
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from summary.gates.difference import Verdict
 from summary.gates.early_stop import Seal
-from summary.gates.gate import SUBJECTS, parse
+from summary.gates.gate import SUBJECTS, Result, parse
 from summary.gates.language import BadCondition
 from summary.gates.verdict import judge
 from summary.registry import Need
@@ -26,7 +25,7 @@ def a_summary(**changes: Any) -> dict[str, Any]:
     return {**usual, **changes}
 
 
-def verdict(text: str, **changes: Any) -> Verdict:
+def verdict(text: str, **changes: Any) -> Result:
     return judge(parse(text), a_summary(**changes))
 
 

@@ -92,12 +92,6 @@ def test_a_column_that_the_rows_lack_is_met_by_none() -> None:
     assert not goodput.met(slo.parse("ttfb<9"), ROWS).any()
 
 
-def test_a_level_knows_the_options_that_it_needs() -> None:
-    assert slo.parse("latency<3 ttfb<1").needs == set()
-    assert slo.parse("ttft<1 itl_max<1").needs == {"--stream"}
-    assert slo.parse("latency_from_schedule<3, tpot<1").needs == {"--rate", "--stream"}
-
-
 def test_a_level_is_refused_if_the_run_lacks_its_option() -> None:
     slo.parse("latency_from_schedule<3").check({"--rate"})
     with pytest.raises(BadCondition) as refusal:

@@ -20,8 +20,8 @@ from google.genai import errors as genai_errors
 from google.genai import types as genai_types
 
 from mock.formats import bedrock, eventstream
-from mock.formats.message import Answer
-from mock.service import Request, Service
+from mock.formats.message import Answer, Request
+from mock.service import Service
 from mock.timing import Pace
 from tests.command_line import PROJECT
 

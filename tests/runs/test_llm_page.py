@@ -27,8 +27,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield page
 
 
-def look(page: Page) -> dict[str, Any]:
-    return dict(json.loads(page.get("llm/data")))
+def look(page: Page, query: str = "") -> dict[str, Any]:
+    return dict(json.loads(page.get(f"llm/data{query}")))
 
 
 def numbers(found: dict[str, Any]) -> dict[str, list[str]]:
@@ -68,6 +68,7 @@ def test_a_run_is_shown_live_then_reset_and_at_its_end_with_its_files(page: Page
     )  # fmt: skip
     assert "believed so far?" in live["drawing"]["blocks"][0]["markup"]
     assert {"tokens", "goodput", "ttft_s", "in_flight"} <= {block["key"] for block in live["drawing"]["blocks"]}
+    assert look(page, "?seen=older&rest")["drawing"] is None
     with pytest.raises(HTTPError) as refused:
         page.get(f"llm/files/{run['run_id']}/requests.csv")
     assert refused.value.code == 409

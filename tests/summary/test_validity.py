@@ -259,7 +259,7 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ),
         (
             "answers", "server", False, {"no_content_count": 2},
-            "2 of 200 successes have no content: no text, tool call or refusal",
+            "2 of 200 successes have no content: no text, reasoning, tool call or refusal",
         ),
         (
             "finish", "server", False, {"finish_reasons": {"stop": 198, "STOP_SEQUENCE": 1, "[b]": 1}},
