@@ -6,6 +6,10 @@ from functools import cache
 import gevent
 from gevent.hub import Waiter
 
+TURN_BYTES = 1 << 16
+"""How much of a body is read in one turn: some text takes its reader a microsecond per byte, such as `x` and two line
+feeds over and over, and a few hundred bytes can decompress to as many megabytes."""
+
 HIGHEST_PRIORITY, LOWEST_PRIORITY = 2, -2
 """libev's EV_MAXPRI and EV_MINPRI."""
 
