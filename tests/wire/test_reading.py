@@ -271,7 +271,7 @@ def test_a_deadline_between_two_turns_fails_only_what_has_not_arrived_in_full(
         gevent.get_hub().loop.run_callback(here.throw, DeadlineExceeded("too late"))
 
     here = gevent.getcurrent()
-    with serving(script) as server, exchange():
+    with serving(script) as server, exchange(), gevent.Timeout(15):
         reply = NetworkWire().send(server.request())
         while sum(map(len, reply._bodies)) < size_bytes - (not is_complete):
             gevent.sleep(0)
