@@ -34,7 +34,8 @@ SO_TIMESTAMPNS = 35
 TIMESPEC_SPACE_BYTES = socket.CMSG_SPACE(16)
 READABLE, WRITABLE = 1, 2
 MOST_HANDSHAKE_BYTES = 1 << 18
-"""More than the longest chain of certificates. A peer that sends on and on is read without a pause for others."""
+"""More than the longest chain of certificates. A peer that sends on and on is read without a pause for others. Nor has
+any connection to reply more to TLS itself: replies that a peer demands and doesn't read would fill the memory."""
 MOST_SILENT_READS = 2
 """A peer that sends more than these hold while its connection is idle could go on forever."""
 
@@ -64,6 +65,7 @@ class Connection:
         self._readable = loop.io(self._socket.fileno(), READABLE)
         self._writable = loop.io(self._socket.fileno(), WRITABLE)
         self._unsent = memoryview(b"")
+        self._replied_bytes = 0
         self._peer_has_gone = False
         self._take: Take = _ignore
         self._fail: Fail = _ignore
@@ -171,6 +173,9 @@ class Connection:
             self._peer_has_gone = not piece
             self._take(piece, read_at, at, spread_s)
         if (reply := tls.outgoing.read()) and self._socket.fileno() >= 0:
+            self._replied_bytes += len(reply)
+            if self._replied_bytes > MOST_HANDSHAKE_BYTES:
+                raise _endless_handshake()
             self._push(reply)
 
     def _arrival(
@@ -233,13 +238,17 @@ def _shake_hands(sock: socket.socket, server_name: str) -> TLS:
             received = sock.recv(RECEIVE_BYTES)
             received_bytes += len(received)
             if received_bytes > MOST_HANDSHAKE_BYTES:
-                raise ssl.SSLError(ssl.SSL_ERROR_SSL, f"a TLS handshake of over {MOST_HANDSHAKE_BYTES >> 10} kB")
+                raise _endless_handshake()
     except ssl.SSLError:
         with suppress(OSError):  # Whoever spoke no TLS has often gone by now, which explains nothing.
             sock.sendall(tls.outgoing.read())
         raise
     sock.sendall(tls.outgoing.read())
     return tls
+
+
+def _endless_handshake() -> ssl.SSLError:
+    return ssl.SSLError(ssl.SSL_ERROR_SSL, f"a TLS handshake of over {MOST_HANDSHAKE_BYTES >> 10} kB")
 
 
 def _proxy_socket(proxy: Proxy) -> socket.socket:

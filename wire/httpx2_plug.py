@@ -11,10 +11,7 @@ import httpx2
 from wire import exchange as wire
 from wire.exchange import DEFAULT_PORTS, Reply, Request, Wire
 from wire.tolerant import MOST_QUOTED
-from wire.turns import turns
-
-TURN_BYTES = 1 << 18
-"""How much of a decompressed body is read in one turn: a few hundred bytes can become as many megabytes."""
+from wire.turns import TURN_BYTES, turns
 
 MOST_CODINGS = 5
 """How many times a body can be compressed; httpx2 itself accepts no more."""

@@ -22,7 +22,7 @@ from wire.exchange import (
 from wire.http1 import AnswerParser, encode
 from wire.polls import LONGEST_SLEEP_S
 from wire.proxy import proxy_of
-from wire.turns import turns
+from wire.turns import TURN_BYTES, turns
 
 IDLE_S = 5.0
 """Idle connections are closed after this: uvicorn and Node close theirs then, and a race would fail the call."""
@@ -121,7 +121,7 @@ class NetworkReply:
         self._bodies: list[bytes] = []
         self._arrivals: list[float] = []
         self._spreads_s: list[float | None] = []
-        self._replayed = self._unread_bytes = 0
+        self._replayed = self._unread_bytes = self._turn_bytes = 0
         self._head_at = self._latest_at = 0.0
         self._failure: WireError | None = None
         self._waiter: Waiter[None] | None = None
@@ -145,6 +145,8 @@ class NetworkReply:
 
     def read(self) -> bytes:
         """Return the next piece of the body as it arrived, b"" after the last. Raises `WireError`."""
+        if self._turn_bytes >= TURN_BYTES:
+            self._take_turn()
         while self._replayed == len(self._bodies):
             if self._parser.complete:
                 return b""
@@ -153,6 +155,7 @@ class NetworkReply:
         replayed = self._replayed
         self._replayed += 1
         body = self._bodies[replayed]
+        self._turn_bytes += len(body)
         self._exchange.received(body, self._arrivals[replayed], self._spreads_s[replayed])
         return body
 
@@ -179,15 +182,27 @@ class NetworkReply:
             self._connection.resume()
 
     def _wait(self) -> None:
-        """Sleep until woken in this greenlet's turn. Raises the failure that ended the answer, if there was one.
-
-        A deadline that passes is such a failure, unless the answer has arrived in full: what arrived before it counts.
-        """
+        """Sleep until woken in this greenlet's turn. Raises the failure that ended the answer, if there was one."""
         if self._failure is not None:
             raise self._failure
         self._waiter = Waiter()
+        self._sleep(self._waiter)
+
+    def _take_turn(self) -> None:
+        """Let the event loop and other calls run before the rest of what has arrived is replayed. After the deadline,
+        none of it is."""
+        waiter: Waiter[None] = Waiter()
+        turns().queue(waiter)
+        self._sleep(waiter)
+        if isinstance(self._failure, DeadlineExceeded):
+            raise self._failure
+
+    def _sleep(self, waiter: "Waiter[None]") -> None:
+        """Sleep until woken. A deadline that passes is a failure, unless the answer has arrived in full: what arrived
+        before it counts."""
+        self._turn_bytes = 0
         try:
-            self._waiter.get()
+            waiter.get()
         except DeadlineExceeded as error:
             if not self._parser.complete:
                 self._fail(error)

@@ -8,6 +8,10 @@ from gevent.hub import Waiter
 
 from wire.polls import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
+TURN_BYTES = 1 << 16
+"""How much of a body is read in one turn: some text takes its reader a microsecond per byte, such as `x` and two line
+feeds over and over, and a few hundred bytes can decompress to as many megabytes."""
+
 
 class Turns:
     """Resumes one greenlet per round of the event loop, just before the loop polls its sockets.

@@ -181,7 +181,8 @@ def _body_line(exchange: Exchange, redact: Callable[[str], str]) -> str:
 
 
 def _in_one_line(value: object) -> str:
-    return escaped(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
+    """Return a value as JSON. Raises `ValueError` for a number that JSON doesn't have, such as NaN."""
+    return escaped(json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace").decode())
 
 
 def _with_masked_numbers(body: str, redact: Callable[[str], str]) -> object:

@@ -760,6 +760,13 @@ def test_a_body_of_which_one_mask_hides_several_numbers_is_logged_as_a_text() ->
     assert session._body_line(wired, lambda text: text.replace("1\n2", "***")) == '"[1, 2, 3]"'
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_body_with_a_number_that_json_does_not_have_is_logged_as_a_text(number: str) -> None:
+    """As a gateway in Python sends it, in log probabilities."""
+    body = f'{{"logprob": {number}}}'
+    assert session._body_line(Exchange(body=bytearray(body.encode())), str) == json.dumps(body)
+
+
 @pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("headers", [[], [("content-type", "text/plain; charset=utf-8")]])
 def test_the_log_of_bodies_reads_wide_characters_that_no_header_announces(

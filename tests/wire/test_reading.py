@@ -4,7 +4,7 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,13 +15,13 @@ from gevent import socket
 from gevent.hub import Waiter
 
 from tests.certificates import make_certificate, trusting
-from tests.raw_server import Peer, answer, chunked, deadline, serving, timer
+from tests.raw_server import Peer, answer, answering, chunked, deadline, serving, timer
 from wire import network, polls
-from wire.connection import Connection, PlainSocket, connect
+from wire.connection import RECEIVE_BYTES, Connection, PlainSocket, connect
 from wire.exchange import DeadlineExceeded, Origin, exchange, now
 from wire.network import MOST_HELD_BYTES, MOST_UNREAD_READS, NetworkWire
 from wire.polls import Polls
-from wire.turns import Turns, turns
+from wire.turns import TURN_BYTES, Turns, turns
 
 block = gevent.monkey.get_original("time", "sleep")
 """Sleep like a busy process: the event loop can't run meanwhile."""
@@ -237,6 +237,47 @@ def test_an_answer_whose_call_waits_for_its_turn_fills_no_memory(monkeypatch: py
         assert reading.get(timeout=15) == whole
     assert MOST_HELD_BYTES <= held_bytes < 2 * MOST_HELD_BYTES
     assert (exchanged.lag_s or 0.0) > LONG_S / 2
+
+
+def test_what_has_arrived_of_a_long_answer_is_replayed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long its reader takes over a few bytes, such as a line that says nothing."""
+    whole, taken, real = bytes(MOST_HELD_BYTES), 0, turns()
+
+    def queue(waiter: "Waiter[None]") -> None:
+        nonlocal taken
+        taken += 1
+        real.queue(waiter)
+
+    monkeypatch.setattr(network, "turns", lambda: SimpleNamespace(queue=queue))
+    with serving(answering(answer(whole))) as server, exchange():
+        reply = NetworkWire().send(server.request())
+        assert b"".join(iter(reply.read, b"")) == whole
+    assert taken >= len(whole) // (TURN_BYTES + RECEIVE_BYTES)
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_a_deadline_between_two_turns_fails_only_what_has_not_arrived_in_full(
+    monkeypatch: pytest.MonkeyPatch, is_complete: bool
+) -> None:
+    size_bytes = 2 * TURN_BYTES
+    sent = answer(bytes(size_bytes))
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(sent if is_complete else sent[:-1])
+        peer.wait_for_close()
+
+    def strike(waiter: "Waiter[None]") -> None:
+        gevent.get_hub().loop.run_callback(here.throw, DeadlineExceeded("too late"))
+
+    here = gevent.getcurrent()
+    with serving(script) as server, exchange(), gevent.Timeout(15):
+        reply = NetworkWire().send(server.request())
+        while sum(map(len, reply._bodies)) < size_bytes - (not is_complete):
+            gevent.sleep(0)
+        monkeypatch.setattr(network, "turns", lambda: SimpleNamespace(queue=strike))
+        with nullcontext() if is_complete else pytest.raises(DeadlineExceeded):
+            assert len(b"".join(iter(reply.read, b""))) == size_bytes
 
 
 def test_a_deadline_comes_after_what_has_arrived() -> None:

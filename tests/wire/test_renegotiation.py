@@ -12,7 +12,8 @@ from gevent.subprocess import DEVNULL, PIPE, Popen
 
 from tests.certificates import Certificate, make_certificate, trusting
 from tests.raw_server import WAIT_S, RawServer, answer
-from wire.exchange import exchange
+from wire import connection
+from wire.exchange import ConnectionBroken, exchange
 from wire.network import NetworkWire
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")
@@ -59,6 +60,23 @@ def test_an_idle_connection_on_which_the_server_negotiates_anew_is_not_reused(tm
         ((idle,),) = wire._idle.values()
         wait_read(idle._socket.fileno(), WAIT_S)
         assert _ask_of(wire, server) == ("new", b"text")
+
+
+def test_a_server_that_negotiates_anew_without_end_fails_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it demands in reply, and doesn't read, would fill the memory."""
+    certificate = make_certificate(tmp_path)
+    with trusting(certificate), serving(certificate) as server:
+
+        def negotiate_anew() -> None:
+            server.printed(b"HTTP/1.1")
+            monkeypatch.setattr(connection, "MOST_HANDSHAKE_BYTES", 0)
+            server.write(ANEW)
+
+        gevent.spawn(negotiate_anew)
+        with gevent.Timeout(WAIT_S), pytest.raises(ConnectionBroken, match="a tls handshake of over"):
+            _ask(NetworkWire(), server.port)
 
 
 def _ask_of(wire: NetworkWire, server: Server) -> tuple[str | None, bytes]:
