@@ -321,6 +321,35 @@ def test_an_option_on_two_lines_of_a_config_file_is_refused(
     assert "must be on one line" in says
 
 
+def test_two_config_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Locust reads the last one: the gates of the first would be lost."""
+    first, second = tmp_path / "gates.conf", tmp_path / "load.conf"
+    first.write_text("fail-if = p50>1\n")
+    second.write_text("iterations = 1\n")
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--config", str(first), f"--config={second}"])
+    assert ended.value.code == 2
+    assert "error: --config can be given once" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.conf", "config = gates.conf"),
+        ("a.conf", "--config gates.conf"),
+        ("a.toml", "[tool.locust]\nconfig = 'gates.conf'"),
+    ],
+)
+def test_a_config_file_that_names_another_one_is_refused(
+    name: str, content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text(f"{content}\n")
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--config", str(tmp_path / name)])
+    assert ended.value.code == 2
+    assert f"{name}: config: a config file can't name another one" in capsys.readouterr().err
+
+
 def test_a_pipe_is_no_config_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Locust empties it before this project's options are parsed: they would be lost."""
     os.mkfifo(tmp_path / "a.conf")
