@@ -3,11 +3,13 @@
 import io
 import json
 import os
+import signal
 import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any, TextIO
 
+import gevent
 import pytest
 import zmq.green as zmq
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
@@ -765,3 +767,17 @@ def test_a_master_that_waits_no_longer_tells_the_workers_that_came_to_quit(monke
         runner.greenlet.kill()
         runner.server.close(linger=0)
     assert told == [True]
+
+
+def test_the_second_of_two_shutdowns_waits_for_the_first_to_end_the_process(tmp_path: Path) -> None:
+    """`timeout` sends two SIGTERMs at once, and Locust shuts down for each."""
+    environment, _ = harnessed([*FILES, "--headless", "--mock", "-i", "1", "--csv", str(tmp_path / "run")])
+    of_sigterm = signal.getsignal(signal.SIGTERM)
+    quitting = environment.events.quitting
+    first, second = (gevent.spawn(quitting.fire, environment=environment, reverse=True) for _ in range(2))
+    try:
+        first.get(timeout=60)
+        assert not second.ready()
+    finally:
+        second.kill()
+        signal.signal(signal.SIGTERM, of_sigterm)
