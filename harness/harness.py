@@ -89,7 +89,7 @@ class Harness:
             signals = self._watch_signals(environment, runner)
             self._begin(environment, runner, web_ui, finish)
             signals.begin()
-            environment.events.quitting.add_listener(signals.end)
+            environment.events.quitting.add_listener(signals.quit)
             self._has_begun.set()
         except CannotStart as error:
             _refuse(self.secrets.redact(str(error)), error.exit_code)

@@ -4,6 +4,7 @@ import atexit
 import io
 import os
 import re
+import stat
 import sys
 from contextlib import suppress
 from datetime import datetime
@@ -77,7 +78,18 @@ def _wait_for_readers() -> None:
     what a reader is too slow for would be lost."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError):
+            with suppress(OSError):
+                _unshare(stream.fileno())
             os.set_blocking(stream.fileno(), True)
+
+
+def _unshare(descriptor: int) -> None:
+    """Open a pipe anew, as a program that shares it can make it non-blocking at any time. Without a reader, this raises
+    `OSError` rather than wait for one."""
+    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        own = os.open(f"/dev/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK)
+        os.dup2(own, descriptor)
+        os.close(own)
 
 
 def _forget_what_is_unwritten() -> None:

@@ -5,7 +5,7 @@ import re
 import tomllib
 from argparse import ArgumentParser, _AppendAction
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,16 @@ KEY = re.compile(r"(?:--)?([^:=;#\s]+)")
 """How a line begins that is neither empty, a comment nor a section."""
 
 
+def refusal_of_several(given: Sequence[str]) -> str | None:
+    """Return why a command line that names two config files is refused: Locust reads only the last one."""
+    named = [argument for argument in given if argument.partition("=")[0] == "--config"]
+    return "--config can be given once: Locust would read only the last file" if len(named) > 1 else None
+
+
 def refuse_losses(parser: Any) -> None:
     """Make a parser exit with code 2 and one line for a config file of which something would be lost: all of a pipe,
-    all but the last of an option's lines, and what is outside the table of a TOML file that Locust reads."""
+    all of another file that it names, all but the last of an option's lines, and what is outside the table of a TOML
+    file that Locust reads."""
     open_file, parse = parser._config_file_open_func, parser._config_file_parser.parse
 
     def refuse(name: str, reason: str) -> None:
@@ -33,6 +40,8 @@ def refuse_losses(parser: Any) -> None:
         text = io.StringIO(stream.read())
         text.name = stream.name  # Locust's parser asks for it
         options: Mapping[str, Any] = parse(text)
+        if options.keys() & {"config", "--config"}:
+            refuse(stream.name, "config: a config file can't name another one")
         find_loss = _loss_of_toml if stream.name.endswith(".toml") else _loss
         if loss := find_loss(parser, Path(stream.name), text.getvalue(), options):
             refuse(stream.name, loss)

@@ -64,6 +64,8 @@ def _arguments_refusal(
         return "the config file begins with a byte order mark: save it as UTF-8 without one"
     if mistyped := [argument for argument in unknown if argument.startswith("-")]:
         return f"unrecognized arguments: {' '.join(_with_hint(_name(text, known), known) for text in mistyped)}"
+    if several := config_files.refusal_of_several(given):
+        return several
     left_over = [name for name in [*options.user_classes, *unknown] if name not in user_classes]
     if left_over and (
         one_dash := [argument for argument in given if argument[:2] != "--" and _long(argument) in known]

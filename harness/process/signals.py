@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import gevent
 import greenlet
+from gevent.event import Event
 from locust.runners import STATE_INIT, MasterRunner, Runner
 
 from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
@@ -44,7 +45,7 @@ class Signals:
     def __init__(self, runner: Runner, note: Callable[[int], None], cut: Callable[[], None], is_forked: bool) -> None:
         self._runner, self._note, self._cut = runner, note, cut
         self._main = greenlet.getcurrent()
-        self._has_begun = self._will_end = self._is_ending = False
+        self._has_begun = self._will_end = self._is_ending = self._is_quitting = False
         self._ended_by = TERMINATED
         gevent.signal_handler(signal.SIGINT, self._interrupt)
         gevent.signal_handler(signal.SIGTERM, self._terminate)
@@ -57,8 +58,16 @@ class Signals:
         """Note that Locust's `init` is over: Locust is about to handle SIGTERM itself."""
         self._has_begun = True
 
-    def end(self, **_: object) -> None:
-        """Listen to `quitting`: the run is ending, and must not be interrupted."""
+    def quit(self, **_: object) -> None:
+        """Listen to `quitting`, before all others. Of two shutdowns, as when `timeout` sends two SIGTERMs at once, the
+        first ends the process; the second waits for that."""
+        if self._is_quitting:
+            Event().wait()
+        self._is_quitting = True
+        self.end()
+
+    def end(self) -> None:
+        """Note that the run is ending, and must not be interrupted."""
         self._is_ending = True
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Locust would start its shutdown again, and fail.
 

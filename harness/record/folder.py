@@ -42,8 +42,7 @@ class Results:
         return _file(self.prefix, name)
 
     def write_json(self, name: str, content: object) -> None:
-        path = self.path(name)
-        _write_json(path, content, draft=f"{path.name}.part")
+        _write_json(self.path(name), content)
 
     @contextlib.contextmanager
     def beginning(self) -> Iterator[None]:
@@ -123,18 +122,18 @@ def _point_to(prefix: Path, run_id: str) -> None:
     """Make `report.py` find a run outside `RESULTS`, if `RESULTS` is writable."""
     with contextlib.suppress(OSError):
         RESULTS.mkdir(exist_ok=True)
-        _write_json(NEWEST, {"run_id": run_id, "prefix": str(prefix)}, draft=f".newest-{run_id}")
+        _write_json(NEWEST, {"run_id": run_id, "prefix": str(prefix)})
 
 
-def _write_json(path: Path, content: object, draft: str) -> None:
-    """Write a JSON file atomically: a reader finds all of it or nothing. The draft is a new file: a link in its place
-    would be followed, and a pipe waited for."""
-    part = path.with_name(draft)
-    part.unlink(missing_ok=True)
+def _write_json(path: Path, content: object) -> None:
+    """Write a JSON file atomically: a reader finds all of it or nothing. The draft's name is new: a file of that name
+    could be another's, a link would be followed, and a pipe waited for."""
+    draft = path.with_name(f".{secrets.token_hex(4)}.part")
     try:
-        with part.open("x", encoding="utf-8") as file:
+        with draft.open("x", encoding="utf-8") as file:
             file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-        part.replace(path)
+        draft.replace(path)
     except OSError:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
         raise

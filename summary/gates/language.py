@@ -1,6 +1,7 @@
 """A condition on a figure, as people write it: `ttft<0.5`, `p95>800ms`, `error_rate>1%`."""
 
 import difflib
+import math
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -98,7 +99,9 @@ def parse(text: str, language: Language) -> Condition:
     if subject.added:
         return _of_difference(name, sign, number, subject.figure.kind, place)
     kind = subject.figure.kind
-    return _possible(Condition(f"{name}{sign}{number}", name, sign, limit_of(number, kind, place)), kind, place)
+    limit = limit_of(number, kind, place)
+    refuse_impossible(sign, limit, (0, 1 if kind == "share" else math.inf), kind, place)
+    return Condition(f"{name}{sign}{number}", name, sign, limit)
 
 
 def check(condition: Condition, language: Language, given: Collection[Need]) -> None:
@@ -132,10 +135,11 @@ def _option_of(name: str) -> str | None:
 
 
 def _of_difference(name: str, sign: str, number: str, kind: Kind, place: str) -> Condition:
-    """Return a condition on a difference; any can be true, since a difference can be negative."""
+    """Return a condition on a difference, which can be negative."""
     bare = number.removesuffix(STRICT)
     is_relative = bare.endswith("%") and kind != "share"
     limit = share_of_baseline(bare, kind, place) if is_relative else limit_of(bare, kind, place)
+    refuse_impossible(sign, limit, (-1, 1) if kind == "share" else (-math.inf, math.inf), kind, place)
     return Condition(f"{name}{sign}{number}", name, sign, limit, is_relative, is_strict=number != bare)
 
 
@@ -158,10 +162,9 @@ def limit_of(number: str, kind: Kind, place: str) -> float:
     return limit
 
 
-def _possible(condition: Condition, kind: Kind, place: str) -> Condition:
-    """Refuse a condition that can never be true: `error_rate>1`, probably meant as 1 %, would pass every run."""
-    below_all = condition.operator == "<" and condition.limit == 0
-    above_all = condition.operator == ">" and condition.limit == 1 and kind == "share"
-    if below_all or above_all:
+def refuse_impossible(sign: str, limit: float, ends: tuple[float, float], kind: Kind, place: str) -> None:
+    """Refuse a condition that can never be true of a number between these ends: `error_rate>1` or `error_rate>+1`,
+    probably meant as 1 %, would pass every run. Raises `BadCondition`."""
+    lowest, highest = ends
+    if (sign == "<" and limit <= lowest) or (sign == ">" and limit >= highest):
         raise BadCondition(f"{place}: expected a condition that can be true ({UNITS[kind].expected})")
-    return condition

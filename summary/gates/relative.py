@@ -1,5 +1,6 @@
 """Gates relative to a baseline (--fail-if "p95>+10%"): what a run's figures may change by."""
 
+import math
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -99,6 +100,8 @@ def parse(text: str) -> RelativeGate:
     of_baseline = number.endswith("%") and kind != "share"
     size = language.share_of_baseline(number, kind, place) if of_baseline else language.limit_of(number, kind, place)
     limit = -size if sign == "-" else size
+    ends = (-1 if of_baseline or kind == "share" else -math.inf, 1 if kind == "share" else math.inf)
+    language.refuse_impossible(operator, limit, ends, kind, place)
     return RelativeGate(place.partition(" ")[2], name, operator, limit, of_baseline, bool(strict))
 
 

@@ -126,6 +126,8 @@ def test_the_junit_report_has_it() -> None:
         ("added_latency_median>20ms??", "expected a time of 0 or more, such as 0.8, 0.8s or 800ms, not 20ms?"),
         ("added_error_rate>200%", "expected a share from 0 to 1, such as 0.01 or 1%, not 200%"),
         ("p95>2?", "expected a time of 0 or more, such as 0.8, 0.8s or 800ms, not 2?"),
+        ("added_error_rate>1", "expected a condition that can be true (a share from 0 to 1, such as 0.01 or 1%)"),
+        ("added_error_rate>100%?", "expected a condition that can be true (a share from 0 to 1, such as 0.01 or 1%)"),
     ],
 )  # fmt: skip
 def test_a_limit_that_means_nothing_is_refused(text: str, message: str) -> None:

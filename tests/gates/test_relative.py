@@ -58,6 +58,11 @@ def test_gates_of_both_kinds_can_be_mixed() -> None:
         ("p95>+%", "or a percentage of the baseline's"),
         ("error_rate>+101%", "a share from 0 to 1"),
         ("p95>+-10%", "expected a time"),
+        ("error_rate>+1", "expected a condition that can be true"),
+        ("slo_attainment<-1", "expected a condition that can be true"),
+        ("p95<-100%", "expected a condition that can be true"),
+        ("throughput_rps<-150%?", "expected a condition that can be true"),
+        (f"p95>+{'9' * 400}%", "expected a condition that can be true"),
     ],
 )
 def test_a_bad_condition_is_refused_in_one_line(text: str, reason: str) -> None:

@@ -3,11 +3,13 @@
 import io
 import json
 import os
+import signal
 import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any, TextIO
 
+import gevent
 import pytest
 import zmq.green as zmq
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
@@ -319,6 +321,35 @@ def test_an_option_on_two_lines_of_a_config_file_is_refused(
     assert ended.value.code == 2
     assert "a.conf: " in (says := capsys.readouterr().err)
     assert "must be on one line" in says
+
+
+def test_two_config_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Locust reads the last one: the gates of the first would be lost."""
+    first, second = tmp_path / "gates.conf", tmp_path / "load.conf"
+    first.write_text("fail-if = p50>1\n")
+    second.write_text("iterations = 1\n")
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--config", str(first), f"--config={second}"])
+    assert ended.value.code == 2
+    assert "error: --config can be given once" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.conf", "config = gates.conf"),
+        ("a.conf", "--config gates.conf"),
+        ("a.toml", "[tool.locust]\nconfig = 'gates.conf'"),
+    ],
+)
+def test_a_config_file_that_names_another_one_is_refused(
+    name: str, content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text(f"{content}\n")
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--config", str(tmp_path / name)])
+    assert ended.value.code == 2
+    assert f"{name}: config: a config file can't name another one" in capsys.readouterr().err
 
 
 def test_a_pipe_is_no_config_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -736,3 +767,17 @@ def test_a_master_that_waits_no_longer_tells_the_workers_that_came_to_quit(monke
         runner.greenlet.kill()
         runner.server.close(linger=0)
     assert told == [True]
+
+
+def test_the_second_of_two_shutdowns_waits_for_the_first_to_end_the_process(tmp_path: Path) -> None:
+    """`timeout` sends two SIGTERMs at once, and Locust shuts down for each."""
+    environment, _ = harnessed([*FILES, "--headless", "--mock", "-i", "1", "--csv", str(tmp_path / "run")])
+    of_sigterm = signal.getsignal(signal.SIGTERM)
+    quitting = environment.events.quitting
+    first, second = (gevent.spawn(quitting.fire, environment=environment, reverse=True) for _ in range(2))
+    try:
+        first.get(timeout=60)
+        assert not second.ready()
+    finally:
+        second.kill()
+        signal.signal(signal.SIGTERM, of_sigterm)

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import gevent
@@ -61,13 +60,21 @@ def test_a_link_to_nowhere_counts_as_used_too(empty_folder: Path) -> None:
     assert Results("r", "run").prefix == Path("run-2")
 
 
-@pytest.mark.parametrize("in_the_way", [os.mkfifo, lambda path: os.symlink("precious", path)], ids=["pipe", "link"])
-def test_what_is_in_the_place_of_a_draft_is_replaced(in_the_way: Callable[[str], None], empty_folder: Path) -> None:
-    Path("precious").write_text("precious")
-    in_the_way("run_summary.json.part")
+def test_a_draft_replaces_no_file_of_anothers(empty_folder: Path) -> None:
+    """Browsers call what they have yet to download so."""
+    Path("run_summary.json.part").write_text("precious")
     Results("r", "run").write_json("summary.json", {"a": 1})
     assert json.loads(Path("run_summary.json").read_text()) == {"a": 1}
-    assert Path("precious").read_text() == "precious"
+    assert Path("run_summary.json.part").read_text() == "precious"
+
+
+def test_a_file_that_cant_be_written_leaves_no_draft(empty_folder: Path) -> None:
+    results = Results("r", "run")
+    Path("run_summary.json").mkdir()
+    before = sorted(empty_folder.iterdir())
+    with pytest.raises(IsADirectoryError):
+        results.write_json("summary.json", {"a": 1})
+    assert sorted(empty_folder.iterdir()) == before
 
 
 def a_run(folder: Path, *arguments: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -113,16 +114,29 @@ def test_a_summary_that_a_full_disk_cuts_is_no_success(unbuffered: str, finished
     assert (done.returncode, done.stderr) == (2, "report.py: error: stdout: file too large\n")
 
 
-def test_a_slow_reader_of_a_non_blocking_stdout_is_waited_for(finished: Path) -> None:
-    """Python writes no more than what fits into the pipe at once. gevent makes a child's streams blocking, so it is the
-    child that makes them non-blocking again."""
-    reader, writer = os.pipe()
-    command = [sys.executable, str(PROJECT / "report.py"), str(finished), "-o", "csv"]
-    mode = "import os, sys; os.set_blocking(1, False); os.execv(sys.argv[1], sys.argv[1:])"
-    subprocess.run([sys.executable, "-c", mode, *command], stdout=writer, check=True)
-    assert os.get_blocking(writer)  # which the child shares
-    os.close(reader)
-    os.close(writer)
+WRITES_LATER = """
+import os, sys
+from summary.cells import make_stdout_whole
+another_programs = os.dup(1)
+make_stdout_whole()
+os.set_blocking(another_programs, False)
+sys.stdout.write("x" * 10_000_000)
+"""
+
+
+def test_the_reader_of_a_pipe_is_waited_for_if_others_make_it_non_blocking_later() -> None:
+    """Python would write no more than what fits into the pipe at once."""
+    done = subprocess.run([sys.executable, "-c", WRITES_LATER], cwd=PROJECT, capture_output=True, check=False)
+    assert (done.returncode, len(done.stdout), done.stderr) == (0, 10_000_000, b"")
+
+
+def test_a_stdout_that_is_no_pipe_is_made_blocking() -> None:
+    """gevent makes a child's streams blocking, so it is the child that makes them non-blocking again."""
+    ours, theirs = socket.socketpair()
+    code = "import os; os.set_blocking(1, False); from summary.cells import make_stdout_whole; make_stdout_whole()"
+    with ours, theirs:
+        subprocess.run([sys.executable, "-c", code], cwd=PROJECT, stdout=theirs.fileno(), check=True)
+        assert os.get_blocking(theirs.fileno())  # which the child shares
 
 
 def test_a_closed_stdout_is_named_as_the_reason(finished: Path) -> None:
