@@ -1,15 +1,19 @@
 """Secrets that google-auth sends while it exchanges credentials for others: it gets them from a server, from a command
 or from the exchange before, so that no file has had them."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 SENT = ("subject_token", "actor_token", "refresh_token", "client_secret")
 """The secrets in a form; its `assertion` is a JSON Web Token, which is masked anyway."""
 
 HEADERS = ("authorization", "x-aws-ec2-metadata-token")
+
+_OF_AWS = re.compile(r'(?<="x-amz-security-token","value":")[^"]+|(?<=Credential=)[^/]+')
+"""What a subject token has of AWS's credentials if it is a request to AWS that was signed with them."""
 
 listeners = set[Callable[[str], None]]()
 """See `Provider.hear_secrets`."""
@@ -38,3 +42,5 @@ def _sent(headers: Mapping[str, str], body: str | bytes) -> Iterator[str]:
     form = parse_qs(body.decode("utf-8", "replace") if isinstance(body, bytes) else body)
     for name in SENT:
         yield from form.get(name, ())
+    for token in form.get("subject_token", ()):
+        yield from _OF_AWS.findall(unquote(token))

@@ -221,7 +221,8 @@ class LLMUser(User):
         """
         timeout_s = self.sides[call.side].settings.timeout_s
         left_s = max(0.0, timeout_s - before.took_s) if before else timeout_s
-        deadline = gevent.Timeout.start_new(left_s, DeadlineExceeded(f"no complete answer within {timeout_s:g} s"))
+        late = DeadlineExceeded(f"no complete answer within {timeout_s:g} s")
+        deadline = wired.deadline = gevent.Timeout.start_new(left_s, late)
         try:
             self._take_all(call, wired, prompt, started_at)
         except Exception as error:

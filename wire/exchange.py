@@ -102,6 +102,7 @@ class ConnectTimedOut(DeadlineExceeded):
 class Exchange:
     """The timestamps and counts of one call; timestamps are readings of `now`, `None` until observed.
 
+    deadline        the timeout of gevent's that raises `DeadlineExceeded` when the call has taken too long
     requests        requests that the SDK sent: 0 or 1
     sent_at         just before the request was handed to the socket
     head_at         when the read that completed the answer's head arrived
@@ -119,6 +120,7 @@ class Exchange:
     """
 
     keep_body: bool = False
+    deadline: Any = None
     requests: int = 0
     sent_at: float | None = None
     head_at: float | None = None
@@ -138,9 +140,12 @@ class Exchange:
     body: bytearray = field(default_factory=bytearray)
 
     def begin(self) -> None:
-        """Count the request. Raises `SecondRequest` for a second one."""
+        """Count the request. Raises `SecondRequest` for a second one, and `DeadlineExceeded` again if that was caught,
+        as by boto3 while it renews credentials that are still good."""
         if self.requests:
             raise SecondRequest("the SDK tried to send a second request within one call")
+        if self.deadline is not None and not self.deadline.pending:
+            raise self.deadline.exception
         self.requests = 1
 
     def answered(self, status: int, headers: list[tuple[str, str]], at: float) -> None:

@@ -3,7 +3,7 @@
 import os
 
 from harness.errors import UsageError
-from harness.plan import addresses
+from harness.plan import addresses, keys
 from harness.plan.target import ProviderClasses, Target, provider_of, target_of
 from harness.plan.values import Options
 from providers.base import Provider
@@ -46,5 +46,7 @@ def _options_of_baseline(options: Options, given: Options, target: Target, class
 
 
 def _check_key(provider: type[Provider], given: str) -> None:
-    if not (given or os.environ.get(provider.key_variable)) and provider.missing_key():
+    with keys.in_time():
+        is_missing = not (given or os.environ.get(provider.key_variable)) and provider.missing_key()
+    if is_missing:
         raise UsageError(f"no API key for {provider.name}: set LLM_AGAINST_API_KEY or {provider.key_variable}")

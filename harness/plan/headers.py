@@ -24,9 +24,9 @@ def parse(text: str) -> tuple[str, str]:
     return name, value
 
 
-def check_variables(provider: type[Provider]) -> None:
+def check_variables(provider: type[Provider], has_key: bool) -> None:
     """Raise `UsageError` for what a provider's SDK would take from the environment but couldn't send."""
-    for variable, value in provider.header_values().items():
+    for variable, value in ({} if provider.signs and has_key else provider.header_values()).items():
         check_value(variable, value or "")
     for variable in provider.header_variables:
         for line in filter(str.strip, os.environ.get(variable, "").split("\n")):

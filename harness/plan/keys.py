@@ -2,8 +2,11 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qsl, unquote
 from urllib.request import getproxies_environment
+
+import gevent
 
 from harness.errors import UsageError
 from harness.plan.extra_body import named_secrets
@@ -11,6 +14,22 @@ from providers.base import Provider
 from providers.settings import Settings
 
 MOCK_KEY = "mock-key"
+
+PATIENCE_S = 30.0
+"""How long an SDK can take over the credentials that it finds itself: for a silent token server it waits minutes."""
+
+
+@contextmanager
+def in_time() -> Iterator[None]:
+    """Limit the time in which an SDK may fetch its credentials. Raises `UsageError` when it is over."""
+    late = gevent.Timeout(PATIENCE_S)
+    try:
+        with late:
+            yield
+    except gevent.Timeout as error:
+        if error is not late:
+            raise
+        raise UsageError(f"the SDK had no credentials after {PATIENCE_S:g} s: does their server answer?") from None
 
 
 def find(provider: type[Provider], given: str | None, mock: bool) -> str | None:
@@ -31,11 +50,12 @@ def check(settings: Settings, provider: type[Provider]) -> None:
 
 def secrets_of(settings: Settings, provider: type[Provider]) -> list[str]:
     """Return a run's secrets: its key, the values of its headers and of its address's query, fields of its extra body
-    that are named like a secret, and the credentials that its SDK finds itself."""
+    that are named like a secret, and the credentials that its SDK finds itself; one that signs doesn't, with a key."""
     values = [settings.api_key, *(value for _, value in settings.headers)]
     values += [settings.host_query, *_secrets_in(settings.host_query)]
     values += named_secrets(settings.extra_body)
-    values += provider.credentials()
+    if not (provider.signs and settings.api_key):
+        values += provider.credentials()
     return [value for value in values if value]
 
 

@@ -42,11 +42,13 @@ class Target:
 
     def secrets(self) -> list[str]:
         """Return the values that must never be shown."""
-        return keys.secrets_of(self.settings, self.provider)
+        with keys.in_time():
+            return keys.secrets_of(self.settings, self.provider)
 
     def check_key(self) -> None:
         """Raise `UsageError` if it needs a key and there is none."""
-        keys.check(self.settings, self.provider)
+        with keys.in_time():
+            keys.check(self.settings, self.provider)
 
     def facts(self) -> dict[str, object]:
         """Return what identifies it."""
@@ -95,8 +97,10 @@ def _error_status(text: str) -> int:
 def settings_of(options: Options, classes: ProviderClasses) -> Settings:
     """Return what every call of the run needs. Raises `UsageError` for the first invalid option."""
     provider = classes[provider_of(options, classes)].provider
-    headers.check_variables(provider)
     mock = bool(options["mock"])
+    key = keys.find(provider, options["api_key"], mock)
+    with keys.in_time():
+        headers.check_variables(provider, has_key=bool(key))
     host = addresses.check(options["host"])
     return Settings(
         provider=provider.name,
@@ -109,7 +113,7 @@ def settings_of(options: Options, classes: ProviderClasses) -> Settings:
         max_tokens=count("--max-tokens", options["max_tokens"]),
         api_version=word("--api-version", options["api_version"]) if options["api_version"] else None,
         region=word("--region (AWS_REGION)", options["region"] or DEFAULT_REGION),
-        api_key=keys.find(provider, options["api_key"], mock),
+        api_key=key,
         headers=tuple(headers.parse(text) for text in options["header"]),
         extra_body=extra_body.parse(options["extra_body"]),
         mock=mock,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import gevent
 import greenlet
 from gevent.event import Event
-from locust.runners import STATE_INIT, MasterRunner, Runner
+from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, Runner
 
 from harness.errors import HUNG_UP, INTERRUPTED, TERMINATED
 
@@ -118,7 +118,8 @@ class Signals:
         """Return whether this is a headless master still waiting for its workers: it has no run to end, and Locust
         doesn't react to signals."""
         is_headless = vars(self._runner.environment.parsed_options)["headless"]
-        return isinstance(self._runner, MasterRunner) and self._runner.state == STATE_INIT and is_headless
+        has_started = self._runner.target_user_count or self._runner.state not in (STATE_INIT, STATE_STOPPED)
+        return isinstance(self._runner, MasterRunner) and is_headless and not has_started  # stopped: a worker has left
 
     def _leave(self, code: int) -> None:
         """Tell the workers that have connected to quit, and end the process."""

@@ -5,6 +5,7 @@ import gc
 import gevent
 
 from harness.errors import UsageError
+from harness.plan import keys
 from harness.plan.plan import Plan
 from harness.plan.target import Target
 from harness.run.rehearsal import rehearse
@@ -33,7 +34,8 @@ def sides_of(plan: Plan, secrets: Secrets) -> dict[SideName | None, Provider]:
     sides: dict[SideName | None, Provider] = {}
     for name, target in plan.targets.items():
         wire = wire_of(target, plan.seed, pace_seed=plan.seed + len(sides))
-        sides[name] = target.provider(target.settings, _client_of(target, wire, secrets))
+        with keys.in_time():
+            sides[name] = target.provider(target.settings, _client_of(target, wire, secrets))
     _spare_the_collector()
     return sides
 

@@ -14,7 +14,7 @@ from wire.exchange import exchange
 
 
 def rehearse(provider: type[Provider], settings: Settings) -> bool:
-    """Make one call through the SDK without network, key or token; return whether it succeeded.
+    """Make one call through the SDK, without a network or a key unless it fetches a token; return whether it succeeded.
 
     What an SDK imports and builds during its first call takes 50 to 160 ms. A failure here is no reason to refuse the
     run: a model that the mock can't route (`org/name`) can be valid for the real host.

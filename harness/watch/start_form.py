@@ -27,6 +27,9 @@ LOAD_FIELDS = ("user_count", "spawn_rate")
 OF_A_RUNNING_TEST = ("num_users", "spawn_rate", "run_time", "profile", "user_classes")
 DEFAULT_SHAPE = "Default"
 SWITCHES = ("true", "false", "")
+CHANGE = "change"
+"""In the query of a form that changes the number of users: without a running test, it would start one."""
+
 Check = Callable[[Options], str | None]
 
 
@@ -86,6 +89,8 @@ def _unless_refused(refuse: Callable[[], object], view: Callable[[], object]) ->
 def _refuse_start(
     web_ui: WebUI, environment: Environment, check: Check, check_users: Callable[[int], str | None]
 ) -> str | None:
+    if CHANGE in request.args and not is_on(environment):
+        return "the run has ended: only a new one can have other users"
     shown = (*LOCUSTS_FIELDS, *web_ui.template_args["extra_options"])
     if refusal := _refuse_fields(request.form, shown):
         return refusal

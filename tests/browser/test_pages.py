@@ -79,6 +79,19 @@ def test_a_second_run_takes_the_place_of_the_first_and_says_what_it_lacks(tab: T
     assert "need a stream" in tab.text()
 
 
+def test_a_change_of_users_after_the_runs_end_starts_no_other(tab: Tab, page: Page) -> None:
+    before = len(page.runs())
+    start(tab, page)
+    tab.until(f"location.pathname === '/llm' && {RUNNING}")
+    tab.open(f"{page.url}/llm/start")
+    page.post("stop")
+    page.next_run(before)
+    tab.fill(user_count="2")
+    tab.click("form .main")
+    tab.until("document.getElementById('problem').textContent.startsWith('the run has ended')")
+    assert len(list(page.folder.glob("results/2*"))) == before + 1
+
+
 def test_the_form_follows_its_choices(tab: Tab, page: Page) -> None:
     def shown() -> set[str]:
         return set(

@@ -19,8 +19,10 @@ from botocore.config import Config
 from botocore.exceptions import CredentialRetrievalError, EndpointConnectionError, MetadataRetrievalError
 from botocore.parsers import ResponseParserError
 from botocore.utils import ContainerMetadataFetcher
-from google.auth.exceptions import RefreshError
+from google.auth.aws import Credentials as AwsCredentials
+from google.auth.exceptions import OAuthError, RefreshError
 from google.auth.impersonated_credentials import _make_iam_token_request
+from google.auth.transport import requests as google_requests
 from google.auth.transport.requests import Request as GoogleRequest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -518,6 +520,29 @@ def test_what_google_exchanges_for_credentials_becomes_known_before_it_is_sent(
             client.models.generate_content(model="m", contents="Hi")
     assert '*** {"delegates"' in secrets.redact(str(refused.value))
     assert "5af1c03b" not in secrets.redact(f"{refused.value} first/5af1c03b")
+
+
+def test_what_a_workload_identity_of_aws_signs_with_becomes_known_before_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The token that is exchanged is a signed request, of which a token server can repeat any part."""
+    monkeypatch.setattr(google_tokens, "listeners", {(secrets := Secrets()).add})
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ASIA5af1c03b")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "IQoJ/5af1c03b+77de0a91==")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    google_tokens.listen_in()
+    refused = answer(b"{}", status="400 Bad Request")
+    with serving(answering(refused)) as server:
+        credentials = AwsCredentials(  # type: ignore[no-untyped-call]
+            audience="//a", subject_token_type="urn:ietf:params:aws:token-type:aws4_request",
+            token_url=f"{server.url}/exchange", credential_source={
+                "environment_id": "aws1", "regional_cred_verification_url": "https://sts.{region}.amazonaws.com",
+            },
+        )  # fmt: skip
+        with pytest.raises(OAuthError):
+            credentials.refresh(google_requests.Request())  # type: ignore[no-untyped-call]
+    assert secrets.redact("ASIA5af1c03b and IQoJ/5af1c03b+77de0a91== in us-east-1") == "*** and *** in us-east-1"
 
 
 def test_what_token_servers_send_is_masked_where_an_sdk_repeats_what_it_cant_read() -> None:

@@ -1,16 +1,19 @@
 """Nonsense is refused at the start, in one line that names its place: values that no header can contain, impossible
 hosts, invalid numbers, and files that can't be written."""
 
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.plan import keys
 from providers.bedrock import aws_session
 from tests.cases import CASES
 from tests.command_line import FILES
-from tests.raw_server import answering, serving
+from tests.raw_server import RawServer, answering, serving, silent
 from tests.running import harnessed, start_and_wait
 
 KEYS = {"openai": "test-key-123", "azure-openai": "test-key-123", "deepseek": "test-key-123", "anthropic": "test-key-1"}
@@ -107,6 +110,44 @@ def test_aws_credentials_that_boto3_can_not_get_are_refused_with_its_reason(
     aws_session.cache_clear()
     assert said.startswith("locust: error: boto3 can't get the AWS credentials: ")
     assert reason in said
+
+
+ROLE = "[default]\nregion = us-east-1\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = base\n"
+BASE = "[profile base]\naws_access_key_id = AKIA-5af1c0\naws_secret_access_key = test-key-123\n"
+GOOGLES = {"type": "external_account", "audience": "//a", "subject_token_type": "urn:ietf:params:oauth:token-type:jwt"}
+
+
+@pytest.fixture
+def silent_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServer]:
+    """Token servers that never answer, and credentials that need them."""
+    monkeypatch.setattr(keys, "PATIENCE_S", 0.5)
+    with serving(silent) as server:
+        (tmp_path / "config").write_text(ROLE + BASE)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        (tmp_path / "token").write_text("test-key-123")
+        source = {"token_url": server.url, "credential_source": {"file": str(tmp_path / "token")}}
+        (tmp_path / "google.json").write_text(json.dumps({**GOOGLES, **source}))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "google.json"))
+        monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+        monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "l")
+        yield server
+    aws_session.cache_clear()
+
+
+@pytest.mark.parametrize("provider", ["aws-bedrock", "vertex-ai"])
+def test_a_token_server_that_never_answers_is_told_of_instead_of_waited_for(
+    provider: str, silent_servers: RawServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal(capsys, "--headless", "-p", provider, "-m", "m", "--any-model", "-H", silent_servers.url)
+    assert "the SDK had no credentials after 0.5 s" in said
+
+
+@pytest.mark.parametrize("given", [["--mock"], ["-k", "test-key-123"]])
+def test_credentials_that_are_not_used_are_not_waited_for(given: list[str], silent_servers: RawServer) -> None:
+    harnessed([*FILES, "--headless", "-p", "aws-bedrock", "-m", "m", "--any-model", "-H", silent_servers.url, *given])
+    assert silent_servers.requests == []
 
 
 @pytest.mark.parametrize(("variable", "provider", "case"), UNSENDABLE_VARIABLES)

@@ -189,6 +189,12 @@ def test_an_unknown_shape_class_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     assert (answer["success"], answer["message"]) == (False, "unknown shape class 'Nothing'")
 
 
+def test_a_change_of_users_starts_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = page(monkeypatch, "--mock")
+    answer = client.post("/swarm?change", data={"user_count": "2", "spawn_rate": "2"}, headers={"Host": UI}).json
+    assert (answer["success"], answer["message"]) == (False, "the run has ended: only a new one can have other users")
+
+
 def test_a_page_with_a_login_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     client = page(monkeypatch, "--mock", "--web-login")
     asked = client.get("/", headers={"Host": UI})

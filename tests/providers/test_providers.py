@@ -1,7 +1,9 @@
 """One contract for all providers: a call through the real SDK is one request, one event and one truthful record."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +15,7 @@ from gevent.event import Event
 from mock.inprocess import InProcessWire
 from mock.service import Service
 from mock.timing import Pace
+from providers.bedrock import aws_session
 from providers.call import Call
 from providers.settings import API
 from providers.user import CallFailed
@@ -354,6 +357,31 @@ def test_the_deadline_counts_the_whole_call_however_the_bytes_drip(serve: Serve,
     assert 0 < call.response_bytes < 1_000_000
     assert len(server.requests) == 1
     server.wait_for_end(0)
+
+
+def test_a_deadline_that_boto3_catches_while_it_renews_credentials_ends_the_call_all_the_same(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Credentials with 12 minutes left are renewed, but are used as they are if that fails."""
+
+    def once(peer: Peer) -> None:
+        if containers.connections == 1 and peer.request():
+            keys = {"AccessKeyId": "ASIA", "SecretAccessKey": "test-key-123", "Token": "test-token-123"}
+            until = datetime.now(UTC) + timedelta(minutes=12)
+            peer.send(answer(json.dumps({**keys, "Expiration": until.isoformat()}).encode(), "Connection: close"))
+        else:
+            silent(peer)
+
+    containers, server = serve(once), serve(mocking(Service(Pace(0))))
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", containers.url)
+    aws_session.cache_clear()
+    asker = Asker("aws-bedrock", server.url, api_key=None, timeout_s=DEADLINE_S)
+    call = ask_one(asker)
+    aws_session.cache_clear()
+    assert (call.outcome, call.error_reason) == ("failed", "timed out before the head")
+    assert f"no complete answer within {DEADLINE_S:g} s" in (call.error or "")
+    assert containers.connections == 2
+    assert server.requests == []
 
 
 # The end of the run

@@ -233,6 +233,22 @@ def test_a_signal_ends_a_master_that_waits_for_workers(
     assert "Traceback" not in ended.stderr
 
 
+def test_a_signal_ends_a_master_that_waits_for_workers_after_one_has_left(tmp_path: Path) -> None:
+    port = str(free_port())
+    (tmp_path / "worker").mkdir()
+    options = ["--headless", "--mock", "--master", "--master-bind-port", port, "--expect-workers", "2"]
+    with (
+        started(tmp_path, options) as running,
+        started(tmp_path / "worker", ["--worker", "--mock", "--master-port", port]) as worker,
+    ):
+        running.until(lambda: "1 of 2 connected" in running.stderr())
+        worker.send(signal.SIGTERM)
+        running.until(lambda: "0 of 2 connected" in running.stderr())
+        running.send(signal.SIGTERM)
+        ended = running.wait()
+    assert ended.code == 143, ended.stderr
+
+
 def test_an_end_while_users_still_start_leaves_no_call_without_a_row(tmp_path: Path, slow_mock: MockServer) -> None:
     slow_mock.reset()
     ended = locust(tmp_path, *against(slow_mock, "--processes", "2", "-u", "60", "-r", "10", "-t", "2s"))

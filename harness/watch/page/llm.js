@@ -220,7 +220,7 @@
     event.preventDefault();
     delete at("change").dataset.touched;
     document.activeElement.blur();
-    post("swarm", new FormData(event.target));
+    post("swarm?change", new FormData(event.target));
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   look();

@@ -61,7 +61,7 @@
     button.disabled = true;
     refuse("");
     try {
-      const answer = await fetch("../swarm", { method: "POST", body: new URLSearchParams(fields()) });
+      const answer = await fetch(form.dataset.to, { method: "POST", body: new URLSearchParams(fields()) });
       const text = await answer.text();
       const said = text.startsWith("{") ? JSON.parse(text) : { success: false, message: text };
       said.success ? location.assign("../llm") : refuse(said.message);
