@@ -254,7 +254,7 @@ def test_users_asked_for_while_a_run_ends_are_not_started(tmp_path: Path) -> Non
         assert stopped.get()["success"]
         page.next_run(0)
         assert page.start(**{**slow, "mock_latency": "0"}, user_count="1", spawn_rate="1", iterations="3")["success"]
-        assert len(rows_in(page.next_run(1), "metrics")) == 3
+        assert len(rows_in(page.next_run(1), "metrics")) == 3, page.running.stderr()
 
 
 def test_an_open_loop_over_workers_calls_each_at_its_time(tmp_path: Path, mock_server: MockServer) -> None:
