@@ -21,11 +21,11 @@ JWT = re.compile(r"(?<![\w-])[\w-]{12,}\.eyJ[\w-]*(?:\.[\w-]*)?", re.ASCII)
 
 _NAMES = ["access_token", "refresh_token", "session_token", "id_token", "secret_access_key", "access_key_id"]
 _FORMS = [f"(?i:{form})" for name in _NAMES for form in (name, name.replace("_", ""))]
-_NAMED_SO = "|".join(f"(?<={form})" for form in [*_FORMS, "[\"']Token"])  # the last is that of AWS's containers
-FETCHED = re.compile(
-    rf"(?:oken|ey|ey_?[Ii]d)(?:{_NAMED_SO})"
-    r"""(?:\\*["'][\s+]*[:=][\s+]*\\*["']|[=>](?:\s|\\+[nrt])*)((?:[^\s"'<>&,;\\]|\\+[/u]){12,})"""
-)
+_BEHIND_A_NAME = "|".join(f"(?<={form})" for form in [*_FORMS, "[\"']Token"])  # the last is that of AWS's containers
+_IN_JSON = r"""\\*["'][\s+]*[:=][\s+]*\\*["']"""
+_IN_XML_OR_A_FORM = r"[=>](?:\s|\\+[nrt])*"
+_VALUE = r"""(?:[^\s"'<>&,;\\]|\\+[/u]){12,}"""
+FETCHED = re.compile(f"(?:oken|ey|ey_?[Ii]d)(?:{_BEHIND_A_NAME})(?:{_IN_JSON}|{_IN_XML_OR_A_FORM})({_VALUE})")
 """What a text names as a token or a key of the kinds that SDKs fetch: some repeat an answer with one that they can't
 read. The endings of the names come first, as the search for them is the quickest."""
 
@@ -49,13 +49,10 @@ class Secrets:
         token = (whole.split() or [""])[-1]
         new = {whole, token, *decoded_basic(whole), *chain.from_iterable(NAMED.findall(whole))} - self._added
         self._added |= new
-        forms = {form for secret in new if len(secret) >= SHORTEST for form in encodings(secret)}
-        long_forms = {form for form in forms if len(form) >= LONG}
-        patterns = {escaped(form) for form in forms if form not in long_forms or not is_plain(form)}
-        known = [secret for secret in new if len(secret) >= SHORTEST]
-        heads = {escaped_all(s[:HEAD] if len(s) >= LONG else s, len(s) >= LONG) for s in known}
-        heads |= {cut(form[:HEAD]) for form in long_forms}
-        self._forms, self._heads = self._forms | patterns, self._heads | heads  # new sets: a thread can be searching
+        known = {secret for secret in new if len(secret) >= SHORTEST}
+        forms = {form for secret in known for form in encodings(secret)}
+        # New sets, as a thread can be searching.
+        self._forms, self._heads = self._forms | _wholes(forms), self._heads | _heads(known, forms)
 
     def add_all(self, values: Iterable[str]) -> None:
         for value in values:
@@ -88,6 +85,17 @@ class Secrets:
         for handler in {handler for logger in loggers for handler in logger.handlers}:
             if not isinstance(handler.formatter, _Redacting):
                 handler.setFormatter(_Redacting(handler.formatter or logging.Formatter(), self))
+
+
+def _wholes(forms: Iterable[str]) -> set[re.Pattern[str]]:
+    """Return the patterns of forms of which the beginning may not find all."""
+    return {escaped(form) for form in forms if len(form) < LONG or not is_plain(form)}
+
+
+def _heads(known: Iterable[str], forms: Iterable[str]) -> set[re.Pattern[str]]:
+    """Return the patterns of long forms' beginnings, and of secrets that are escaped in every character."""
+    escaped_wholly = {escaped_all(s[:HEAD] if len(s) >= LONG else s, len(s) >= LONG) for s in known}
+    return escaped_wholly | {cut(form[:HEAD]) for form in forms if len(form) >= LONG}
 
 
 def _found(forms: Iterable[re.Pattern[str]], text: str) -> list[Span]:
