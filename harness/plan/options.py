@@ -224,9 +224,10 @@ def _add_mock(parser: _Named) -> None:
 
 
 def _add_output(parser: _Named) -> None:
+    *first, last = RENDERERS
     parser.add_argument(
         "-o", "--output-format", default="table", choices=Offered(RENDERERS),
-        include_in_web_ui=False, help=f"format of the summary on stdout: {', '.join(RENDERERS)}",
+        include_in_web_ui=False, help=f"format of the summary on stdout: {' or '.join([', '.join(first), last])}",
     )  # fmt: skip
     parser.add_argument(
         "--html-report", default="", metavar="FILE", include_in_web_ui=False,

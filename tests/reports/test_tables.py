@@ -119,6 +119,5 @@ def test_every_format_of_a_summary_is_offered_and_named() -> None:
     actions = [action for topic in options.topics().values() for action in topic.actions]
     (offer,) = [action for action in actions if action.dest == "output_format"]
     *names, last = RENDERERS
-    assert offer.choices == [*names, last]
     assert str(offer.help).endswith(f": {', '.join(names)} or {last}")
     assert f"-o {'|'.join(RENDERERS)}]" in str(report.__doc__)
