@@ -111,6 +111,7 @@ class Exchange:
     lag_s           the longest time that the first byte of a read can have waited; only where the kernel stamps packets
     read_spread_s   the longest time over which the bytes of the latest read can have arrived; `None` if unknown
     failure         what failed, if a failure was raised in the SDK
+    overdue         the deadline, if it passed while the rest of what had arrived was still to be read
     unread          a stream that is kept from the SDK, as its plug's response; see the plugs
     body            the beginning of the body as received; up to `LOGGED_BYTES` with `keep_body`
     body_bytes      the size of the body as received: without chunk framing, still compressed
@@ -128,6 +129,7 @@ class Exchange:
     lag_s: float | None = None
     read_spread_s: float | None = None
     failure: Failure | None = None
+    overdue: DeadlineExceeded | None = None
     connect_s: float | None = None
     connection: Literal["new", "reused"] | None = None
     status: int | None = None

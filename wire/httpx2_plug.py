@@ -16,6 +16,9 @@ from wire.turns import TURN_BYTES, turns
 MOST_CODINGS = 5
 """How many times a body can be compressed; httpx2 itself accepts no more."""
 
+MOST_OVERDUE_BYTES = 1 << 20
+"""How much of a compressed answer that arrived before the deadline is read after it: it can decompress without end."""
+
 LONGEST_TYPE = 1000
 """How many characters of a Content-Type are searched for a charset."""
 
@@ -175,16 +178,25 @@ class _Response(_Text):
         self.headers["content-encoding"] = first
 
     def _in_turns(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        taken_bytes = 0
+        taken_bytes = read_bytes = 0
         for piece in pieces:
             for start in range(0, len(piece), TURN_BYTES):
                 if taken_bytes >= TURN_BYTES:
+                    read_bytes += taken_bytes
                     with _httpx2_errors(self.request):
-                        turns().take()
+                        _take_turn(read_bytes)
                     taken_bytes = 0
                 part = piece[start : start + TURN_BYTES]
                 taken_bytes += len(part)
                 yield part
+
+
+def _take_turn(read_bytes: int) -> None:
+    """Let the event loop read what has arrived meanwhile. Raises a deadline that has passed."""
+    turns().take()
+    overdue = wire.current().overdue
+    if overdue is not None and read_bytes > MOST_OVERDUE_BYTES:
+        raise overdue
 
 
 class _Decompressed(httpx2.SyncByteStream):
