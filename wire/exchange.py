@@ -229,7 +229,7 @@ def current() -> Exchange:
 
 def within_limit(pieces: Iterable[bytes], status: int) -> Iterator[bytes]:
     """Yield the pieces of a body that is read whole. Raises `TooLong`."""
-    is_error = status >= 400
+    is_error = status >= 300
     most_bytes = MOST_ERROR_BYTES if is_error else MOST_WHOLE_BYTES
     most_commas = MOST_ERROR_COMMAS if is_error else MOST_COMMAS
     taken_bytes = commas = 0

@@ -1,5 +1,6 @@
 """The wire under openai, anthropic and google-genai: an httpx2 transport. https://www.python-httpx.org/advanced/transports/"""
 
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from encodings import normalize_encoding
@@ -133,6 +134,22 @@ class WireTransport(httpx2.BaseTransport):
 
 class _Text(httpx2.Response):
     """A response whose charset, whatever its head says, doesn't block the event loop."""
+
+    @property
+    def text(self) -> str:
+        """The body as a text. A long one is decoded in turns: where bytes mean nothing, some charsets take half a
+        second for a megabyte."""
+        if not hasattr(self, "_text") and len(self.content) > TURN_BYTES:
+            self._text = "".join(self._decoded_in_turns())
+        return super().text
+
+    def _decoded_in_turns(self) -> Iterator[str]:
+        decoder = getincrementaldecoder(self.encoding or "utf-8")("replace")
+        for start in range(0, len(self.content), TURN_BYTES):
+            with wire.raised_as({}, lambda _, error: error):
+                _take_turn(start)
+            yield decoder.decode(self.content[start : start + TURN_BYTES])
+        yield decoder.decode(b"", True)
 
     @property
     def charset_encoding(self) -> str | None:
