@@ -1,5 +1,6 @@
 """A prompt with several turns, played call by call. Stdlib only."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
@@ -73,8 +74,14 @@ class Conversation:
 
 
 def _sendable(text: str) -> str:
-    """Return the text as a request can contain it: halves of a character joined, or replaced if they stand alone."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    """Return the text as a request can contain it: halves of a character joined, or a question mark for one that stands
+    alone. JSON joins a million of them in hundredths of a second, where an encoding's error handler takes over half."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        joined: str = json.loads(json.dumps(text))
+        return joined.encode("utf-8", "replace").decode()
+    return text
 
 
 def steps(turns: Iterable[Turn]) -> list[Step]:

@@ -112,6 +112,7 @@ class Exchange:
     lag_s           the longest time that the first byte of a read can have waited; only where the kernel stamps packets
     read_spread_s   the longest time over which the bytes of the latest read can have arrived; `None` if unknown
     failure         what failed, if a failure was raised in the SDK
+    overdue         the deadline, if it passed while the rest of what had arrived was still to be read
     unread          a stream that is kept from the SDK, as its plug's response; see the plugs
     body            the beginning of the body as received; up to `LOGGED_BYTES` with `keep_body`
     body_bytes      the size of the body as received: without chunk framing, still compressed
@@ -130,6 +131,7 @@ class Exchange:
     lag_s: float | None = None
     read_spread_s: float | None = None
     failure: Failure | None = None
+    overdue: DeadlineExceeded | None = None
     connect_s: float | None = None
     connection: Literal["new", "reused"] | None = None
     status: int | None = None
@@ -232,7 +234,7 @@ def current() -> Exchange:
 
 def within_limit(pieces: Iterable[bytes], status: int) -> Iterator[bytes]:
     """Yield the pieces of a body that is read whole. Raises `TooLong`."""
-    is_error = status >= 400
+    is_error = status >= 300
     most_bytes = MOST_ERROR_BYTES if is_error else MOST_WHOLE_BYTES
     most_commas = MOST_ERROR_COMMAS if is_error else MOST_COMMAS
     taken_bytes = commas = 0

@@ -1,5 +1,6 @@
 """The wire under openai, anthropic and google-genai: an httpx2 transport. https://www.python-httpx.org/advanced/transports/"""
 
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from encodings import normalize_encoding
@@ -15,6 +16,9 @@ from wire.turns import TURN_BYTES, turns
 
 MOST_CODINGS = 5
 """How many times a body can be compressed; httpx2 itself accepts no more."""
+
+MOST_OVERDUE_BYTES = 1 << 20
+"""How much of a compressed answer that arrived before the deadline is read after it: it can decompress without end."""
 
 LONGEST_TYPE = 1000
 """How many characters of a Content-Type are searched for a charset."""
@@ -132,6 +136,22 @@ class _Text(httpx2.Response):
     """A response whose charset, whatever its head says, doesn't block the event loop."""
 
     @property
+    def text(self) -> str:
+        """The body as a text. A long one is decoded in turns: where bytes mean nothing, some charsets take half a
+        second for a megabyte."""
+        if not hasattr(self, "_text") and len(self.content) > TURN_BYTES:
+            self._text = "".join(self._decoded_in_turns())
+        return super().text
+
+    def _decoded_in_turns(self) -> Iterator[str]:
+        decoder = getincrementaldecoder(self.encoding or "utf-8")("replace")
+        for start in range(0, len(self.content), TURN_BYTES):
+            with wire.raised_as({}, lambda _, error: error):
+                _take_turn(start)
+            yield decoder.decode(self.content[start : start + TURN_BYTES])
+        yield decoder.decode(b"", True)
+
+    @property
     def charset_encoding(self) -> str | None:
         """None if the Content-Type is longer than any: `email` would take a minute to read it. Raises `LookupError` for
         Punycode, which is no charset, and in which a megabyte takes minutes to decode."""
@@ -175,16 +195,25 @@ class _Response(_Text):
         self.headers["content-encoding"] = first
 
     def _in_turns(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        taken_bytes = 0
+        taken_bytes = read_bytes = 0
         for piece in pieces:
             for start in range(0, len(piece), TURN_BYTES):
                 if taken_bytes >= TURN_BYTES:
+                    read_bytes += taken_bytes
                     with _httpx2_errors(self.request):
-                        turns().take()
+                        _take_turn(read_bytes)
                     taken_bytes = 0
                 part = piece[start : start + TURN_BYTES]
                 taken_bytes += len(part)
                 yield part
+
+
+def _take_turn(read_bytes: int) -> None:
+    """Let the event loop read what has arrived meanwhile. Raises a deadline that has passed."""
+    turns().take()
+    overdue = wire.current().overdue
+    if overdue is not None and read_bytes > MOST_OVERDUE_BYTES:
+        raise overdue
 
 
 class _Decompressed(httpx2.SyncByteStream):

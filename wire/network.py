@@ -204,6 +204,7 @@ class NetworkReply:
         try:
             waiter.get()
         except DeadlineExceeded as error:
+            self._exchange.overdue = error
             if not self._parser.complete:
                 self._fail(error)
         except BaseException:

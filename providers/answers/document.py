@@ -87,6 +87,6 @@ def is_json(text: bytes) -> bool:
 
 def quoted(data: bytes | str) -> str:
     """Return the beginning of an answer in quotation marks, on one line."""
-    text = data[: 4 * QUOTED].decode("utf-8", "replace") if isinstance(data, bytes) else data
-    shown = " ".join(text.split())
+    begun = data[: 4 * QUOTED]
+    shown = " ".join((begun.decode("utf-8", "replace") if isinstance(begun, bytes) else begun).split())
     return f"“{shown[:QUOTED]}{'…' if len(shown) > QUOTED or len(data) > 4 * QUOTED else ''}”"

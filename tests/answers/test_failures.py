@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import gevent
+import httpx2
 import pytest
 from gevent import socket
 from gevent.event import Event
@@ -32,7 +33,7 @@ from wire import exchange, httpx2_plug, network
 from wire.exchange import MOST_ERROR_BYTES, MOST_ERROR_COMMAS, ConnectionBroken, Exchange
 from wire.failures import failure_of
 from wire.proxy import proxy_of
-from wire.turns import turns
+from wire.turns import TURN_BYTES, turns
 
 BOTH_PLUGS = pytest.mark.parametrize("provider", ["openai", "aws-bedrock"])
 BOTH_WAYS = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
@@ -127,25 +128,33 @@ def test_a_body_compressed_more_often_than_the_sdk_reads_fails() -> None:
     assert "compressed more than 5 times" in (call.error or "")
 
 
+@contextmanager
+def counting_turns() -> Iterator[list[None]]:
+    """Take turns beside the block."""
+    taken: list[None] = []
+
+    def run_beside() -> None:
+        while True:
+            turns().take()
+            taken.append(None)
+
+    beside = gevent.spawn(run_beside)
+    try:
+        yield taken
+    finally:
+        gevent.kill(beside)
+
+
 @BOTH_WAYS
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_body_that_decompresses_to_megabytes_of_nothing_leaves_others_their_turn(stream: bool, status: int) -> None:
     nothing = gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * ((8 << 20) // 5)
     canned = Canned([gzip.compress(gzip.compress(nothing))], status=status)
     canned.headers.append(("content-encoding", "gzip, gzip, gzip"))
-    taken = 0
-
-    def run_beside() -> None:
-        nonlocal taken
-        while True:
-            turns().take()
-            taken += 1
-
-    beside = gevent.spawn(run_beside)
-    call = answered("openai", "chat", canned, stream=stream)
-    gevent.kill(beside)
+    with counting_turns() as taken:
+        call = answered("openai", "chat", canned, stream=stream)
     assert call.outcome == "failed"
-    assert taken >= 30
+    assert len(taken) >= 30
 
 
 @contextmanager
@@ -276,6 +285,36 @@ def test_a_stream_that_decompresses_to_megabytes_keeps_its_deadline_and_blocks_n
     assert (call.outcome, call.response_bytes) == ("failed", len(body))
     assert call.error_reason == "timed out within the body" or "finish marker" in (call.error or "")
     assert turns > 1
+
+
+@pytest.mark.parametrize("charset", ["cp1252", "utf-8"])
+def test_a_long_text_is_decoded_in_turns(charset: str) -> None:
+    """Where bytes mean nothing, a megabyte can take half a second: google-genai decodes every whole answer."""
+    canned = Canned([b"\x81" * (4 << 20)])
+    canned.headers = [("content-type", f"application/json; charset={charset}")]
+    with counting_turns() as taken:
+        call = answered("vertex-ai", "chat", canned, stream=False)
+    assert call.outcome == "failed"
+    assert len(taken) >= (4 << 20) // TURN_BYTES
+
+
+def test_a_long_text_is_decoded_as_at_once() -> None:
+    text = "😀é" * TURN_BYTES
+    for charset in ("utf-8", "utf-16", "utf-7", "gb18030"):
+        head = {"Content-Type": f"text/plain; charset={charset}"}
+        body = text.encode(charset)
+        for content in (body, body[:-1]):
+            expected = httpx2.Response(200, headers=head, content=content).text
+            assert httpx2_plug.decoded(head.items(), content) == expected
+
+
+@BOTH_WAYS
+def test_a_redirect_has_the_size_limit_of_an_error(stream: bool) -> None:
+    body = b"x" * (MOST_ERROR_BYTES + 1)
+    with serving(answering(answer(body, "Location: /", status="302 Found"))) as server:
+        call = Asker("openai", server.url, stream=stream).ask()
+    assert (call.outcome, call.status) == ("failed", 302)
+    assert "longer than 1 MB" in (call.error or "")
 
 
 @pytest.mark.parametrize("nest", [b"[%s]", b'{"error": %s}', b'{"message": [%s]}'])

@@ -4,6 +4,7 @@ server's own words."""
 import gzip
 import json
 import re
+import tracemalloc
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from mock.formats import eventstream as encoder
 from providers import bedrock_families
 from providers.answers import anthropic, converse, eventstream, gemini, gemini_lines, openai, reading, refusal, sse
 from providers.answers.content import finished
-from providers.answers.document import QUOTED
+from providers.answers.document import QUOTED, quoted
 from providers.bedrock import SERVICE, aws_session
 from providers.call import (
     Answer,
@@ -448,6 +449,17 @@ def written_sse(name: str, body: Any) -> bytes:
 
 def written_chunk(name: str, body: Any) -> bytes:
     return encoder.event(name, {"bytes": b64encode(json.dumps(body).encode()).decode()})
+
+
+@pytest.mark.parametrize("data", ["a " * (1 << 20), b"a " * (1 << 20)], ids=["text", "bytes"])
+def test_only_the_beginning_of_a_long_answer_is_looked_at_to_quote_it(data: str | bytes) -> None:
+    """Tens of millions of words would take seconds and a gigabyte."""
+    tracemalloc.start()
+    try:
+        assert quoted(data) == f"“{'a ' * (QUOTED // 2)}…”"
+        assert tracemalloc.get_traced_memory()[1] < len(data) / 8
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_malformed_answer_is_quoted() -> None:

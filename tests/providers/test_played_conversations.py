@@ -153,8 +153,8 @@ def test_an_answer_that_cannot_be_put_into_a_history_ends_a_conversation() -> No
     ("pieces", "history"),
     [
         (["A \ud83d", "\ude00."], "A 😀."),
-        (["\ud83d"], "�"),
-        (["\ude00\ud83d", "x"], "��x"),
+        (["\ud83d"], "?"),
+        (["\ude00\ud83d", "x"], "??x"),
         (["\ufeffA 😀."], "\ufeffA 😀."),
     ],
 )

@@ -1,5 +1,6 @@
 """How the event loop reads: when each read arrived, how long it may have waited, and which greenlet goes on when."""
 
+import gzip
 import itertools
 import sys
 import time
@@ -13,12 +14,14 @@ import gevent.monkey
 import pytest
 from gevent import socket
 from gevent.hub import Waiter
+from httpx2 import ReadTimeout, Request
 
 from tests.certificates import make_certificate, trusting
 from tests.raw_server import Peer, answer, answering, chunked, deadline, serving, timer
 from wire import network, polls
 from wire.connection import RECEIVE_BYTES, Connection, PlainSocket, connect
 from wire.exchange import DeadlineExceeded, Origin, exchange, now
+from wire.httpx2_plug import MOST_OVERDUE_BYTES, client
 from wire.network import MOST_HELD_BYTES, MOST_UNREAD_READS, NetworkWire
 from wire.polls import Polls
 from wire.turns import TURN_BYTES, Turns, turns
@@ -310,6 +313,28 @@ def test_a_complete_answer_whose_deadline_strikes_late_is_a_success() -> None:
         assert [reply.read(), reply.read()] == [b"text", b""]
     close()
     assert seen.complete
+
+
+def test_a_complete_answer_that_swells_when_decompressed_still_ends_soon_after_its_deadline() -> None:
+    begin, close = timer(0.1)
+    swollen_bytes = 16 * MOST_OVERDUE_BYTES
+    packed = gzip.compress(bytes(swollen_bytes))
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        begin()
+        peer.send(answer(packed, "Content-Encoding: gzip"))
+        block(0.2)
+
+    read: list[bytes] = []
+    with serving(script) as server, exchange() as seen:
+        response = client(NetworkWire()).send(Request("POST", server.url), stream=True)
+        with pytest.raises(ReadTimeout):
+            read.extend(response.iter_bytes())
+    close()
+    assert seen.complete
+    assert seen.failure == "timed out within the body"
+    assert len(b"".join(read)) < swollen_bytes / 2
 
 
 def test_sleeping_uses_the_projects_clock() -> None:
