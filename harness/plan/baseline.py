@@ -21,6 +21,8 @@ def baseline_of(options: Options, target: Target, classes: ProviderClasses) -> T
         if stray := next((name for name in _OF_BASELINE if name != "api_key" and given[name]), None):
             raise UsageError(f"--against-{stray.replace('_', '-')} needs --against")
         return None
+    if given["mock_latency"] and options["against"] != MOCK:
+        raise UsageError("--against-mock-latency needs --against mock")
     try:
         return target_of({**options, **_options_of_baseline(options, given, target, classes)}, classes)
     except UsageError as error:
