@@ -46,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     make_stdout_whole()
     options = _parsed(arguments)
     place = options.path[0] if options.path else None
+    if not place and len(options.against or ()) > 1:
+        return _refuse("--against takes all the runs after it as old ones: name the new run before it")
     try:
         place = place or newest()
         summaries = _report(options.path or [place], options)

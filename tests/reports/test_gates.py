@@ -86,6 +86,13 @@ def test_a_time_beyond_the_runs_timeout_is_refused(
     assert capsys.readouterr().err.startswith(f"report.py: error: {' '.join(bad)}: no success takes so long")
 
 
+def test_old_runs_alone_are_not_compared_with_whatever_is_newest(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.main(["--against", str(finished), str(finished), "--fail-if", "p95>+10%"]) == 2
+    assert "name the new run before it" in capsys.readouterr().err
+
+
 def test_locusts_statistics_cannot_be_judged_per_call(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.main([f"{finished}_stats.csv", "--fail-if", "p95>1"]) == 2
     assert "need a run's rows" in capsys.readouterr().err
