@@ -232,7 +232,7 @@ def test_a_difference_that_cant_be_told_apart_is_a_tilde() -> None:
 
 def test_too_few_pairs_are_said_to_be_too_few() -> None:
     assert "latency can't be compared with 5 pairs: 6 are needed" in shown(*FIFTY[:5])
-    assert "latency can't be compared by 1 pair: 6 are needed" in shown(FIFTY[0])
+    assert "latency can't be compared with 1 pair: 6 are needed" in shown(FIFTY[0])
 
 
 def test_the_table_fits_80_columns() -> None:
