@@ -5,10 +5,11 @@ one run or several: python report.py RUN … --html FILE"""
 import argparse
 import contextlib
 import errno
+import itertools
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from summary.baseline.likeness import Incomparable
 from summary.baseline.runs import compare
 from summary.cells import make_stdout_whole, printable
 from summary.gates import relative, slo
+from summary.gates.gate import Gate
 from summary.gates.language import BadCondition
+from summary.gates.relative import RelativeGate
 from summary.gates.verdict import breaches
 from summary.render.render import RENDERERS
 from summary.rows.finished import ODD, REQUESTS, damaged, find, finished, read_json, run_of
@@ -43,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     make_stdout_whole()
     options = _parsed(arguments)
     place = options.path[0] if options.path else None
+    if not place and len(options.against or ()) > 1:
+        return _refuse("--against takes all the runs after it as old ones: name the new run before it")
     try:
         place = place or newest()
         summaries = _report(options.path or [place], options)
@@ -101,6 +106,15 @@ def _check_gates(summary: Summary, options: argparse.Namespace) -> None:
     relative_gates = filter(relative.is_relative, options.fail_if or ())
     if not options.against and "comparison" not in summary and (text := next(relative_gates, None)):
         raise BadCondition(f"--fail-if {text}: compares with a baseline: give --against")
+    _check_timeout(summary, options.slo, *relative.parse_all(options.fail_if or ()))
+
+
+def _check_timeout(summary: Summary, level: str | None, *gates: Sequence[Gate | RelativeGate]) -> None:
+    """Refuse given conditions on times that no success of the run could take. Raises `BadCondition`."""
+    timeout_s = (summary.get("options") or {}).get("timeout_s")
+    for each in (*([slo.parse(level)] if level else ()), *itertools.chain(*gates)):
+        if isinstance(timeout_s, float):
+            each.check_timeout(timeout_s)
 
 
 def _summary(paths: list[str], options: argparse.Namespace) -> Summary:
@@ -122,6 +136,8 @@ def _comparison(new_paths: list[str], old_paths: list[str], level: str | None, f
     new = [run_of(path, level, [gate.text for gate in plain]) for path in new_paths]
     old = [run_of(path) for path in old_paths]
     likeness.check(new, old)
+    for run in new:
+        _check_timeout(run.summary, level, plain, relative_gates)
     of_new = (new[0].summary.get("options") or {}).get("slo")
     found = compare(new, old, slo.parse(of_new) if of_new else None)
     gates = [gate for run in new for gate in run.summary["gates"]]

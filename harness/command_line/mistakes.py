@@ -98,7 +98,9 @@ def _missing_refusal(parser: ArgumentParser, options: Namespace) -> str | None:
 
 
 def _class_settings_refusal(options: Namespace, user_classes: Sequence[str]) -> str | None:
-    given = itertools.chain(*options.config_users or ())
+    given = list(itertools.chain(*options.config_users or ()))
+    if any(isinstance(config, dict) and config.get("host") for config in given):
+        return "--config-users: a host is not read there: give -H"
     refusals = (class_settings.refusal(config, user_classes) for config in given)
     return next((f"--config-users: {reason}" for reason in refusals if reason), None)
 

@@ -16,15 +16,23 @@ _OF_BASELINE = ("provider", "model", "api", "api_key", "header", "mock_latency")
 
 def baseline_of(options: Options, target: Target, classes: ProviderClasses) -> Target | None:
     """Return what `--against` compares the target with, if it is given. Raises `UsageError`."""
-    given = {name: options[f"against_{name}"] for name in _OF_BASELINE}
+    check_stray(options)
     if not options["against"]:
-        if stray := next((name for name in _OF_BASELINE if name != "api_key" and given[name]), None):
-            raise UsageError(f"--against-{stray.replace('_', '-')} needs --against")
         return None
+    given = {name: options[f"against_{name}"] for name in _OF_BASELINE}
     try:
         return target_of({**options, **_options_of_baseline(options, given, target, classes)}, classes)
     except UsageError as error:
         raise UsageError(f"the baseline: {error}") from error
+
+
+def check_stray(options: Options) -> None:
+    """Raise `UsageError` for an option of a baseline that there is none of, or of a mock that it is not."""
+    named = [name for name in _OF_BASELINE if name != "api_key" and options[f"against_{name}"]]
+    if named and not options["against"]:
+        raise UsageError(f"--against-{named[0].replace('_', '-')} needs --against")
+    if "mock_latency" in named and options["against"] != MOCK:
+        raise UsageError("--against-mock-latency needs --against mock")
 
 
 def _options_of_baseline(options: Options, given: Options, target: Target, classes: ProviderClasses) -> Options:

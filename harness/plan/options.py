@@ -1,9 +1,11 @@
 """The options added to Locust's: all strings, since `harness.plan.plan` validates those of every source alike."""
 
 import argparse
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
+from harness.command_line import variables
 from harness.command_line.mistakes import refuse_mistakes
 from harness.command_line.option_help import ShowHelp, Topic
 from harness.load.schedule import Arrival
@@ -68,6 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser, models: Offer, user_classes: 
         "--llm-help", action=ShowHelp, topics=topics, include_in_web_ui=False, help="show these options, by topic"
     )
     _take_over_csv(parser)
+    ours = [action for topic in topics.values() for action in topic.actions]
+    if refusal := variables.refusal(parser, ours, os.environ):
+        parser.exit(2, f"{parser.prog}: error: {refusal}\n")
 
 
 def _add_target(parser: _Named, models: Offer) -> None:

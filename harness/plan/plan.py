@@ -11,7 +11,7 @@ from harness.errors import UsageError
 from harness.load.pairs import Grant, pairs, single
 from harness.load.schedule import Schedule, Timetable
 from harness.plan.baseline import baseline_of
-from harness.plan.gate_options import check_needs, gates_of, junit_of, slo_of
+from harness.plan.gate_options import check_needs, gates_of, is_fail_fast, junit_of, slo_of
 from harness.plan.rate_options import schedule_of, timetable_of, users_for
 from harness.plan.target import ProviderClasses, Target, target_of
 from harness.plan.values import DATA_DIR, LARGEST, Options, count, here_or_beside, natural, one_of, utf8, whole
@@ -171,7 +171,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     settings, timetable = target.settings, timetable_of(options, found)
     schedule, level, (gates, relative_gates) = timetable or schedule_of(options), slo_of(options), gates_of(options)
     baseline = baseline_of(options, target, classes)
-    check_needs(level, [*gates, *relative_gates], settings.stream, schedule, has_baseline=baseline is not None)
+    check_needs(level, [*gates, *relative_gates], settings, schedule, has_baseline=baseline is not None)
     users = users_for(schedule, longest_s(settings.timeout_s, baseline)) if schedule else None
     return Plan(
         target=target,
@@ -184,7 +184,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
         gates=gates,
         relative_gates=relative_gates,
         earlier_runs=tuple(filter(None, options["baseline"])),
-        fail_fast=bool(options["fail_fast"]),
+        fail_fast=is_fail_fast(options, [*gates, *relative_gates]),
         junit=junit_of(options, [*gates, *relative_gates]),
         files=found,
         selection_mode="in-order" if timetable else _selection_mode(options),

@@ -15,8 +15,8 @@ import locust_inside
 from harness.command_line import class_settings
 from harness.errors import UsageError
 from harness.plan import addresses, extra_body, headers
-from harness.plan.baseline import MOCK
-from harness.plan.gate_options import gates_of
+from harness.plan.baseline import MOCK, check_stray
+from harness.plan.gate_options import gates_of, is_fail_fast, junit_of
 from harness.plan.plan import run_time_s
 from harness.plan.values import Options, count, natural, positive, whole
 from harness.watch import key_hosts
@@ -50,7 +50,10 @@ def check_unshown(options: Options) -> None:
     if options["against"] not in ("", MOCK):
         addresses.check(options["against"], "--against")
     extra_body.parse(options["extra_body"])
-    gates_of(options)
+    check_stray(options)
+    gates, relative_gates = gates_of(options)
+    is_fail_fast(options, [*gates, *relative_gates])
+    junit_of(options, [*gates, *relative_gates])
 
 
 def attach(web_ui: Any, environment: Environment, check: Check, check_users: Callable[[int], str | None]) -> None:

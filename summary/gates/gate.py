@@ -98,6 +98,12 @@ class Gate:
             has = f"the schedule has {stages} stages" if stages > 1 else "needs several stages (--rate-stages)"
             raise BadCondition(f"{LANGUAGE.option} {self.text}: {has}")
 
+    def check_timeout(self, timeout_s: float) -> None:
+        """Refuse a limit that a run with this timeout can't exceed. Raises `BadCondition`."""
+        limit = 0.0 if self.condition.is_relative else self.condition.limit
+        place = f"{LANGUAGE.option} {self.text}"
+        conditions.refuse_beyond_timeout(self.figure, self.condition.operator, limit, timeout_s, place)
+
 
 def parse(text: str) -> Gate:
     """Parse one condition, with or without a stage before it, as a gate. Raises `BadCondition`."""

@@ -21,6 +21,9 @@ _CONDITION = re.compile(r"([A-Za-z_]\w*(?:\.\d+)?)\s*([<>]=?)\s*([^\s<>=]+)", re
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(ms|s|%|)", re.ASCII)
 STRICT = "?"
 
+MOST_TIMEOUTS = {"latency_from_schedule_s": 3}
+"""Figures that can exceed one timeout: a call can wait one for a user, and one more for the other call of its pair."""
+
 
 class BadCondition(ValueError):
     """The text is not a condition, or its figure is unknown or not available in the run; the message is one line."""
@@ -168,3 +171,13 @@ def refuse_impossible(sign: str, limit: float, ends: tuple[float, float], kind: 
     lowest, highest = ends
     if (sign == "<" and limit <= lowest) or (sign == ">" and limit >= highest):
         raise BadCondition(f"{place}: expected a condition that can be true ({UNITS[kind].expected})")
+
+
+def refuse_beyond_timeout(figure: Figure, sign: str, limit: float, timeout_s: float, place: str) -> None:
+    """Refuse a time that no success can take: `p95>800`, probably meant as 800 ms, would pass every run. Raises
+    `BadCondition`."""
+    longest_s = timeout_s * MOST_TIMEOUTS.get(figure.name, 1)
+    is_beyond = limit >= longest_s if sign.startswith(">") else limit > longest_s
+    if figure.kind == "time" and figure.over != "failures" and is_beyond:
+        reason = f"no success takes so long, as --timeout is {timeout_s:g} s (a time without a unit is in seconds)"
+        raise BadCondition(f"{place}: {reason}")

@@ -75,6 +75,12 @@ class RelativeGate:
         if self.figure.needs is not None and self.figure.needs not in given:
             raise BadCondition(f"{LANGUAGE.option} {self.text}: {self.figure.noun} needs {self.figure.needs}")
 
+    def check_timeout(self, timeout_s: float) -> None:
+        """Refuse a change that a run with this timeout can't exceed. Raises `BadCondition`."""
+        limit = 0.0 if self.of_baseline else self.limit
+        place = f"{LANGUAGE.option} {self.text}"
+        language.refuse_beyond_timeout(self.figure, self.operator, limit, timeout_s, place)
+
 
 def is_relative(text: str) -> bool:
     """Return whether a condition's limit has a sign."""

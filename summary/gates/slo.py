@@ -30,6 +30,12 @@ class Slo:
         for condition in self.conditions:
             conditions.check(condition, LANGUAGE, given)
 
+    def check_timeout(self, timeout_s: float) -> None:
+        """Refuse a limit that every success keeps with this timeout. Raises `BadCondition`."""
+        for each in self.conditions:
+            place = f"{LANGUAGE.option} {each.text}"
+            conditions.refuse_beyond_timeout(FIGURES[each.name], each.operator, each.limit, timeout_s, place)
+
     def by_column(self) -> Iterator[tuple[str, Condition]]:
         """Yield each condition with the rows' column that it applies to."""
         return ((FIGURES[condition.name].name, condition) for condition in self.conditions)

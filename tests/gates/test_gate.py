@@ -230,3 +230,30 @@ def test_an_unknown_figure_is_refused_with_a_hint() -> None:
 def test_the_plain_statistics_are_those_of_latency() -> None:
     for name in ("min", "avg", "median", "p50", "p90", "p95", "p99", "p99_9", "p99.9", "max"):
         assert SUBJECTS[name] == SUBJECTS[f"latency_{name}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "p95>800", "max>=30s", "p50<31", "ttft_p99>30", "itl_max>30000ms", "stage 2 p95>30", "added_ttft_p95>30?",
+        "latency_from_schedule_max>90",
+    ],
+)  # fmt: skip
+def test_a_time_that_no_success_can_take_is_refused(text: str) -> None:
+    with pytest.raises(BadCondition) as refusal:
+        parse(text).check_timeout(30.0)
+    assert str(refusal.value) == (
+        f"--fail-if {text}: no success takes so long, as --timeout is 30 s (a time without a unit is in seconds)"
+    )
+    parse(text).check_timeout(1000.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "p95>29.9", "p50<30", "error_adjusted_p95>800", "failure_count>800", "throughput_rps<800",
+        "added_latency_p95>800%", "latency_from_schedule_max>89",
+    ],
+)  # fmt: skip
+def test_other_limits_can_be_of_any_size(text: str) -> None:
+    parse(text).check_timeout(30.0)

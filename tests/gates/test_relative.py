@@ -115,3 +115,14 @@ def test_a_change_that_cannot_be_judged_is_a_breach(text: str, reason: str) -> N
 def test_without_a_comparison_every_relative_gate_is_breached() -> None:
     judged = with_verdicts({"gates": []}, [parse("p95>+10%")])["gates"]
     assert [(each["breached"], each["reason"]) for each in judged] == [(True, "there is no comparison with a baseline")]
+
+
+@pytest.mark.parametrize("text", ["p95>+800", "ttft_median>=+30s", "p95>+30?"])
+def test_a_change_by_more_than_the_timeout_is_refused(text: str) -> None:
+    with pytest.raises(BadCondition, match="no success takes so long, as --timeout is 30 s"):
+        parse(text).check_timeout(30.0)
+
+
+@pytest.mark.parametrize("text", ["p95>+29s", "p95>+800%", "p95<-800", "error_rate>+1%", "throughput_rps>+800"])
+def test_other_changes_can_be_of_any_size(text: str) -> None:
+    parse(text).check_timeout(30.0)

@@ -323,6 +323,35 @@ def test_an_option_on_two_lines_of_a_config_file_is_refused(
     assert "must be on one line" in says
 
 
+@pytest.mark.parametrize(
+    ("variable", "instead"),
+    [
+        ("LOCUST_PROMPTS", "the variable of --prompts is LOCUST_DATA_DIR"),
+        ("LOCUST_MODEL", "the variable of --model is LLM_MODEL_NAME"),
+        ("LOCUST_NUM_REQUESTS", "the variable of --num-requests is LOCUST_ITERATIONS"),
+        ("LOCUST_CONFIG", "give --config"),
+    ],
+)
+def test_a_variable_that_no_option_reads_is_refused(
+    variable: str, instead: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was lost without a word: the calls sent other prompts, and no gate was judged."""
+    monkeypatch.setenv(variable, "secret-value")
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock"])
+    assert ended.value.code == 2
+    assert f"error: {variable} is not read: {instead}\n" in (says := capsys.readouterr().err)
+    assert "secret-value" not in says
+
+
+@pytest.mark.parametrize("variable", ["LOCUST_MASTER_PORT", "LOCUST_WORKER"])
+def test_variables_that_kubernetes_names_after_services_are_none_of_ours(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "tcp://10.0.0.1:5557")
+    harnessed(["--headless", "--mock"])
+
+
 def test_two_config_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Locust reads the last one: the gates of the first would be lost."""
     first, second = tmp_path / "gates.conf", tmp_path / "load.conf"

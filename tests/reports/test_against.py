@@ -25,7 +25,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("old", "new"):
         (folder / name).mkdir()
         with pytest.MonkeyPatch.context() as monkeypatch:
-            run(folder / name, *STAGES, "--stream", "--seed", "3", "--slo", "latency<60", monkeypatch=monkeypatch)
+            run(folder / name, *STAGES, "--stream", "--seed", "3", "--slo", "latency<29", monkeypatch=monkeypatch)
     shutil.copytree(folder / "new", folder / "slow")
     path = folder / "slow" / "run_requests.csv"
     rows = pd.read_csv(path)
@@ -145,7 +145,7 @@ def test_csv_has_a_row_per_figure_and_stage(runs: Path, capsys: pytest.CaptureFi
 
 
 def test_markdown_has_the_verdict_in_its_first_line(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    gates = ("--fail-if", "p95>+10%", "--fail-if", "p99>99", "-o", "markdown")
+    gates = ("--fail-if", "p95>+10%", "--fail-if", "p99>29", "-o", "markdown")
     assert report.main([str(runs / "slow"), "--against", str(runs / "old"), *gates]) == 3
     first, _, second, *lines = capsys.readouterr().out.splitlines()
     assert first.startswith("**1 of 2 gates breached. Worse: latency (median, p95, p99)")
@@ -155,12 +155,12 @@ def test_markdown_has_the_verdict_in_its_first_line(runs: Path, capsys: pytest.C
 
 
 def test_markdown_of_a_single_run(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert report.main([str(runs / "old"), "-o", "markdown", "--fail-if", "p95>60"]) == 0
+    assert report.main([str(runs / "old"), "-o", "markdown", "--fail-if", "p95>29"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("**No gate breached. ")
     assert "| succeeded | 200 |" in printed
     assert "\n| latency, ms | " in printed
-    assert "| p95\\>60 | ✅ | p95 is " in printed
+    assert "| p95\\>29 | ✅ | p95 is " in printed
 
 
 def test_gates_are_judged_by_the_interval(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,7 +168,7 @@ def test_gates_are_judged_by_the_interval(runs: Path, capsys: pytest.CaptureFixt
     assert report.main([*sides, "--fail-if", "p95>+10%", "--fail-if", "error_rate>+1%"]) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("breach: p95>+10%: p95 changed by +")
-    assert report.main([*sides, "--fail-if", "p95>+60s", "--fail-if", "throughput_rps<-99%"]) == 0
+    assert report.main([*sides, "--fail-if", "p95>+29s", "--fail-if", "throughput_rps<-99%"]) == 0
     assert report.main([*sides, "--fail-if", "p95>10"]) == 3
     assert report.main([*sides, "--fail-if", "slo_attainment<-1%", "--slo", "latency<5"]) == 3
 

@@ -37,13 +37,13 @@ def ended(folder: Path, old: Path, *arguments: str, monkeypatch: pytest.MonkeyPa
 def test_a_run_is_compared_with_its_baseline(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gates = ("--fail-if", "error_rate>+5%", "--fail-if", "median>+60s", "--fail-if", "p95>60")
+    gates = ("--fail-if", "error_rate>+5%", "--fail-if", "median>+29s", "--fail-if", "p95>29")
     junit = ("--junit", str(tmp_path / "gates.xml"))
     code, summary, prefix = ended(tmp_path, old, "--mock-error-rate", "0.4", *gates, *junit, monkeypatch=monkeypatch)
     assert code == 3
     assert summary["comparison"]["error_rate"]["says"] == "worse"
     assert [(gate["gate"], gate["breached"]) for gate in summary["gates"]] == [
-        ("p95>60", False), ("error_rate>+5%", True), ("median>+60s", False),
+        ("p95>29", False), ("error_rate>+5%", True), ("median>+29s", False),
     ]  # fmt: skip
     assert summary["compared"]["differs"]["mock_error_rate"] == {"old": 0.0, "new": 0.4}
     assert summary["options"]["baseline"] == [str(old)]
@@ -57,8 +57,8 @@ def test_what_was_compared_can_be_judged_again_without_the_baseline(
 ) -> None:
     code, _, prefix = ended(tmp_path, old, monkeypatch=monkeypatch)
     assert code == 0
-    assert report.main([str(prefix), "--fail-if", "p95>+60s", "-o", "markdown"]) == 0
-    assert report.main([str(prefix), "--fail-if", "p95<+60s", "-o", "table"]) == 3
+    assert report.main([str(prefix), "--fail-if", "p95>+29s", "-o", "markdown"]) == 0
+    assert report.main([str(prefix), "--fail-if", "p95<+29s", "-o", "table"]) == 3
 
 
 def test_a_baseline_is_read_before_the_first_call(old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_a_comparison_that_fails_does_not_cost_the_runs_own_figures(
         raise ZeroDivisionError
 
     monkeypatch.setattr("summary.baseline.runs.compare", failing)
-    code, summary, _ = ended(tmp_path, old, "--fail-if", "p95>+60s", monkeypatch=monkeypatch)
+    code, summary, _ = ended(tmp_path, old, "--fail-if", "p95>+29s", monkeypatch=monkeypatch)
     assert code == 70
     assert summary["success_count"] == CALLS
     [gate] = summary["gates"]

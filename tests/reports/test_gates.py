@@ -26,18 +26,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_gate_that_holds_is_exit_code_3_and_a_line(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert report.main([str(finished), "--fail-if", "p95>0", "--fail-if", "max>60"]) == 3
+    assert report.main([str(finished), "--fail-if", "p95>0", "--fail-if", "max>29"]) == 3
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("breach: p95>0: p95 is ")
 
 
 def test_gates_that_do_not_hold_are_exit_code_0(finished: Path) -> None:
-    assert report.main([str(finished), "--fail-if", "p95>60", "-o", "csv"]) == 0
+    assert report.main([str(finished), "--fail-if", "p95>29", "-o", "csv"]) == 0
 
 
 def test_a_separate_level_gives_attainment_and_goodput(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert report.main([str(finished), "--slo", "latency<60", "-o", "json"]) == 0
+    assert report.main([str(finished), "--slo", "latency<29", "-o", "json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["slo_attainment"] == summary["success_count"] / 30 < 1
     assert summary["goodput_rps"] == summary["throughput_rps"]
@@ -49,11 +49,11 @@ def test_a_condition_is_parsed_once_and_a_gate_is_judged_once(tmp_path: Path, mo
     monkeypatch.setattr(language, "parse", parse)
     monkeypatch.setattr(verdict, "judge", judge)
     junit = tmp_path / "gates.xml"
-    conditions = ("--slo", "latency<60", "--fail-if", "p50>60", "--fail-if", "failure_count<9", "--junit", str(junit))
+    conditions = ("--slo", "latency<29", "--fail-if", "p50>29", "--fail-if", "failure_count<9", "--junit", str(junit))
     environment, prefix = run(tmp_path, "-i", "3", "--fail-fast", *conditions, monkeypatch=monkeypatch)
     assert environment.process_exit_code == 3
-    assert [call.args[0] for call in parse.call_args_list] == ["latency<60", "p50>60", "failure_count<9"]
-    assert [call.args[0].text for call in judge.call_args_list] == ["p50>60", "failure_count<9"]
+    assert [call.args[0] for call in parse.call_args_list] == ["latency<29", "p50>29", "failure_count<9"]
+    assert [call.args[0].text for call in judge.call_args_list] == ["p50>29", "failure_count<9"]
     assert [gate["breached"] for gate in report.summary_of(prefix)["gates"]] == [False, True]
     assert junit.read_text().count("<failure ") == 1
 
@@ -61,11 +61,11 @@ def test_a_condition_is_parsed_once_and_a_gate_is_judged_once(tmp_path: Path, mo
 def test_conditions_of_each_slo_on_the_command_line_count(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    twice = ["--slo", "latency<60", "--slo", "latency<=0s"]
+    twice = ["--slo", "latency<29", "--slo", "latency<=0s"]
     assert report.main([str(finished), *twice, "-o", "json", "--fail-if", "slo_attainment<1%"]) == 3
     assert json.loads(capsys.readouterr().out)["slo_attainment"] == 0
     _, prefix = run(tmp_path, "-i", "1", *twice, monkeypatch=monkeypatch)
-    assert json.loads(Path(f"{prefix}_summary.json").read_text())["options"]["slo"] == "latency<60 latency<=0s"
+    assert json.loads(Path(f"{prefix}_summary.json").read_text())["options"]["slo"] == "latency<29 latency<=0s"
 
 
 @pytest.mark.parametrize("bad", [["--fail-if", "speed>1"], ["--slo", "ttft"]], ids=" ".join)
@@ -74,6 +74,23 @@ def test_a_bad_condition_is_one_line_and_exit_code_2(
 ) -> None:
     assert report.main([str(finished), *bad]) == 2
     assert capsys.readouterr().err.startswith(f"report.py: error: {' '.join(bad)}")
+
+
+@pytest.mark.parametrize("against", [(), ("--against", "the run")], ids=["alone", "compared"])
+@pytest.mark.parametrize("bad", [["--fail-if", "p95>800"], ["--slo", "latency<500"]], ids=" ".join)
+def test_a_time_beyond_the_runs_timeout_is_refused(
+    bad: list[str], against: tuple[str, ...], finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = [str(finished) if each == "the run" else each for each in against]
+    assert report.main([str(finished), *others, *bad]) == 2
+    assert capsys.readouterr().err.startswith(f"report.py: error: {' '.join(bad)}: no success takes so long")
+
+
+def test_old_runs_alone_are_not_compared_with_whatever_is_newest(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.main(["--against", str(finished), str(finished), "--fail-if", "p95>+10%"]) == 2
+    assert "name the new run before it" in capsys.readouterr().err
 
 
 def test_locusts_statistics_cannot_be_judged_per_call(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,10 +23,10 @@ RUNS = {
     "stages": [*MOCKS, "--rate-stages", "50:0.2s,100:0.2s"],
     "another provider": [*MOCKS, "-i", "5", "--against-provider", "anthropic", "--against-model", CLAUDE],
     "cut off": [*SLEEPERS, "-t", "1", "-u", "2", "-r", "2", "--stop-timeout", "0"],
-    "a gate kept": [*SLOWER, "--fail-if", "added_latency_median>3600s", "--fail-if", "added_error_rate>1%"],
+    "a gate kept": [*SLOWER, "--fail-if", "added_latency_median>29s", "--fail-if", "added_error_rate>1%"],
     "a gate breached": [*SLOWER, "--fail-if", "added_latency_median>1ms"],
     "a gate not surely kept": [*MOCKS, "-i", "20", "--fail-if", "added_error_rate>1%?"],
-    "a gate without pairs enough": [*MOCKS, "-i", "5", "--fail-if", "added_latency_p95>3600s"],
+    "a gate without pairs enough": [*MOCKS, "-i", "5", "--fail-if", "added_latency_p95>29s"],
     "no user free": [*SLEEPERS, "-u", "1", "--timeout", "2", "--rate-stages", "2:2s"],
 }
 
@@ -159,6 +159,10 @@ REFUSED = {
     "a query": (Command([*PAIRS, "--mock", "--against", f"{REAL}?key=secret-1"]), 2, "must not contain a query"),
     "a password": (Command([*PAIRS, "--mock", "--against", "http://u:secret-1@b"]), 2, "use --against-header Auth"),
     "a stray option": (Command([*PAIRS, "--mock", "--against-model", "x"]), 2, "--against-model needs --against"),
+    "a mock that is none": (
+        Command([*PAIRS, "--mock", "--against", REAL, "--against-mock-latency", "1"], KEY), 2,
+        "--against-mock-latency needs --against mock",
+    ),
     "no model": (
         Command([*PAIRS, "--mock", "--against", REAL, "--against-provider", "anthropic"], KEY), 2,
         "--against-provider anthropic needs --against-model",

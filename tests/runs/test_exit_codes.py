@@ -93,6 +93,26 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
         [*QUICK_MOCK, "--config-users", '{"user_class_name": "OpenAIUser", "tasks": 5}'],
         ("--config-users", "tasks must be a list"),
     ),
+    "a host that is not read": (
+        [*QUICK_MOCK, "--config-users", '{"user_class_name": "OpenAIUser", "host": "http://127.0.0.1:9"}'],
+        ("--config-users", "give -H"),
+    ),
+    "a limit in milliseconds without a unit": (
+        [*QUICK_MOCK, "--fail-if", "p95>800"], ("--fail-if p95>800", "--timeout is 30 s")
+    ),
+    "a level in milliseconds without a unit": (
+        [*QUICK_MOCK, "--slo", "latency<500", "--timeout", "20"], ("--slo latency<500", "--timeout is 20 s")
+    ),
+    "nothing to end a run early for": ([*QUICK_MOCK, "--fail-fast"], ("--fail-fast needs --fail-if",)),
+    "a page with nothing to end a run early for": (
+        ["--mock", "--fail-fast", "--web-port", "0"], ("--fail-fast needs --fail-if",)
+    ),
+    "a page with verdicts on nothing": (
+        ["--mock", "--junit", "j.xml", "--web-port", "0"], ("--junit needs --fail-if",)
+    ),
+    "a page with half a baseline": (
+        ["--mock", "--against-model", "x", "--web-port", "0"], ("--against-model needs --against",)
+    ),
     "a page that ends no run": ([*QUICK_MOCK, "--autoquit", "1"], ("--autoquit", "--autostart")),
     "a path without a slash": ([*QUICK_MOCK, "--web-base-path", "a"], ("--web-base-path", "'a'")),
     "a port above 65535": ([*QUICK_MOCK, "--master-port", "99999"], ("--master-port", "99999")),

@@ -18,7 +18,7 @@ UNWRITABLE = "report.txt/junit.xml"
 
 BREACHED: dict[str, tuple[list[str], list[str]]] = {
     "slow": (
-        ["-i", "20", "--fail-if", "p95 > 0s", "--fail-if", "p95>3600", "--junit", "new/junit.xml"],
+        ["-i", "20", "--fail-if", "p95 > 0s", "--fail-if", "p95>29s", "--junit", "new/junit.xml"],
         [r"breach: p95>0s: p95 is \d[\d.,]* m?s \(20 samples\)"],
     ),
     "failing": (
@@ -45,18 +45,18 @@ BREACHED: dict[str, tuple[list[str], list[str]]] = {
     ),
     "saturated": (
         ["-u", "1", "--rate", "200", "-i", "20", "--timeout", "0.05", "--mock-latency", "9",
-         "--fail-if", "dropped_count>0", "--fail-if", "latency_from_schedule_p95>9"],
+         "--fail-if", "dropped_count>0", "--fail-if", "latency_from_schedule_p95>0.1"],
         [
             r"breach: dropped_count>0: dropped_count is \d+ \(20 samples\)",
-            "breach: latency_from_schedule_p95>9: no call succeeded",
+            r"breach: latency_from_schedule_p95>0\.1: no call succeeded",
         ],
     ),
     "slow in one stage": (
-        ["--rate-stages", "50:0.5s,100:0.5s", "--fail-if", "stage 2 p90>0s", "--fail-if", "stage 1 p90>60s",
-         "--fail-if", "stage 2 total_requests<50", "--fail-if", "p99.9>60s", "--junit", "junit.xml"],
+        ["--rate-stages", "50:0.5s,100:0.5s", "--fail-if", "stage 2 p90>0s", "--fail-if", "stage 1 p90>29s",
+         "--fail-if", "stage 2 total_requests<50", "--fail-if", "p99.9>29s", "--junit", "junit.xml"],
         [
             r"breach: stage 2 p90>0s: p90 is [\d.,]+ m?s \(50 samples\)",
-            r"breach: p99\.9>60s: too few samples \(75\): p99\.9 needs 1,000",
+            r"breach: p99\.9>29s: too few samples \(75\): p99\.9 needs 1,000",
         ],
     ),
     "given up": (
@@ -70,7 +70,7 @@ BREACHED: dict[str, tuple[list[str], list[str]]] = {
 }  # fmt: skip
 
 KEPT: dict[str, tuple[list[str], int]] = {
-    "well": (["-i", "20", "--fail-if", "p95>3600", "--fail-if", "error_rate>0%", "--junit", "junit.xml"], 0),
+    "well": (["-i", "20", "--fail-if", "p95>29s", "--fail-if", "error_rate>0%", "--junit", "junit.xml"], 0),
     "failures that no gate forbids": (["-i", "3", *FAILING, "--fail-if", "total_requests<3"], 9),
     "nothing to give up": (["-i", "8", "--fail-fast", "--fail-if", "failure_count>1", "--junit", "junit.xml"], 0),
 }

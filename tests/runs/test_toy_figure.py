@@ -81,10 +81,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ended(house: Path) -> subprocess.CompletedProcess[str]:
     """A run of streams in stages, judged by the toy figures."""
-    gates = ("ttlt_p95>60", "ttlt_max<60", "response_bytes_avg<1", "response_bytes_p50>9", "received_rate<1")
+    gates = ("ttlt_p95>29", "ttlt_max<29", "response_bytes_avg<1", "response_bytes_p50>9", "received_rate<1")
     return python(
         house, "-m", "locust", "--headless", "--mock", "--mock-latency", "0", "--stream", "-i", "60",
-        "--rate-stages", "200:0.2s,200:1s", "--csv", "run", "--slo", "ttlt<60 response_bytes<1000000",
+        "--rate-stages", "200:0.2s,200:1s", "--csv", "run", "--slo", "ttlt<29 response_bytes<1000000",
         *(argument for condition in gates for argument in ("--fail-if", condition)),
     )  # fmt: skip
 
@@ -104,7 +104,7 @@ def test_it_is_in_the_tables(ended: subprocess.CompletedProcess[str]) -> None:
 
 def test_it_is_judged_as_a_gate(ended: subprocess.CompletedProcess[str]) -> None:
     breaches = [line for line in ended.stderr.splitlines() if line.startswith("breach: ")]
-    assert [line.split(": ")[1] for line in breaches] == ["ttlt_max<60", "response_bytes_p50>9"], ended.stderr
+    assert [line.split(": ")[1] for line in breaches] == ["ttlt_max<29", "response_bytes_p50>9"], ended.stderr
     assert ended.returncode == 3
 
 
