@@ -106,15 +106,15 @@ def _check_gates(summary: Summary, options: argparse.Namespace) -> None:
     relative_gates = filter(relative.is_relative, options.fail_if or ())
     if not options.against and "comparison" not in summary and (text := next(relative_gates, None)):
         raise BadCondition(f"--fail-if {text}: compares with a baseline: give --against")
-    _check_timeout(summary, options.slo, *relative.parse_all(options.fail_if or ()))
+    _warn_beyond_timeout(summary, options.slo, *relative.parse_all(options.fail_if or ()))
 
 
-def _check_timeout(summary: Summary, level: str | None, *gates: Sequence[Gate | RelativeGate]) -> None:
-    """Refuse given conditions on times that no success of the run could take. Raises `BadCondition`."""
+def _warn_beyond_timeout(summary: Summary, level: str | None, *gates: Sequence[Gate | RelativeGate]) -> None:
+    """Say on stderr which of the given conditions are on times that no success of the run could take."""
     timeout_s = (summary.get("options") or {}).get("timeout_s")
     for each in (*([slo.parse(level)] if level else ()), *itertools.chain(*gates)):
-        if isinstance(timeout_s, float):
-            each.check_timeout(timeout_s)
+        for warning in each.beyond_timeout(timeout_s) if isinstance(timeout_s, float) else ():
+            print(f"report.py: warning: {printable(warning)}", file=sys.stderr)
 
 
 def _summary(paths: list[str], options: argparse.Namespace) -> Summary:
@@ -137,7 +137,7 @@ def _comparison(new_paths: list[str], old_paths: list[str], level: str | None, f
     old = [run_of(path) for path in old_paths]
     likeness.check(new, old)
     for run in new:
-        _check_timeout(run.summary, level, plain, relative_gates)
+        _warn_beyond_timeout(run.summary, level, plain, relative_gates)
     of_new = (new[0].summary.get("options") or {}).get("slo")
     found = compare(new, old, slo.parse(of_new) if of_new else None)
     gates = [gate for run in new for gate in run.summary["gates"]]

@@ -6,7 +6,6 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.load.schedule import Schedule, Timetable
 from harness.plan.values import Options
-from providers.settings import Settings
 from summary.gates import relative, slo
 from summary.gates.gate import Gate
 from summary.gates.language import BadCondition
@@ -37,24 +36,20 @@ def gates_of(options: Options) -> tuple[list[Gate], list[RelativeGate]]:
 def check_needs(
     level: Slo | None,
     asked: Sequence[Gate | RelativeGate],
-    settings: Settings,
+    stream: bool,
     schedule: Schedule | Timetable | None,
     has_baseline: bool = False,
 ) -> None:
-    """Raise `UsageError` for a condition on a figure or a stage that the run won't have, or on a time beyond the
-    timeout."""
+    """Raise `UsageError` for a condition on a figure or a stage that the run won't have."""
     has: dict[Need, bool] = {
-        "--stream": settings.stream, "--rate": schedule is not None, "--slo": level is not None,
-        "--against": has_baseline,
+        "--stream": stream, "--rate": schedule is not None, "--slo": level is not None, "--against": has_baseline,
     }  # fmt: skip
     given = [name for name, is_given in has.items() if is_given]
     try:
         if level:
             level.check(given)
-            level.check_timeout(settings.timeout_s)
         for gate in asked:
             gate.check(given, len(schedule.stages) if schedule else 0)
-            gate.check_timeout(settings.timeout_s)
     except BadCondition as error:
         raise UsageError(str(error)) from error
 

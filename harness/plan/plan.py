@@ -1,6 +1,7 @@
 """What a run will do: every option validated and typed, or one line that says which is wrong."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -93,6 +94,12 @@ class Plan:
             secrets.add_all(target.secrets())
         return secrets
 
+    def beyond_timeout(self) -> Iterator[str]:
+        """Say which conditions on times can't matter, as the timeout comes first."""
+        conditions: list[Slo | Gate | RelativeGate] = [*self.gates, *self.relative_gates]
+        for each in [self.slo, *conditions] if self.slo else conditions:
+            yield from each.beyond_timeout(self.settings.timeout_s)
+
     @property
     def warmup_calls(self) -> int:
         return self.warmup * len(self.targets)
@@ -171,7 +178,7 @@ def plan_of(options: Options, classes: ProviderClasses) -> Plan:
     settings, timetable = target.settings, timetable_of(options, found)
     schedule, level, (gates, relative_gates) = timetable or schedule_of(options), slo_of(options), gates_of(options)
     baseline = baseline_of(options, target, classes)
-    check_needs(level, [*gates, *relative_gates], settings, schedule, has_baseline=baseline is not None)
+    check_needs(level, [*gates, *relative_gates], settings.stream, schedule, has_baseline=baseline is not None)
     users = users_for(schedule, longest_s(settings.timeout_s, baseline)) if schedule else None
     return Plan(
         target=target,

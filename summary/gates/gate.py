@@ -1,7 +1,7 @@
 """Gates (--fail-if): conditions on a run's figures that fail the run if they are true."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -98,11 +98,11 @@ class Gate:
             has = f"the schedule has {stages} stages" if stages > 1 else "needs several stages (--rate-stages)"
             raise BadCondition(f"{LANGUAGE.option} {self.text}: {has}")
 
-    def check_timeout(self, timeout_s: float) -> None:
-        """Refuse a limit that a run with this timeout can't exceed. Raises `BadCondition`."""
+    def beyond_timeout(self, timeout_s: float) -> Iterator[str]:
+        """Say so if a run with this timeout can't exceed the limit."""
         limit = 0.0 if self.condition.is_relative else self.condition.limit
         place = f"{LANGUAGE.option} {self.text}"
-        conditions.refuse_beyond_timeout(self.figure, self.condition.operator, limit, timeout_s, place)
+        return conditions.beyond_timeout(self.figure, self.condition.operator, limit, timeout_s, place)
 
 
 def parse(text: str) -> Gate:

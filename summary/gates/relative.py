@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from summary.gates import gate as gates
@@ -75,11 +75,11 @@ class RelativeGate:
         if self.figure.needs is not None and self.figure.needs not in given:
             raise BadCondition(f"{LANGUAGE.option} {self.text}: {self.figure.noun} needs {self.figure.needs}")
 
-    def check_timeout(self, timeout_s: float) -> None:
-        """Refuse a change that a run with this timeout can't exceed. Raises `BadCondition`."""
+    def beyond_timeout(self, timeout_s: float) -> Iterator[str]:
+        """Say so if a run with this timeout can't exceed the change."""
         limit = 0.0 if self.of_baseline else self.limit
         place = f"{LANGUAGE.option} {self.text}"
-        language.refuse_beyond_timeout(self.figure, self.operator, limit, timeout_s, place)
+        return language.beyond_timeout(self.figure, self.operator, limit, timeout_s, place)
 
 
 def is_relative(text: str) -> bool:

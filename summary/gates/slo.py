@@ -30,11 +30,11 @@ class Slo:
         for condition in self.conditions:
             conditions.check(condition, LANGUAGE, given)
 
-    def check_timeout(self, timeout_s: float) -> None:
-        """Refuse a limit that every success keeps with this timeout. Raises `BadCondition`."""
+    def beyond_timeout(self, timeout_s: float) -> Iterator[str]:
+        """Say so of limits that every success keeps with this timeout."""
         for each in self.conditions:
             place = f"{LANGUAGE.option} {each.text}"
-            conditions.refuse_beyond_timeout(FIGURES[each.name], each.operator, each.limit, timeout_s, place)
+            yield from conditions.beyond_timeout(FIGURES[each.name], each.operator, each.limit, timeout_s, place)
 
     def by_column(self) -> Iterator[tuple[str, Condition]]:
         """Yield each condition with the rows' column that it applies to."""

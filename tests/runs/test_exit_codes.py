@@ -97,12 +97,6 @@ BAD_USAGE: dict[str, tuple[list[str], tuple[str, ...]]] = {
         [*QUICK_MOCK, "--config-users", '{"user_class_name": "OpenAIUser", "host": "http://127.0.0.1:9"}'],
         ("--config-users", "give -H"),
     ),
-    "a limit in milliseconds without a unit": (
-        [*QUICK_MOCK, "--fail-if", "p95>800"], ("--fail-if p95>800", "--timeout is 30 s")
-    ),
-    "a level in milliseconds without a unit": (
-        [*QUICK_MOCK, "--slo", "latency<500", "--timeout", "20"], ("--slo latency<500", "--timeout is 20 s")
-    ),
     "nothing to end a run early for": ([*QUICK_MOCK, "--fail-fast"], ("--fail-fast needs --fail-if",)),
     "a page with nothing to end a run early for": (
         ["--mock", "--fail-fast", "--web-port", "0"], ("--fail-fast needs --fail-if",)
