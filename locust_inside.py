@@ -224,6 +224,19 @@ def report_every(interval_s: float) -> None:
     locust.runners.WORKER_REPORT_INTERVAL = interval_s
 
 
+def start_users_whatever_the_clock_says(runner: WorkerRunner) -> None:
+    """Follow each message to start users. They arrive in order, but Locust discards those that are older than the
+    latest by their master's wall clock: all of them once that is set back."""
+    handle = runner.handle_message
+
+    def handle_message(msg: Message) -> None:
+        if msg.type == "spawn":
+            runner.last_received_spawn_timestamp = -math.inf  # type: ignore[assignment]  # only compared with a float
+        handle(msg)
+
+    runner.handle_message = handle_message  # type: ignore[method-assign]  # the worker's greenlet calls it by this name
+
+
 def never_give_up_on_the_master() -> None:
     """Keep a worker from quitting when the wall clock says that its master has been silent for a minute."""
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = math.inf  # type: ignore[assignment]  # only compared with a float
@@ -251,7 +264,8 @@ class _Workers(WorkerNodes):
 
 def let_workers_come_and_go(runner: MasterRunner) -> None:
     """Make the master's list of workers safe to iterate in one greenlet while another changes it. To Locust, a worker
-    that joins twice starts all users again, during which nothing is heard, and the last to stop leaves a test running.
+    that joins twice starts all users again, during which nothing is heard. And one that answers the end of a test only
+    when the next is on has left that, although it is about to start its users.
     """
     runner.clients = _Workers(runner.clients)
     handle = runner.handle_message
@@ -261,7 +275,7 @@ def let_workers_come_and_go(runner: MasterRunner) -> None:
             runner.send_message("ack", {"index": runner.get_worker_index(client_id)}, client_id)
             return
         if msg.type == "client_stopped" and runner.state in (STATE_SPAWNING, STATE_RUNNING):
-            msg.type = "quit"
+            return
         handle(client_id, msg)
 
     runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name

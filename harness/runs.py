@@ -144,7 +144,7 @@ class Runs:
     def check_form(self, options: Options, key_hosts: KeyHosts) -> str | None:
         """Prepare the run described by the web UI's form; return why it can't start, `None` if it can."""
         is_finishing = self._finishing is not None and not self._finishing.ready()
-        if self._run is not None or is_finishing or self._runner.state == STATE_CLEANUP:
+        if self._run is not None or is_finishing or self._is_stopping or self._runner.state == STATE_CLEANUP:
             return BUSY
         if self._master is not None and not self._runner.worker_count:
             return ALONE
@@ -154,9 +154,13 @@ class Runs:
             return self._secrets.redact(str(error))
         return None
 
+    @property
+    def _is_stopping(self) -> bool:
+        return self._master is not None and self._master.is_stopping
+
     def check_users(self, users: int) -> str | None:
         """Return why the current run can't have this number of users; `None` if it can."""
-        if self._master is not None and self._master.is_stopping:
+        if self._is_stopping:
             return BUSY
         try:
             if self._run is not None:

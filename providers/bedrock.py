@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from providers import aws_files, aws_tokens
+from providers import aws_files, aws_servers, aws_tokens
 from providers import bedrock_families as families
 from providers.answers import converse, eventstream, reading
 from providers.answers.content import number_asked
@@ -132,6 +132,7 @@ def aws_session() -> Any:
     """Return the process's only session: each one costs 160 ms and 8 MB."""
     from boto3 import Session
 
+    aws_servers.bound()
     session = Session()
     aws_tokens.listen_in(session.events)
     aws_tokens.listen_to_the_machine()

@@ -99,7 +99,7 @@ class Call:
 
     All times except `timestamp` and `scheduled_at` are seconds on the monotonic clock. `start ->` is the call's start.
 
-    timestamp            wall clock at the start, UTC
+    timestamp            the start, UTC, by the wall clock at the run's start: a worker's may differ from its master's
     start_s              the start, counted from the run's start
     latency_s            start -> last byte of the answer; for a stream, the read that completed its last event, so
                          without later pings; for a failure without either, start -> the exception;

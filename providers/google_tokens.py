@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from providers.token_servers import short_answer
+
 SENT = ("subject_token", "actor_token", "refresh_token", "client_secret")
 """The secrets in a form; its `assertion` is a JSON Web Token, which is masked anyway."""
 
@@ -32,9 +34,16 @@ def listen_in() -> None:
             for secret in _sent(headers or {}, body or ""):
                 for listener in listeners:
                     listener(secret)
+            more["hooks"] = {"response": _bound}
             return super().__call__(url, method, body, headers, *args, **more)  # type: ignore[no-untyped-call]  # of an untyped package
 
     requests.Request = Heard  # type: ignore[misc]  # the SDK calls it by this name
+
+
+def _bound(response: Any, **_: object) -> None:
+    """Bound an answer of which only the head has been read."""
+    raw = response.raw
+    raw.stream = lambda amt, decode_content: short_answer(raw, decode_content)
 
 
 def _sent(headers: Mapping[str, str], body: str | bytes) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
 import gevent
@@ -200,9 +200,10 @@ class LLMUser(User):
     def _begin(self, permit: Permit, granted: Granted, prompt: Prompt) -> tuple[Call, float]:
         session, settings = self.session, self.sides[granted.side].settings
         started_at = now()
+        start_s = started_at - session.started_at
         call = Call(
             session.run_id, granted.number, settings.provider, settings.model, settings.api, settings.mode,
-            prompt.prompt_id, prompt.excerpt, datetime.now(UTC), started_at - session.started_at,
+            prompt.prompt_id, prompt.excerpt, session.began_at + timedelta(seconds=start_s), start_s,
             phase="warmup" if granted.number <= session.warmup_calls else "measured", stage=permit.stage,
             side=granted.side, pair=granted.pair, order=granted.order,
             conversation=prompt.conversation, turn=prompt.turn,

@@ -49,11 +49,11 @@ RELATED_PROVIDERS = {
     "azure_openai": {"openai"},
     "deepseek": {"openai"},
     "aws_tokens": {"aws_files"},
-    "bedrock": {"aws_files", "aws_tokens", "bedrock_families"},
+    "bedrock": {"aws_files", "aws_servers", "aws_tokens", "bedrock_families"},
     "vertex_ai": {"google_files", "google_tokens"},
 }
 SHARED_BY_PROVIDERS = {
-    "answers", "base", "call", "claims", "conversation", "permit", "prompt", "secret_file", "settings",
+    "answers", "base", "call", "claims", "conversation", "permit", "prompt", "secret_file", "settings", "token_servers",
 }  # fmt: skip
 STDLIB_ONLY = (
     "finishes.py", "refused_fields.py",

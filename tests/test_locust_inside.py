@@ -279,14 +279,30 @@ def test_calls_in_a_report_that_is_not_counted_are_in_none_of_locusts_statistics
     assert real_master.clients["worker"].user_classes_count == {"User": 2}
 
 
-def test_a_run_ends_with_its_last_worker_even_if_that_only_says_that_it_has_stopped(real_master: MasterRunner) -> None:
+def test_a_worker_that_answers_a_tests_end_during_the_next_stays_in_that(real_master: MasterRunner) -> None:
+    """The next had lost its last worker, and ended without a call."""
     locust_inside.let_workers_come_and_go(real_master)
     real_master.clients["worker"] = WorkerNode("worker")
     real_master.update_state(STATE_RUNNING)
-    ended: list[str] = []
-    real_master.environment.events.test_stop.add_listener(lambda **_: ended.append("test"))
-    real_master.handle_message("worker", Message("client_stopped", None, "worker"))
-    assert ended == ["test"]
+    for message in Message("client_stopped", None, "worker"), Message("client_ready", -1, "worker"):
+        real_master.handle_message("worker", message)
+    assert (real_master.state, list(real_master.clients)) == (STATE_RUNNING, ["worker"])
+
+
+def test_a_worker_starts_users_after_its_masters_clock_was_set_back(real_master: MasterRunner) -> None:
+    class Idle(User):
+        @task
+        def nothing(self) -> None: ...
+
+    worker = Environment(user_classes=[Idle]).create_worker_runner("127.0.0.1", real_master.server.port)
+    locust_inside.start_users_whatever_the_clock_says(worker)
+    for count, timestamp in enumerate((2e9, 1e9), 1):
+        options: dict[str, Any] = {"timestamp": timestamp, "host": "", "stop_timeout": 0, "parsed_options": {}}
+        real_master.send_message("spawn", {**options, "user_classes_count": {"Idle": count}}, worker.client_id)
+        with gevent.Timeout(10):
+            while worker.user_count != count:
+                gevent.sleep(0.01)
+    worker.quit()
 
 
 def test_a_worker_that_joins_again_and_again_starts_no_users_again(real_master: MasterRunner) -> None:

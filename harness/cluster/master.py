@@ -63,7 +63,8 @@ class Master:
 
     refuse        ends the run with a reason and an exit code, when a worker can't take part
     is_signalled  returns whether a signal ends the run: a terminal sends it to the workers too
-    is_stopping   whether the master waits for the workers' last calls
+    is_stopping   whether the master waits for the workers' last calls; several may stop a test: the page, its time
+                  limit, the loss of its last worker
     """
 
     def __init__(self, runner: Any, refuse: Callable[[str, int], None], is_signalled: Callable[[], bool]) -> None:
@@ -80,7 +81,7 @@ class Master:
         self._prepared: set[str] = set()
         self._strange_since: dict[str, float] = {}
         self._has_refused_strangers = self._is_over = False
-        self.is_stopping = False
+        self._stops = 0
         locust_inside.start_no_users_at_the_end(runner, lambda: self.is_stopping)
         self._listen(runner)
         clock.answer(runner)
@@ -115,6 +116,10 @@ class Master:
 
     def _ready_count(self) -> int:
         return len(self._prepared.intersection(worker.id for worker in self._runner.clients.all))
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stops > 0
 
     @property
     def workers_gone(self) -> int:
@@ -203,7 +208,7 @@ class Master:
     def _on_stopping(self, **_: object) -> None:
         """Wait for the last rows, and count the workers and calls that are lost: also calls that a worker was granted
         and has not reported."""
-        self.is_stopping = True
+        self._stops += 1
         left = set() if self._is_signalled() else self._of_this_run - {worker.id for worker in self._runner.clients.all}
         locust_inside.end_ramp_up(self._runner)
         self._drain.wait()
@@ -217,7 +222,7 @@ class Master:
         self._is_over = True
 
     def _on_stop(self, **_: object) -> None:
-        self.is_stopping = False
+        self._stops -= 1
 
     def _stay_stopped(self, **_: object) -> None:
         if self._is_over and self._runner.state == STATE_RUNNING:

@@ -63,6 +63,7 @@ class Worker:
             sys.exit(REACHED)
         locust_inside.report_every(REPORT_INTERVAL_S)
         locust_inside.build_default_options_once()
+        locust_inside.start_users_whatever_the_clock_says(environment.runner)
         self._classes, self._secrets, self._secret_options = classes, secrets, secret_options
         self._outbox: Outbox | None = None
         self._run_id: str | None = None

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import gevent
@@ -23,7 +23,7 @@ from locustfile import harness
 from providers.call import Call, Delta, Finish, Part, Usage
 from providers.vertex_ai import VertexAI
 from summary.vocabulary import CPU_LIMIT, ENOUGH_S, LAG_LIMIT_S
-from tests.asking import APIS, settings_of
+from tests.asking import APIS, Asker, settings_of
 from tests.raw_server import serving, silent
 from wire.exchange import now
 
@@ -382,3 +382,13 @@ def test_a_joined_first_read_counts_where_ttft_could_be_much_shorter(spread_s: f
     for text, at_s in (("one", 0.2), ("two", 0.2), ("three", 0.3)):
         call.take(Delta(text), at_s, spread_s)
     assert (call.joined_reads, call.first_read_joined) == joined
+
+
+def test_a_call_is_dated_by_the_runs_clock_and_not_by_its_workers() -> None:
+    """Failures in a row are found by these times: a worker whose clock was off scattered them."""
+    with serving(silent) as server:
+        asker = Asker("openai", server.url)
+        asker.wait_at_most(0.01)
+        asker.session.began_at = began_at = datetime(2020, 1, 2, tzinfo=UTC)
+        call = asker.ask()
+    assert call.timestamp == began_at + timedelta(seconds=call.start_s)

@@ -406,3 +406,17 @@ def test_a_worker_that_dies_before_its_first_report_is_lost() -> None:
     runner.greenlet.kill()
     runner.server.close(linger=0)
     assert lost == [(0, 1)]
+
+
+def test_a_run_is_stopping_until_all_that_stop_it_are_done() -> None:
+    """The page and the loss of the last worker can stop it together. The later of them would have ended the next run,
+    too."""
+    runner = Environment().create_master_runner("127.0.0.1", 0)
+    master = Master(runner, lambda *_: None, lambda: False)
+    events, seen = runner.environment.events, []
+    for event in (events.test_stopping, events.test_stopping, events.test_stop, events.test_stop):
+        event.fire(environment=runner.environment)
+        seen.append(master.is_stopping)
+    runner.greenlet.kill()
+    runner.server.close(linger=0)
+    assert seen == [True, True, True, False]

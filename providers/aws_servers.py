@@ -1,0 +1,71 @@
+"""Bounds of what boto3 asks for credentials: servers, commands and people."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, NoReturn
+
+from providers.token_servers import short_answer
+
+NO_CODE = (
+    "the profile's mfa_serial asks for a code, which can't be given here: put temporary credentials into the "
+    "environment, as aws configure export-credentials --format env prints them"
+)
+
+
+class Command(subprocess.Popen[bytes]):
+    """A `credential_process`, which ends with the wait for it: each call would leave one that hangs behind."""
+
+    pid = 0
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        with self._ending():
+            super().__init__(*args, **more)
+
+    def communicate(self, *args: Any, **more: Any) -> Any:
+        with self._ending():
+            return super().communicate(*args, **more)
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            if self.pid:
+                self.kill()
+            raise
+
+
+@cache
+def bound() -> None:
+    """Bound what all boto3 sessions ask. An answer of any length would fill the memory, and a prompt would hold up the
+    whole process, which then couldn't even be interrupted."""
+    from botocore import awsrequest, credentials
+    from botocore.exceptions import RefreshWithMFAUnsupportedError
+    from urllib3 import HTTPResponse
+
+    class Answer(awsrequest.AWSResponse):  # type: ignore[misc]  # botocore has no types
+        @property
+        def content(self) -> Any:
+            if isinstance(self.raw, HTTPResponse) and self._content is None:  # type: ignore[has-type]  # as above
+                self._content = b"".join(short_answer(self.raw, decodes=False))
+            return super().content
+
+    class NoCode(RefreshWithMFAUnsupportedError):  # type: ignore[misc]  # as above
+        fmt = NO_CODE
+
+    def refuse(prompt: str) -> NoReturn:
+        raise NoCode
+
+    class AssumedRole(credentials.AssumeRoleProvider):  # type: ignore[misc]  # as above
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **{**more, "prompter": refuse})
+
+    class Process(credentials.ProcessProvider):  # type: ignore[misc]  # as above
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **{**more, "popen": Command})
+
+    awsrequest.AWSResponse = Answer  # botocore calls all these by their names
+    credentials.RefreshWithMFAUnsupportedError = NoCode
+    credentials.AssumeRoleProvider, credentials.ProcessProvider = AssumedRole, Process

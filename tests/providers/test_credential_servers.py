@@ -1,0 +1,88 @@
+"""What SDKs ask for credentials can't fill the memory, and leaves nothing behind."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import boto3
+import gevent
+import pytest
+from botocore.config import Config
+from botocore.exceptions import HTTPClientError
+from google.auth.transport import requests as google_requests
+
+from providers import aws_servers, google_tokens
+from tests.raw_server import WAIT_S, Peer, RawServer, answer, answering, serving
+from tests.workers.watching import is_alive
+from wire.exchange import TooLong
+
+A_MEGABYTE = 1 << 20
+ENDS_WITH_ITS_CONNECTION = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture
+def flood() -> Iterator[RawServer]:
+    """A server whose answers are longer than any with credentials."""
+
+    def pour(peer: Peer) -> None:
+        while peer.request():
+            with suppress(OSError):
+                peer.send(ENDS_WITH_ITS_CONNECTION)
+                for _ in range(8):
+                    peer.send(A_MEGABYTE * b"x")
+            return
+
+    with serving(pour) as server:
+        yield server
+
+
+def test_a_long_answer_is_no_credentials_of_aws(flood: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws_servers.bound()
+    session, once = boto3.Session("ASIA-signer", "secret", region_name="x"), Config(retries={"total_max_attempts": 1})
+    with pytest.raises(HTTPClientError, match="longer than 1 MB"):
+        session.client("sts", endpoint_url=flood.url, config=once).get_caller_identity()
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", flood.url)
+    with pytest.raises(HTTPClientError, match="longer than 1 MB"):
+        boto3.Session().get_credentials()
+
+
+def test_a_long_answer_is_no_credentials_of_google(flood: RawServer) -> None:
+    google_tokens.listen_in()
+    with pytest.raises(TooLong, match="longer than 1 MB"):
+        google_requests.Request()(flood.url)
+    with serving(answering(answer(b"{}"))) as server:
+        assert google_requests.Request()(server.url).data == b"{}"
+
+
+def test_a_command_for_credentials_ends_with_the_call_that_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that hangs was left behind by each call."""
+    aws_servers.bound()
+    (command := tmp_path / "command").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+    command.chmod(0o755)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {command}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    call = gevent.spawn(boto3.Session().get_credentials)
+    with gevent.Timeout(WAIT_S):
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            gevent.sleep(0.01)
+        call.kill()
+        while is_alive(int((tmp_path / "pid").read_text())):
+            gevent.sleep(0.01)
+
+
+def test_no_code_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While somebody was asked, the process answered nothing, not even Ctrl-C."""
+    aws_servers.bound()
+    role = "role_arn = arn:aws:iam::123456789012:role/a\nmfa_serial = b\nsource_profile = base\n"
+    keys = "[profile base]\naws_access_key_id = AKIA-1\naws_secret_access_key = secret\n"
+    (tmp_path / "config").write_text(f"[default]\nregion = x\n{role}{keys}")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    credentials = boto3.Session().get_credentials()
+    assert credentials is not None
+    for _ in range(2):
+        with pytest.raises(Exception, match="mfa_serial asks for a code"):
+            credentials.get_frozen_credentials()
