@@ -44,7 +44,16 @@ class VertexAI(Provider):
 
     @classmethod
     def missing_key(cls) -> str | None:
-        return None if on_vertex() else super().missing_key()
+        if not on_vertex():
+            return super().missing_key()
+        import google.auth
+
+        try:
+            google.auth.default()
+        except Exception as error:  # It knows many kinds of files, which can be damaged in as many ways.
+            reason = error.args[0] if error.args else error
+            return f"google-auth can't get Google's credentials: {' '.join(str(reason).split())}"
+        return None
 
     @staticmethod
     def credentials() -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from harness.plan.keys import find as find_key
 from mock.service import Service
 from mock.timing import Pace
 from providers.bedrock import Bedrock, aws_session
+from providers.vertex_ai import VertexAI
 from tests.asking import APIS, Asker
 from tests.cases import CASES, case_of
 from tests.cases.case import CLAUDE_PROMPT, KEY, Body
@@ -275,6 +277,26 @@ def test_the_sdks_new_variable_counts_before_the_old_one(on_vertex: None, monkey
     monkeypatch.setenv("GOOGLE_GENAI_USE_ENTERPRISE", "1")
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "false")
     assert sent("vertex-ai").target == f"/v1beta1/{VERTEX_PATH}"
+
+
+LOGIN = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
+CREDENTIALS = {
+    "whole": (json.dumps(LOGIN), None),
+    "cut": (json.dumps(LOGIN)[:-1], "not a valid json"),
+    "none": ("{}", "type"),
+}
+
+
+@pytest.mark.parametrize("written", CREDENTIALS)
+def test_on_vertex_without_a_key_googles_credentials_are_looked_for(
+    written: str, on_vertex: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, reason = CREDENTIALS[written]
+    (tmp_path / "credentials.json").write_text(content)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "credentials.json"))
+    missing = VertexAI.missing_key()
+    assert (missing is None) == (reason is None)
+    assert (reason or "") in (missing or "")
 
 
 @pytest.mark.parametrize("variable", ["GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_ENTERPRISE"])
