@@ -111,9 +111,7 @@ class Runs:
             _log.warning("%s", warning)
         if key_hosts:
             _check_keys(plan, key_hosts)
-        check_writable(options["results_prefix"])
-        if plan.junit:
-            check_junit(plan.junit)
+        _check_outputs(plan, options)
         self._check_open_files(plan, plan.load["num_users"] or 1)
         earlier_runs = EarlierRuns(plan) if plan.earlier_runs else None
         preflight.check(plan)
@@ -273,6 +271,12 @@ class Runs:
     def standing(self) -> Standing | None:
         """Return how well the latest run kept its schedule; `None` for a closed loop."""
         return self._latest.standing() if self._latest else None
+
+
+def _check_outputs(plan: Plan, options: Options) -> None:
+    check_writable(options["results_prefix"])
+    if plan.junit:
+        check_junit(plan.junit)
 
 
 def _check_keys(plan: Plan, key_hosts: KeyHosts) -> None:

@@ -38,11 +38,16 @@ class Command(subprocess.Popen[bytes]):
 
 
 @cache
-def bound() -> None:
-    """Bound what all boto3 sessions ask. An answer of any length would fill the memory, and a prompt would hold up the
-    whole process, which then couldn't even be interrupted."""
-    from botocore import awsrequest, credentials
-    from botocore.exceptions import RefreshWithMFAUnsupportedError
+def set_bounds() -> None:
+    """Bound what all boto3 sessions ask, by replacing what botocore calls by name."""
+    _bound_answers()
+    _bound_commands()
+    _refuse_prompts()
+
+
+def _bound_answers() -> None:
+    """An answer of any length would fill the memory."""
+    from botocore import awsrequest
     from urllib3 import HTTPResponse
 
     class Answer(awsrequest.AWSResponse):  # type: ignore[misc]  # botocore has no types
@@ -51,6 +56,24 @@ def bound() -> None:
             if isinstance(self.raw, HTTPResponse) and self._content is None:  # type: ignore[has-type]  # as above
                 self._content = b"".join(short_answer(self.raw, decodes=False))
             return super().content
+
+    awsrequest.AWSResponse = Answer
+
+
+def _bound_commands() -> None:
+    from botocore import credentials
+
+    class Process(credentials.ProcessProvider):  # type: ignore[misc]  # as above
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **{**more, "popen": Command})
+
+    credentials.ProcessProvider = Process
+
+
+def _refuse_prompts() -> None:
+    """A prompt would hold up the whole process, which then couldn't even be interrupted."""
+    from botocore import credentials
+    from botocore.exceptions import RefreshWithMFAUnsupportedError
 
     class NoCode(RefreshWithMFAUnsupportedError):  # type: ignore[misc]  # as above
         fmt = NO_CODE
@@ -62,10 +85,5 @@ def bound() -> None:
         def __init__(self, *args: Any, **more: Any) -> None:
             super().__init__(*args, **{**more, "prompter": refuse})
 
-    class Process(credentials.ProcessProvider):  # type: ignore[misc]  # as above
-        def __init__(self, *args: Any, **more: Any) -> None:
-            super().__init__(*args, **{**more, "popen": Command})
-
-    awsrequest.AWSResponse = Answer  # botocore calls all these by their names
     credentials.RefreshWithMFAUnsupportedError = NoCode
-    credentials.AssumeRoleProvider, credentials.ProcessProvider = AssumedRole, Process
+    credentials.AssumeRoleProvider = AssumedRole

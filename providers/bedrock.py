@@ -132,7 +132,7 @@ def aws_session() -> Any:
     """Return the process's only session: each one costs 160 ms and 8 MB."""
     from boto3 import Session
 
-    aws_servers.bound()
+    aws_servers.set_bounds()
     session = Session()
     aws_tokens.listen_in(session.events)
     aws_tokens.listen_to_the_machine()

@@ -40,10 +40,7 @@ def refuse_losses(parser: Any) -> None:
         text = io.StringIO(stream.read())
         text.name = stream.name  # Locust's parser asks for it
         options: Mapping[str, Any] = parse(text)
-        if options.keys() & {"config", "--config"}:
-            refuse(stream.name, "config: a config file can't name another one")
-        find_loss = _loss_of_toml if stream.name.endswith(".toml") else _loss
-        if loss := find_loss(parser, Path(stream.name), text.getvalue(), options):
+        if loss := _loss(parser, Path(stream.name), text.getvalue(), options):
             refuse(stream.name, loss)
         return options
 
@@ -52,6 +49,12 @@ def refuse_losses(parser: Any) -> None:
 
 
 def _loss(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> str | None:
+    if options.keys() & {"config", "--config"}:
+        return "config: a config file can't name another one"
+    return (_loss_of_toml if path.name.endswith(".toml") else _loss_of_lines)(parser, path, text, options)
+
+
+def _loss_of_lines(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> str | None:
     begun = Counter(found[1] for line in text.splitlines() if (found := KEY.match(line.strip())))
     for action in parser._actions:
         keys = [name.removeprefix("--") for name in action.option_strings]

@@ -38,7 +38,7 @@ def flood() -> Iterator[RawServer]:
 
 
 def test_a_long_answer_is_no_credentials_of_aws(flood: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    aws_servers.bound()
+    aws_servers.set_bounds()
     session, once = boto3.Session("ASIA-signer", "secret", region_name="x"), Config(retries={"total_max_attempts": 1})
     with pytest.raises(HTTPClientError, match="longer than 1 MB"):
         session.client("sts", endpoint_url=flood.url, config=once).get_caller_identity()
@@ -59,7 +59,7 @@ def test_a_command_for_credentials_ends_with_the_call_that_waits_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that hangs was left behind by each call."""
-    aws_servers.bound()
+    aws_servers.set_bounds()
     (command := tmp_path / "command").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
     command.chmod(0o755)
     (tmp_path / "config").write_text(f"[default]\ncredential_process = {command}\n")
@@ -75,7 +75,7 @@ def test_a_command_for_credentials_ends_with_the_call_that_waits_for_it(
 
 def test_no_code_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While somebody was asked, the process answered nothing, not even Ctrl-C."""
-    aws_servers.bound()
+    aws_servers.set_bounds()
     role = "role_arn = arn:aws:iam::123456789012:role/a\nmfa_serial = b\nsource_profile = base\n"
     keys = "[profile base]\naws_access_key_id = AKIA-1\naws_secret_access_key = secret\n"
     (tmp_path / "config").write_text(f"[default]\nregion = x\n{role}{keys}")
