@@ -38,6 +38,8 @@ LARGEST_COUNT = 1e15
 FIRST_DAY, LAST_DAY = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
 """Between which a run can start: nanoseconds since 1970 end in 2262, and calls can be `LONGEST_S` later."""
 
+NUMBER, TEXT = np.dtype("float64"), np.dtype("object")
+
 MISSING = -(2**63)
 """Marks a missing prompt among hashes, and a missing time among nanoseconds."""
 
@@ -183,7 +185,7 @@ class _Table:
         try:
             if not is_regular(block, len(self._all)):
                 raise ValueError("rows of different lengths")
-            table = self._parsed(block, "float64")
+            table = self._parsed(block, NUMBER)
             is_sound = np.ones(len(table), dtype=bool)
         except ValueError:
             rows, unreadable = _mended(block, blocks, len(self._all))
@@ -197,7 +199,7 @@ class _Table:
 
     def leniently(self, block: bytes) -> tuple[pd.DataFrame, np.ndarray]:
         """Return rows of the right length, and for each whether all its number cells are numbers."""
-        table = self._parsed(block, "object")
+        table = self._parsed(block, TEXT)
         is_sound = np.ones(len(table), dtype=bool)
         for name in self._numbers:
             numbers = pd.to_numeric(table[name], errors="coerce")
@@ -205,8 +207,8 @@ class _Table:
             table[name] = numbers.astype("float64")
         return table, is_sound
 
-    def _parsed(self, block: bytes, numbers: str) -> pd.DataFrame:
-        types = dict.fromkeys(self._used, "object") | dict.fromkeys(self._numbers, numbers)
+    def _parsed(self, block: bytes, numbers: "np.dtype[Any]") -> pd.DataFrame:
+        types = dict.fromkeys(self._used, TEXT) | dict.fromkeys(self._numbers, numbers)
         if not block:
             empty = dict.fromkeys(CONVERTED, "int64") | dict.fromkeys(self._numbers, "float64")
             return pd.DataFrame({name: pd.Series(dtype=empty.get(name, "object")) for name in self._used})
