@@ -38,9 +38,9 @@ def rates(rows: pd.DataFrame) -> Summary:
 
 def times(rows: pd.DataFrame) -> Summary:
     """Return the distributions, over successes, of latency and of every other time that was observed."""
-    successes = of_successes(rows)
-    names = [name for name in over("successes") if name == "latency_s" or is_reported(successes, name)]
-    return {name: distribution_of(successes, name) for name in names}
+    columns = {name: in_successes(rows, name) for name in over("successes")}
+    observed = {name: values for name, values in columns.items() if name == "latency_s" or values.notna().any()}
+    return {name: distribution_of(values) for name, values in observed.items()}
 
 
 def conversations(rows: pd.DataFrame) -> Summary:
@@ -65,20 +65,20 @@ def _of_turn(turn: int, rows: pd.DataFrame) -> Summary:
     return {
         "turn": turn,
         **counts(rows),
-        **{name: distribution_of(successes, name) for name in times},
+        **{name: distribution_of(successes[name]) for name in times},
         **{name: total(rows, name) for name in TOKENS},
         "too_few_samples": too_few(rows),
     }
 
 
-def distribution_of(rows: pd.DataFrame, column: str) -> Summary:
-    return distribution(rows[column].dropna().to_numpy(dtype=float))
+def distribution_of(column: "pd.Series[float]") -> Summary:
+    return distribution(column.dropna().to_numpy(dtype=float))
 
 
 def distribution(values: np.ndarray) -> Summary:
     """Return the statistics (all `None` if there are no values), the 95 % confidence intervals of p90 and beyond
     (`None` if there are too few samples), and the number of samples."""
-    return {**_statistics(values), **_intervals(values), "samples": len(values)}
+    return {**_statistics(values), **_intervals(np.sort(values)), "samples": len(values)}
 
 
 def _statistics(values: np.ndarray) -> dict[str, Any]:
@@ -135,6 +135,6 @@ def _span_s(ended: pd.DataFrame) -> float | None:
     return float((sent["start_s"] + sent["latency_s"]).max() - sent["start_s"].min())
 
 
-def _intervals(values: np.ndarray) -> dict[str, Any]:
-    found = {name: interval(values, PERCENTILES[name] / 100) for name in CI_NEEDS}
+def _intervals(ordered: np.ndarray) -> dict[str, Any]:
+    found = {name: interval(ordered, PERCENTILES[name] / 100) for name in CI_NEEDS}
     return {f"{name}_ci95": ends and list(ends) for name, ends in found.items()}

@@ -8,20 +8,19 @@ TAIL = 0.025
 """The share of intervals that can miss on each side: 95 % confidence."""
 
 
-def interval(values: np.ndarray, share: float) -> tuple[float, float] | None:
+def interval(ordered: np.ndarray, share: float) -> tuple[float, float] | None:
     """Return the 95 % confidence interval of a percentile, in the values' unit.
 
-    values  in any order, observed independently; calls that slow each other down make the true interval wider
-    share   0.95 for p95
+    ordered  ascending values, observed independently; calls that slow each other down make the true interval wider
+    share    0.95 for p95
 
     `None` if there are too few values for an upper end: p95 needs 72, p99 368. The ends are order statistics, with
     ranks from the binomial distribution (Conover, Practical Nonparametric Statistics, 3rd ed., 3.2; Hahn & Meeker,
     Statistical Intervals, 5.2).
     """
-    if (found := ranks(len(values), share)) is None:
+    if (found := ranks(len(ordered), share)) is None:
         return None
     lower, upper = found
-    ordered = np.partition(values, (lower - 1, upper - 1))
     return float(ordered[lower - 1]), float(ordered[upper - 1])
 
 

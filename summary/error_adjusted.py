@@ -17,8 +17,8 @@ def error_adjusted(successes: np.ndarray, failures: int) -> dict[str, Any]:
     # The finite stand-ins for the infinite values never affect the percentiles that are kept.
     values = np.concatenate([successes, np.full(failures, np.inf if not len(successes) else successes.max())])
     known = [name for name in PERCENTILES if len(values) and name not in infinite]
-    percentiles = {name: float(np.percentile(values, PERCENTILES[name])) for name in known}
-    return {**dict.fromkeys(PERCENTILES), **percentiles, "infinite": infinite}
+    percentiles = np.percentile(values, [PERCENTILES[name] for name in known]).tolist() if known else []
+    return {**dict.fromkeys(PERCENTILES), **dict(zip(known, percentiles, strict=True)), "infinite": infinite}
 
 
 def _is_infinite(percent: float, successes: int, failures: int) -> bool:

@@ -96,7 +96,7 @@ def _of_calls(
 def _evidence(rows: pd.DataFrame, observed: Summary) -> Summary:
     """Return how the run was measured, and what the server did."""
     return {
-        "lag_s": calls.distribution_of(rows, "lag_s") if calls.is_reported(rows, "lag_s") else None,
+        "lag_s": calls.distribution_of(rows["lag_s"]) if calls.is_reported(rows, "lag_s") else None,
         "client": _client(rows, observed.get("client")),
         "peak_in_flight": evidence.peak_in_flight(rows),
         "reads": evidence.reads(rows),

@@ -43,7 +43,7 @@ def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None, whole: 
         "delivered_rps": drawn_rps and drawn_rps * int(in_time.sum()) / count,
         "late_count": int((planned["start_lag_s"] > LATE_S).sum()),
         "dropped_count": int((planned["outcome"] == "dropped").sum()),
-        "start_lag_s": calls.distribution_of(planned, "start_lag_s"),
+        "start_lag_s": calls.distribution_of(planned["start_lag_s"]),
     }
 
 

@@ -95,7 +95,7 @@ def _span(measured: "pd.Series[float]", claimed: Times) -> Summary | None:
 
 
 def _distribution(values: "pd.Series[float]", top: str = "p95") -> Summary:
-    found = calls.distribution(values.dropna().to_numpy(dtype=float))
+    found = calls.distribution_of(values)
     return {name: found[name] for name in ("median", top, "samples")}
 
 
