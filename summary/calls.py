@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from summary.confidence import interval
+from summary.confidence import of_ordered
 from summary.registry import CI_NEEDS, PERCENTILES, SAMPLES_NEEDED, STATISTICS, TOKENS, over
 from summary.vocabulary import OF_TURNS, Summary
 
@@ -136,5 +136,5 @@ def _span_s(ended: pd.DataFrame) -> float | None:
 
 
 def _intervals(ordered: np.ndarray) -> dict[str, Any]:
-    found = {name: interval(ordered, PERCENTILES[name] / 100) for name in CI_NEEDS}
+    found = {name: of_ordered(ordered, PERCENTILES[name] / 100) for name in CI_NEEDS}
     return {f"{name}_ci95": ends and list(ends) for name, ends in found.items()}

@@ -89,10 +89,11 @@ def each(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one line per failure: its exception, status, reason and text, and when it ended."""
     failed = rows[rows["outcome"].isin(calls.FAILED)]
     texts = failed["error"].fillna("").astype(str)
+    names = {text: _shortened(text.partition(":")[0]) for text in texts.unique()}
     unknown = pd.Series([None] * len(failed), failed.index, dtype=object)
     return pd.DataFrame(
         {
-            "error": texts.str.split(":").str[0].map(_shortened),
+            "error": texts.map(names),
             "status": failed["status"],
             "reason": failed.get("error_reason", unknown),
             "text": texts,

@@ -29,7 +29,7 @@ def checksums(rows: pd.DataFrame) -> Summary:
 
 
 def _values(column: "pd.Series[float] | pd.Series[str]") -> np.ndarray:
-    if column.dtype != object:
+    if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=float)
-    codes, texts = pd.factorize(column.to_numpy(dtype=object))
+    codes, texts = pd.factorize(column)
     return np.array([*map(cell.fraction, texts), np.nan])[codes]

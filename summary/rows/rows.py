@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -40,11 +41,17 @@ FIRST_DAY, LAST_DAY = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2100-0
 
 NUMBER, TEXT = np.dtype("float64"), np.dtype("object")
 
+NO_CHOICE = -1
+"""Pandas' code for a missing category."""
+
 MISSING = -(2**63)
 """Marks a missing prompt among hashes, and a missing time among nanoseconds."""
 
 CONVERTED = ("prompt", "timestamp")
 """Columns that are neither numbers nor texts: hashes, and times of day."""
+
+CHOICES = {"outcome": OUTCOMES, "phase": PHASES, "side": SIDES}
+"""Columns whose few texts are known beforehand: they are kept as categories, which compare faster."""
 
 OF_PAIRS = ("side", "pair", "order", "prompt_characters")
 """Columns that are left out of rows of a run without --against."""
@@ -139,6 +146,8 @@ class _Heap:
         for name, values in cell.columns(table):
             if name in OF_PAIRS and name not in self._columns and pd.isna(values).all():
                 continue
+            if name in CHOICES:
+                values = pd.Categorical(values, CHOICES[name]).codes
             column = self._columns.setdefault(name, [] if values.dtype == object else array(values.dtype.char))
             self._pad(column)
             if isinstance(column, array):
@@ -149,11 +158,11 @@ class _Heap:
 
     def _pad(self, column: "array[Any] | list[Any]") -> None:
         """Fill up a column that not every block of rows has, such as those of what servers said."""
-        missing = self._count - len(column)
+        missing = max(0, self._count - len(column))
         if isinstance(column, list):
             column.extend([None] * missing)
-        elif column.typecode == "d":
-            column.frombytes(np.full(max(0, missing), np.nan).tobytes())
+        elif missing:
+            column.extend([math.nan if column.typecode == "d" else NO_CHOICE] * missing)
 
     def table(self) -> pd.DataFrame:
         """Return everything as one table, emptying the heap."""
@@ -165,6 +174,8 @@ class _Heap:
         if isinstance(column, list):
             return pd.Series(column, dtype=object)
         values = np.frombuffer(column, column.typecode)
+        if name in CHOICES:
+            return pd.Categorical.from_codes(values, CHOICES[name])
         if name == "timestamp":
             return pd.Series(values.view("datetime64[ns]")).dt.tz_localize("UTC")
         return pd.arrays.IntegerArray(values, values == MISSING) if name == "prompt" else values
