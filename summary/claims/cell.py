@@ -1,7 +1,7 @@
 """The cell `server_says` of rows as columns of numbers: a million cells would take too much memory."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,15 +36,15 @@ def is_of_cells(column: str) -> bool:
     return column == CELL or column.endswith(_column(""))
 
 
-def columns(table: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
+def columns(table: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield a table's columns, with fractions in place of its cells, and one for each key that they have. Without any,
     the time to the head has nothing to be compared with, and is left out too."""
-    cells = table[CELL].to_numpy(dtype=object) if CELL in table else np.array([])
+    cells = table.get(CELL, np.array([]))
     is_said = pd.notna(cells)
     left_out = (CELL,) if is_said.any() else (CELL, HEAD)
-    for name in table:
+    for name, values in table.items():
         if name not in left_out:
-            yield str(name), table[name].to_numpy()
+            yield name, values
     if is_said.any():
         yield CELL, _spread(list(map(fraction, cells[is_said])), is_said)
         yield from _numbers(cells[is_said], is_said)

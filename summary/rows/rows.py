@@ -39,10 +39,12 @@ LARGEST_COUNT = 1e15
 FIRST_DAY, LAST_DAY = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
 """Between which a run can start: nanoseconds since 1970 end in 2262, and calls can be `LONGEST_S` later."""
 
-NUMBER, TEXT = np.dtype("float64"), np.dtype("object")
+NUMBER, TEXT, CODE = np.dtype("float64"), np.dtype("object"), np.dtype("int8")
+Columns = dict[str, np.ndarray]
+"""A block of rows by column: numbers, texts, and codes of choices."""
 
-NO_CHOICE = -1
-"""Pandas' code for a missing category."""
+NO_CHOICE, UNKNOWN = -1, -2
+"""Codes of a missing text, as pandas has it, and of one that is no choice."""
 
 MISSING = -(2**63)
 """Marks a missing prompt among hashes, and a missing time among nanoseconds."""
@@ -106,7 +108,7 @@ def parsed(file: BinaryIO, path: Path) -> tuple[pd.DataFrame, Damage]:
 def frame(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
     """Return rows as the DataFrame that reading them from a file would give."""
     heap = _Heap()
-    heap.add(_Table(columns).leniently(_as_csv(rows))[0])
+    heap.add(_Converter(columns).leniently(_as_csv(rows))[0])
     return heap.table()
 
 
@@ -119,10 +121,10 @@ def _read(blocks: Blocks, path: Path) -> tuple[pd.DataFrame, Damage]:
     columns = _columns_of(blocks.head)
     if not set(REQUIRED) <= set(columns) or len(set(columns)) < len(columns):
         raise UnreadableRows(f"{path}: not a file of requests ({_EXPECTED})")
-    table, damage = _Table(columns), Damage()
+    converter, damage = _Converter(columns), Damage()
     heap = _Heap()
     for block in blocks:
-        heap.add(table.take(block, blocks, damage))
+        heap.add(converter.take(block, blocks, damage))
     damage.is_cut = blocks.is_cut
     return heap.table(), damage
 
@@ -136,25 +138,23 @@ def _columns_of(head: bytes) -> list[str]:
 
 
 class _Heap:
-    """Columns that grow in place: keeping tables and joining them at the end would take twice the memory."""
+    """Columns that grow in place: keeping blocks and joining them at the end would take twice the memory."""
 
     def __init__(self) -> None:
         self._columns: dict[str, array[Any] | list[Any]] = {}
         self._count = 0
 
-    def add(self, table: pd.DataFrame) -> None:
-        for name, values in cell.columns(table):
-            if name in OF_PAIRS and name not in self._columns and pd.isna(values).all():
+    def add(self, columns: Columns) -> None:
+        for name, values in cell.columns(columns):
+            if name in OF_PAIRS and name not in self._columns and _is_empty(values):
                 continue
-            if name in CHOICES:
-                values = pd.Categorical(values, CHOICES[name]).codes
-            column = self._columns.setdefault(name, [] if values.dtype == object else array(values.dtype.char))
+            column = self._columns.setdefault(name, [] if values.dtype == TEXT else array(values.dtype.char))
             self._pad(column)
             if isinstance(column, array):
                 column.frombytes(values.tobytes())
             else:
                 column.extend(values)
-        self._count += len(table)
+        self._count += _count(columns)
 
     def _pad(self, column: "array[Any] | list[Any]") -> None:
         """Fill up a column that not every block of rows has, such as those of what servers said."""
@@ -172,83 +172,117 @@ class _Heap:
         column = self._columns.pop(name)
         self._pad(column)
         if isinstance(column, list):
-            return pd.Series(column, dtype=object)
+            return pd.Series(column, dtype=TEXT)
         values = np.frombuffer(column, column.typecode)
         if name in CHOICES:
-            return pd.Categorical.from_codes(values, CHOICES[name])
+            return pd.Categorical.from_codes(values, pd.Index(CHOICES[name]))
         if name == "timestamp":
             return pd.Series(values.view("datetime64[ns]")).dt.tz_localize("UTC")
         return pd.arrays.IntegerArray(values, values == MISSING) if name == "prompt" else values
 
 
-class _Table:
+def _count(columns: Columns) -> int:
+    return len(next(iter(columns.values())))
+
+
+def _is_empty(values: np.ndarray) -> bool:
+    return bool((values == NO_CHOICE).all() if values.dtype == CODE else pd.isna(values).all())
+
+
+class _Converter:
     """Converts the rows of one file to typed columns. Equal texts share one object."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
-        self._all = list(columns)
-        self._used = [name for name in columns if name not in IN_NO_FIGURE]
+    def __init__(self, names: Sequence[str]) -> None:
+        self._all = list(names)
+        self._used = [name for name in names if name not in IN_NO_FIGURE]
         self._numbers = [name for name in self._used if _is_number(name)]
-        self._texts = [name for name in self._used if name not in (*self._numbers, *CONVERTED, cell.CELL)]
+        self._choices = [name for name in self._used if name in CHOICES]
+        others = (*self._numbers, *self._choices, *CONVERTED, cell.CELL)
+        self._texts = [name for name in self._used if name not in others]
         self._known: dict[str, dict[str, str]] = {name: {} for name in self._texts}
+        self._possible = _Possible(self._numbers)
 
-    def take(self, block: bytes, blocks: Blocks, damage: Damage) -> pd.DataFrame:
+    def take(self, block: bytes, blocks: Blocks, damage: Damage) -> Columns:
         """Return a block's sound rows, and count the others as damage."""
         try:
             if not is_regular(block, len(self._all)):
                 raise ValueError("rows of different lengths")
-            table = self._parsed(block, NUMBER)
-            is_sound = np.ones(len(table), dtype=bool)
+            columns = self._parsed(block, NUMBER)
+            is_sound = np.ones(_count(columns), dtype=bool)
         except ValueError:
             rows, unreadable = _mended(block, blocks, len(self._all))
             damage.unreadable += unreadable
-            table, is_sound = self.leniently(rows)
-        is_sound &= _is_sound(table)
-        is_known = table["outcome"].isin(OUTCOMES).to_numpy()
+            columns, is_sound = self.leniently(rows)
+        is_sound &= _is_sound(columns) & self._possible.each(columns)
+        is_known = columns["outcome"] >= 0
         damage.unreadable += int((~is_sound).sum())
         damage.unknown_outcomes += int((is_sound & ~is_known).sum())
-        return table if (is_sound & is_known).all() else table[is_sound & is_known]
+        is_whole = is_sound & is_known
+        return columns if is_whole.all() else {name: values[is_whole] for name, values in columns.items()}
 
-    def leniently(self, block: bytes) -> tuple[pd.DataFrame, np.ndarray]:
+    def leniently(self, block: bytes) -> tuple[Columns, np.ndarray]:
         """Return rows of the right length, and for each whether all its number cells are numbers."""
-        table = self._parsed(block, TEXT)
-        is_sound = np.ones(len(table), dtype=bool)
+        columns = self._parsed(block, TEXT)
+        is_sound = np.ones(_count(columns), dtype=bool)
         for name in self._numbers:
-            numbers = pd.to_numeric(table[name], errors="coerce")
-            is_sound &= (numbers.notna() | table[name].isna()).to_numpy()
-            table[name] = numbers.astype("float64")
-        return table, is_sound
+            numbers = np.asarray(pd.to_numeric(columns[name], errors="coerce"), dtype=NUMBER)
+            is_sound &= ~np.isnan(numbers) | pd.isna(columns[name])
+            columns[name] = numbers
+        return columns, is_sound
 
-    def _parsed(self, block: bytes, numbers: "np.dtype[Any]") -> pd.DataFrame:
+    def _parsed(self, block: bytes, numbers: "np.dtype[Any]") -> Columns:
+        columns = self._cells(block, numbers)
+        for name in self._texts:
+            columns[name] = self._shared(name, columns[name])
+        for name in self._choices:
+            columns[name] = _codes(columns[name], CHOICES[name])
+        if {"side", "prompt"} <= set(columns):
+            columns["prompt_characters"] = _lengths(columns["prompt"], columns["side"])
+        if "prompt" in columns:
+            columns["prompt"] = _hashed(columns["prompt"])
+        if "timestamp" in columns:
+            columns["timestamp"] = _nanoseconds(columns["timestamp"])
+        return columns
+
+    def _cells(self, block: bytes, numbers: "np.dtype[Any]") -> Columns:
         types = dict.fromkeys(self._used, TEXT) | dict.fromkeys(self._numbers, numbers)
         if not block:
-            empty = dict.fromkeys(CONVERTED, "int64") | dict.fromkeys(self._numbers, "float64")
-            return pd.DataFrame({name: pd.Series(dtype=empty.get(name, "object")) for name in self._used})
+            return {name: np.array([], types[name]) for name in self._used}
         table = pd.read_csv(
             io.BytesIO(block), header=None, names=self._all, usecols=self._used, index_col=False, engine="c",
             dtype=types, keep_default_na=False, na_values=[""],
             skip_blank_lines=False, low_memory=False,
         )  # fmt: skip
-        for name in self._texts:
-            table[name] = self._shared(name, table[name])
-        if {"side", "prompt"} <= set(table):
-            table["prompt_characters"] = _lengths(table)
-        if "prompt" in table:
-            table["prompt"] = _hashed(table["prompt"])
-        if "timestamp" in table:
-            table["timestamp"] = _nanoseconds(table["timestamp"])
-        return table
+        return {name: table[name].to_numpy() for name in self._used}
 
-    def _shared(self, name: str, texts: "pd.Series[str]") -> "pd.Series[str]":
+    def _shared(self, name: str, texts: np.ndarray) -> np.ndarray:
         """Return a column in which equal texts share one object and missing ones are `None`."""
-        codes, different = pd.factorize(texts.to_numpy(dtype=object))
-        objects = np.array([*(self._object(self._known[name], text) for text in different), None], dtype=object)
-        return pd.Series(objects[codes], dtype=object)
+        codes, different = pd.factorize(texts)
+        return np.array([*(self._object(self._known[name], text) for text in different), None], dtype=TEXT)[codes]
 
     def _object(self, known: dict[str, str], text: str) -> str:
         plain = unquoted(text)
         if len(known) >= DISTINCT_TEXTS and plain not in known:
             plain = plain.partition(":")[0]
         return known.setdefault(plain, plain)
+
+
+class _Possible:
+    """Tells which rows have only numbers that a run could have written: all columns are looked at together."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._is_count = np.array([_is_count(name) for name in names])
+        self._highest = np.where(self._is_count, LARGEST_COUNT, LONGEST_S)[:, np.newaxis]
+        self._lowest = np.array([0 if _is_from_zero(name) else -LONGEST_S for name in names])[:, np.newaxis]
+
+    def each(self, columns: Columns) -> np.ndarray:
+        numbers = np.stack([columns[name] for name in self._names])
+        is_possible = (numbers <= self._highest) & (numbers >= self._lowest)
+        counts = numbers[self._is_count]
+        is_possible[self._is_count] &= counts == np.floor(counts)
+        found: np.ndarray = (is_possible | np.isnan(numbers)).all(axis=0)
+        return found
 
 
 def _is_number(column: str) -> bool:
@@ -260,48 +294,49 @@ def _is_count(column: str) -> bool:
     return is_figure or column in COUNTS or column.endswith(COUNT_ENDINGS)
 
 
-def _hashed(prompts: "pd.Series[str]") -> np.ndarray:
+def _is_from_zero(column: str) -> bool:
+    return column in FROM_ZERO or _is_count(column)
+
+
+def _codes(texts: np.ndarray, choices: Sequence[str]) -> np.ndarray:
+    """Return each text's place among the choices; `NO_CHOICE` for a missing one, `UNKNOWN` for any other."""
+    codes, different = pd.factorize(texts)
+    places = {choice: place for place, choice in enumerate(choices)}
+    return np.array([*(places.get(unquoted(text), UNKNOWN) for text in different), NO_CHOICE], CODE)[codes]
+
+
+def _hashed(prompts: np.ndarray) -> np.ndarray:
     """Return a 64-bit hash per prompt: enough to find repeated ones without keeping a million prompts."""
-    hashes = pd.util.hash_array(prompts.to_numpy(dtype=object), categorize=False).view("int64")
-    return np.where(prompts.isna(), MISSING, hashes)
+    return np.where(pd.isna(prompts), MISSING, pd.util.hash_array(prompts, categorize=False).view("int64"))
 
 
-def _nanoseconds(times: "pd.Series[str]") -> np.ndarray:
+def _nanoseconds(times: np.ndarray) -> np.ndarray:
     """Return times of day as nanoseconds since 1970, `MISSING` for what is none or no run can have had: a million texts
     would take eight times the memory."""
     parsed = pd.to_datetime(times, format="ISO8601", utc=True, errors="coerce")
-    parsed = parsed.where(parsed.between(FIRST_DAY, LAST_DAY))
-    return parsed.dt.tz_localize(None).to_numpy("datetime64[ns]").view("int64")
+    is_possible = (parsed >= FIRST_DAY) & (parsed <= LAST_DAY)
+    return np.where(is_possible, parsed.tz_localize(None).to_numpy("datetime64[ns]").view("int64"), MISSING)
 
 
-def _lengths(table: pd.DataFrame) -> np.ndarray:
+def _lengths(prompts: np.ndarray, sides: np.ndarray) -> np.ndarray:
     """Return how many characters each prompt of a run with --against has; NaN in other runs, which don't need it."""
-    if not table["side"].notna().any():
-        return np.full(len(table), np.nan)
-    return table["prompt"].str.len().to_numpy(dtype="float64", na_value=np.nan)
+    if _is_empty(sides):
+        return np.full(len(prompts), np.nan)
+    return pd.Series(prompts, dtype=TEXT).str.len().to_numpy(NUMBER, na_value=np.nan)
 
 
-def _is_sound(table: pd.DataFrame) -> np.ndarray:
-    """Return for each row whether a run could have written its numbers, time, phase and side."""
-    is_sound = table["request"].notna().to_numpy() & table["start_s"].notna().to_numpy()
-    is_sound &= ((table["outcome"] != "ok") | table["latency_s"].notna()).to_numpy()
-    is_sound &= table["timestamp"].to_numpy() != MISSING
-    if "phase" in table:
-        is_sound &= table["phase"].isin(PHASES).to_numpy()
-    if "side" in table:
-        has_pair = table["pair"].notna() if "pair" in table else False
-        is_sound &= (table["side"].isin(SIDES) & has_pair | table["side"].isna()).to_numpy()
-    for name in filter(_is_number, table.columns):
-        is_sound &= _is_possible(table[name].to_numpy(), name)
-    return is_sound
-
-
-def _is_possible(numbers: np.ndarray, name: str) -> np.ndarray:
-    is_number: np.ndarray = (numbers <= LONGEST_S) & (numbers >= (0 if name in FROM_ZERO else -LONGEST_S))
-    if _is_count(name):
-        is_number = (numbers >= 0) & (numbers <= LARGEST_COUNT) & (numbers == np.floor(numbers))
-    is_number |= np.isnan(numbers)
-    return is_number
+def _is_sound(columns: Columns) -> np.ndarray:
+    """Return for each row whether it has what every row has, and a run could have written its time, phase and side."""
+    is_missing = {name: np.isnan(columns[name]) for name in ("request", "start_s", "latency_s")}
+    is_sound = ~is_missing["request"] & ~is_missing["start_s"] & (columns["timestamp"] != MISSING)
+    is_sound &= ~is_missing["latency_s"] | (columns["outcome"] != OUTCOMES.index("ok"))
+    if "phase" in columns:
+        is_sound &= columns["phase"] >= 0
+    if "side" in columns:
+        has_pair = ~np.isnan(columns["pair"]) if "pair" in columns else False
+        is_sound &= (columns["side"] >= 0) & has_pair | (columns["side"] == NO_CHOICE)
+    found: np.ndarray = is_sound
+    return found
 
 
 def _mended(block: bytes, blocks: Blocks, columns: int) -> tuple[bytes, int]:
