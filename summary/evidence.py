@@ -16,6 +16,10 @@ PIECE_S = 0.0002
 """Hardly any server streams pieces faster than this: those of a read that was late by less per piece came together."""
 
 CONTENT, JOINED = ("content_reads", "content_events"), ("joined_reads", "joined_events", "first_read_joined")
+OF_READS = (
+    "outcome", "latency_s", "lag_s", "send_s", "ttft_s", "itl_mean_s", "output_tokens", "reasoning_tokens",
+    *CONTENT, *JOINED,
+)  # fmt: skip
 
 
 def reads(rows: pd.DataFrame) -> Summary:
@@ -34,7 +38,7 @@ def reads(rows: pd.DataFrame) -> Summary:
     one_piece      streams of more than one token whose content came in a single read, not late enough to have joined it
     unpaced        streams of several pieces that came in too few reads to show a pace, `one_piece` included
     """
-    successes = calls.of_successes(rows)
+    successes = calls.of_successes(rows.filter(items=OF_READS))
     found: Summary = dict.fromkeys(READS)
     if calls.is_reported(rows, "lag_s"):
         found["stamped"] = int(successes["lag_s"].notna().sum())
