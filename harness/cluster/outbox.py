@@ -29,5 +29,9 @@ class Outbox:
         report[HISTOGRAMS], self._histograms = self._histograms.packed(), RunHistograms()
         report[CLIENT] = self._watch.take()
 
+    def miss(self, missed_s: float) -> None:
+        """Count the time just before as a stall: the process was suspended when the run began."""
+        self._watch.miss(missed_s)
+
     def close(self) -> None:
         self._watch.stop()

@@ -36,6 +36,9 @@ from wire.exchange import now
 REPORT_INTERVAL_S = 0.25
 """How often rows are sent: a killed worker loses at most this much. Locust's default is 3 s."""
 
+LATE_START_S = 3.0
+"""A worker that was ready, and begins a run later than this, stood still: its users were missing until then."""
+
 _log = logging.getLogger("llm")
 
 
@@ -75,6 +78,7 @@ class Worker:
         environment.user_classes = list(classes.values())
         self._listen(environment, lost)
         self._import_ahead(vars(environment.parsed_options))
+        self._ready_at = now()
         environment.runner.send_message(PREPARED)
 
     def _listen(self, environment: Any, lost: Callable[[], None]) -> None:
@@ -162,6 +166,8 @@ class Worker:
         sides = sides_of(plan, self._secrets)
         run_id, started_at = given.run_id, self._started_at(given)
         self._outbox = Outbox(run_id, self._name, started_at)
+        if (missed_s := now() - max(started_at, self._ready_at)) > LATE_START_S:
+            self._outbox.miss(missed_s)
         self._run_id, self._queue = run_id, self._queue_of(plan, started_at)
         self._permits = self._queue or Budget(None, lambda: None)
         stream = 0 if plan.is_counted_out else self._runner.worker_index + 1

@@ -14,6 +14,9 @@ from summary.cells import printable
 KEY = re.compile(r"(?:--)?([^:=;#\s]+)")
 """How a line begins that is neither empty, a comment nor a section."""
 
+MOST_ITEMS = 1000
+"""In a list: ten thousand would keep the parser busy for seconds, as it looks through all of them for each."""
+
 
 def refusal_of_several(given: Sequence[str]) -> str | None:
     """Return why a command line that names two config files is refused: Locust reads only the last one."""
@@ -51,7 +54,17 @@ def refuse_losses(parser: Any) -> None:
 def _loss(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> str | None:
     if options.keys() & {"config", "--config"}:
         return "config: a config file can't name another one"
+    lists = {name.removeprefix("--"): value for name, value in options.items() if isinstance(value, list)}
+    if loss := next(filter(None, (_loss_of_list(parser, *named) for named in lists.items())), None):
+        return loss
     return (_loss_of_toml if path.name.endswith(".toml") else _loss_of_lines)(parser, path, text, options)
+
+
+def _loss_of_list(parser: ArgumentParser, name: str, items: list[Any]) -> str | None:
+    action = parser._option_string_actions.get(f"--{name}")
+    if action is not None and action.nargs == 0:
+        return f"{name} is a switch and takes no list"
+    return f"{name} has over {MOST_ITEMS:,} items" if len(items) > MOST_ITEMS else None
 
 
 def _loss_of_lines(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> str | None:
@@ -65,9 +78,10 @@ def _loss_of_lines(parser: ArgumentParser, path: Path, text: str, options: Mappi
 
 
 def _loss_of_toml(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> str | None:
-    """Find options before the tables, and a file that sets something, but nothing for Locust; pyproject.toml may."""
+    """Find options before the tables or in [locust], and a file that sets something, but nothing for Locust;
+    pyproject.toml may."""
     content = tomllib.loads(text)
     is_missed = not options and content not in ({}, {"tool": {"locust": {}}}) and path.name != "pyproject.toml"
-    if is_missed or any(f"--{key}" in parser._option_string_actions for key in content):
+    if is_missed or "locust" in content or any(f"--{key}" in parser._option_string_actions for key in content):
         return "options must be in the table [tool.locust]"
     return None

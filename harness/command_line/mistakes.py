@@ -44,8 +44,6 @@ def refuse_mistakes(parser: Any, user_classes: Sequence[str]) -> None:
             options, unknown = parse(args, *others, **settings)
         except OverflowError:
             parser.exit(2, f"{parser.prog}: error: --run-time or --stop-timeout is too long\n")
-        except AssertionError:  # configargparse's, which names nothing
-            parser.exit(2, f"{parser.prog}: error: a config file or variable has a list for a switch\n")
         given = sys.argv[1:] if args is None else list(args)
         of_arguments = _arguments_refusal(parser, given, unknown, options, user_classes)
         if refusal := of_arguments or _values_refusal(parser, options, user_classes):

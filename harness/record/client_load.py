@@ -42,6 +42,10 @@ class ClientWatch:
         if lag_s is not None and lag_s > LATE_S:
             self._late_calls += 1
 
+    def miss(self, missed_s: float) -> None:
+        """Count the time just before as a stall."""
+        self._due_at = now() - missed_s
+
     def take(self) -> Sample:
         """Return what has been observed since the last `take`."""
         if now() > self._due_at:

@@ -1,10 +1,12 @@
 """Masters and workers as real processes: together they are one run, whatever happens to them."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from datetime import datetime
 from itertools import pairwise
@@ -22,7 +24,7 @@ from locust.runners import STATE_MISSING, STATE_STOPPED, WorkerNode
 from locust.stats import RequestStats
 
 from harness.cluster.master import Master
-from harness.cluster.worker import Worker
+from harness.cluster.worker import LATE_START_S, Worker
 from harness.harness import Harness
 from harness.load.closed_loop import Budget
 from harness.messages import DRAINED, PREPARED, REFUSED
@@ -32,7 +34,7 @@ from prompts.files import read, sha256
 from tests.command_line import PROJECT, free_port, locust, rows_in, started, stats_in, summary_in
 from tests.mock_server import MockServer
 from tests.web_ui import OPENAI, web_ui
-from tests.workers.watching import TARGET, against, rows_so_far, workers_so_far
+from tests.workers.watching import TARGET, against, children_of, rows_so_far, workers_so_far
 
 
 @pytest.mark.parametrize(("workers", "users", "calls"), [(2, 7, 60), (3, 1, 10), (2, 64, 20)])
@@ -255,6 +257,24 @@ def test_users_asked_for_while_a_run_ends_are_not_started(tmp_path: Path) -> Non
         page.next_run(0)
         assert page.start(**{**slow, "mock_latency": "0"}, user_count="1", spawn_rate="1", iterations="3")["success"]
         assert len(rows_in(page.next_run(1), "metrics")) == 3, page.running.stderr()
+
+
+def test_a_worker_that_stands_still_as_a_run_begins_is_not_believed(tmp_path: Path) -> None:
+    """Its users are missing until it goes on: the others' calls meet a server with less load than was asked for."""
+    port = str(free_port())
+    workers = ["--processes", "2", "--master-bind-port", port, "--master-port", port]
+    with web_ui(tmp_path, "--mock", *workers) as page:
+        frozen = children_of(page.running)[0]
+        os.kill(frozen, signal.SIGSTOP)
+        mock = {**OPENAI, "host": "http://localhost:8000", "mock": "true", "mock_latency": "0.2"}
+        assert page.start(**mock, user_count="2", spawn_rate="2")["success"]
+        time.sleep(LATE_START_S + 0.5)
+        os.kill(frozen, signal.SIGCONT)
+        page.running.until(lambda: json.loads(page.get("llm/data"))["status"]["users"] == 2)
+        assert page.post("stop")["success"]
+        summary = summary_in(page.next_run(0), "metrics")
+    assert summary["client"]["stalls"]["longest_s"] > LATE_START_S
+    assert not summary["verdict"]["believable"]
 
 
 def test_an_open_loop_over_workers_calls_each_at_its_time(tmp_path: Path, mock_server: MockServer) -> None:
