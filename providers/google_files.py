@@ -21,6 +21,16 @@ def secrets() -> Iterator[str]:
     yield from _passwords()
 
 
+def refusal() -> str | None:
+    """Return why the default credentials are refused: google-auth would take a number for an open file of this process,
+    and wait for what it never gets."""
+    content = _default_credentials()
+    source = content.get("credential_source") if isinstance(content, dict) else None
+    if isinstance(source, dict) and not isinstance(source.get("file", ""), str):
+        return f"{_credentials_file()}: credential_source.file must be a path"
+    return None
+
+
 def _default_credentials() -> Any:
     with suppress(ValueError, RecursionError):
         return json.loads(text_of(_credentials_file()))

@@ -53,7 +53,7 @@ class VertexAI(Provider):
         except Exception as error:  # It knows many kinds of files, which can be damaged in as many ways.
             reason = error.args[0] if error.args else error
             return f"google-auth can't get Google's credentials: {' '.join(str(reason).split())}"
-        return None
+        return google_files.refusal()
 
     @staticmethod
     def credentials() -> list[str]:

@@ -456,7 +456,10 @@ def test_a_list_of_service_levels_is_one_level(name: str, tmp_path: Path, monkey
 @pytest.mark.parametrize(
     "content",
     [
-        "{}", "[locust]\n{}", "[[tool.locust]]\n{}", "{}[tool.locust]\niterations = 1\n",
+        "{}",
+        "[locust]\n{}",
+        "[[tool.locust]]\n{}",
+        "{}[tool.locust]\niterations = 1\n",
         "[locust]\n{}[tool.locust]\niterations = 1\n",
     ],
 )

@@ -280,11 +280,15 @@ def test_the_sdks_new_variable_counts_before_the_old_one(on_vertex: None, monkey
 
 
 LOGIN = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
+WORKLOAD = {"type": "external_account", "audience": "//a", "subject_token_type": "urn:a", "token_url": "http://a"}
 CREDENTIALS = {
     "whole": (json.dumps(LOGIN), None),
     "cut": (json.dumps(LOGIN)[:-1], "not a valid json"),
     "none": ("{}", "type"),
-}
+    "a number as its file": (
+        json.dumps({**WORKLOAD, "credential_source": {"file": 5}}), "credential_source.file must be a path",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("written", CREDENTIALS)
