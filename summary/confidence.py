@@ -7,6 +7,9 @@ import numpy as np
 TAIL = 0.025
 """The share of intervals that can miss on each side: 95 % confidence."""
 
+LIKELY = 12
+"""Standard deviations; what is further from the mean has a probability below 1e-30."""
+
 
 def interval(values: np.ndarray, share: float) -> tuple[float, float] | None:
     """Return the 95 % confidence interval of a percentile, in the values' unit.
@@ -33,20 +36,22 @@ def of_ordered(ordered: np.ndarray, share: float) -> tuple[float, float] | None:
 def ranks(count: int, share: float) -> tuple[int, int] | None:
     """Return the ranks of both ends, counted from 1: the innermost ones that leave at most `TAIL` on each side. They
     are kept, as a run's times mostly have equally many samples."""
-    cumulated = _binomial_cdf(count, share)
-    lower = int(np.searchsorted(cumulated, TAIL, side="right"))
-    upper = int(np.searchsorted(cumulated, 1 - TAIL, side="left")) + 1
+    first, cumulated = _binomial_cdf(count, share)
+    lower = first + int(np.searchsorted(cumulated, TAIL, side="right"))
+    upper = first + int(np.searchsorted(cumulated, 1 - TAIL, side="left")) + 1
     return (lower, upper) if 1 <= lower < upper <= count else None
 
 
-def _binomial_cdf(count: int, share: float) -> np.ndarray:
-    """Return P(X <= k) for k = 0 … count, where X is the number of values below the true percentile.
+def _binomial_cdf(count: int, share: float) -> tuple[int, np.ndarray]:
+    """Return P(X <= k), where X is the number of values below the true percentile, for each k that is likely enough to
+    matter, and the first such k.
 
     Each probability is the one before it times (n - k) / (k + 1) * p / (1 - p); logarithms keep it in range.
     """
-    k = np.arange(count)
+    mean, reach = count * share, LIKELY * (1 + np.sqrt(count * share * (1 - share)))
+    first = max(0, int(mean - reach))
+    k = np.arange(first, min(count, int(mean + reach)))
     steps = np.log((count - k) / (k + 1)) + np.log(share / (1 - share))
     logarithms = np.concatenate(([0.0], np.cumsum(steps)))
     cumulated = np.cumsum(np.exp(logarithms - logarithms.max()))
-    cdf: np.ndarray = cumulated / cumulated[-1]
-    return cdf
+    return first, cumulated / cumulated[-1]
