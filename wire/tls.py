@@ -36,13 +36,15 @@ class TLS:
             return False
         return True
 
-    def decrypt(self, received: bytes) -> Iterator[bytes]:
-        """Yield the data in a read: nothing for part of a record, b"" once the peer has closed.
+    def decrypt(self, received: bytes | None) -> Iterator[bytes]:
+        """Yield the data in a read: nothing for part of a record, b"" once the peer has closed. `None` is no read: what
+        came with the end of the handshake is still here.
 
         Data before invalid TLS, or before the peer's alert, is yielded before the error is raised: the answer may be
         complete by then.
         """
-        self._take(received)
+        if received is not None:
+            self._take(received)
         text = bytearray()
         broken: ssl.SSLError | None = None
         try:

@@ -863,6 +863,39 @@ def test_an_idle_https_connection_is_not_alive_if_session_tickets_never_end(
         connection.close()
 
 
+@pytest.mark.parametrize(
+    ("said", "error", "words"),
+    [(answer(b"unasked"), NotHTTP, "before it was asked"), (b"", ConnectionBroken, "closed the connection")],
+    ids=["an answer", "its end"],
+)
+def test_what_comes_with_the_end_of_the_tls_handshake_is_not_left_unread(
+    wire: NetworkWire, serve: Serve, certificate: Certificate, said: bytes, error: type[Exception], words: str
+) -> None:
+    """In TLS 1.2 a server ends the handshake, and can go on in the same packet: to refuse a client, it may say nothing
+    after that. An answer would have been taken for that to the first request."""
+    context, incoming, outgoing = certificate.server_context(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    tls = context.wrap_bio(incoming, outgoing, server_side=True)
+
+    def script(peer: Peer) -> None:
+        while True:
+            with suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+                break
+            peer.send(outgoing.read())
+            incoming.write(peer.receive())
+        with suppress(ssl.SSLWantReadError):
+            tls.write(said) if said else tls.unwrap()
+        peer.send(outgoing.read())
+        peer.wait_for_close()
+
+    server = serve(script)
+    with exchange() as seen, gevent.Timeout(WAIT_S), pytest.raises(error, match=words):
+        wire.send(server.request(scheme="https"))
+    assert seen.connection == "new"
+    server.wait_for_end()
+
+
 def test_a_cut_https_body_is_broken(wire: NetworkWire, serve: Serve, certificate: Certificate) -> None:
     def script(peer: Peer) -> None:
         peer.request()
