@@ -50,7 +50,7 @@ from wire.exchange import (
 )
 from wire.http1 import AnswerParser, encode
 from wire.network import NetworkReply, NetworkWire
-from wire.tls import TLS
+from wire.tls import TLS, tls_context
 
 NEVER_S = 3600.0
 Serve = Callable[..., RawServer]
@@ -964,6 +964,13 @@ def test_a_tls_handshake_without_end_fails(wire: NetworkWire, serve: Serve) -> N
     with exchange(), pytest.raises(ConnectFailed, match="handshake of over 256 kb") as failed:
         wire.send(server.request(scheme="https"))
     assert str(failed.value.failure) == "TLS"
+
+
+def test_no_server_can_make_a_handshake_compute_with_its_own_numbers() -> None:
+    """Diffie-Hellman with a server's number of 10,000 bits held up everything for two seconds per connection."""
+    exchanges = {cipher["kea"] for cipher in tls_context().get_ciphers()}
+    assert "kx-ecdhe" in exchanges
+    assert "kx-dhe" not in exchanges
 
 
 def test_a_peer_that_closes_before_the_handshake_closed_early_though_the_alert_meets_its_reset(
