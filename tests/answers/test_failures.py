@@ -29,7 +29,7 @@ from tests.asking import APIS, PROVIDERS, Asker
 from tests.canned import Canned, answered, mocked
 from tests.certificates import make_certificate, trusting
 from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, sending, serving, silent
-from wire import exchange, httpx2_plug, network
+from wire import botocore_plug, exchange, httpx2_plug, network
 from wire.exchange import MOST_ERROR_BYTES, MOST_ERROR_COMMAS, ConnectionBroken, Exchange
 from wire.failures import failure_of
 from wire.proxy import proxy_of
@@ -155,6 +155,16 @@ def test_a_body_that_decompresses_to_megabytes_of_nothing_leaves_others_their_tu
         call = answered("openai", "chat", canned, stream=stream)
     assert call.outcome == "failed"
     assert len(taken) >= httpx2_plug.MOST_BARREN_BYTES // TURN_BYTES
+
+
+def test_a_whole_answer_of_more_objects_than_any_is_not_given_to_botocore() -> None:
+    """It reads each by its model: half a million empty blocks took it seven seconds, in which all else stood still."""
+    block = b'{"text": ""}'
+    blocks = b", ".join([block] * botocore_plug.MOST_OBJECTS)
+    body = b'{"stopReason": "end_turn", "output": {"message": {"content": [' + blocks + b"]}}}"
+    call = answered("aws-bedrock", "chat", Canned([body]), stream=False)
+    assert (call.outcome, call.status) == ("failed", 200)
+    assert "more than 50,000 objects and lists" in (call.error or "")
 
 
 @contextmanager
