@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, NoReturn
 
-from providers.token_servers import short_answer
+from providers.token_servers import leave_turns, short_answer
 
 NO_CODE = (
     "the profile's mfa_serial asks for a code, which can't be given here: put temporary credentials into the "
@@ -40,6 +40,7 @@ class Command(subprocess.Popen[bytes]):
 @cache
 def set_bounds() -> None:
     """Bound what all boto3 sessions ask, by replacing what botocore calls by name."""
+    leave_turns()
     _bound_answers()
     _bound_commands()
     _refuse_prompts()

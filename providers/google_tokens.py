@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from providers.token_servers import short_answer
+from providers.token_servers import leave_turns, short_answer
 
 SENT = ("subject_token", "actor_token", "refresh_token", "client_secret")
 """The secrets in a form; its `assertion` is a JSON Web Token, which is masked anyway."""
@@ -26,6 +26,8 @@ def listen_in() -> None:
     """Listen to what all of google-auth's credentials send. The SDK finds them at the first call, and gives them a new
     `google.auth.transport.requests.Request` whenever they must be renewed."""
     from google.auth.transport import requests
+
+    leave_turns()
 
     class Heard(requests.Request):
         def __call__(

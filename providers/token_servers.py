@@ -1,11 +1,40 @@
-"""What the servers answer that SDKs get credentials from. An endless answer would fill the memory."""
+"""What the servers answer that SDKs get credentials from. An endless answer would fill the memory, or never let go."""
 
+import io
+import time
 from collections.abc import Iterator
+from http import client
 from typing import Any
 
 from wire.exchange import within_limit
 
 PIECE_BYTES = 1 << 16
+MOST_LINES = 100
+"""How many lines are read in one turn. A socket that has more to read waits for nothing, so neither a deadline nor
+Ctrl-C could end an endless head or trailer."""
+
+
+class _Lines(io.BufferedReader):
+    """What an answer's lines are read from, which leaves others their turn."""
+
+    taken = 0
+
+    def readline(self, *args: Any) -> bytes:
+        self.taken += 1
+        if self.taken % MOST_LINES == 0:
+            time.sleep(0)  # gevent's, in a run
+        return super().readline(*args)
+
+
+class _Answer(client.HTTPResponse):
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.fp: Any = _Lines(self.fp.detach())
+
+
+def leave_turns() -> None:
+    """Let nothing that Python's own HTTP client reads hold up the event loop; all SDKs get credentials through it."""
+    client.HTTPConnection.response_class = _Answer
 
 
 def short_answer(raw: Any, decodes: bool) -> Iterator[bytes]:

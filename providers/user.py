@@ -336,7 +336,7 @@ def _in_one_line(text: str, characters: int) -> str:
 
     What can't be printed leaves no space: between the characters of UTF-16 it would hide a secret from its mask.
     """
-    line = " ".join(text.split())
+    line = " ".join(text.split(None, characters))  # no more words than can be shown: a long text can have millions
     if len(line) > characters:
         line = line[: characters - 1] + "…"
     return line if line.isprintable() else " ".join("".join(filter(str.isprintable, line)).split())

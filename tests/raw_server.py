@@ -98,7 +98,7 @@ class Peer:
 
     def _read_until(self, end: bytes) -> tuple[bytes, bool]:
         while end not in self._unread:
-            if not (data := self._receive()):
+            if not (data := self.receive()):
                 return b"", False
             self._unread += data
         found, _, self._unread = self._unread.partition(end)
@@ -106,11 +106,12 @@ class Peer:
 
     def _read(self, size: int) -> bytes:
         while len(self._unread) < size:
-            self._unread += self._receive()
+            self._unread += self.receive()
         data, self._unread = self._unread[:size], self._unread[size:]
         return data
 
-    def _receive(self) -> bytes:
+    def receive(self) -> bytes:
+        """Wait for the next bytes; b"" if the client has closed the connection."""
         try:
             return self._socket.recv(65536)
         except OSError:

@@ -67,6 +67,7 @@ class Connection:
         self._unsent = memoryview(b"")
         self._replied_bytes = 0
         self._peer_has_gone = False
+        self._opened_at = now()
         self._take: Take = _ignore
         self._fail: Fail = _ignore
         self.idle_since = 0.0
@@ -151,6 +152,14 @@ class Connection:
         self._writable.close()
         self._socket.close()
 
+    def read_early(self) -> None:
+        """Read what came with the end of the TLS handshake: the socket has nothing more to tell of it."""
+        if self._tls is not None:
+            try:
+                self._take_encrypted(self._tls, None, self._opened_at, self._opened_at, None)
+            except OSError as error:
+                self._lose(error)
+
     def _read(self) -> None:
         """Read once, in the event loop; anything left is read in the loop's next round."""
         try:
@@ -164,10 +173,13 @@ class Connection:
         except BlockingIOError:
             return
         except OSError as error:
-            reason = failure_of(error, "reset")
-            self._fail(ConnectionBroken(f"the connection was lost: {text_of(error)}", reason))
+            self._lose(error)
 
-    def _take_encrypted(self, tls: TLS, data: bytes, read_at: float, at: float, spread_s: float | None) -> None:
+    def _lose(self, error: OSError) -> None:
+        reason = failure_of(error, "reset")
+        self._fail(ConnectionBroken(f"the connection was lost: {text_of(error)}", reason))
+
+    def _take_encrypted(self, tls: TLS, data: bytes | None, read_at: float, at: float, spread_s: float | None) -> None:
         """Take a read, which can hold part of a record or several, and send what TLS itself has to reply."""
         for piece in tls.decrypt(data):
             self._peer_has_gone = not piece

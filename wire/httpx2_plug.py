@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from encodings import normalize_encoding
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 
@@ -16,6 +16,10 @@ from wire.turns import TURN_BYTES, turns
 
 MOST_CODINGS = 5
 """How many times a body can be compressed; httpx2 itself accepts no more."""
+
+MOST_BARREN_BYTES = 1 << 20
+"""How much of a compressed body can decompress to nothing: zlib keeps what follows its end, and copies all of it anew
+for each piece."""
 
 MOST_OVERDUE_BYTES = 1 << 20
 """How much of a compressed answer that arrived before the deadline is read after it: it can decompress without end."""
@@ -168,6 +172,7 @@ class _Response(_Text):
     stays within the wire's limit where it is read whole."""
 
     _is_read_whole = False
+    _compressed: "_Compressed | None" = None
 
     def read(self) -> bytes:
         self._is_read_whole = True
@@ -180,6 +185,8 @@ class _Response(_Text):
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
         if "," in self.headers.get("content-encoding", ""):
             self._decompress_to_the_last()
+        if "content-encoding" in self.headers:
+            self.stream = self._compressed = _Compressed(self)
         pieces = self._in_turns(super().iter_bytes(chunk_size))
         return wire.within_limit(pieces, self.status_code) if self._is_read_whole else pieces
 
@@ -197,6 +204,8 @@ class _Response(_Text):
     def _in_turns(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         taken_bytes = read_bytes = 0
         for piece in pieces:
+            if self._compressed:
+                self._compressed.barren_bytes = 0
             for start in range(0, len(piece), TURN_BYTES):
                 if taken_bytes >= TURN_BYTES:
                     read_bytes += taken_bytes
@@ -214,6 +223,27 @@ def _take_turn(read_bytes: int) -> None:
     overdue = wire.current().overdue
     if overdue is not None and read_bytes > MOST_OVERDUE_BYTES:
         raise overdue
+
+
+class _Compressed(httpx2.SyncByteStream):
+    """The body of a response as received, while it decompresses to anything.
+
+    barren_bytes  how much has been read since the latest piece of the decompressed body
+    """
+
+    def __init__(self, response: _Response) -> None:
+        self._stream, self._request = cast(httpx2.SyncByteStream, response.stream), response.request
+        self.barren_bytes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            self.barren_bytes += len(piece)
+            if self.barren_bytes > MOST_BARREN_BYTES:
+                raise httpx2.DecodingError("too much that decompresses to nothing", request=self._request)
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 class _Decompressed(httpx2.SyncByteStream):

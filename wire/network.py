@@ -134,6 +134,8 @@ class NetworkReply:
         connection.listen(self._take, self._fail)
         self._silence.watch(self)
         connection.send(data)
+        if self._exchange.connection == "new":
+            connection.read_early()
         try:
             while not self._parser.head_complete:
                 self._wait()

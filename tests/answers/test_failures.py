@@ -29,7 +29,7 @@ from tests.asking import APIS, PROVIDERS, Asker
 from tests.canned import Canned, answered, mocked
 from tests.certificates import make_certificate, trusting
 from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, sending, serving, silent
-from wire import exchange, httpx2_plug, network
+from wire import botocore_plug, exchange, httpx2_plug, network
 from wire.exchange import MOST_ERROR_BYTES, MOST_ERROR_COMMAS, ConnectionBroken, Exchange
 from wire.failures import failure_of
 from wire.proxy import proxy_of
@@ -154,7 +154,17 @@ def test_a_body_that_decompresses_to_megabytes_of_nothing_leaves_others_their_tu
     with counting_turns() as taken:
         call = answered("openai", "chat", canned, stream=stream)
     assert call.outcome == "failed"
-    assert len(taken) >= 30
+    assert len(taken) >= httpx2_plug.MOST_BARREN_BYTES // TURN_BYTES
+
+
+def test_a_whole_answer_of_more_objects_than_any_is_not_given_to_botocore() -> None:
+    """It reads each by its model: half a million empty blocks took it seven seconds, in which all else stood still."""
+    block = b'{"text": ""}'
+    blocks = b", ".join([block] * botocore_plug.MOST_OBJECTS)
+    body = b'{"stopReason": "end_turn", "output": {"message": {"content": [' + blocks + b"]}}}"
+    call = answered("aws-bedrock", "chat", Canned([body]), stream=False)
+    assert (call.outcome, call.status) == ("failed", 200)
+    assert "more than 50,000 objects and lists" in (call.error or "")
 
 
 @contextmanager
@@ -285,6 +295,18 @@ def test_a_stream_that_decompresses_to_megabytes_keeps_its_deadline_and_blocks_n
     assert (call.outcome, call.response_bytes) == ("failed", len(body))
     assert call.error_reason == "timed out within the body" or "finish marker" in (call.error or "")
     assert turns > 1
+
+
+@pytest.mark.parametrize("codings", ["gzip", "gzip, gzip"])
+@BOTH_WAYS
+def test_a_compressed_answer_that_goes_on_behind_its_end_fails_at_once(codings: str, stream: bool) -> None:
+    """zlib keeps what comes then, and copied all of it for each piece, for as long as there was time."""
+    body = gzip.compress(b'data: {"choices": []}\n\n' if stream else b"{}") + bytes(4 << 20)
+    body = gzip.compress(body) if "," in codings else body
+    with serving(answering(answer(body, f"Content-Encoding: {codings}"))) as server:
+        call = Asker("openai", server.url, stream=stream, timeout_s=WAIT_S).ask()
+    assert (call.outcome, call.error_reason) == ("failed", None)
+    assert "too much that decompresses to nothing" in (call.error or "")
 
 
 @pytest.mark.parametrize("charset", ["cp1252", "utf-8"])

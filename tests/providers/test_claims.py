@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from mock.service import Service
 from mock.timing import Pace
 from providers import claims
 from providers.call import Call
+from providers.user import _in_one_line
 from tests.asking import Asker
 from tests.raw_server import Peer, answer, answering, serving
 
@@ -284,3 +286,14 @@ class _Saying(InProcessWire):
         reply = super().send(request)
         reply.headers[:] = [*self._headers, *(each for each in reply.headers if each[0] != "x-request-id")]
         return reply
+
+
+def test_only_the_beginning_of_a_long_text_is_looked_at_to_show_it() -> None:
+    """Tens of millions of words, as in an answer's id, would take seconds and gigabytes."""
+    text = "ab " * (1 << 20)
+    tracemalloc.start()
+    try:
+        assert _in_one_line(text, 10) == "ab ab ab …"
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(text)
+    finally:
+        tracemalloc.stop()

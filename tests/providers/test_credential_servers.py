@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from http.client import HTTPConnection
 from pathlib import Path
 
 import boto3
@@ -10,10 +11,12 @@ import gevent
 import pytest
 from botocore.config import Config
 from botocore.exceptions import HTTPClientError
+from gevent.socket import wait_read
 from google.auth.transport import requests as google_requests
 
 from providers import aws_servers, google_tokens
-from tests.raw_server import WAIT_S, Peer, RawServer, answer, answering, serving
+from providers.token_servers import MOST_LINES
+from tests.raw_server import WAIT_S, Peer, RawServer, answer, answering, chunked, serving
 from tests.workers.watching import is_alive
 from wire.exchange import TooLong
 
@@ -53,6 +56,33 @@ def test_a_long_answer_is_no_credentials_of_google(flood: RawServer) -> None:
         google_requests.Request()(flood.url)
     with serving(answering(answer(b"{}"))) as server:
         assert google_requests.Request()(server.url).data == b"{}"
+
+
+@pytest.mark.parametrize("where", ["head", "trailer"])
+def test_an_answer_of_many_lines_leaves_others_their_turn(where: str) -> None:
+    """While there was always one more to read, not even a deadline or Ctrl-C ended an endless answer."""
+    interim, trailer = b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, b"a: b\r\n" * 2000
+    longer = {"head": interim + chunked(b"{}"), "trailer": chunked(b"{}")[:-2] + trailer + b"\r\n"}[where]
+    google_tokens.listen_in()
+    turns = 0
+
+    def run_beside() -> None:
+        nonlocal turns
+        while True:
+            gevent.sleep(0)
+            turns += 1
+
+    with serving(answering(longer)) as server:
+        beside = gevent.spawn(run_beside)
+        connection = HTTPConnection(server.host, server.port)
+        connection.request("POST", "/", b"")
+        assert connection.sock is not None
+        wait_read(connection.sock.fileno(), WAIT_S)
+        turns = 0
+        assert connection.getresponse().read() == b"{}"
+        gevent.kill(beside)
+        connection.close()
+    assert turns >= 2000 // MOST_LINES
 
 
 def test_a_command_for_credentials_ends_with_the_call_that_waits_for_it(

@@ -50,7 +50,7 @@ from wire.exchange import (
 )
 from wire.http1 import AnswerParser, encode
 from wire.network import NetworkReply, NetworkWire
-from wire.tls import TLS
+from wire.tls import TLS, tls_context
 
 NEVER_S = 3600.0
 Serve = Callable[..., RawServer]
@@ -863,6 +863,39 @@ def test_an_idle_https_connection_is_not_alive_if_session_tickets_never_end(
         connection.close()
 
 
+@pytest.mark.parametrize(
+    ("said", "error", "words"),
+    [(answer(b"unasked"), NotHTTP, "before it was asked"), (b"", ConnectionBroken, "closed the connection")],
+    ids=["an answer", "its end"],
+)
+def test_what_comes_with_the_end_of_the_tls_handshake_is_not_left_unread(
+    wire: NetworkWire, serve: Serve, certificate: Certificate, said: bytes, error: type[Exception], words: str
+) -> None:
+    """In TLS 1.2 a server ends the handshake, and can go on in the same packet: to refuse a client, it may say nothing
+    after that. An answer would have been taken for that to the first request."""
+    context, incoming, outgoing = certificate.server_context(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    tls = context.wrap_bio(incoming, outgoing, server_side=True)
+
+    def script(peer: Peer) -> None:
+        while True:
+            with suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+                break
+            peer.send(outgoing.read())
+            incoming.write(peer.receive())
+        with suppress(ssl.SSLWantReadError):
+            tls.write(said) if said else tls.unwrap()
+        peer.send(outgoing.read())
+        peer.wait_for_close()
+
+    server = serve(script)
+    with exchange() as seen, gevent.Timeout(WAIT_S), pytest.raises(error, match=words):
+        wire.send(server.request(scheme="https"))
+    assert seen.connection == "new"
+    server.wait_for_end()
+
+
 def test_a_cut_https_body_is_broken(wire: NetworkWire, serve: Serve, certificate: Certificate) -> None:
     def script(peer: Peer) -> None:
         peer.request()
@@ -931,6 +964,13 @@ def test_a_tls_handshake_without_end_fails(wire: NetworkWire, serve: Serve) -> N
     with exchange(), pytest.raises(ConnectFailed, match="handshake of over 256 kb") as failed:
         wire.send(server.request(scheme="https"))
     assert str(failed.value.failure) == "TLS"
+
+
+def test_no_server_can_make_a_handshake_compute_with_its_own_numbers() -> None:
+    """Diffie-Hellman with a server's number of 10,000 bits held up everything for two seconds per connection."""
+    exchanges = {cipher["kea"] for cipher in tls_context().get_ciphers()}
+    assert "kx-ecdhe" in exchanges
+    assert "kx-dhe" not in exchanges
 
 
 def test_a_peer_that_closes_before_the_handshake_closed_early_though_the_alert_meets_its_reset(
