@@ -14,6 +14,9 @@ LONGEST_RUN = 64
 """How many escaped backslashes a secret that begins with some is searched for: each of a long run is tried as the first
 of them."""
 
+_REST = r"(?:[A-Za-z0-9._~+/=-]|%[0-9A-Fa-f]{2}|\\+(?:/|u[0-9A-Fa-f]{4})|&(?:amp;)*#?[A-Za-z0-9]+;)*"
+"""What tokens consist of, and escapes."""
+
 _RUN = r"\\(?<!\\\\)\\*"
 """Backslashes, tried only from the first of them: from each of a long run, the search would take its length squared."""
 
@@ -26,12 +29,16 @@ def encodings(secret: str) -> set[str]:
     return {secret, *cores, *for_urls, data.hex(), data.hex().upper()}
 
 
-def escaped(text: str) -> re.Pattern[str]:
-    """Return a pattern for a text as it is, or escaped once or repeatedly for JSON, a URL or HTML."""
+def escaped(text: str, longest: int) -> re.Pattern[str]:
+    """Return a pattern for a text as it is, or escaped once or repeatedly for JSON, a URL or HTML.
+
+    longest  after so many characters the pattern is for any of a token: each takes time and memory
+    """
     start = "" if is_plain(text[:1]) else r"(?<!\\)"
-    first, *others = re.findall(r"\\+|[^\\]", text)
+    first, *others = re.findall(r"\\+|[^\\]", text[:longest])
     most = str(max(LONGEST_RUN, 16 * len(first)))
-    return re.compile(start + _escaped_run(first, most) + "".join(map(_escaped_run, others)))
+    rest = _REST if len(text) > longest else ""
+    return re.compile(start + _escaped_run(first, most) + "".join(map(_escaped_run, others)) + rest)
 
 
 def escaped_all(text: str, is_head: bool) -> re.Pattern[str]:
@@ -60,7 +67,7 @@ def is_plain(text: str) -> bool:
 
 def cut(head: str) -> re.Pattern[str]:
     """Return a pattern for a secret's beginning and any characters of a token after it."""
-    return re.compile(escaped(head).pattern + "[A-Za-z0-9._~+/=-]*")
+    return re.compile(escaped(head, len(head)).pattern + "[A-Za-z0-9._~+/=-]*")
 
 
 def _escaped_run(run: str, most: str = "") -> str:

@@ -177,7 +177,7 @@ class Harness:
         for url in (address.host, given.against):
             self.secrets.add_all(keys.credentials_in(url))
         for provider in self._providers:
-            provider.hear_secrets(self.secrets.add)
+            provider.hear_secrets(self.secrets.learn)
         self.secrets.guard_logs()
         return secret_options
 

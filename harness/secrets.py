@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Iterable
 from itertools import chain
+from typing import NamedTuple
 
 from harness.decodings import Span, decoded_spans
 from harness.encodings import cut, decoded_basic, encodings, escaped, escaped_all, is_plain
@@ -34,25 +35,43 @@ LONG, HEAD = 13, 12
 anywhere."""
 
 
+MOST_LEARNT = 200
+"""How many fetched secrets are masked: the latest. Some are fetched anew for each call, and each has its patterns."""
+
+LONGEST, LONGEST_LEARNT = 16_384, 1000
+"""How many characters of a secret are searched for as they are. A token server can send any number, also in mid-run."""
+
+
+class _Patterns(NamedTuple):
+    """Find secrets: whole, and from their beginnings."""
+
+    wholes: frozenset[re.Pattern[str]]
+    heads: frozenset[re.Pattern[str]] = frozenset()
+
+
 class Secrets:
     """The secrets of this process; masks them in texts."""
 
     def __init__(self) -> None:
         self._added: set[str] = set()
-        self._forms = {JWT, FETCHED}
-        self._heads: set[re.Pattern[str]] = set()
+        self._patterns = _Patterns(frozenset({JWT, FETCHED}))
+        self._learnt: dict[str, _Patterns] = {}
 
     def add(self, value: str) -> None:
         """Add a secret; for `Bearer TOKEN` also the token alone, for `Basic …` also the user and password inside, for
         `NAME=VALUE; …`, as in a cookie, also each value."""
-        whole = value.strip()
-        token = (whole.split() or [""])[-1]
-        new = {whole, token, *decoded_basic(whole), *chain.from_iterable(NAMED.findall(whole))} - self._added
+        new = {*_parts(value), *chain.from_iterable(NAMED.findall(value[:LONGEST]))} - self._added
         self._added |= new
-        known = {secret for secret in new if len(secret) >= SHORTEST}
-        forms = {form for secret in known for form in encodings(secret)}
+        patterns = _patterns(new, LONGEST)
         # New sets, as a thread can be searching.
-        self._forms, self._heads = self._forms | _wholes(forms), self._heads | _heads(known, forms)
+        self._patterns = _Patterns(self._patterns.wholes | patterns.wholes, self._patterns.heads | patterns.heads)
+
+    def learn(self, value: str) -> None:
+        """Add a secret that an SDK has fetched, in place of the one learnt `MOST_LEARNT` before it."""
+        begun = value[:LONGEST]
+        if begun not in self._learnt and begun not in self._added:
+            latest = list(self._learnt.items())[1 - MOST_LEARNT :]
+            self._learnt = dict([*latest, (begun, _patterns(_parts(begun) - self._added, LONGEST_LEARNT))])
 
     def add_all(self, values: Iterable[str]) -> None:
         for value in values:
@@ -65,9 +84,11 @@ class Secrets:
 
     def _spans(self, text: str) -> list[Span]:
         """Return where secrets are; where a long one is whole, without what follows its beginning."""
-        whole = _found(self._forms, text)
+        known = [self._patterns, *self._learnt.values()]
+        whole = _found(chain.from_iterable(each.wholes for each in known), text)
         begun = {start for start, end in whole if end - start > HEAD}
-        return whole + [span for span in _found(self._heads, text) if span[0] not in begun]
+        heads = _found(chain.from_iterable(each.heads for each in known), text)
+        return whole + [span for span in heads if span[0] not in begun]
 
     def redact_within(self, value: object) -> object:
         """Return a JSON value with every text in it redacted."""
@@ -87,9 +108,20 @@ class Secrets:
                 handler.setFormatter(_Redacting(handler.formatter or logging.Formatter(), self))
 
 
-def _wholes(forms: Iterable[str]) -> set[re.Pattern[str]]:
+def _parts(value: str) -> set[str]:
+    whole = value.strip()
+    return {whole, *whole.split()[-1:], *decoded_basic(whole)}
+
+
+def _patterns(secrets: Iterable[str], longest: int) -> _Patterns:
+    known = {secret for secret in secrets if len(secret) >= SHORTEST}
+    forms = {form for secret in known for form in encodings(secret)}
+    return _Patterns(frozenset(_wholes(forms, longest)), frozenset(_heads(known, forms)))
+
+
+def _wholes(forms: Iterable[str], longest: int) -> set[re.Pattern[str]]:
     """Return the patterns of forms of which the beginning may not find all."""
-    return {escaped(form) for form in forms if len(form) < LONG or not is_plain(form)}
+    return {escaped(form, longest) for form in forms if len(form) < LONG or not is_plain(form)}
 
 
 def _heads(known: Iterable[str], forms: Iterable[str]) -> set[re.Pattern[str]]:

@@ -48,10 +48,15 @@ def _bound(response: Any, **_: object) -> None:
     raw.stream = lambda amt, decode_content: short_answer(raw, decode_content)
 
 
-def _sent(headers: Mapping[str, str], body: str | bytes) -> Iterator[str]:
-    yield from (str(value) for name, value in headers.items() if name.lower() in HEADERS)
-    form = parse_qs(body.decode("utf-8", "replace") if isinstance(body, bytes) else body)
+def _sent(headers: Mapping[str, str | bytes], body: str | bytes) -> Iterator[str]:
+    yield from (_text(value) for name, value in headers.items() if name.lower() in HEADERS)
+    form = parse_qs(_text(body))
     for name in SENT:
         yield from form.get(name, ())
     for token in form.get("subject_token", ()):
         yield from _OF_AWS.findall(unquote(token))
+
+
+def _text(content: str | bytes) -> str:
+    """Return a header's value or a body; what came as an answer, as a machine's token does, is sent as it came."""
+    return content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content)

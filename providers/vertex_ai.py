@@ -48,7 +48,7 @@ class VertexAI(Provider):
             return super().missing_key()
         import google.auth
 
-        google_tokens.listen_in()
+        google_tokens.listen_in()  # It may ask a machine's server, of which nothing is known yet.
         try:
             google.auth.default()
         except Exception as error:  # It knows many kinds of files, which can be damaged in as many ways.

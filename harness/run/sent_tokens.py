@@ -9,13 +9,11 @@ class WithTokensLearnt:
 
     def __init__(self, wire: Wire, secrets: Secrets) -> None:
         self._wire, self._secrets = wire, secrets
-        self._known = {""}
 
     def send(self, request: Request) -> Reply:
         for name, value in request.headers:
-            if (token := _token(name.lower(), value)) not in self._known:
-                self._known.add(token)
-                self._secrets.add(token)
+            if token := _token(name.lower(), value):
+                self._secrets.learn(token)
         return self._wire.send(request)
 
 

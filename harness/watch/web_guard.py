@@ -42,7 +42,8 @@ class WebGuard:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         refusal = self._refusal(environ)
         if refusal is None:
-            return self._application(environ, _without_cors(start_response))
+            own = _netloc(environ.get("HTTP_HOST") or "")
+            return self._application(environ, _fit(start_response, own))
         start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8"), *PROTECTIONS])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [f"refused: {refusal}\n".encode()]
 
@@ -86,16 +87,20 @@ def _is_address(name: str) -> bool:
         return False
 
 
-def _without_cors(start_response: StartResponse) -> StartResponse:
+def _fit(start_response: StartResponse, own: Netloc) -> StartResponse:
     """Drop the headers with which Locust lets every page on the Web read its answers, and make the others fit for HTTP:
-    the name of a download contains the host's, which can be in any script."""
+    the name of a download contains the host's, which can be in any script. A redirect to the page's `own` address keeps
+    the browser's scheme, which a proxy with TLS doesn't tell."""
 
     def start(status: str, headers: Headers, *rest: Any) -> Callable[[bytes], object]:
-        return start_response(status, [*_kept(headers), *PROTECTIONS], *rest)
+        return start_response(status, [*_kept(headers, own), *PROTECTIONS], *rest)
 
     return start
 
 
-def _kept(headers: Headers) -> Iterator[tuple[str, str]]:
-    kept = ((name, value) for name, value in headers if not name.lower().startswith("access-control-"))
-    return ((name, value.encode("latin-1", "replace").decode("latin-1")) for name, value in kept)
+def _kept(headers: Headers, own: Netloc) -> Iterator[tuple[str, str]]:
+    for name, value in headers:
+        if name.lower() == "location" and "://" in value and _netloc(value) == own:
+            value = "/" + urlsplit(value)._replace(scheme="", netloc="").geturl().lstrip("/")
+        if not name.lower().startswith("access-control-"):
+            yield name, value.encode("latin-1", "replace").decode("latin-1")

@@ -31,7 +31,7 @@ from locust.env import Environment
 from harness.plan import keys
 from harness.process import user_errors
 from harness.run.sent_tokens import WithTokensLearnt
-from harness.secrets import Secrets
+from harness.secrets import MOST_LEARNT, Secrets
 from locustfile import harness
 from providers import aws_files, aws_tokens, google_tokens
 from providers.openai import OpenAI
@@ -543,6 +543,53 @@ def test_what_a_workload_identity_of_aws_signs_with_becomes_known_before_it_is_s
         with pytest.raises(OAuthError):
             credentials.refresh(google_requests.Request())  # type: ignore[no-untyped-call]
     assert secrets.redact("ASIA5af1c03b and IQoJ/5af1c03b+77de0a91== in us-east-1") == "*** and *** in us-east-1"
+
+
+def test_a_machines_token_becomes_known_although_googles_sdk_sends_it_as_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def serve(peer: Peer) -> None:
+        while received := peer.request():
+            said = " ".join(received.all("x-aws-ec2-metadata-token")).encode()
+            peer.send(answer(b"machine-5af1c03b") if received.method == "PUT" else answer(said, status="400 No"))
+
+    monkeypatch.setattr(google_tokens, "listeners", {(secrets := Secrets()).learn})
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    google_tokens.listen_in()
+    with serving(serve) as server:
+        credentials = AwsCredentials(  # type: ignore[no-untyped-call]
+            audience="//a", subject_token_type="urn:ietf:params:aws:token-type:aws4_request",
+            token_url=server.url, credential_source={
+                "environment_id": "aws1", "regional_cred_verification_url": "https://sts.{region}.amazonaws.com",
+                "url": server.url, "region_url": server.url, "imdsv2_session_token_url": server.url,
+            },
+        )  # fmt: skip
+        with pytest.raises(RefreshError, match="machine-5af1c03b") as refused:
+            credentials.refresh(google_requests.Request())  # type: ignore[no-untyped-call]
+    assert "5af1c03b" not in secrets.redact(str(refused.value))
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_long_token_that_was_fetched_is_masked_to_its_end(encoding: str) -> None:
+    token = "".join(f"5af1c03b/{number}+" for number in range(1000)) + "=="
+    (secrets := Secrets()).learn(token)
+    assert len(secrets.redact(ENCODINGS[encoding](token))) < 50
+
+
+def test_a_token_server_can_send_a_token_of_any_characters_and_length() -> None:
+    """A pattern of all of it took minutes and gigabytes, in the middle of a run."""
+    (secrets := Secrets()).learn(500_000 * '."')
+    assert secrets.redact(500 * '."' + '" end') == '***" end'
+
+
+def test_of_what_is_fetched_only_the_latest_is_searched_for() -> None:
+    """Some SDKs fetch credentials for each call: with all of them, each line of the log would take longer."""
+    (secrets := Secrets()).add("given-5af1c03b")
+    tokens = [f"{number}-fetched-token" for number in range(MOST_LEARNT + 1)]
+    for token in tokens:
+        secrets.learn(token)
+    assert secrets.redact(f"{tokens[0]} {tokens[1]} {tokens[-1]} given-5af1c03b") == f"{tokens[0]} *** *** ***"
+    secrets.learn(tokens[0])
+    assert secrets.redact(tokens[0]) == "***"
 
 
 def test_what_token_servers_send_is_masked_where_an_sdk_repeats_what_it_cant_read() -> None:

@@ -165,6 +165,15 @@ def test_a_query_in_bytes_that_no_browser_sends_is_refused_in_one_line(client: A
         assert answer.text.count("\n") == 1
 
 
+@pytest.mark.parametrize("host", [UI, "tests.example:8443", "tests.example"])
+def test_a_redirect_keeps_the_scheme_that_the_browser_uses(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy with TLS, the page would send it to plain HTTP."""
+    based = page(monkeypatch, "--mock", "--web-base-path", "/load", "--web-name", "tests.example")
+    for asked, given in {"/load": "/load/", "/load//llm?a=b": "/load/llm?a=b"}.items():
+        answer = based.get(asked, headers={"Host": host})
+        assert (answer.status_code, answer.headers["Location"]) == (308, given)
+
+
 def test_a_base_path_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     based = page(monkeypatch, "--mock", "--web-base-path", "/load")
     assert based.get("/load/", headers={"Host": UI}).status_code == 200

@@ -16,6 +16,7 @@ from google.auth.transport import requests as google_requests
 
 from providers import aws_servers, google_tokens
 from providers.token_servers import MOST_LINES
+from providers.vertex_ai import VertexAI
 from tests.raw_server import WAIT_S, Peer, RawServer, answer, answering, chunked, serving
 from tests.workers.watching import is_alive
 from wire.exchange import TooLong
@@ -83,6 +84,19 @@ def test_an_answer_of_many_lines_leaves_others_their_turn(where: str) -> None:
         gevent.kill(beside)
         connection.close()
     assert turns >= 2000 // MOST_LINES
+
+
+def test_a_long_answer_is_no_machine_of_googles(flood: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked at the start, before anything else is sent."""
+    [*_, plain, _] = [each for each in google_requests.Request.__mro__ if each.__name__ in ("Heard", "Request")]
+    monkeypatch.setattr(google_requests, "Request", plain)
+    google_tokens.listen_in.cache_clear()
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    monkeypatch.setenv("CLOUDSDK_CONFIG", os.devnull)
+    monkeypatch.delenv("NO_GCE_CHECK")
+    for name in ("GCE_METADATA_HOST", "GCE_METADATA_IP"):
+        monkeypatch.setenv(name, flood.url.partition("://")[2])
+    assert "longer than 1 MB" in (VertexAI.missing_key() or "")
 
 
 def test_a_command_for_credentials_ends_with_the_call_that_waits_for_it(
