@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from http import client
 from typing import Any
 
-from wire.exchange import within_limit
+from wire.exchange import TooLong
 
-PIECE_BYTES = 1 << 16
+MOST_BYTES = PIECE_BYTES = 1 << 16
+"""Credentials have a few thousand: SDKs take a second to find a time of day in a text of 100 kB."""
+
 MOST_LINES = 100
 """How many lines are read in one turn. A socket that has more to read waits for nothing, so neither a deadline nor
 Ctrl-C could end an endless head or trailer."""
@@ -38,8 +40,11 @@ def leave_turns() -> None:
 
 
 def short_answer(raw: Any, decodes: bool) -> Iterator[bytes]:
-    """Yield the body that urllib3 receives, which is no longer than an error's. Raises `TooLong`.
-
-    Its own `stream` would read a chunk's size of any length.
-    """
-    return within_limit(iter(lambda: raw.read(PIECE_BYTES, decode_content=decodes), b""), status=400)
+    """Yield the body that urllib3 receives, whose own `stream` would read a chunk's size of any length. Raises
+    `TooLong`."""
+    taken_bytes = 0
+    while piece := raw.read(PIECE_BYTES, decode_content=decodes):
+        taken_bytes += len(piece)
+        if taken_bytes > MOST_BYTES:
+            raise TooLong(f"the answer is longer than {MOST_BYTES >> 10} kB")
+        yield piece

@@ -44,16 +44,16 @@ def flood() -> Iterator[RawServer]:
 def test_a_long_answer_is_no_credentials_of_aws(flood: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
     aws_servers.set_bounds()
     session, once = boto3.Session("ASIA-signer", "secret", region_name="x"), Config(retries={"total_max_attempts": 1})
-    with pytest.raises(HTTPClientError, match="longer than 1 MB"):
+    with pytest.raises(HTTPClientError, match="longer than 64 kB"):
         session.client("sts", endpoint_url=flood.url, config=once).get_caller_identity()
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", flood.url)
-    with pytest.raises(HTTPClientError, match="longer than 1 MB"):
+    with pytest.raises(HTTPClientError, match="longer than 64 kB"):
         boto3.Session().get_credentials()
 
 
 def test_a_long_answer_is_no_credentials_of_google(flood: RawServer) -> None:
     google_tokens.listen_in()
-    with pytest.raises(TooLong, match="longer than 1 MB"):
+    with pytest.raises(TooLong, match="longer than 64 kB"):
         google_requests.Request()(flood.url)
     with serving(answering(answer(b"{}"))) as server:
         assert google_requests.Request()(server.url).data == b"{}"
@@ -96,7 +96,7 @@ def test_a_long_answer_is_no_machine_of_googles(flood: RawServer, monkeypatch: p
     monkeypatch.delenv("NO_GCE_CHECK")
     for name in ("GCE_METADATA_HOST", "GCE_METADATA_IP"):
         monkeypatch.setenv(name, flood.url.partition("://")[2])
-    assert "longer than 1 MB" in (VertexAI.missing_key() or "")
+    assert "longer than 64 kB" in (VertexAI.missing_key() or "")
 
 
 def test_a_command_for_credentials_ends_with_the_call_that_waits_for_it(
