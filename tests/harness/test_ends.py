@@ -645,6 +645,9 @@ def test_a_row_has_every_column_with_a_possible_value() -> None:
         for column, value in bad.items():
             assert not is_row(changed(column, value), "r"), column
     assert is_row(changed("start_s", -0.1), "r")
+    for outcome, is_possible in {"ok": False, "failed": False, "aborted": True, "dropped": True}.items():
+        untimed = cells_of(a_call(worker="w-0", run_id="r", outcome=outcome, latency_s=None))
+        assert is_row(untimed, "r") == is_possible, outcome
 
 
 def changed(column: str, value: object) -> list[Any]:
