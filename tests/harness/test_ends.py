@@ -457,6 +457,17 @@ def test_an_option_where_locust_looks_for_none_is_not_lost(
     assert "a.toml: options must be in the table [tool.locust]" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", ["[tool.locust.system]\na = 1\n", "[tool.locust]\nsystem = {a = 1}\n"])
+def test_a_table_in_place_of_an_option_is_named(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.toml").write_text(content)
+    with pytest.raises(SystemExit) as ended:
+        harnessed([*FILES, "--headless", "--mock", "--config", str(tmp_path / "a.toml")])
+    assert ended.value.code == 2
+    assert "a.toml: system: an option can't be a table" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "content"), [("pyproject.toml", "[tool.other]\na = 1\n"), ("a.toml", "[tool.locust]\n"), ("a.toml", "")]
 )
