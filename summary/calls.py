@@ -11,6 +11,9 @@ from summary.vocabulary import OF_TURNS, Summary
 
 FAILED = ("failed", "dropped")
 
+MOST_TURNS = 1000
+"""How many turns have figures of their own: each takes some milliseconds, and a damaged file can have a million."""
+
 
 def counts(rows: pd.DataFrame) -> Summary:
     """Count the calls by how they ended; a dropped call is also a failure."""
@@ -47,15 +50,16 @@ def conversations(rows: pd.DataFrame) -> Summary:
     """Return the figures of a run that played conversations; `None` for each in any other run.
 
     conversations  begun: how many had a call; failed: how many were ended by a failed one
-    by_turn        a row of figures for the conversations' first turns, for the second ones, …
+    by_turn        a row of figures for the conversations' first turns, for the second ones, … up to `MOST_TURNS`
     """
     if not is_reported(rows, "turn") or "conversation" not in rows:
         return {"conversations": None, "by_turn": None}
     turns = rows[rows["turn"].notna()]
     failed = turns.loc[turns["outcome"] == "failed", "conversation"].nunique()
+    first = sorted(map(int, turns["turn"].unique()))[:MOST_TURNS]
     return {
         "conversations": {"begun": turns["conversation"].nunique(), "failed": failed},
-        "by_turn": [_of_turn(turn, turns[turns["turn"] == turn]) for turn in sorted(map(int, turns["turn"].unique()))],
+        "by_turn": [_of_turn(turn, turns[turns["turn"] == turn]) for turn in first],
     }
 
 

@@ -1,6 +1,7 @@
 """The figures of an open loop: whether calls started on time, over the whole run and in each stage."""
 
 import math
+from itertools import accumulate
 
 import pandas as pd
 
@@ -60,13 +61,14 @@ def stage_began_s(rows: pd.DataFrame, stages: list[Summary], number: int) -> flo
     """
     planned = rows[rows["stage"].notna()]
     first_due_s = due_s(planned).groupby(planned["stage"]).min()
-    of_stages = zip(first_due_s.index.tolist(), first_due_s.tolist(), strict=True)
-    return float(min(at_s - _offset_s(stages, int(stage)) for stage, at_s in of_stages)) + _offset_s(stages, number)
+    ends_s = [*accumulate((stage["duration_s"] or 0.0 for stage in stages), initial=0.0)]
+    offset_s = [_offset_s(ends_s, int(stage)) for stage in first_due_s.index]
+    return float((first_due_s - offset_s).min()) + _offset_s(ends_s, number)
 
 
-def _offset_s(stages: list[Summary], number: int) -> float:
-    """Return how long after the schedule's beginning a stage begins."""
-    return sum(stage["duration_s"] or 0.0 for stage in stages[: max(0, number - 1)])
+def _offset_s(ends_s: list[float], number: int) -> float:
+    """Return how long after the schedule's beginning a stage begins: when the stages before it have ended."""
+    return ends_s[min(max(0, number - 1), len(ends_s) - 1)]
 
 
 def _is_put_off(planned: pd.DataFrame) -> "pd.Series[bool]":

@@ -78,10 +78,12 @@ def _loss_of_lines(parser: ArgumentParser, path: Path, text: str, options: Mappi
 
 
 def _loss_of_toml(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> str | None:
-    """Find options before the tables or in [locust], and a file that sets something, but nothing for Locust;
-    pyproject.toml may."""
+    """Find options in [locust], before the tables or in tables of their own, and a file that sets something, but nothing
+    for Locust; pyproject.toml may."""
     content = tomllib.loads(text)
     is_missed = not options and content not in ({}, {"tool": {"locust": {}}}) and path.name != "pyproject.toml"
     if is_missed or "locust" in content or any(f"--{key}" in parser._option_string_actions for key in content):
         return "options must be in the table [tool.locust]"
+    if tables := [key for key in options if isinstance(content["tool"]["locust"][key], dict)]:
+        return f"{tables[0]}: an option can't be a table; JSON is a text, in quotes"
     return None

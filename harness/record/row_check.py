@@ -41,7 +41,7 @@ def is_row(cells: object, run_id: str) -> bool:
 
 
 def _needed(row: Json) -> Iterator[str]:
-    if row["outcome"] == "ok":
+    if row["outcome"] in ("ok", "failed"):
         yield "latency_s"
     if row["side"] is not None:
         yield "pair"

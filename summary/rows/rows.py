@@ -29,6 +29,9 @@ COUNTS = (
 COUNT_ENDINGS = ("_bytes", "_tokens")
 COUNT_KINDS = ("count", "bytes", "tokens")
 OUTCOMES = ("ok", "failed", "aborted", "dropped")
+ENDED_COUNT = 2
+"""How many of these, from the first, are of calls that ended by themselves: each has a latency."""
+
 PHASES = ("warmup", "measured")
 SIDES = ("target", "baseline")
 LONGEST_S = 1e9
@@ -329,7 +332,7 @@ def _is_sound(columns: Columns) -> np.ndarray:
     """Return for each row whether it has what every row has, and a run could have written its time, phase and side."""
     is_missing = {name: np.isnan(columns[name]) for name in ("request", "start_s", "latency_s")}
     is_sound = ~is_missing["request"] & ~is_missing["start_s"] & (columns["timestamp"] != MISSING)
-    is_sound &= ~is_missing["latency_s"] | (columns["outcome"] != OUTCOMES.index("ok"))
+    is_sound &= ~is_missing["latency_s"] | (columns["outcome"] < 0) | (columns["outcome"] >= ENDED_COUNT)
     if "phase" in columns:
         is_sound &= columns["phase"] >= 0
     if "side" in columns:

@@ -473,6 +473,17 @@ def test_an_option_where_locust_looks_for_none_is_not_lost(
     assert "a.toml: options must be in the table [tool.locust]" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", ["[tool.locust.system]\na = 1\n", "[tool.locust]\nsystem = {a = 1}\n"])
+def test_a_table_in_place_of_an_option_is_named(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.toml").write_text(content)
+    with pytest.raises(SystemExit) as ended:
+        harnessed([*FILES, "--headless", "--mock", "--config", str(tmp_path / "a.toml")])
+    assert ended.value.code == 2
+    assert "a.toml: system: an option can't be a table" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "content"), [("pyproject.toml", "[tool.other]\na = 1\n"), ("a.toml", "[tool.locust]\n"), ("a.toml", "")]
 )
@@ -661,6 +672,9 @@ def test_a_row_has_every_column_with_a_possible_value() -> None:
         for column, value in bad.items():
             assert not is_row(changed(column, value), "r"), column
     assert is_row(changed("start_s", -0.1), "r")
+    for outcome, is_possible in {"ok": False, "failed": False, "aborted": True, "dropped": True}.items():
+        untimed = cells_of(a_call(worker="w-0", run_id="r", outcome=outcome, latency_s=None))
+        assert is_row(untimed, "r") == is_possible, outcome
 
 
 def changed(column: str, value: object) -> list[Any]:

@@ -130,6 +130,16 @@ def test_damage_to_the_rows_is_counted_and_the_runs_totals_differ(case: str, fol
     assert found == expected
 
 
+def test_calls_that_ended_without_their_time_are_unreadable(folder: Path) -> None:
+    """Their rates would be over no number of seconds, which JSON can't hold."""
+    edited(folder, lambda rows: [row | {"latency_s": "", "outcome": "failed"} for row in rows])
+    (folder / "run_summary.json").unlink()
+    assert lost(folder)["unreadable"] == CALLS
+    assert reported(folder)["throughput_rps"] is None
+    edited(folder, lambda rows: [row | {"outcome": "aborted"} for row in rows])
+    assert reported(folder)["aborted_count"] == CALLS
+
+
 def test_calls_of_dead_workers_and_of_a_killed_run_have_numbers_and_need_no_rows(folder: Path) -> None:
     edited(folder, lambda rows: rows[:3] + rows[7:])
     summary = json.loads((folder / "run_summary.json").read_text(encoding="utf-8"))

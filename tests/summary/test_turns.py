@@ -6,8 +6,11 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from harness.record.requests_csv import COLUMNS, cells_of
 from providers.call import Call
+from summary import calls
 from summary.figures import summarise
 from summary.render.render import as_csv, as_json, as_table
 from summary.render.tables import MOST_TURNS
@@ -43,6 +46,13 @@ def test_figures_by_turn_are_those_of_the_calls_of_that_turn() -> None:
     assert (first["latency_s"]["avg"], first["ttft_s"]["max"], first["input_tokens"]) == (0.30000000000000004, 0.2, 30)
     assert (second["turn"], second["failure_count"], second["latency_s"]["samples"]) == (2, 1, 1)
     assert second["too_few_samples"]
+
+
+def test_no_more_than_the_first_turns_have_figures_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "MOST_TURNS", 3)
+    found = summary(*(call(turn, 1, turn) for turn in (5, 4, 3, 2, 1)))
+    assert [row["turn"] for row in found["by_turn"]] == [1, 2, 3]
+    assert found["total_requests"] == 5
 
 
 def test_dropped_calls_have_no_turn_and_warm_up_turns_do_not_count() -> None:
