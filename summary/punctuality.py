@@ -9,7 +9,7 @@ from summary import calls
 from summary.claims.cell import said
 from summary.gates.slo import Slo
 from summary.goodput import service_level
-from summary.vocabulary import LATE_S, Summary
+from summary.vocabulary import LATE_S, MOST_STAGES, Summary
 
 
 def punctuality(rows: pd.DataFrame, stages: list[Summary] | None = None, whole: pd.DataFrame | None = None) -> Summary:
@@ -109,7 +109,7 @@ def stages(
 
     scheduled  the rows of calls that had a due time
     """
-    if not planned or len(planned) < 2 or "stage" not in rows:
+    if not planned or not 2 <= len(planned) <= MOST_STAGES or "stage" not in rows:
         return None
     return [
         {"stage": number, **stage, **_of_stage(_in(rows, number), scheduled, number, planned, level)}

@@ -44,6 +44,9 @@ READS = (
 )  # fmt: skip
 """What `summary.evidence.reads` counts."""
 
+MOST_STAGES = 1000
+"""That a schedule can have: each has figures of its own, which take some 15 ms."""
+
 OF_TURNS = ("ttft_s", "latency_s")
 """The times that a summary has by the turns of conversations."""
 

@@ -57,6 +57,8 @@ def _loss(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, A
     lists = {name.removeprefix("--"): value for name, value in options.items() if isinstance(value, list)}
     if loss := next(filter(None, (_loss_of_list(parser, *named) for named in lists.items())), None):
         return loss
+    if loss := _loss_of_names(parser, options):
+        return loss
     return (_loss_of_toml if path.name.endswith(".toml") else _loss_of_lines)(parser, path, text, options)
 
 
@@ -65,6 +67,16 @@ def _loss_of_list(parser: ArgumentParser, name: str, items: list[Any]) -> str | 
     if action is not None and action.nargs == 0:
         return f"{name} is a switch and takes no list"
     return f"{name} has over {MOST_ITEMS:,} items" if len(items) > MOST_ITEMS else None
+
+
+def _loss_of_names(parser: ArgumentParser, options: Mapping[str, Any]) -> str | None:
+    """Find two names of one option, such as `host` and `proxy-url`: only one of the values would count."""
+    meant = {name.removeprefix("--"): action.dest for action in parser._actions for name in action.option_strings}
+    given = dict[str, str]()
+    for name in (key.removeprefix("--") for key in options):
+        if (option := meant.get(name)) and given.setdefault(option, name) != name:
+            return f"{given[option]} and {name} are one option"
+    return None
 
 
 def _loss_of_lines(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> str | None:
@@ -78,7 +90,7 @@ def _loss_of_lines(parser: ArgumentParser, path: Path, text: str, options: Mappi
 
 
 def _loss_of_toml(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> str | None:
-    """Find options in [locust], before the tables or in tables of their own, and a file that sets something, but nothing
+    """Find options in [locust], before the tables or in their own tables, and a file that sets something, but nothing
     for Locust; pyproject.toml may."""
     content = tomllib.loads(text)
     is_missed = not options and content not in ({}, {"tool": {"locust": {}}}) and path.name != "pyproject.toml"

@@ -4,7 +4,7 @@ import os
 
 from harness.errors import UsageError
 from harness.plan import addresses, keys
-from harness.plan.target import ProviderClasses, Target, provider_of, target_of
+from harness.plan.target import MOCK_DEFAULTS, ProviderClasses, Target, provider_of, target_of
 from harness.plan.values import Options
 from providers.base import Provider
 
@@ -27,12 +27,16 @@ def baseline_of(options: Options, target: Target, classes: ProviderClasses) -> T
 
 
 def check_stray(options: Options) -> None:
-    """Raise `UsageError` for an option of a baseline that there is none of, or of a mock that it is not."""
+    """Raise `UsageError` for an option of a baseline that there is none of, or of a mock that no call goes to; a page's
+    form can choose the mock later."""
     named = [name for name in _OF_BASELINE if name != "api_key" and options[f"against_{name}"]]
     if named and not options["against"]:
         raise UsageError(f"--against-{named[0].replace('_', '-')} needs --against")
     if "mock_latency" in named and options["against"] != MOCK:
         raise UsageError("--against-mock-latency needs --against mock")
+    of_mock = [name for name, default in MOCK_DEFAULTS.items() if options[name] != default]
+    if of_mock and options.get("headless") and not options["mock"] and options["against"] != MOCK:
+        raise UsageError(f"--{of_mock[0].replace('_', '-')} needs --mock")
 
 
 def _options_of_baseline(options: Options, given: Options, target: Target, classes: ProviderClasses) -> Options:

@@ -10,6 +10,7 @@ from harness.command_line.mistakes import refuse_mistakes
 from harness.command_line.option_help import ShowHelp, Topic
 from harness.load.schedule import Arrival
 from harness.plan.models import described
+from harness.plan.target import MOCK_DEFAULTS
 from harness.plan.values import DATA_DIR, MODELS_FILE
 from prompts.draws import SelectionMode
 from providers.conversation import History
@@ -222,10 +223,14 @@ def _add_gates(parser: _Named) -> None:
 
 def _add_mock(parser: _Named) -> None:
     parser.add_argument("--mock", action="store_true", default=False, help="answer in-process: no network, no key")
-    parser.add_argument("--mock-latency", default="0.7", help="the mock's median latency, in seconds")
-    parser.add_argument("--mock-tokens", default="64", help="the mock's median number of output tokens")
-    parser.add_argument("--mock-error-rate", default="0", help="fraction of the mock's answers that fail, 0 to 1")
-    parser.add_argument("--mock-error-status", default="500", help="HTTP status of the mock's errors")
+    for name, what in (
+        ("latency", "the mock's median latency, in seconds"),
+        ("tokens", "the mock's median number of output tokens"),
+        ("error-rate", "fraction of the mock's answers that fail, 0 to 1"),
+        ("error-status", "HTTP status of the mock's errors"),
+    ):
+        default = MOCK_DEFAULTS[f"mock_{name.replace('-', '_')}"]
+        parser.add_argument(f"--mock-{name}", default=default, help=what)
 
 
 def _add_output(parser: _Named) -> None:

@@ -9,6 +9,7 @@ from harness.load.schedule import Arrival, Schedule, Stage, Timetable
 from harness.plan.values import LARGEST, Options, number, one_of, positive
 from prompts.draws import in_order
 from prompts.files import SeedFile
+from summary.vocabulary import MOST_STAGES
 
 MOST_USERS = 1000
 MOST_RPS = 100_000
@@ -57,6 +58,8 @@ def _stages(rate: str, stages: str) -> tuple[Stage, ...]:
     if not stages:
         return ()
     read = tuple(_stage(text) for text in stages.split(","))
+    if len(read) > MOST_STAGES:
+        raise UsageError(f"--rate-stages has more than {MOST_STAGES:,} stages")
     if not any(stage.calls for stage in read):
         raise UsageError(f"--rate-stages {stages!r} schedules no calls")
     return read

@@ -15,6 +15,9 @@ from providers.user import LLMUser
 
 ProviderClasses = Mapping[str, type[LLMUser]]
 
+MOCK_DEFAULTS = {"mock_latency": "0.7", "mock_tokens": "64", "mock_error_rate": "0", "mock_error_status": "500"}
+"""The mock's options."""
+
 MOST_MOCK_TOKENS = 1_000_000
 """An answer is made whole before its first token is sent."""
 

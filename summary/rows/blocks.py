@@ -36,9 +36,9 @@ class Blocks:
         self._columns = 1 + self.head.count(b",")
         self.is_cut = False
         first = file.read(BLOCK_BYTES)
-        of_first_row = re.escape(re.split(rb"[,\n]", first[:256], maxsplit=1)[0])
-        self._start_of_row = re.compile(rb"\n(?=(?:%s|%s),\d+,)" % (_RUN_ID, of_first_row))
-        self._start_in_first_run = re.compile(rb"\n(?=%s,\d+,)" % of_first_row)
+        of_first_row = re.escape(re.split(rb"[,\n]", first[:256], maxsplit=1)[0].strip(b'"'))
+        self._start_of_row = re.compile(rb'\n(?="?(?:%s|%s)"?,"?\d+"?,)' % (_RUN_ID, of_first_row))
+        self._start_in_first_run = re.compile(rb'\n(?="?%s"?,"?\d+"?,)' % of_first_row)
         self._begun = first
 
     def __iter__(self) -> Iterator[bytes]:

@@ -310,7 +310,6 @@ def test_a_config_file_is_refused_without_its_values(
         ("--fail-if p50>1", "fail-if: p50>2"),
         ("header: a:1", "header: b:2"),
         ("slo = ttft<1", "slo = latency<2"),
-        ("iterations = 3", "num-requests = 3"),
     ],
 )
 def test_an_option_on_two_lines_of_a_config_file_is_refused(
@@ -380,6 +379,19 @@ def test_a_config_file_that_names_another_one_is_refused(
         harnessed(["--headless", "--mock", "--config", str(tmp_path / name)])
     assert ended.value.code == 2
     assert f"{name}: config: a config file can't name another one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "head"), [("a.conf", ""), ("a.toml", "[tool.locust]\n")])
+@pytest.mark.parametrize(("one", "other"), [("host", "proxy-url"), ("iterations", "num-requests")])
+def test_two_names_of_one_option_in_a_config_file_are_refused(
+    one: str, other: str, name: str, head: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only one of the values would count."""
+    (tmp_path / name).write_text(f'{head}{one} = "1"\n{other} = "2"\n')
+    with pytest.raises(SystemExit) as ended:
+        harnessed(["--headless", "--mock", "--config", str(tmp_path / name)])
+    assert ended.value.code == 2
+    assert f"{name}: {one} and {other} are one option" in capsys.readouterr().err
 
 
 def test_a_pipe_is_no_config_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -194,6 +194,7 @@ def test_without_a_rate_the_loop_is_closed() -> None:
         ({"rate": "100001"}, "--rate must be at most 100,000, not '100001'"),
         ({"rate_stages": "5-1e9:1s"}, "--rate-stages must be at most 100,000, not '1e9'"),
         ({"rate": "0"}, "--rate must be a positive number of calls per second, not '0'"),
+        ({"rate_stages": ",".join(1001 * ["5:1s"])}, "--rate-stages has more than 1,000 stages"),
         ({"rate": "5", "rate_stages": "5:1s"}, "--rate and --rate-stages are mutually exclusive"),
         ({"arrival": "poisson"}, "--arrival needs --rate or --rate-stages"),
         ({"rate": "5", "arrival": "bursty"}, "--arrival must be one of constant, poisson, not 'bursty'"),

@@ -375,6 +375,18 @@ def test_a_text_that_quotes_rows_is_no_row_where_a_block_ends(
     assert lost(folder) == {"differs": ["checksums.error"]}
 
 
+def test_rows_with_quotes_around_every_cell_are_read_in_blocks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a file of over 256 MB would be refused, as no row seemed to end."""
+    with requests(folder).open(newline="", encoding="utf-8") as file:
+        cells = list(csv.reader(file))
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(cells)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(blocks, "LONGEST_BYTES", 3 * 4096)
+    requests(folder).write_text(text.getvalue(), encoding="utf-8")
+    assert lost(folder) == {}
+
+
 def test_a_block_that_was_lost_in_the_middle_is_noticed(folder: Path) -> None:
     data = requests(folder).read_bytes()
     requests(folder).write_bytes(data[:4000] + b"\0" * 3000 + data[7000:])

@@ -152,6 +152,7 @@ def test_each_side_gets_its_own_address_key_and_headers(tmp_path: Path, mock_ser
 SIDES = ("target", "baseline")
 KEY = {"LLM_AGAINST_API_KEY": "key-of-baseline"}
 REAL = "http://127.0.0.1:9"
+REAL_PAIRS = [*PAIRS, "-p", "openai", "-m", "gpt-4o", "-H", REAL, "-k", "test-key-123", "--against", REAL]
 REFUSED = {
     "no key": (Command([*PAIRS, "--mock", "--against", REAL]), 2, "set LLM_AGAINST_API_KEY or OPENAI_API_KEY"),
     "dead": (Command([*PAIRS, "--mock", "--against", REAL], KEY), 1, f"the baseline {REAL} can't be reached"),
@@ -162,6 +163,9 @@ REFUSED = {
     "a mock that is none": (
         Command([*PAIRS, "--mock", "--against", REAL, "--against-mock-latency", "1"], KEY), 2,
         "--against-mock-latency needs --against mock",
+    ),
+    "options of a mock": (
+        Command([*REAL_PAIRS, "--mock-error-rate", "0.1"], KEY), 2, "--mock-error-rate needs --mock",
     ),
     "no model": (
         Command([*PAIRS, "--mock", "--against", REAL, "--against-provider", "anthropic"], KEY), 2,

@@ -22,7 +22,7 @@ from summary.gates import slo
 from summary.registry import PERCENTILES
 from summary.render.render import as_csv, as_json, as_table
 from summary.rows.rows import frame
-from summary.vocabulary import Summary
+from summary.vocabulary import MOST_STAGES, Summary
 from tests.command_line import summary_in
 from tests.running import run
 
@@ -192,6 +192,12 @@ def test_each_stage_has_its_own_figures() -> None:
 def test_one_stage_alone_is_the_run_and_needs_no_table() -> None:
     assert open_loop.stages(table(*STAGED), table(*STAGED), PLANNED[:1]) is None
     assert open_loop.stages(table(*STAGED), table(*STAGED), None) is None
+
+
+def test_a_damaged_run_json_with_more_stages_than_any_run_has_none() -> None:
+    """Each would have figures of its own: a file of a few megabytes would take hours."""
+    many = [PLANNED[0]] * (MOST_STAGES + 1)
+    assert open_loop.stages(table(*STAGED), table(*STAGED), many) is None
 
 
 def test_the_table_of_stages_has_one_line_per_stage() -> None:
