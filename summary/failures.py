@@ -7,7 +7,7 @@ import pandas as pd
 
 from summary import calls
 from summary.cells import iso
-from summary.vocabulary import Summary
+from summary.vocabulary import ENDED, Summary
 
 OUTAGE_CALLS = 10
 OUTAGE_S = 1.0
@@ -58,7 +58,7 @@ def outages(rows: pd.DataFrame, failed: pd.DataFrame) -> list[Summary]:
     failed = failed[rows.loc[failed.index, "outcome"] == "failed"]
     if len(failed) < OUTAGE_CALLS:
         return []
-    ended = rows.loc[rows["outcome"].isin(("ok", "failed")), ["outcome", "timestamp", "latency_s"]]
+    ended = rows.loc[rows["outcome"].isin(ENDED), ["outcome", "timestamp", "latency_s"]]
     ended = ended.drop(failed.index[_is_own(failed)])
     at = _ended_at(ended).sort_values(kind="stable")
     is_failed = (ended["outcome"] == "failed").loc[at.index].to_numpy()

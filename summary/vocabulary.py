@@ -44,8 +44,11 @@ READS = (
 )  # fmt: skip
 """What `summary.evidence.reads` counts."""
 
+ENDED = ("ok", "failed")
+"""The outcomes of calls that ended by themselves: each has a latency."""
+
 MOST_STAGES = 1000
-"""That a schedule can have: each has figures of its own, which take some 15 ms."""
+"""That a schedule can have: each has figures of its own, and a thousand take many seconds."""
 
 OF_TURNS = ("ttft_s", "latency_s")
 """The times that a summary has by the turns of conversations."""

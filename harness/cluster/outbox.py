@@ -10,11 +10,11 @@ from providers.call import Call, Json
 class Outbox:
     """Holds a worker's ended calls of one run until the next report."""
 
-    def __init__(self, run_id: str, worker: str, started_at: float) -> None:
+    def __init__(self, run_id: str, worker: str, started_at: float, missed_s: float = 0.0) -> None:
         self._run_id, self._worker = run_id, worker
         self._cells: list[Cells] = []
         self._histograms = RunHistograms()
-        self._watch = ClientWatch(started_at)
+        self._watch = ClientWatch(started_at, missed_s)
 
     def keep(self, call: Call) -> None:
         call.worker = self._worker
@@ -28,10 +28,6 @@ class Outbox:
         report[CALLS], self._cells = self._cells, []
         report[HISTOGRAMS], self._histograms = self._histograms.packed(), RunHistograms()
         report[CLIENT] = self._watch.take()
-
-    def miss(self, missed_s: float) -> None:
-        """Count the time just before as a stall: the process was suspended when the run began."""
-        self._watch.miss(missed_s)
 
     def close(self) -> None:
         self._watch.stop()

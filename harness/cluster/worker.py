@@ -165,14 +165,17 @@ class Worker:
         _check(plan, given)
         sides = sides_of(plan, self._secrets)
         run_id, started_at = given.run_id, self._started_at(given)
-        self._outbox = Outbox(run_id, self._name, started_at)
-        if (missed_s := now() - max(started_at, self._ready_at)) > LATE_START_S:
-            self._outbox.miss(missed_s)
+        self._outbox = Outbox(run_id, self._name, started_at, self._missed_s(started_at))
         self._run_id, self._queue = run_id, self._queue_of(plan, started_at)
         self._permits = self._queue or Budget(None, lambda: None)
         stream = 0 if plan.is_counted_out else self._runner.worker_index + 1
         start = RunStart(run_id, datetime.fromtimestamp(given.run_began_at, UTC), started_at)
         return CallSession(plan, sides, start, self._secrets, self._permits, self._outbox.keep, stream)
+
+    def _missed_s(self, started_at: float) -> float:
+        """Return how much of the run this worker has missed because it stood still."""
+        late_s = now() - max(started_at, self._ready_at)
+        return late_s if late_s > LATE_START_S else 0.0
 
     def _queue_of(self, plan: Plan, started_at: float) -> PermitQueue | None:
         if not plan.is_counted_out:

@@ -54,19 +54,18 @@ def refuse_losses(parser: Any) -> None:
 def _loss(parser: ArgumentParser, path: Path, text: str, options: Mapping[str, Any]) -> str | None:
     if options.keys() & {"config", "--config"}:
         return "config: a config file can't name another one"
-    lists = {name.removeprefix("--"): value for name, value in options.items() if isinstance(value, list)}
-    if loss := next(filter(None, (_loss_of_list(parser, *named) for named in lists.items())), None):
-        return loss
-    if loss := _loss_of_names(parser, options):
-        return loss
-    return (_loss_of_toml if path.name.endswith(".toml") else _loss_of_lines)(parser, path, text, options)
+    of_format = _loss_of_toml if path.name.endswith(".toml") else _loss_of_lines
+    return _loss_of_lists(parser, options) or _loss_of_names(parser, options) or of_format(parser, path, text, options)
 
 
-def _loss_of_list(parser: ArgumentParser, name: str, items: list[Any]) -> str | None:
-    action = parser._option_string_actions.get(f"--{name}")
-    if action is not None and action.nargs == 0:
-        return f"{name} is a switch and takes no list"
-    return f"{name} has over {MOST_ITEMS:,} items" if len(items) > MOST_ITEMS else None
+def _loss_of_lists(parser: ArgumentParser, options: Mapping[str, Any]) -> str | None:
+    for name, items in ((key.removeprefix("--"), value) for key, value in options.items() if isinstance(value, list)):
+        action = parser._option_string_actions.get(f"--{name}")
+        if action is not None and action.nargs == 0:
+            return f"{name} is a switch and takes no list"
+        if len(items) > MOST_ITEMS:
+            return f"{name} has over {MOST_ITEMS:,} items"
+    return None
 
 
 def _loss_of_names(parser: ArgumentParser, options: Mapping[str, Any]) -> str | None:

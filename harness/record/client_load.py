@@ -28,12 +28,12 @@ Span = tuple[float, float]
 class ClientWatch:
     """Samples one process's event loop: a tick is due every `TICK_S`, and its delay is the loop's lag.
 
-    Stalls are spans in seconds since the run's start, `started_at`.
+    Stalls are spans in seconds since the run's start, `started_at`. The first is the `missed_s` before the watch began.
     """
 
-    def __init__(self, started_at: float) -> None:
+    def __init__(self, started_at: float, missed_s: float = 0.0) -> None:
         self._started_at = started_at
-        self._due_at = now() + TICK_S
+        self._due_at = now() + TICK_S - missed_s
         self._begin()
         self._ticker = gevent.spawn(self._tick)
 
@@ -41,10 +41,6 @@ class ClientWatch:
         """Count a call if its packets had to wait for us."""
         if lag_s is not None and lag_s > LATE_S:
             self._late_calls += 1
-
-    def miss(self, missed_s: float) -> None:
-        """Count the time just before as a stall."""
-        self._due_at = now() - missed_s
 
     def take(self) -> Sample:
         """Return what has been observed since the last `take`."""

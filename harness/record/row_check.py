@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from harness.messages import CLIENT, HISTOGRAMS, IN_FLIGHT
 from harness.record.requests_csv import COLUMNS
 from providers.call import Call, Json
+from summary.vocabulary import ENDED
 
 Kinds = tuple[type, ...]
 NUMBER = (int, float)
@@ -19,7 +20,7 @@ LARGEST = 10**15
 """Nothing that is measured is larger, and a row with more can't be read from the file; sums of it would overflow."""
 
 LONGEST_S, FIRST_YEAR, LAST_YEAR = 1e9, 1970, 2099
-"""The times of a row that can be read from the file: see `summary.rows.rows`."""
+"""The times of a row that can be read from the file: see `summary.rows.columns`."""
 
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 """How `requests_csv` writes times of day. Of other forms, some can't be read from the file."""
@@ -41,7 +42,7 @@ def is_row(cells: object, run_id: str) -> bool:
 
 
 def _needed(row: Json) -> Iterator[str]:
-    if row["outcome"] in ("ok", "failed"):
+    if row["outcome"] in ENDED:
         yield "latency_s"
     if row["side"] is not None:
         yield "pair"

@@ -26,7 +26,7 @@ COLUMNS_OF_STAGES = 6
 """More don't fit side by side."""
 
 TURN_COLUMNS = ("median", "p95")
-MOST_TURNS = 12
+TURNS_SHOWN = 12
 """Conversations can have hundreds."""
 
 TOO_FEW = "*"
@@ -178,10 +178,10 @@ def turns(by_turn: list[Summary]) -> Table:
     known = [name for name in OF_TURNS if any(name in turn for turn in by_turn)]
     times = [column for name in known for column in _stage_columns(by_turn, NAMED[name], TURN_COLUMNS)]
     table = grid(head=("turn", "calls", "failed", *(title for title, _ in times)))
-    for turn in by_turn[:MOST_TURNS]:
+    for turn in by_turn[:TURNS_SHOWN]:
         counts = (f"{turn[name]:,}" for name in ("turn", "total_requests", "failure_count"))
         table.add_row(*counts, *(cell(turn) for _, cell in times))
-    if len(by_turn) > MOST_TURNS:
+    if len(by_turn) > TURNS_SHOWN:
         table.add_row("…")
     return table
 

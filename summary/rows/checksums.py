@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from summary.claims import cell
-from summary.rows.rows import CONVERTED
+from summary.rows.columns import CONVERTED
 from summary.vocabulary import Summary
 
 LEFT_OUT = (*CONVERTED, "run_id", "worker")

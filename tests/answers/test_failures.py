@@ -26,6 +26,7 @@ from providers.answers import gemini_lines, openai, reading, sse
 from providers.call import Call
 from summary.failures import OWN_ERRORS
 from tests.asking import APIS, PROVIDERS, Asker
+from tests.beside import counting
 from tests.canned import Canned, answered, mocked
 from tests.certificates import make_certificate, trusting
 from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, sending, serving, silent
@@ -128,30 +129,13 @@ def test_a_body_compressed_more_often_than_the_sdk_reads_fails() -> None:
     assert "compressed more than 5 times" in (call.error or "")
 
 
-@contextmanager
-def counting_turns() -> Iterator[list[None]]:
-    """Take turns beside the block."""
-    taken: list[None] = []
-
-    def run_beside() -> None:
-        while True:
-            turns().take()
-            taken.append(None)
-
-    beside = gevent.spawn(run_beside)
-    try:
-        yield taken
-    finally:
-        gevent.kill(beside)
-
-
 @BOTH_WAYS
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_body_that_decompresses_to_megabytes_of_nothing_leaves_others_their_turn(stream: bool, status: int) -> None:
     nothing = gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * ((8 << 20) // 5)
     canned = Canned([gzip.compress(gzip.compress(nothing))], status=status)
     canned.headers.append(("content-encoding", "gzip, gzip, gzip"))
-    with counting_turns() as taken:
+    with counting(turns().take) as taken:
         call = answered("openai", "chat", canned, stream=stream)
     assert call.outcome == "failed"
     assert len(taken) >= httpx2_plug.MOST_BARREN_BYTES // TURN_BYTES
@@ -263,38 +247,20 @@ def test_events_and_parts_of_one_read_leave_others_their_turn(
     monkeypatch: pytest.MonkeyPatch, events: list[bytes]
 ) -> None:
     monkeypatch.setattr(reading, "PARTS_IN_TURN", 10)
-    turns = 0
-
-    def run_beside() -> None:
-        nonlocal turns
-        while True:
-            gevent.sleep(0)
-            turns += 1
-
-    beside = gevent.spawn(run_beside)
-    list(reading.stream([("", event) for event in events], openai.chat_stream))
-    gevent.kill(beside)
-    assert turns >= 5
+    with counting(partial(gevent.sleep, 0)) as taken:
+        list(reading.stream([("", event) for event in events], openai.chat_stream))
+    assert len(taken) >= 5
 
 
 @pytest.mark.parametrize("line", [b": ping\n\n", b"\r\r\n", b"data: {}\n\n"])
 def test_a_stream_that_decompresses_to_megabytes_keeps_its_deadline_and_blocks_nobody(line: bytes) -> None:
     body = gzip.compress(line * ((32 << 20) // len(line)))
-    turns = 0
-
-    def run_beside() -> None:
-        nonlocal turns
-        while True:
-            gevent.sleep(0.01)
-            turns += 1
-
-    with serving(answering(answer(body, "Content-Type: text/event-stream", "Content-Encoding: gzip"))) as server:
-        beside = gevent.spawn(run_beside)
+    script = answering(answer(body, "Content-Type: text/event-stream", "Content-Encoding: gzip"))
+    with serving(script) as server, counting(partial(gevent.sleep, 0.01)) as taken:
         call = Asker("openai", server.url, stream=True, timeout_s=SOON_S).ask()
-        gevent.kill(beside)
     assert (call.outcome, call.response_bytes) == ("failed", len(body))
     assert call.error_reason == "timed out within the body" or "finish marker" in (call.error or "")
-    assert turns > 1
+    assert len(taken) > 1
 
 
 @pytest.mark.parametrize("codings", ["gzip", "gzip, gzip"])
@@ -314,7 +280,7 @@ def test_a_long_text_is_decoded_in_turns(charset: str) -> None:
     """Where bytes mean nothing, a megabyte can take half a second: google-genai decodes every whole answer."""
     canned = Canned([b"\x81" * (4 << 20)])
     canned.headers = [("content-type", f"application/json; charset={charset}")]
-    with counting_turns() as taken:
+    with counting(turns().take) as taken:
         call = answered("vertex-ai", "chat", canned, stream=False)
     assert call.outcome == "failed"
     assert len(taken) >= (4 << 20) // TURN_BYTES

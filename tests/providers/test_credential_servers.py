@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from google.auth.transport import requests as google_requests
 from providers import aws_servers, google_tokens
 from providers.token_servers import MOST_LINES
 from providers.vertex_ai import VertexAI
+from tests.beside import counting
 from tests.raw_server import WAIT_S, Peer, RawServer, answer, answering, chunked, serving
 from tests.workers.watching import is_alive
 from wire.exchange import TooLong
@@ -65,25 +67,15 @@ def test_an_answer_of_many_lines_leaves_others_their_turn(where: str) -> None:
     interim, trailer = b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, b"a: b\r\n" * 2000
     longer = {"head": interim + chunked(b"{}"), "trailer": chunked(b"{}")[:-2] + trailer + b"\r\n"}[where]
     google_tokens.listen_in()
-    turns = 0
-
-    def run_beside() -> None:
-        nonlocal turns
-        while True:
-            gevent.sleep(0)
-            turns += 1
-
-    with serving(answering(longer)) as server:
-        beside = gevent.spawn(run_beside)
+    with serving(answering(longer)) as server, counting(partial(gevent.sleep, 0)) as taken:
         connection = HTTPConnection(server.host, server.port)
         connection.request("POST", "/", b"")
         assert connection.sock is not None
         wait_read(connection.sock.fileno(), WAIT_S)
-        turns = 0
+        taken.clear()
         assert connection.getresponse().read() == b"{}"
-        gevent.kill(beside)
         connection.close()
-    assert turns >= 2000 // MOST_LINES
+    assert len(taken) >= 2000 // MOST_LINES
 
 
 def test_a_long_answer_is_no_machine_of_googles(flood: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:

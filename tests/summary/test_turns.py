@@ -13,7 +13,7 @@ from providers.call import Call
 from summary import calls
 from summary.figures import summarise
 from summary.render.render import as_csv, as_json, as_table
-from summary.render.tables import MOST_TURNS
+from summary.render.tables import TURNS_SHOWN
 from summary.rows import rows
 from summary.vocabulary import Summary
 
@@ -81,8 +81,8 @@ def test_the_table_has_a_line_per_turn_up_to_a_dozen() -> None:
         ["1", "3", "0", "150", "195*", "300", "390*"],
         ["2", "2", "1", "300", "300*", "800", "800*"],
     ]
-    many = summary(*(call(turn, 1, turn) for turn in range(1, MOST_TURNS + 3)))
-    assert [line[0] for line in table_of(many)] == [*map(str, range(1, MOST_TURNS + 1)), "…"]
+    many = summary(*(call(turn, 1, turn) for turn in range(1, TURNS_SHOWN + 3)))
+    assert [line[0] for line in table_of(many)] == [*map(str, range(1, TURNS_SHOWN + 1)), "…"]
     assert max(map(len, as_table(summary(*TALKS)).splitlines())) <= 80
 
 
