@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 8 << 20
 TAIL_BYTES = 1 << 18
 LONGEST_BYTES = 256 << 20
 LONGEST_HEAD_BYTES = 1 << 16
@@ -68,7 +68,9 @@ class Blocks:
         """Return where the last row that follows whole rows begins; 0 if it can all be one row."""
         patterns = (self._start_in_first_run, self._start_of_row)
         starts = (start for pattern in patterns for start in reversed(_last_starts(pattern, rows)[-9:]))
-        return next((start for start in starts if not rows.count(b'"', 0, start) % 2), self._last_starts(rows)[-1])
+        is_quote = np.frombuffer(rows, np.uint8) == _QUOTE
+        unquoted = (start for start in starts if np.count_nonzero(is_quote[:start]) % 2 == 0)
+        return next(unquoted, self._last_starts(rows)[-1])
 
     def _last_starts(self, rows: bytes) -> list[int]:
         return _last_starts(self._start_of_row, rows) or [0]
