@@ -44,6 +44,7 @@ def set_bounds() -> None:
     _bound_answers()
     _bound_commands()
     _refuse_prompts()
+    _refuse_what_is_no_text()
 
 
 def _bound_answers() -> None:
@@ -88,3 +89,22 @@ def _refuse_prompts() -> None:
 
     credentials.RefreshWithMFAUnsupportedError = NoCode
     credentials.AssumeRoleProvider = AssumedRole
+
+
+def _refuse_what_is_no_text() -> None:
+    """A server can send a key or a token that is a number or a list, which signing would fail at with words about
+    neither."""
+    from botocore import compat, credentials
+    from botocore.exceptions import BotoCoreError
+
+    class NoText(BotoCoreError):  # type: ignore[misc]  # as above
+        fmt = "a key or a token that boto3 was given is not a text"
+
+    class Texts(credentials.ReadOnlyCredentials):  # type: ignore[misc]  # as above
+        def __new__(cls, *parts: object) -> Any:
+            if not all(isinstance(part, str | None) for part in parts):
+                raise NoText
+            return super().__new__(cls, *parts)
+
+    credentials.ReadOnlyCredentials = Texts
+    compat.ensure_unicode = lambda content: content

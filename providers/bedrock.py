@@ -147,15 +147,9 @@ def _found_credentials() -> tuple[str | None, ...]:
 
 def _credentials() -> tuple[str | None, ...]:
     """Return the key's id, the key and the session's token that requests are signed with now; none if there are none.
-    Raises what boto3 raises, and `TypeError` for what is no text, as a token server can send it."""
+    Raises what boto3 raises."""
     found = aws_session().get_credentials()
-    if not found:
-        return ()
-    frozen = found.get_frozen_credentials()
-    given = (frozen.access_key, frozen.secret_key, frozen.token)
-    if not all(isinstance(part, str | None) for part in given):
-        raise TypeError("a key or a token that it was given is not a text")
-    return given
+    return tuple(found.get_frozen_credentials()[:3]) if found else ()
 
 
 @cache

@@ -88,12 +88,14 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str, prefix: str = "
 
 SIGNED_OUT = "sso_start_url = http://127.0.0.1:9/\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = x"
 NO_TEXT = '{"Version": 1, "AccessKeyId": "AKIA-1", "SecretAccessKey": "secret", "SessionToken": [5]}'
+NO_KEY = '{"Version": 1, "AccessKeyId": "AKIA-1", "SecretAccessKey": 5}'
 BROKEN_AWS: dict[str, tuple[dict[str, str], str, str]] = {
     "a profile that doesn't exist": ({"AWS_PROFILE": "nosuch"}, "", "The config profile (nosuch) could not be found"),
     "half a key": ({"AWS_ACCESS_KEY_ID": "AKIA-5af1c0"}, "", "missing: AWS_SECRET_ACCESS_KEY"),
     "a file that can't be read": ({}, "[default", "Unable to parse config file"),
     "a login that has ended": ({}, f"[default]\n{SIGNED_OUT}", "Error loading SSO Token"),
     "a session that is no text": ({}, f"[default]\ncredential_process = /bin/echo '{NO_TEXT}'", "is not a text"),
+    "a key that is no text": ({}, f"[default]\ncredential_process = /bin/echo '{NO_KEY}'", "is not a text"),
     "a command that fails": ({}, "[default]\ncredential_process = /bin/false", "custom-process"),
     "a command that isn't there": ({}, "[default]\ncredential_process = /no/such", "No such file"),
 }

@@ -1,5 +1,6 @@
 """What SDKs ask for credentials can't fill the memory, and leaves nothing behind."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,7 +12,7 @@ import boto3
 import gevent
 import pytest
 from botocore.config import Config
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import BotoCoreError, HTTPClientError
 from gevent.socket import wait_read
 from google.auth.transport import requests as google_requests
 
@@ -89,6 +90,24 @@ def test_a_long_answer_is_no_machine_of_googles(flood: RawServer, monkeypatch: p
     for name in ("GCE_METADATA_HOST", "GCE_METADATA_IP"):
         monkeypatch.setenv(name, flood.url.partition("://")[2])
     assert "longer than 64 kB" in (VertexAI.missing_key() or "")
+
+
+def test_a_token_that_is_no_text_when_it_is_renewed_fails_the_call_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aws_servers.set_bounds()
+    given = {"AccessKeyId": "ASIA-signer", "SecretAccessKey": "secret", "Expiration": "2001-01-01T00:00:00Z"}
+    coming = iter([json.dumps({**given, "Token": token}).encode() for token in ("token", ["token"])])
+
+    def renew(peer: Peer) -> None:
+        while peer.request():
+            peer.send(answer(next(coming)))
+
+    with serving(renew) as server:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
+        found = boto3.Session().get_credentials()
+        with pytest.raises(BotoCoreError, match="a key or a token that boto3 was given is not a text"):
+            found.get_frozen_credentials()
 
 
 def test_a_command_for_credentials_ends_with_the_call_that_waits_for_it(
