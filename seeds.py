@@ -24,7 +24,7 @@ class Wrong(Exception):
 
 
 def text_of(path: Path) -> str:
-    """Return a file's text with LF line ends and without a BOM. Raises `SeedError`."""
+    """Return a file's text with LF line ends, whichever it has, and without a BOM. Raises `SeedError`."""
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -32,7 +32,8 @@ def text_of(path: Path) -> str:
         if found.st_size > LARGEST_BYTES:
             raise SeedError(f"{path}: larger than 1 GiB")
         data = path.read_bytes()
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+        return text if "\n" in text else text.replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise SeedError(f"{path}:{line}: not UTF-8 (byte {data[error.start]:#04x})") from error

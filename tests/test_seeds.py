@@ -33,13 +33,22 @@ def test_a_prompt_is_the_files_prompt_an_empty_line_and_one_sentence(tmp_path: P
     "content",
     [
         GOOD.replace("\n", "\r\n"),
+        GOOD.replace("\n", "\r"),
         b"\xef\xbb\xbf" + GOOD.encode(),
         GOOD + "\n\n\n",
         GOOD.rstrip("\n"),
         "\n" + GOOD,
         GOOD.replace("---\n", "---\n\n"),
     ],
-    ids=["CRLF", "BOM", "trailing blank lines", "no final line feed", "leading blank line", "blank after delimiter"],
+    ids=[
+        "CRLF",
+        "CR",
+        "BOM",
+        "trailing blank lines",
+        "no final line feed",
+        "leading blank line",
+        "blank after delimiter",
+    ],
 )
 def test_harmless_differences_are_accepted(
     tmp_path: Path, content: str | bytes, caplog: pytest.LogCaptureFixture
