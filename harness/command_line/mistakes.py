@@ -118,11 +118,12 @@ def _nearest(name: str, known: list[str]) -> list[str]:
 
 def _name(argument: str, known: list[str]) -> str:
     """Return a mistyped option without its value, even if they are separated by `:` or run together, as in
-    `--api-keysk-123`."""
+    `--api-keysk-123`: what follows a known name may be a key, or the rest of an unknown one, as in `--stream-options`.
+    """
     name = AFTER_NAME.sub("", argument)
     run_in = [option for option in known if option.startswith("--") and _long(name).startswith(option)]
     longest = max(run_in, key=len, default=name)
-    return longest if len(name) >= len(longest) + SHORTEST else name
+    return f"{longest}…" if len(name) >= len(longest) + SHORTEST else name
 
 
 def _left_over(text: str, user_classes: Sequence[str]) -> str:

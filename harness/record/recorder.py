@@ -154,9 +154,8 @@ class Recorder:
         self._look()
         self._watch.stop()
         summary = self._summary()
-        self._records.close()
         write_summary = partial(self._results.write_json, "summary.json", summary)
-        for step in (self._locust_csv.finish, write_summary, self._results.check):
+        for step in (self._records.close, self._locust_csv.finish, write_summary, self._results.check):
             try:
                 step()
             except OSError as error:

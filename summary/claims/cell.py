@@ -37,13 +37,11 @@ def is_of_cells(column: str) -> bool:
 
 
 def columns(table: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield a table's columns, with fractions in place of its cells, and one for each key that they have. Without any,
-    the time to the head has nothing to be compared with, and is left out too."""
+    """Yield a table's columns, with fractions in place of its cells, and one for each key that they have."""
     cells = table.get(CELL, np.array([]))
     is_said = pd.notna(cells)
-    left_out = (CELL,) if is_said.any() else (CELL, HEAD)
     for name, values in table.items():
-        if name not in left_out:
+        if name != CELL:
             yield name, values
     if is_said.any():
         yield CELL, _spread(list(map(fraction, cells[is_said])), is_said)

@@ -126,7 +126,10 @@ class _Heap:
             column.extend([math.nan if column.typecode == "d" else NO_CHOICE] * missing)
 
     def table(self) -> pd.DataFrame:
-        """Return everything as one table, emptying the heap."""
+        """Return everything as one table, emptying the heap. Where no server said anything, the time to the head has
+        nothing to be compared with, and is left out."""
+        if cell.CELL not in self._columns:
+            self._columns.pop(cell.HEAD, None)
         return pd.DataFrame({name: self._taken(name) for name in list(self._columns)}, copy=False)
 
     def _taken(self, name: str) -> Any:

@@ -1,5 +1,6 @@
 """How a run ends after something has happened to it: what is known is kept, and what is missing is reported."""
 
+import errno
 import io
 import json
 import os
@@ -258,7 +259,9 @@ MISTYPED = {
     "--frobnicate=12 -i 3": "unrecognized arguments: --frobnicate",
     "--api_key=sk-secret-1 -i 3": "unrecognized arguments: --api_key (did you mean --api-key?)",
     "--api-key:sk-secret-1 -i 3": "unrecognized arguments: --api-key (did you mean --api-key?)",
-    "--api-keysk-secret-1 -i 3": "unrecognized arguments: --api-key (did you mean --api-key?)",
+    "--api-keysk-secret-1 -i 3": "unrecognized arguments: --api-key… (did you mean --api-key?)",
+    "--stream-options x": "unrecognized arguments: --stream… (did you mean --stream?)",
+    "--against-region x": "unrecognized arguments: --against… (did you mean --against?)",
     "-Ksk-secret-1": "unrecognized arguments: -K",
     "-key sk-secret-1": f"a value that belongs to no option and is not a User class: choose from {CLASSES}",
     "OPENAI_API_KEY=sk-secret-1": "a value that belongs to no option and is not a User class: choose from ",
@@ -597,6 +600,24 @@ def test_a_file_that_is_cut_leaves_the_rest_and_the_loss_is_named(
     assert environment.process_exit_code == 70
     assert "the run is not complete: 10 rows were lost with their file" in caplog.text
     assert b"\0" not in (tmp_path / "out" / "run_requests.csv").read_bytes()
+
+
+def test_a_disk_that_says_only_at_the_close_that_it_is_full_costs_no_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As network file systems do, which write later."""
+    close = Records.close
+
+    def refuse(records: Records) -> None:
+        close(records)
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(Records, "close", refuse)
+    summary, environment = in_the_middle(tmp_path, lambda _: None, monkeypatch)
+    assert (summary["total_requests"], environment.process_exit_code) == (20, 70)
+    assert json.loads((tmp_path / "out" / "run_summary.json").read_text()) == summary
+    assert "run: disk quota exceeded; the run's files are incomplete" in caplog.text
+    assert "stdout" not in caplog.text
 
 
 def test_rows_are_not_appended_to_another_programs_output(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_claims_need_not_be_in_every_block_of_a_file(tmp_path: Path, monkeypatch
     said = cell.said(table, "server_s")
     assert said.dropna().tolist() == [n / 1000 for n in range(40, 80)]
     assert said.dropna().index.tolist() == list(range(40, 80))
-    assert table["head_s"].loc[40:79].tolist() == [n / 100 for n in range(40, 80)]
+    assert table["head_s"].tolist() == [n / 100 for n in range(120)]  # its checksum must not depend on the blocks
 
 
 def test_rows_that_could_not_be_written_keep_their_claims() -> None:
