@@ -12,6 +12,8 @@ from tests.command_line import PROJECT, free_port
 from tests.copies import copy_project
 
 FORKING = "forking"
+END_SERVERS = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+"""For blocks that fail before they end the servers that they have started."""
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +37,8 @@ def typed(block: str, folder: Path) -> subprocess.CompletedProcess[str]:
     }  # fmt: skip
     block = block.replace("8000", str(free_port())).replace("8001", str(free_port()))
     return subprocess.run(
-        ["bash", "-ec", block], cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False,
-        pass_fds=[orders],
+        ["bash", "-ec", END_SERVERS + block], cwd=folder, env=environment, capture_output=True, text=True, timeout=100,
+        check=False, pass_fds=[orders],
     )  # fmt: skip
 
 
