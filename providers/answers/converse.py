@@ -17,7 +17,7 @@ TOOL, REASONING, CITED = "toolUse", "reasoningContent", "citationsContent"
 EVENTS = ("contentBlockStart", "contentBlockDelta", "messageStop", "metadata")
 """The types of events that say something of an answer."""
 
-BLOCK = {TOOL: dict, REASONING: dict, "image": dict}
+BLOCK = {TOOL: dict, REASONING: dict, "citation": dict, "image": dict}
 METADATA = {"usage": dict, "metrics": dict}
 """The types of fields that botocore checks."""
 
