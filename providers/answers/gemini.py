@@ -83,6 +83,7 @@ def _id(body: Json) -> Iterator[Said]:
 def _candidates(body: Json, choices: Choices) -> Iterator[Delta]:
     for number, candidate in enumerate(few(body.get("candidates") or ())):
         require(candidate, CANDIDATE)
+        _integer(candidate.get("index"))
         yield from _parts(candidate)
         choices.take(number, candidate, reason_of(candidate.get("finishReason")))
 
@@ -114,18 +115,19 @@ def _beside_text(part: Json) -> str:
 
 
 def _counts(body: Json) -> Json:
-    """Return the counts of an answer or an event as google-genai reads them: also from a text and from 2.0. Raises for
-    what it refuses, such as a fraction."""
+    """Return the counts of an answer or an event."""
     usage = body.get("usageMetadata") or {}
-    return {name: _count(usage[name]) for name in COUNTS if name in usage}
+    return {name: _integer(usage[name]) for name in COUNTS if name in usage}
 
 
-def _count(value: Any) -> int | None:
+def _integer(value: Any) -> int | None:
+    """Return an integer as google-genai reads it: also from a text and from 2.0. Raises for what it refuses, such as a
+    fraction."""
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, str) or (isinstance(value, float) and value.is_integer()):
         return int(value)
-    raise TypeError("a count is not an integer")
+    raise TypeError("not an integer")
 
 
 def _usage(usage: Json) -> Usage:

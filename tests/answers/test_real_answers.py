@@ -1056,6 +1056,7 @@ OF_ANOTHER_TYPE: list[tuple[tuple[str | int, ...], Any]] = [
     (("candidates",), 0), (("candidates", 0, "content"), []), (("candidates", 0, "content"), ""),
     (("candidates", 0, "content", "parts"), {}), (("candidates", 0, "content", "role"), 1),
     (("candidates", 0, "finishReason"), 1), (("candidates", 0, "groundingMetadata"), []),
+    (("candidates", 0, "index"), "first"), (("candidates", 0, "index"), {}), (("candidates", 0, "index"), 1.5),
     (("candidates", 0, "content", "parts", 1), []), (("candidates", 0, "content", "parts", 1, "functionCall"), []),
     (("candidates", 0, "content", "parts", 1, "functionCall", "args"), "{}"),
     (("candidates", 0, "content", "parts", 1, "functionCall", "args"), []),
