@@ -167,7 +167,7 @@ def _nanoseconds(times: np.ndarray) -> np.ndarray:
     """Return times of day as nanoseconds since 1970, `MISSING` for what is none or no run can have had: a million texts
     would take eight times the memory."""
     parsed = pd.to_datetime(times, format="ISO8601", utc=True, errors="coerce")
-    is_possible = (parsed >= FIRST_DAY) & (parsed <= LAST_DAY)
+    is_possible = (parsed >= FIRST_DAY) & (parsed <= LAST_DAY) & (times != "now") & (times != "today")
     return np.where(is_possible, parsed.tz_localize(None).to_numpy("datetime64[ns]").view("int64"), MISSING)
 
 

@@ -102,6 +102,7 @@ DAMAGE: dict[str, tuple[Callable[[Rows], Rows], dict[str, int]]] = {
     "a negative time": (replaced(7, ttft_s="-0.001"), {"unreadable": 1, "missing_numbers": 1}),
     "half a byte": (replaced(7, response_bytes="1.5"), {"unreadable": 1, "missing_numbers": 1}),
     "no time of day": (replaced(7, timestamp="yesterday"), {"unreadable": 1, "missing_numbers": 1}),
+    "a time that pandas knows": (replaced(7, timestamp="now"), {"unreadable": 1, "missing_numbers": 1}),
     "a year without nanoseconds": (
         replaced(7, timestamp="9999-12-31T00:00:00Z"),
         {"unreadable": 1, "missing_numbers": 1},
