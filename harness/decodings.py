@@ -45,6 +45,11 @@ def decoded_spans(text: str, find: Find) -> Iterator[Span]:
             yield run.span()
 
 
+def unescaped(text: str) -> str:
+    """Return a text without its escapes."""
+    return "".join(_unescaped(text)[0])
+
+
 def _escaped(text: str, find: Find) -> Iterator[Span]:
     if not _ESCAPE.search(text):
         return

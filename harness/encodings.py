@@ -35,7 +35,7 @@ def escaped(text: str, longest: int) -> re.Pattern[str]:
     longest  after so many characters the pattern is for any of a token: each takes time and memory
     """
     start = "" if is_plain(text[:1]) else r"(?<!\\)"
-    first, *others = re.findall(r"\\+|[^\\]", text[:longest])
+    first, *others = re.findall(r"\\+[^A-Za-z0-9\\]?|[^\\]", text[:longest])
     most = str(max(LONGEST_RUN, 16 * len(first)))
     rest = _REST if len(text) > longest else ""
     return re.compile(start + _escaped_run(first, most) + "".join(map(_escaped_run, others)) + rest)
@@ -71,9 +71,16 @@ def cut(head: str) -> re.Pattern[str]:
 
 
 def _escaped_run(run: str, most: str = "") -> str:
-    """Return a pattern for a character or a run of backslashes, which have become any number, or at most `most`. They
-    are not counted: if they could be divided between several characters, the search would try every division."""
-    return _escaped_character(run) if run[0] != "\\" else f"(?:{_escaped_character(run[0])}){{1,{most}}}+"
+    """Return a pattern for a character, or for a run of backslashes, which have become any number, or at most `most`,
+    and the sign after it. They are not counted: if they could be divided between several characters, the search would
+    try every division. If the sign's escape begins with backslashes, those before it are part of it, or are lost."""
+    if run[0] != "\\":
+        return _escaped_character(run)
+    backslashes, sign = f"(?:{_escaped_character(run[0])}){{1,{most}}}+", run.lstrip("\\")
+    if not sign:
+        return backslashes
+    after = _escaped_character(sign)
+    return f"(?:{backslashes}(?:{after}|(?i:u{ord(sign):04x}))|{after})"
 
 
 def _escaped_character(character: str) -> str:

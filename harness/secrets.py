@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import NamedTuple
 
-from harness.decodings import Span, decoded_spans
+from harness.decodings import Span, decoded_spans, unescaped
 from harness.encodings import cut, decoded_basic, encodings, escaped, escaped_all, is_plain
 from summary.cells import printable_lines
 
@@ -114,9 +114,15 @@ def _parts(value: str) -> set[str]:
 
 
 def _patterns(secrets: Iterable[str], longest: int) -> _Patterns:
-    known = {secret for secret in secrets if len(secret) >= SHORTEST}
+    known = {form for secret in secrets for form in _as_decoded(secret) if len(form) >= SHORTEST}
     forms = {form for secret in known for form in encodings(secret)}
     return _Patterns(frozenset(_wholes(forms, longest)), frozenset(_heads(known, forms)))
+
+
+def _as_decoded(secret: str) -> tuple[str, ...]:
+    """Return a secret, and what decoding a text once or twice makes of one that looks escaped itself, as `…%00…`."""
+    once = unescaped(secret)
+    return secret, once, unescaped(once)
 
 
 def _wholes(forms: Iterable[str], longest: int) -> set[re.Pattern[str]]:

@@ -49,6 +49,8 @@ SECRETS = {
     "few letters": "5af1c0",
     "words": "Token of 5af1c03b",
     "Latin": "ém-5af1c03b-ß",
+    "what looks escaped": "%2b5af1c03b%00<&amp;>",
+    "signs behind backslashes": r"5af1c03b\'3b77de\<\\+",
 }
 ENCODINGS: dict[str, Any] = {
     "as it is": str,
