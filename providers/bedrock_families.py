@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from providers.answers import anthropic, converse, openai, reading
-from providers.answers.content import called, counts_of, ended, few, finished, reason_of, text_of
+from providers.answers.content import Choices, called, counts_of, few, finished, reason_of, text_of
 from providers.answers.document import SURPRISES, Event, parsed_event, quoted
 from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Said, Usage, counted, total
 from providers.prompt import Prompt, dialogue, flattened, messages, turns
@@ -171,14 +171,18 @@ def _completed(usage: Usage, more: Usage) -> Usage:
     return Usage(*(other if own is None else own or other or 0 for own, other in pairs))
 
 
-def _read_whole(body: Json, text: Path, finish: Path) -> Answer:
-    """Read an answer by paths. A body with neither of them is not an answer: raises `KeyError`."""
-    found, reason = _at(body, text), reason_of(_at(body, finish))
-    if found is None and reason is None:
-        raise KeyError(text[-1])
-    yield Delta(text_of(found))
+def _read_whole(body: Json, listed: str, text: Path, finish: Path) -> Answer:
+    """Read an answer, or each of those that it lists, by paths. One with neither of them is no answer: raises
+    `KeyError`."""
+    choices = Choices("invoke")
+    for number, answer in enumerate(few(body[listed]) if listed else (body,)):
+        found, reason = _at(answer, text), reason_of(_at(answer, finish))
+        if found is None and reason is None:
+            raise KeyError(text[-1])
+        yield Delta(text_of(found))
+        choices.take(number, answer, reason)
     yield from called({"name": _at(body, _TOOL_CALL)})
-    yield from ended("invoke", reason, body)
+    yield from choices.finished()
 
 
 def _read_chunks(chunks: Iterable[Json], text: Path, finish: Path) -> Answer:
@@ -280,12 +284,15 @@ _PROMPTED_MISTRALS = (
 _COMMON_TEXT_NAMES = ("text", "generation", "completion", "outputText", "output")
 
 
-def _read_by_paths(mark: str, shape: Json, whole: Paths, chunk: Paths) -> Family:
-    """Return a family whose answers can be read by the paths of their text and their finish reason."""
+def _read_by_paths(mark: str, shape: Json, whole: Paths, chunk: Paths, listed: str = "") -> Family:
+    """Return a family whose answers can be read by the paths of their text and their finish reason.
+
+    listed  the name under which whole ones are listed, if they are
+    """
     return Family(
         mark,
         shape,
-        partial(_read_whole, text=whole[0], finish=whole[1]),
+        partial(_read_whole, listed=listed, text=whole[0], finish=whole[1]),
         partial(_read_chunks, text=chunk[0], finish=chunk[1]),
     )
 
@@ -336,22 +343,25 @@ _FAMILIES = (
     _read_by_paths(
         "cohere.command",
         _PROMPTED,
-        whole=(("generations", 0, "text"), ("generations", 0, "finish_reason")),
+        whole=(("text",), ("finish_reason",)),
         chunk=(("text",), ("finish_reason",)),
+        listed="generations",
     ),
     _read_by_paths(
         "ai21.j2",
         {"prompt": PROMPT, "temperature": TEMPERATURE, "maxTokens": MAX_TOKENS},
-        whole=(("completions", 0, "data", "text"), ("completions", 0, "finishReason", "reason")),
+        whole=(("data", "text"), ("finishReason", "reason")),
         chunk=(("text",), ("stop_reason",)),
+        listed="completions",
     ),
     *map(_chatting, ("ai21.", "qwen.", "moonshot", "minimax.", "zai.", "google.gemma", "nvidia.", "writer.palmyra")),
     _chatting("openai.", limit="max_completion_tokens"),
     _read_by_paths(
         "amazon.titan",
         {"inputText": PROMPT, "textGenerationConfig": {"temperature": TEMPERATURE, "maxTokenCount": MAX_TOKENS}},
-        whole=(("results", 0, "outputText"), ("results", 0, "completionReason")),
+        whole=(("outputText",), ("completionReason",)),
         chunk=(("outputText",), ("completionReason",)),
+        listed="results",
     ),
     Family(
         "amazon.nova",

@@ -240,6 +240,16 @@ def test_a_whole_answer_without_its_familys_finish_reason_is_unfinished(model: s
     assert (call.outcome, call.content_events, str(call.error).partition(":")[0]) == ("failed", 1, "IncompleteStream")
 
 
+@pytest.mark.parametrize(
+    ("reason", "error"), [("COMPLETE", "None"), ("ERROR", "ErrorInStream"), (None, "IncompleteStream")]
+)
+def test_each_answer_that_a_family_of_bedrock_lists_must_be_finished(reason: str | None, error: str) -> None:
+    listed = [{"text": "Hi", "finish_reason": "COMPLETE"}, {"text": "Ho", "finish_reason": reason}]
+    wire = Canned([json.dumps({"generations": listed}).encode()])
+    call = answered("aws-bedrock", "completions", wire, model="cohere.command-text-v14", stream=False)
+    assert (call.content_events, str(call.error).partition(":")[0]) == (2, error)
+
+
 @pytest.mark.parametrize("provider", ["openai", "azure-openai", "deepseek"])
 @pytest.mark.parametrize(
     ("extra_body", "outcome"),
