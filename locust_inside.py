@@ -7,6 +7,7 @@ when a new Locust breaks it.
 import logging
 import math
 import termios
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache, cached_property, wraps
@@ -235,6 +236,16 @@ def start_users_whatever_the_clock_says(runner: WorkerRunner) -> None:
         handle(msg)
 
     runner.handle_message = handle_message  # type: ignore[method-assign]  # the worker's greenlet calls it by this name
+
+
+def receive_first(runner: WorkerRunner, kind: str, is_enough: Callable[[], bool]) -> None:
+    """While a message is handled, handle those of one kind that come, until it is enough. The others come after it."""
+    client: Any = runner.client
+    receive, put_off = client.recv, deque[Message]()
+    client.recv = lambda: put_off.popleft() if put_off else receive()
+    while not is_enough():
+        message = receive()
+        runner.handle_message(message) if message.type == kind else put_off.append(message)
 
 
 def never_give_up_on_the_master() -> None:

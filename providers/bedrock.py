@@ -17,6 +17,7 @@ from providers.base import Provider
 from providers.call import Answer
 from providers.prompt import Prompt
 from providers.settings import DEFAULT_REGION, MOCK_HOST, Settings
+from providers.token_servers import in_words
 from wire.exchange import Wire, current
 from wire.extra_body import patched_body
 from wire.extra_headers import WithHeaders
@@ -57,7 +58,7 @@ class Bedrock(Provider):
             if _credentials():
                 return None
         except Exception as error:  # botocore's own, and whatever a file, a command or a login of the user's raises
-            return f"boto3 can't get the AWS credentials: {' '.join(str(error).split())}"
+            return f"boto3 can't get the AWS credentials: {in_words(error)}"
         return (
             f"no AWS credentials for {cls.name}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
             f"{cls.key_variable}, or -k"

@@ -16,6 +16,17 @@ MOST_LINES = 100
 Ctrl-C could end an endless head or trailer."""
 
 
+OTHER_FORM = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What Python's own code raises for an answer, or a file, of another form than credentials have, such as a login page:
+the text alone would be `'Expiration'`, or `'NoneType' object is not subscriptable`."""
+
+
+def in_words(error: Exception) -> str:
+    """Return in one line why an SDK gets no credentials."""
+    said = " ".join(str(error).split())
+    return f"what it got is malformed ({type(error).__name__}: {said})" if isinstance(error, OTHER_FORM) else said
+
+
 class _Lines(io.BufferedReader):
     """What an answer's lines are read from, which leaves others their turn."""
 

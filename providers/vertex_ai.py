@@ -14,6 +14,7 @@ from providers.base import Provider
 from providers.call import Answer
 from providers.prompt import Prompt, Turn
 from providers.settings import Settings
+from providers.token_servers import in_words
 from wire.exchange import Wire, current
 from wire.httpx2_plug import client
 
@@ -47,13 +48,15 @@ class VertexAI(Provider):
         if not on_vertex():
             return super().missing_key()
         import google.auth
+        from google.auth.exceptions import GoogleAuthError
 
         google_tokens.listen_in()  # It may ask a machine's server, of which nothing is known yet.
         try:
             google.auth.default()
+        except GoogleAuthError as error:  # Its second argument is the error behind it.
+            return f"google-auth can't get Google's credentials: {' '.join(str(error.args[0]).split())}"
         except Exception as error:  # It knows many kinds of files, which can be damaged in as many ways.
-            reason = error.args[0] if error.args else error
-            return f"google-auth can't get Google's credentials: {' '.join(str(reason).split())}"
+            return f"google-auth can't get Google's credentials: {in_words(error)}"
         return google_files.refusal()
 
     @staticmethod

@@ -93,6 +93,8 @@ def test_no_other_file_touches_what_locust_keeps_to_itself(path: Path) -> None:
         (WorkerRunner.stats_reporter, "WORKER_REPORT_INTERVAL"),
         (WorkerRunner.stats_reporter, "self._send_stats()"),
         (WorkerRunner.handle_message, "argument_parser.default_args_dict()"),
+        (WorkerRunner.worker, "self.client.recv()"),
+        (WorkerRunner.worker, "self.handle_message("),
         (WorkerRunner.heartbeat_timeout_checker, "MASTER_HEARTBEAT_TIMEOUT"),
         (MasterRunner.handle_message, "HEARTBEAT_LIVENESS"),
         (MasterRunner.handle_message, "self.spawning_completed"),
@@ -519,3 +521,12 @@ def test_the_page_is_checked_once_all_listeners_of_init_have_set_it_up() -> None
     locust_inside.check_before_serving(page, lambda: seen.append("checked"))
     page.start()
     assert seen == ["checked", "served"]
+
+
+def test_messages_that_come_before_the_one_that_is_awaited_are_put_off() -> None:
+    coming, handled = iter("abcd"), list[str]()
+    client = SimpleNamespace(recv=lambda: Message(next(coming), None, None))
+    runner: Any = SimpleNamespace(client=client, handle_message=lambda message: handled.append(message.type))
+    locust_inside.receive_first(runner, "c", lambda: bool(handled))
+    assert handled == ["c"]
+    assert [client.recv().type for _ in range(3)] == ["a", "b", "d"]

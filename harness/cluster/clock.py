@@ -4,6 +4,7 @@ Cristian's algorithm: the master's answer is taken to be half a round trip old w
 half a round trip (F. Cristian, Probabilistic clock synchronization, 1989).
 """
 
+from contextlib import suppress
 from itertools import chain, repeat
 from typing import Any
 
@@ -11,11 +12,15 @@ import gevent
 from locust.rpc.protocol import Message
 from locust.runners import MasterRunner, WorkerRunner
 
+import locust_inside
 from harness.messages import ANSWER, ASK
 from wire.exchange import now
 
 FIRST_PAUSES_S, LATER_PAUSE_S = (0.05,) * 40, 1.0
 """Processes that have just started sometimes answer late: the first of many answers can be 35 ms off."""
+
+PATIENCE_S = 5.0
+"""A run's start waits for the first answer for at most so long."""
 
 DRIFT = 100e-6
 """The most that two clocks drift apart, in seconds per second: the doubt about an earlier answer grows by as much."""
@@ -32,13 +37,20 @@ class MasterClock:
     """Asks the master for its time, frequently at first, and keeps the answer with the smallest error bound."""
 
     def __init__(self, runner: WorkerRunner) -> None:
+        self._runner = runner
         self._offset_s: float | None = None
         self._doubt_s = self._noted_at = 0.0
         runner.register_message(ANSWER, self._note)
         runner.greenlet.spawn(self._ask, runner)
 
     def here(self, master_s: float, fallback_s: float) -> float:
-        """Convert a time on the master's clock to this process's; return the fallback until the master has answered."""
+        """Convert a time on the master's clock to this process's; return the fallback if the master doesn't answer.
+
+        Called while a message is handled that can come before the first answer: a start, for who connects last.
+        """
+        if self._offset_s is None:
+            with suppress(gevent.Timeout), gevent.Timeout(PATIENCE_S):
+                locust_inside.receive_first(self._runner, ANSWER, lambda: self._offset_s is not None)
         return fallback_s if self._offset_s is None else master_s - self._offset_s
 
     def _ask(self, runner: Any) -> None:

@@ -17,6 +17,7 @@ from gevent.socket import wait_read
 from google.auth.transport import requests as google_requests
 
 from providers import aws_servers, google_tokens
+from providers.bedrock import Bedrock, aws_session
 from providers.token_servers import MOST_LINES
 from providers.vertex_ai import VertexAI
 from tests.beside import counting
@@ -42,6 +43,13 @@ def flood() -> Iterator[RawServer]:
 
     with serving(pour) as server:
         yield server
+
+
+@pytest.fixture
+def fresh_session() -> Iterator[None]:
+    aws_session.cache_clear()
+    yield
+    aws_session.cache_clear()
 
 
 def test_a_long_answer_is_no_credentials_of_aws(flood: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +116,14 @@ def test_a_token_that_is_no_text_when_it_is_renewed_fails_the_call_with_the_reas
         found = boto3.Session().get_credentials()
         with pytest.raises(BotoCoreError, match="a key or a token that boto3 was given is not a text"):
             found.get_frozen_credentials()
+
+
+def test_an_answer_of_another_form_is_called_malformed(monkeypatch: pytest.MonkeyPatch, fresh_session: None) -> None:
+    """A login page in the place of the answer was said to be `'AssumeRoleWithWebIdentityResult'`, a null `'NoneType'
+    object is not subscriptable`."""
+    with serving(answering(answer(b"null"))) as server:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
+        assert "what it got is malformed (TypeError: " in (Bedrock.missing_key() or "")
 
 
 def test_a_command_for_credentials_ends_with_the_call_that_waits_for_it(

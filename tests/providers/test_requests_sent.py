@@ -285,6 +285,7 @@ CREDENTIALS = {
     "whole": (json.dumps(LOGIN), None),
     "cut": (json.dumps(LOGIN)[:-1], "not a valid json"),
     "none": ("{}", "type"),
+    "another form": ("[]", "what it got is malformed (AttributeError: "),
     "a number as its file": (
         json.dumps({**WORKLOAD, "credential_source": {"file": 5}}), "credential_source.file must be a path",
     ),
@@ -301,6 +302,13 @@ def test_on_vertex_without_a_key_googles_credentials_are_looked_for(
     missing = VertexAI.missing_key()
     assert (missing is None) == (reason is None)
     assert (reason or "") in (missing or "")
+
+
+def test_the_reason_why_googles_credentials_cant_be_opened_is_more_than_its_number(
+    on_vertex: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path))
+    assert f"Is a directory: '{tmp_path}'" in (VertexAI.missing_key() or "")
 
 
 @pytest.mark.parametrize("variable", ["GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_ENTERPRISE"])

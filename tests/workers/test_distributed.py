@@ -99,7 +99,11 @@ def test_a_worker_that_joins_by_itself_brings_its_own_key(tmp_path: Path, mock_s
     assert summary_in(here)["success_count"] == 30
 
 
+AN_HOUR_AHEAD = "import time\n\nclock = time.time\ntime.time = lambda: clock() + 3600\n"
+
+
 def test_a_worker_that_joins_late_takes_part(tmp_path: Path, slow_mock: MockServer) -> None:
+    """It is told to start before its master has answered what time it is, and its own clock is wrong."""
     slow_mock.reset()
     port = str(free_port())
     here, first, late = (tmp_path / name for name in ("master", "first", "late"))
@@ -107,12 +111,13 @@ def test_a_worker_that_joins_late_takes_part(tmp_path: Path, slow_mock: MockServ
         folder.mkdir()
     as_worker = ["--worker", "--master-port", port, "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
     options = [*TARGET, "-H", slow_mock.url, "-u", "4", "-r", "4", "-i", "2000"]
+    (late / "sitecustomize.py").write_text(AN_HOUR_AHEAD)
     with (
         started(here, [*options, "--master", "--master-bind-port", port, "--expect-workers", "1"]) as master,
         started(first, as_worker),
     ):
         master.until(lambda: rows_so_far(here))
-        with started(late, as_worker):
+        with started(late, as_worker, ["env"], PYTHONPATH=f"{late}{os.pathsep}{PROJECT}"):
             master.until(lambda: len(workers_so_far(here)) == 2)
             master.send(signal.SIGINT)
             ended = master.wait()
@@ -120,6 +125,7 @@ def test_a_worker_that_joins_late_takes_part(tmp_path: Path, slow_mock: MockServ
     numbers = sorted(int(row["request"]) for row in rows_in(here))
     assert numbers == list(range(1, slow_mock.stats()["requests"] + 1))
     assert summary_in(here)["lost"] == {"calls": 0, "workers": 0, "refused_rows": 0}
+    assert max(float(row["start_s"]) for row in rows_in(here)) < 3600
 
 
 def test_a_worker_without_a_key_ends_the_run_and_is_named(tmp_path: Path, mock_server: MockServer) -> None:
