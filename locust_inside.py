@@ -276,7 +276,8 @@ class _Workers(WorkerNodes):
 def let_workers_come_and_go(runner: MasterRunner) -> None:
     """Make the master's list of workers safe to iterate in one greenlet while another changes it. To Locust, a worker
     that joins twice starts all users again, during which nothing is heard. And one that answers the end of a test only
-    when the next is on has left that, although it is about to start its users.
+    when the next is on has left that, although it is about to start its users. Of one that comes back after others were
+    given its users, all keep them.
     """
     runner.clients = _Workers(runner.clients)
     handle = runner.handle_message
@@ -288,8 +289,17 @@ def let_workers_come_and_go(runner: MasterRunner) -> None:
         if msg.type == "client_stopped" and runner.state in (STATE_SPAWNING, STATE_RUNNING):
             return
         handle(client_id, msg)
+        if msg.type == "heartbeat" and runner.state == STATE_RUNNING and _has_users_to_move(runner):
+            runner.greenlet.spawn(runner.start, runner.target_user_count, runner.spawn_rate)
 
     runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
+
+
+def _has_users_to_move(runner: MasterRunner) -> bool:
+    """Return whether a worker has come or gone since users were last dealt out, all of which have been started. Once
+    Locust has moved some, it takes itself to be still about it, and moves no more."""
+    dispatcher = runner._users_dispatcher
+    return dispatcher is not None and dispatcher._rebalance and runner.spawning_completed
 
 
 def _can_be_counted(msg: Message) -> bool:

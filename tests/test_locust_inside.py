@@ -32,6 +32,7 @@ from locust.env import Environment
 from locust.input_events import UnixKeyPoller
 from locust.rpc.protocol import Message
 from locust.runners import (
+    STATE_MISSING,
     STATE_RUNNING,
     MasterRunner,
     Runner,
@@ -289,6 +290,39 @@ def test_a_worker_that_answers_a_tests_end_during_the_next_stays_in_that(real_ma
     for message in Message("client_stopped", None, "worker"), Message("client_ready", -1, "worker"):
         real_master.handle_message("worker", message)
     assert (real_master.state, list(real_master.clients)) == (STATE_RUNNING, ["worker"])
+
+
+def test_a_worker_that_comes_back_shares_the_users_with_those_that_were_given_its_own(
+    real_master: MasterRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All kept theirs: the run went on with more users than it was asked for."""
+    locust_inside.let_workers_come_and_go(real_master)
+    real_master.environment.user_classes = [User]
+    asked: dict[str, int] = {}
+
+    def answer(message: Message) -> None:
+        if message.type == "spawn":
+            counts = message.data["user_classes_count"]
+            asked[message.node_id] = counts["User"]
+            real_master.clients[message.node_id].user_classes_count = counts
+
+    monkeypatch.setattr(real_master.server, "send_to_client", answer)
+    for name in ("one", "two"):
+        real_master.clients[name] = WorkerNode(name)
+    real_master.start(4, 100)
+    real_master.update_state(STATE_RUNNING)
+    for _ in range(2):
+        lost = real_master.clients["two"]
+        lost.state, lost.user_classes_count = STATE_MISSING, {}
+        assert real_master._users_dispatcher is not None
+        real_master._users_dispatcher.remove_worker(lost)
+        real_master.start(4, 100)
+        assert asked["one"] == 4
+        beat = Message("heartbeat", {"state": STATE_RUNNING, "current_cpu_usage": 0}, "two")
+        real_master.handle_message("two", beat)
+        with gevent.Timeout(10):
+            while asked != {"one": 2, "two": 2} or not real_master.spawning_completed:
+                gevent.sleep(0.01)
 
 
 def test_a_worker_starts_users_after_its_masters_clock_was_set_back(real_master: MasterRunner) -> None:

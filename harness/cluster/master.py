@@ -77,6 +77,7 @@ class Master:
         self._at_start: set[str] = set()
         self._took_part: set[str] = set()
         self._missing: set[str] = set()
+        self._was_missing: set[str] = set()
         self._heard_at: dict[str, float] = {}
         self._prepared: set[str] = set()
         self._strange_since: dict[str, float] = {}
@@ -146,6 +147,7 @@ class Master:
         self._recorder, self._ledger = recorder, PermitLedger(budget, self._grant, self._is_there)
         self._at_start = {worker.id for worker in self._runner.clients.all if worker.state != STATE_MISSING}
         self._took_part.clear()
+        self._was_missing.clear()
         self._drain.begin()
         self._has_refused_strangers = self._is_over = False
         locust_inside.expect_beats(self._runner, BEATS_AT_START)
@@ -214,11 +216,11 @@ class Master:
         self._drain.wait()
         self._bury_the_dead()
         if self._recorder is not None and self._ledger is not None:
-            dead = self._of_this_run & self._missing
+            dead, out_of_touch = self._of_this_run & self._missing, self._of_this_run & self._was_missing
             silent = self._ledger.give_up()
             counted = self._recorder.is_counted_out
             calls = self._ledger.lost_count if counted else self._recorder.in_flight(dead)
-            self._recorder.lose(calls, len(dead | left | silent | self._strangers()))
+            self._recorder.lose(calls, len(out_of_touch | left | silent | self._strangers()))
         self._is_over = True
 
     def _on_stop(self, **_: object) -> None:
@@ -256,5 +258,6 @@ class Master:
         workers = self._runner.clients.all
         living = {worker.id for worker in workers if worker.state != STATE_MISSING}
         self._missing = (self._missing | {worker.id for worker in workers}) - living
+        self._was_missing |= self._missing
         if self._ledger is not None:
             self._ledger.bury(living)

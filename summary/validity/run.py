@@ -61,7 +61,7 @@ def _rate(summary: Summary) -> Iterator[Summary]:
 def _workers(summary: Summary) -> Iterator[Summary]:
     lost, client = summary["lost"] or {}, summary["client"] or {}
     if lost.get("workers") or lost.get("calls"):
-        says = f"{lost['workers']} died, left or reported no calls, "
+        says = f"{lost['workers']} died, left, fell silent or reported no calls, "
         says += f"and {lost['calls']} calls assigned to them were lost, sent or not"
         yield finding("workers", "run", False, says, EVERYTHING)
     elif client.get("processes", 1) > 1 and not lost.get("refused_rows"):

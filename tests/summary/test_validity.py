@@ -220,7 +220,7 @@ OUTAGE = {"start": "2026-01-01T00:00:10.000Z", "end": "2026-01-01T00:00:12.000Z"
         ("workers", "run", True, client(processes=3), "none was lost"),
         (
             "workers", "run", False, lost(calls=4, workers=1),
-            "1 died, left or reported no calls, and 4 calls assigned to them were lost, sent or not",
+            "1 died, left, fell silent or reported no calls, and 4 calls assigned to them were lost, sent or not",
         ),
         (
             "workers", "run", False, lost(refused_rows=3),

@@ -20,10 +20,10 @@ import zmq.green as zmq
 from locust.env import Environment
 from locust.event import Events
 from locust.rpc.protocol import Message
-from locust.runners import STATE_MISSING, STATE_STOPPED, WorkerNode
+from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPED, WorkerNode
 from locust.stats import RequestStats
 
-from harness.cluster.master import Master
+from harness.cluster.master import LOOK_EVERY_S, Master
 from harness.cluster.worker import LATE_START_S, Worker
 from harness.harness import Harness
 from harness.load.closed_loop import Budget
@@ -432,6 +432,32 @@ def test_a_worker_that_dies_before_its_first_report_is_lost() -> None:
     runner.greenlet.kill()
     runner.server.close(linger=0)
     assert lost == [(0, 1)]
+
+
+def test_a_worker_that_was_out_of_touch_is_not_forgotten_when_it_comes_back() -> None:
+    """Others were given its users, while it may have made calls with them."""
+    runner = Environment().create_master_runner("127.0.0.1", 0)
+    master = Master(runner, lambda *_: None, lambda: False)
+    lost: list[tuple[int, int]] = []
+    recorder: Any = SimpleNamespace(run_id="a run", is_counted_out=True, lose=lambda *counts: lost.append(counts))
+    for worker in ("here", "back"):
+        runner.clients[worker] = WorkerNode(worker)
+        runner.handle_message(worker, Message(PREPARED, None, worker))
+    for _ in range(2):
+        master.begin(recorder, Budget(None, lambda: None))
+        if not lost:
+            runner.clients["back"].state = STATE_MISSING
+            gevent.sleep(2 * LOOK_EVERY_S)
+        beat = {"state": STATE_RUNNING, "current_cpu_usage": 0}
+        runner.handle_message("back", Message("heartbeat", beat, "back"))
+        stopping = gevent.spawn(runner.environment.events.test_stopping.fire, environment=runner.environment)
+        gevent.sleep(0.1)
+        for worker in ("here", "back"):
+            runner.handle_message(worker, Message(DRAINED, None, worker))
+        stopping.join(timeout=10)
+    runner.greenlet.kill()
+    runner.server.close(linger=0)
+    assert lost == [(0, 1), (0, 0)]
 
 
 def test_a_run_is_stopping_until_all_that_stop_it_are_done() -> None:
