@@ -57,7 +57,8 @@ class Bedrock(Provider):
             if _credentials():
                 return None
         except Exception as error:  # botocore's own, and whatever a file, a command or a login of the user's raises
-            return f"boto3 can't get the AWS credentials: {' '.join(str(error).split())}"
+            reason = repr(error) if isinstance(error, KeyError) else str(error)
+            return f"boto3 can't get the AWS credentials: {' '.join(reason.split())}"
         return (
             f"no AWS credentials for {cls.name}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
             f"{cls.key_variable}, or -k"

@@ -17,6 +17,7 @@ from gevent.socket import wait_read
 from google.auth.transport import requests as google_requests
 
 from providers import aws_servers, google_tokens
+from providers.bedrock import Bedrock, aws_session
 from providers.token_servers import MOST_LINES
 from providers.vertex_ai import VertexAI
 from tests.beside import counting
@@ -108,6 +109,42 @@ def test_a_token_that_is_no_text_when_it_is_renewed_fails_the_call_with_the_reas
         found = boto3.Session().get_credentials()
         with pytest.raises(BotoCoreError, match="a key or a token that boto3 was given is not a text"):
             found.get_frozen_credentials()
+
+
+@pytest.mark.parametrize(
+    ("lacks", "says"), [("Credentials", "KeyError"), ("Expiration", "KeyError"), ("", "timestamp")]
+)
+def test_an_answer_that_boto3_cannot_read_is_told_as_one_for_credentials(
+    lacks: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was a `KeyError: 'Credentials'`, and counted as a failure of the client's own."""
+    aws_servers.set_bounds()
+    given = {"AccessKeyId": "ASIA-signer", "SecretAccessKey": "secret", "SessionToken": "token", "Expiration": "soon"}
+    fields = "".join(f"<{name}>{value}</{name}>" for name, value in given.items() if name != lacks)
+    found = fields if lacks == "Credentials" else f"<Credentials>{fields}</Credentials>"
+    body = f"<AssumeRoleResponse><AssumeRoleResult>{found}</AssumeRoleResult></AssumeRoleResponse>".encode()
+    role = "role_arn = arn:aws:iam::123456789012:role/a\nsource_profile = base\n"
+    keys = "[profile base]\naws_access_key_id = AKIA-1\naws_secret_access_key = secret\n"
+    (tmp_path / "config").write_text(f"[default]\nregion = x\n{role}{keys}")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    with serving(answering(answer(body))) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        credentials = boto3.Session().get_credentials()
+        assert credentials is not None
+        with pytest.raises(BotoCoreError, match=f"what boto3 was given for credentials can't be read: .*{says}"):
+            credentials.get_frozen_credentials()
+
+
+def test_what_a_containers_answer_lacks_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    aws_session.cache_clear()
+    with serving(answering(answer(b"{}"))) as server:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
+        said = Bedrock.missing_key()
+    aws_session.cache_clear()
+    assert said == "boto3 can't get the AWS credentials: KeyError('AccessKeyId')"
 
 
 def test_a_command_for_credentials_ends_with_the_call_that_waits_for_it(
