@@ -9,11 +9,14 @@ from contextlib import suppress
 from hashlib import sha1, sha256
 from pathlib import Path
 
-from providers.secret_file import text_of
+from providers.secret_file import in_address, text_of
 
 PROFILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 CACHES = {"AWS_LOGIN_CACHE_DIRECTORY": "~/.aws/login/cache", "": "~/.aws/sso/cache"}
 TOKEN_FILES = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
+ADDRESSES = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_ENDPOINT_URL")
+"""The beginnings of variables with addresses of servers."""
+
 KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
 NAMED = re.compile(
@@ -24,13 +27,17 @@ NAMED = re.compile(
 
 def secrets() -> Iterator[str]:
     """Yield the keys of the profile in use and of those that it names, the tokens that `aws sso login` or `aws login`
-    has kept for it, and those in the files that it or a variable names."""
+    has kept for it, those in the files that it or a variable names, and those in addresses."""
     yield from map(text_of, filter(None, map(os.environ.get, TOKEN_FILES)))
+    for name, value in os.environ.items():
+        if name.startswith(ADDRESSES):
+            yield from in_address(value)
     for profile in _profiles_in_use():
         yield from (profile[name] for name in KEYS if name in profile)
         yield text_of(profile.get("web_identity_token_file", ""))
         for value in profile.values():
             yield from _kept_for(value)
+            yield from in_address(value)
 
 
 def _profiles_in_use() -> Iterator[dict[str, str]]:

@@ -45,6 +45,7 @@ def set_bounds() -> None:
     _bound_commands()
     _refuse_prompts()
     _refuse_what_is_no_text()
+    _tell_of_what_cannot_be_read()
 
 
 def _bound_answers() -> None:
@@ -108,3 +109,23 @@ def _refuse_what_is_no_text() -> None:
 
     credentials.ReadOnlyCredentials = Texts
     compat.ensure_unicode = lambda content: content
+
+
+def _tell_of_what_cannot_be_read() -> None:
+    """Where a server's answer lacks something, or has it of another type, botocore fails with a bare word, which says
+    nothing of credentials."""
+    from botocore import credentials
+    from botocore.exceptions import BotoCoreError
+
+    class Unreadable(BotoCoreError):  # type: ignore[misc]  # as above
+        fmt = "what boto3 was given for credentials can't be read: {reason}"
+
+    renew = credentials.RefreshableCredentials._protected_refresh
+
+    def renew_or_tell(self: Any, *args: Any, **more: Any) -> None:
+        try:
+            renew(self, *args, **more)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise Unreadable(reason=repr(error)) from error
+
+    credentials.RefreshableCredentials._protected_refresh = renew_or_tell

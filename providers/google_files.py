@@ -8,10 +8,10 @@ from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any
 
-from providers.secret_file import text_of
+from providers.secret_file import in_address, text_of
 
 SENT = ("client_secret", "refresh_token")
-"""What is sent of the credentials as it is; a private key only signs."""
+"""What is sent of the credentials as it is, beside what is in addresses; a private key only signs."""
 
 
 def secrets() -> Iterator[str]:
@@ -47,8 +47,8 @@ def _sent(content: Any) -> Iterator[str]:
     if isinstance(content, dict):
         yield from _headers(content.get("credential_source"))
         for name, value in content.items():
-            if name in SENT and isinstance(value, str):
-                yield value
+            if isinstance(value, str):
+                yield from (value,) if name in SENT else in_address(value)
             yield from _sent(value)
 
 

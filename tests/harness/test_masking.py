@@ -33,7 +33,7 @@ from harness.process import user_errors
 from harness.run.sent_tokens import WithTokensLearnt
 from harness.secrets import MOST_LEARNT, Secrets
 from locustfile import harness
-from providers import aws_files, aws_tokens, google_tokens
+from providers import aws_files, aws_tokens, google_files, google_tokens
 from providers.openai import OpenAI
 from providers.vertex_ai import VertexAI
 from tests.asking import settings_of
@@ -403,6 +403,25 @@ def test_what_is_in_awss_files_is_secret(tmp_path: Path, monkeypatch: pytest.Mon
         "AKIA5af1c03b", "secret-1/+=", "session-1", "web-1", "sso-1", "client-1", "refresh-1", "ASIA77de0a91",
         "secret-2", "session-2", "container-1",
     }  # fmt: skip
+
+
+def test_what_is_in_the_addresses_of_servers_for_credentials_is_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SDKs repeat an address at which nobody answers."""
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://localhost:1/x?code=query-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "https://me:pass%2F1@sts")
+    (tmp_path / "config").write_text("[default]\nendpoint_url = https://me:word-1@aws?bare-1\nregion = us-east-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    found = {"query-1", "pass%2F1", "pass/1", "word-1", "bare-1"}
+    assert set(filter(None, aws_files.secrets())) == found
+    source = {"url": "http://me:word-2@x/?code=query-2", "headers": {"a": "header-2"}}
+    workload = {"token_url": "https://sts?key=query-3", "audience": "//a", "credential_source": source}
+    (tmp_path / "credentials.json").write_text(json.dumps(workload))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "credentials.json"))
+    monkeypatch.setenv("NETRC", os.devnull)
+    assert set(google_files.secrets()) == {"word-2", "query-2", "query-3", "header-2"}
 
 
 def test_awss_files_that_cant_be_read_are_left_to_the_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,31 @@ def test_an_answer_of_another_form_is_called_malformed(monkeypatch: pytest.Monke
         assert "what it got is malformed (TypeError: " in (Bedrock.missing_key() or "")
 
 
+@pytest.mark.parametrize(
+    ("lacks", "says"), [("Credentials", "KeyError"), ("Expiration", "KeyError"), ("", "timestamp")]
+)
+def test_an_answer_that_boto3_cannot_read_is_told_as_one_for_credentials(
+    lacks: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was a `KeyError: 'Credentials'`, and counted as a failure of the client's own."""
+    aws_servers.set_bounds()
+    given = {"AccessKeyId": "ASIA-signer", "SecretAccessKey": "secret", "SessionToken": "token", "Expiration": "soon"}
+    fields = "".join(f"<{name}>{value}</{name}>" for name, value in given.items() if name != lacks)
+    found = fields if lacks == "Credentials" else f"<Credentials>{fields}</Credentials>"
+    body = f"<AssumeRoleResponse><AssumeRoleResult>{found}</AssumeRoleResult></AssumeRoleResponse>".encode()
+    role = "role_arn = arn:aws:iam::123456789012:role/a\nsource_profile = base\n"
+    keys = "[profile base]\naws_access_key_id = AKIA-1\naws_secret_access_key = secret\n"
+    (tmp_path / "config").write_text(f"[default]\nregion = x\n{role}{keys}")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    with serving(answering(answer(body))) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        credentials = boto3.Session().get_credentials()
+        assert credentials is not None
+        with pytest.raises(BotoCoreError, match=f"what boto3 was given for credentials can't be read: .*{says}"):
+            credentials.get_frozen_credentials()
+
+
 def test_a_command_for_credentials_ends_with_the_call_that_waits_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
