@@ -258,6 +258,6 @@ class Master:
         workers = self._runner.clients.all
         living = {worker.id for worker in workers if worker.state != STATE_MISSING}
         self._missing = (self._missing | {worker.id for worker in workers}) - living
-        self._was_missing |= self._missing
+        self._was_missing |= self._missing & self._of_this_run
         if self._ledger is not None:
             self._ledger.bury(living)

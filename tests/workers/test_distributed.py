@@ -27,7 +27,7 @@ from harness.cluster.master import LOOK_EVERY_S, Master
 from harness.cluster.worker import LATE_START_S, Worker
 from harness.harness import Harness
 from harness.load.closed_loop import Budget
-from harness.messages import DRAINED, PREPARED, REFUSED
+from harness.messages import CALLS, DRAINED, PREPARED, REFUSED, RUN
 from harness.runs import BUSY
 from harness.secrets import Secrets
 from prompts.files import read, sha256
@@ -458,6 +458,32 @@ def test_a_worker_that_was_out_of_touch_is_not_forgotten_when_it_comes_back() ->
     runner.greenlet.kill()
     runner.server.close(linger=0)
     assert lost == [(0, 1), (0, 0)]
+
+
+def test_a_worker_that_was_silent_before_it_took_part_is_not_lost() -> None:
+    """It joins during a run and imports its SDK, which takes over 5 s on a busy machine."""
+    runner = Environment().create_master_runner("127.0.0.1", 0)
+    master = Master(runner, lambda *_: None, lambda: False)
+    lost: list[tuple[int, int]] = []
+    recorder: Any = SimpleNamespace(
+        run_id="a run", is_counted_out=True, refuse=lambda _: None, receive=lambda *_: None,
+        lose=lambda *counts: lost.append(counts),
+    )  # fmt: skip
+    master.begin(recorder, Budget(None, lambda: None))
+    runner.clients["late"] = WorkerNode("late")
+    runner.clients["late"].state = STATE_MISSING
+    gevent.sleep(2 * LOOK_EVERY_S)
+    runner.handle_message("late", Message(PREPARED, None, "late"))
+    runner.handle_message("late", Message("heartbeat", {"state": STATE_RUNNING, "current_cpu_usage": 0}, "late"))
+    report = {RUN: "a run", CALLS: [], "user_classes_count": {}}
+    runner.environment.events.worker_report.fire(client_id="late", data=report)
+    stopping = gevent.spawn(runner.environment.events.test_stopping.fire, environment=runner.environment)
+    gevent.sleep(0.1)
+    runner.handle_message("late", Message(DRAINED, None, "late"))
+    stopping.join(timeout=10)
+    runner.greenlet.kill()
+    runner.server.close(linger=0)
+    assert lost == [(0, 0)]
 
 
 def test_a_run_is_stopping_until_all_that_stop_it_are_done() -> None:
