@@ -6,9 +6,10 @@ Many families use OpenAI's chat format without the `[DONE]`.
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from providers.answers import anthropic, converse, openai, reading
 from providers.answers.content import Choices, called, counts_of, few, finished, reason_of, text_of
@@ -18,7 +19,6 @@ from providers.prompt import Prompt, dialogue, flattened, messages, turns
 from providers.settings import DEMANDED_MAX_TOKENS
 
 Path = tuple[str | int, ...]
-Paths = tuple[Path, Path]
 Counts = dict[str, int | None]
 Reader = Callable[..., Answer]
 
@@ -26,6 +26,17 @@ CHUNKS = reading.Dialect(has_done=False)
 METRICS = "amazon-bedrock-invocationMetrics"
 MOST_DIGITS = 20
 """A count with more digits is invalid; Python refuses to convert one with thousands."""
+
+NOWHERE: Path = ("",)
+
+
+class Paths(NamedTuple):
+    """Where an answer has its text, its finish reason, and its counts of tokens of the prompt and of the text."""
+
+    text: Path
+    finish: Path
+    input: Path = NOWHERE
+    output: Path = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,7 @@ _HEADERS = {
     "cacheWriteInput": "cache-write-input",
 }
 _TIMES = ("invocationLatency", "firstByteLatency")
+_COUNTS = attrgetter(*(each.name for each in fields(Usage)))
 
 
 def of(model: str) -> Family:
@@ -167,30 +179,35 @@ def _counted(parts: Answer, measured: Measured) -> Answer:
 
 def _completed(usage: Usage, more: Usage) -> Usage:
     """Return the counts, with those of `more` where they are missing, invalid or 0."""
-    pairs = zip(map(counted, astuple(usage)), map(counted, astuple(more)), strict=True)
+    pairs = zip(map(counted, _COUNTS(usage)), map(counted, _COUNTS(more)), strict=True)
     return Usage(*(other if own is None else own or other or 0 for own, other in pairs))
 
 
-def _read_whole(body: Json, listed: str, text: Path, finish: Path) -> Answer:
-    """Read an answer, or each of those that it lists, by paths. One with neither of them is no answer: raises
-    `KeyError`."""
+def _read_whole(body: Json, listed: str, at: Paths) -> Answer:
+    """Read an answer, or each of those that it lists, by paths. One with neither text nor finish reason is no answer:
+    raises `KeyError`."""
     choices = Choices("invoke")
-    for number, answer in enumerate(few(body[listed]) if listed else (body,)):
-        found, reason = _at(answer, text), reason_of(_at(answer, finish))
+    answers = few(body[listed]) if listed else [body]
+    outputs = [_at(answer, at.output) for answer in answers]
+    for number, answer in enumerate(answers):
+        found, reason = _at(answer, at.text), reason_of(_at(answer, at.finish))
         if found is None and reason is None:
-            raise KeyError(text[-1])
+            raise KeyError(at.text[-1])
         yield Delta(text_of(found))
         choices.take(number, answer, reason)
     yield from called({"name": _at(body, _TOOL_CALL)})
+    yield Usage(_at(body, at.input), total(*outputs or (None,)))
     yield from choices.finished()
 
 
-def _read_chunks(chunks: Iterable[Json], text: Path, finish: Path) -> Answer:
+def _read_chunks(chunks: Iterable[Json], at: Paths) -> Answer:
     for chunk in chunks:
-        yield Delta(text_of(_at(chunk, text)))
+        yield Delta(text_of(_at(chunk, at.text)))
         if "tool_calls" in chunk:
             yield from called({"name": _at(chunk, _TOOL_CALL)})
-        if reason := reason_of(_at(chunk, finish)):
+        if any(used := (_at(chunk, at.input), _at(chunk, at.output))):
+            yield Usage(*used)
+        if reason := reason_of(_at(chunk, at.finish)):
             yield from finished("invoke", reason, chunk)
 
 
@@ -281,19 +298,20 @@ _PROMPTED_MISTRALS = (
 )  # fmt: skip
 """Mistral's models up to Large 2402 take a prompt; the later ones, from Large 2407 on, messages."""
 
+_LLAMA = Paths(("generation",), ("stop_reason",), ("prompt_token_count",), ("generation_token_count",))
 _COMMON_TEXT_NAMES = ("text", "generation", "completion", "outputText", "output")
 
 
 def _read_by_paths(mark: str, shape: Json, whole: Paths, chunk: Paths, listed: str = "") -> Family:
-    """Return a family whose answers can be read by the paths of their text and their finish reason.
+    """Return a family whose answers can be read by paths.
 
     listed  the name under which whole ones are listed, if they are
     """
     return Family(
         mark,
         shape,
-        partial(_read_whole, listed=listed, text=whole[0], finish=whole[1]),
-        partial(_read_chunks, text=chunk[0], finish=chunk[1]),
+        partial(_read_whole, listed=listed, at=whole),
+        partial(_read_chunks, at=chunk),
     )
 
 
@@ -321,8 +339,8 @@ _FAMILIES = (
     _read_by_paths(
         "meta.llama",
         {"prompt": PROMPT, "temperature": TEMPERATURE, "max_gen_len": MAX_TOKENS},
-        whole=(("generation",), ("stop_reason",)),
-        chunk=(("generation",), ("stop_reason",)),
+        whole=_LLAMA,
+        chunk=_LLAMA,
     ),
     *(_completing(mark) for mark in _PROMPTED_MISTRALS),
     _chatting("mistral."),
@@ -337,21 +355,21 @@ _FAMILIES = (
             "temperature": TEMPERATURE,
             "max_tokens": MAX_TOKENS,
         },
-        whole=(("text",), ("finish_reason",)),
-        chunk=(("text",), ("finish_reason",)),
+        whole=Paths(("text",), ("finish_reason",)),
+        chunk=Paths(("text",), ("finish_reason",)),
     ),
     _read_by_paths(
         "cohere.command",
         _PROMPTED,
-        whole=(("text",), ("finish_reason",)),
-        chunk=(("text",), ("finish_reason",)),
+        whole=Paths(("text",), ("finish_reason",)),
+        chunk=Paths(("text",), ("finish_reason",)),
         listed="generations",
     ),
     _read_by_paths(
         "ai21.j2",
         {"prompt": PROMPT, "temperature": TEMPERATURE, "maxTokens": MAX_TOKENS},
-        whole=(("data", "text"), ("finishReason", "reason")),
-        chunk=(("text",), ("stop_reason",)),
+        whole=Paths(("data", "text"), ("finishReason", "reason")),
+        chunk=Paths(("text",), ("stop_reason",)),
         listed="completions",
     ),
     *map(_chatting, ("ai21.", "qwen.", "moonshot", "minimax.", "zai.", "google.gemma", "nvidia.", "writer.palmyra")),
@@ -359,8 +377,8 @@ _FAMILIES = (
     _read_by_paths(
         "amazon.titan",
         {"inputText": PROMPT, "textGenerationConfig": {"temperature": TEMPERATURE, "maxTokenCount": MAX_TOKENS}},
-        whole=(("outputText",), ("completionReason",)),
-        chunk=(("outputText",), ("completionReason",)),
+        whole=Paths(("outputText",), ("completionReason",), ("inputTextTokenCount",), ("tokenCount",)),
+        chunk=Paths(("outputText",), ("completionReason",), ("inputTextTokenCount",), ("totalOutputTextTokenCount",)),
         listed="results",
     ),
     Family(

@@ -202,7 +202,7 @@ def _usage(usage: Any) -> Iterator[Usage | Said]:
     yield Usage(
         usage.get("prompt_tokens"),
         outputs,
-        usage.get("prompt_cache_hit_tokens") if cached is None else cached,
+        cached or usage.get("prompt_cache_hit_tokens", cached),
         reasoning,
     )
     if "total_time" in usage:  # Groq

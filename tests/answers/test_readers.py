@@ -592,6 +592,7 @@ DEEPSEEK_USAGE = {
     "prompt_tokens": 20,
     "completion_tokens": 30,
     "total_tokens": 50,
+    "prompt_tokens_details": {"cached_tokens": 0},
     "prompt_cache_hit_tokens": 16,
     "prompt_cache_miss_tokens": 4,
 }
@@ -1026,6 +1027,40 @@ def invoked(model: str, chunks: Iterable[Body], metrics: Body | None) -> list[Pa
 def test_bedrocks_own_counts_include_the_cache() -> None:
     parts = invoked("meta.llama3-70b", [{"generation": "Hi", "stop_reason": "stop"}], CACHE_METRICS)
     assert parts == [Delta("Hi"), Finish("stop"), INVOKE_SAYS, Usage(130, 15, 60, None)]
+
+
+LLAMA_CHUNKS: list[Body] = [
+    {"generation": "He", "prompt_token_count": 25, "generation_token_count": 1, "stop_reason": None},
+    {"generation": "llo", "prompt_token_count": None, "generation_token_count": 2, "stop_reason": None},
+    {"generation": "", "prompt_token_count": None, "generation_token_count": 3, "stop_reason": "stop"},
+]
+TITAN_CHUNKS: list[Body] = [
+    {"outputText": "He", "index": 0, "totalOutputTextTokenCount": None, "completionReason": None},
+    {"outputText": "llo", "totalOutputTextTokenCount": 3, "completionReason": "FINISH", "inputTextTokenCount": 25},
+]
+FAMILIES_COUNTS: dict[str, tuple[list[Body], Body]] = {
+    "meta.llama3-70b": (LLAMA_CHUNKS, {**LLAMA_CHUNKS[0], **LLAMA_CHUNKS[-1], "prompt_token_count": 25}),
+    "amazon.titan-text-express-v1": (
+        TITAN_CHUNKS,
+        {
+            "inputTextTokenCount": 25,
+            "results": [
+                {"tokenCount": count, "outputText": "He", "completionReason": "FINISH"} for count in (1, None, 2)
+            ],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("model", FAMILIES_COUNTS)
+def test_a_familys_own_counts_are_read_where_bedrocks_are_missing(model: str) -> None:
+    """As behind a proxy that hands on the body alone."""
+    chunks, whole = FAMILIES_COUNTS[model]
+    for metrics in (None, METRICS):
+        *_, last = invoked(model, chunks, metrics)
+        assert last == Usage(25, 3)
+    *_, last = bedrock_families.of(model).answer(orjson.dumps(whole), {})
+    assert last == Usage(25, 3)
 
 
 def test_a_stream_without_bedrocks_counts_has_only_its_own_usage() -> None:
