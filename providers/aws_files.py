@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from configparser import Error, RawConfigParser
 from contextlib import suppress
 from hashlib import sha1, sha256
+from itertools import chain
 from pathlib import Path
 
 from providers.secret_file import in_address, text_of
@@ -37,7 +38,7 @@ def secrets() -> Iterator[str]:
         yield text_of(profile.get("web_identity_token_file", ""))
         for value in profile.values():
             yield from _kept_for(value)
-            yield from in_address(value)
+            yield from chain.from_iterable(map(in_address, value.split()))
 
 
 def _profiles_in_use() -> Iterator[dict[str, str]]:
@@ -51,6 +52,7 @@ def _profiles_in_use() -> Iterator[dict[str, str]]:
     name = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or "default"
     while name in known:  # A profile can name itself as its source.
         yield (profile := known.pop(name))
+        yield known.get(f"services {profile.get('services')}", {})
         name = profile.get("source_profile", "")
 
 

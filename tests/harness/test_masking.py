@@ -405,16 +405,30 @@ def test_what_is_in_awss_files_is_secret(tmp_path: Path, monkeypatch: pytest.Mon
     }  # fmt: skip
 
 
+SERVERS = """
+[default]
+endpoint_url = https://me:word-1@aws?bare-1
+services = of mine
+region = us-east-1
+[services of mine]
+sts =
+  endpoint_url = https://me:word-4@sts
+[services of others]
+sts =
+  endpoint_url = https://me:word-5@sts
+"""
+
+
 def test_what_is_in_the_addresses_of_servers_for_credentials_is_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SDKs repeat an address at which nobody answers."""
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://localhost:1/x?code=query-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "https://me:pass%2F1@sts")
-    (tmp_path / "config").write_text("[default]\nendpoint_url = https://me:word-1@aws?bare-1\nregion = us-east-1\n")
+    (tmp_path / "config").write_text(SERVERS)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    found = {"query-1", "pass%2F1", "pass/1", "word-1", "bare-1"}
+    found = {"query-1", "pass%2F1", "pass/1", "word-1", "bare-1", "word-4"}
     assert set(filter(None, aws_files.secrets())) == found
     source = {"url": "http://me:word-2@x/?code=query-2", "headers": {"a": "header-2"}}
     workload = {"token_url": "https://sts?key=query-3", "audience": "//a", "credential_source": source}
