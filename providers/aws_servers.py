@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, NoReturn
 
-from providers.token_servers import leave_turns, short_answer
+from providers.token_servers import OTHER_FORM, in_words, leave_turns, short_answer
 
 NO_CODE = (
     "the profile's mfa_serial asks for a code, which can't be given here: put temporary credentials into the "
@@ -112,20 +112,19 @@ def _refuse_what_is_no_text() -> None:
 
 
 def _tell_of_what_cannot_be_read() -> None:
-    """Where a server's answer lacks something, or has it of another type, botocore fails with a bare word, which says
-    nothing of credentials."""
+    """A failure of Python's own in mid-run would say nothing of credentials, and count as the client's own."""
     from botocore import credentials
     from botocore.exceptions import BotoCoreError
 
     class Unreadable(BotoCoreError):  # type: ignore[misc]  # as above
-        fmt = "what boto3 was given for credentials can't be read: {reason}"
+        fmt = "{reason}"
 
     renew = credentials.RefreshableCredentials._protected_refresh
 
     def renew_or_tell(self: Any, *args: Any, **more: Any) -> None:
         try:
             renew(self, *args, **more)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise Unreadable(reason=repr(error)) from error
+        except OTHER_FORM as error:
+            raise Unreadable(reason=in_words(error)) from error
 
     credentials.RefreshableCredentials._protected_refresh = renew_or_tell

@@ -24,7 +24,9 @@ the text alone would be `'Expiration'`, or `'NoneType' object is not subscriptab
 def in_words(error: Exception) -> str:
     """Return in one line why an SDK gets no credentials."""
     said = " ".join(str(error).split())
-    return f"what it got is malformed ({type(error).__name__}: {said})" if isinstance(error, OTHER_FORM) else said
+    if isinstance(error, OTHER_FORM):
+        return f"what was given for credentials is malformed ({type(error).__name__}: {said})"
+    return said
 
 
 class _Lines(io.BufferedReader):

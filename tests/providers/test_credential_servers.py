@@ -123,7 +123,7 @@ def test_an_answer_of_another_form_is_called_malformed(monkeypatch: pytest.Monke
     object is not subscriptable`."""
     with serving(answering(answer(b"null"))) as server:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
-        assert "what it got is malformed (TypeError: " in (Bedrock.missing_key() or "")
+        assert "what was given for credentials is malformed (TypeError: " in (Bedrock.missing_key() or "")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_an_answer_that_boto3_cannot_read_is_told_as_one_for_credentials(
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
         credentials = boto3.Session().get_credentials()
         assert credentials is not None
-        with pytest.raises(BotoCoreError, match=f"what boto3 was given for credentials can't be read: .*{says}"):
+        with pytest.raises(BotoCoreError, match=f"what was given for credentials is malformed .*{says}"):
             credentials.get_frozen_credentials()
 
 

@@ -285,7 +285,7 @@ CREDENTIALS = {
     "whole": (json.dumps(LOGIN), None),
     "cut": (json.dumps(LOGIN)[:-1], "not a valid json"),
     "none": ("{}", "type"),
-    "another form": ("[]", "what it got is malformed (AttributeError: "),
+    "another form": ("[]", "what was given for credentials is malformed (AttributeError: "),
     "a number as its file": (
         json.dumps({**WORKLOAD, "credential_source": {"file": 5}}), "credential_source.file must be a path",
     ),
