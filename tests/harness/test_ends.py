@@ -31,6 +31,7 @@ from harness.plan.plan import Plan, plan_of
 from harness.process import outlet
 from harness.process.outlet import check_outlet, open_outlet
 from harness.process.streams import Lasting
+from harness.record.folder import Results
 from harness.record.requests_csv import COLUMNS, Records, cells_of
 from harness.record.row_check import are_figures, is_row
 from harness.run import early_end
@@ -577,6 +578,21 @@ def test_a_file_that_is_moved_is_read_where_it_is(tmp_path: Path, monkeypatch: p
     )
     assert summary["total_requests"] == 20
     assert environment.process_exit_code == 70
+
+
+def test_a_run_that_began_where_a_moved_one_was_keeps_its_own_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The moved one's was written over it, so that files of one run had the figures of another."""
+
+    def move(prefix: Path) -> None:
+        prefix.parent.rename(tmp_path / "elsewhere")
+        Results("another-run", str(prefix)).write_json("run.json", {"run_id": "another-run"})
+        Path(f"{prefix}_summary.json").write_text("its own")
+
+    summary, environment = in_the_middle(tmp_path, move, monkeypatch)
+    assert (summary["total_requests"], environment.process_exit_code) == (20, 70)
+    assert (tmp_path / "out" / "run_summary.json").read_text() == "its own"
 
 
 @pytest.mark.parametrize("name", ["run.json", "stats.csv", "stats_history.csv", "failures.csv", "exceptions.csv"])
