@@ -334,6 +334,9 @@ def test_an_option_on_two_lines_of_a_config_file_is_refused(
         ("LOCUST_MODEL", "the variable of --model is LLM_MODEL_NAME"),
         ("LOCUST_NUM_REQUESTS", "the variable of --num-requests is LOCUST_ITERATIONS"),
         ("LOCUST_CONFIG", "give --config"),
+        ("LOCUST_FAILIF", "did you mean LOCUST_FAIL_IF?"),
+        ("LOCUST_HEADERS", "did you mean LOCUST_HEADER?"),
+        ("LOCUST_ITERATION", "did you mean LOCUST_ITERATIONS?"),
     ],
 )
 def test_a_variable_that_no_option_reads_is_refused(
@@ -348,7 +351,7 @@ def test_a_variable_that_no_option_reads_is_refused(
     assert "secret-value" not in says
 
 
-@pytest.mark.parametrize("variable", ["LOCUST_MASTER_PORT", "LOCUST_WORKER"])
+@pytest.mark.parametrize("variable", ["LOCUST_MASTER_PORT", "LOCUST_WORKER", "LOCUST_TAG", "LOCUST_MOCK_PORT"])
 def test_variables_that_kubernetes_names_after_services_are_none_of_ours(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
