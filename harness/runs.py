@@ -107,7 +107,7 @@ class Runs:
         plan = plan_of({**options, **self._secret_options}, self._classes)
         user_class = self._classes[plan.settings.provider]
         self._take_secrets(plan.targets.values())
-        for warning in plan.beyond_timeout():
+        for warning in plan.warnings():
             _log.warning("%s", warning)
         if key_hosts:
             _check_keys(plan, key_hosts)

@@ -29,6 +29,8 @@ from summary.gates.gate import Gate
 from summary.gates.relative import RelativeGate
 from summary.gates.slo import Slo
 
+LATE_REPLAY_S = 10.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -94,11 +96,14 @@ class Plan:
             secrets.add_all(target.secrets())
         return secrets
 
-    def beyond_timeout(self) -> Iterator[str]:
-        """Say which conditions on times can't matter, as the timeout comes first."""
+    def warnings(self) -> Iterator[str]:
+        """Say which conditions on times can't matter, as the timeout comes first; and that a replay begins late, as
+        one of times of day does: it would seem to hang."""
         conditions: list[Slo | Gate | RelativeGate] = [*self.gates, *self.relative_gates]
         for each in [self.slo, *conditions] if self.slo else conditions:
             yield from each.beyond_timeout(self.settings.timeout_s)
+        if isinstance(self.schedule, Timetable) and (first_s := self.schedule.due_s[0]) >= LATE_REPLAY_S:
+            yield f"--replay: the first call is due after {first_s:,.0f} s, as 'at' counts from the run's start"
 
     @property
     def warmup_calls(self) -> int:

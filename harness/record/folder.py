@@ -8,7 +8,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from errno import ENOENT
+from errno import EEXIST, ENOENT
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -33,6 +33,7 @@ class Results:
 
     def __init__(self, run_id: str, given_prefix: str | None) -> None:
         """Choose the prefix and create its folder. Raises `UsageError` if it can't be written to."""
+        self._run_id = run_id
         with writable(Path(given_prefix or RESULTS)):
             self.prefix = _claimed(_given(given_prefix)) if given_prefix else _folder_of(run_id) / "metrics"
         if given_prefix:
@@ -43,6 +44,14 @@ class Results:
 
     def write_json(self, name: str, content: object) -> None:
         _write_json(self.path(name), content)
+
+    def write_summary(self, summary: object) -> None:
+        """Write PREFIX_summary.json. Raises `OSError` if the prefix is another run's by now, which began there after
+        this one's folder was moved."""
+        claim = self.path(CLAIM)
+        if claim.is_file() and self._run_id.encode() not in claim.read_bytes():
+            raise FileExistsError(EEXIST, f"{claim.name} is another run's")
+        self.write_json("summary.json", summary)
 
     @contextlib.contextmanager
     def beginning(self) -> Iterator[None]:

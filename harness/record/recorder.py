@@ -154,7 +154,7 @@ class Recorder:
         self._look()
         self._watch.stop()
         summary = self._summary()
-        write_summary = partial(self._results.write_json, "summary.json", summary)
+        write_summary = partial(self._results.write_summary, summary)
         for step in (self._records.close, self._locust_csv.finish, write_summary, self._results.check):
             try:
                 step()

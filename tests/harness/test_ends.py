@@ -31,6 +31,7 @@ from harness.plan.plan import Plan, plan_of
 from harness.process import outlet
 from harness.process.outlet import check_outlet, open_outlet
 from harness.process.streams import Lasting
+from harness.record.folder import Results
 from harness.record.requests_csv import COLUMNS, Records, cells_of
 from harness.record.row_check import are_figures, is_row
 from harness.run import early_end
@@ -333,6 +334,9 @@ def test_an_option_on_two_lines_of_a_config_file_is_refused(
         ("LOCUST_MODEL", "the variable of --model is LLM_MODEL_NAME"),
         ("LOCUST_NUM_REQUESTS", "the variable of --num-requests is LOCUST_ITERATIONS"),
         ("LOCUST_CONFIG", "give --config"),
+        ("LOCUST_FAILIF", "did you mean LOCUST_FAIL_IF?"),
+        ("LOCUST_HEADERS", "did you mean LOCUST_HEADER?"),
+        ("LOCUST_ITERATION", "did you mean LOCUST_ITERATIONS?"),
     ],
 )
 def test_a_variable_that_no_option_reads_is_refused(
@@ -347,7 +351,7 @@ def test_a_variable_that_no_option_reads_is_refused(
     assert "secret-value" not in says
 
 
-@pytest.mark.parametrize("variable", ["LOCUST_MASTER_PORT", "LOCUST_WORKER"])
+@pytest.mark.parametrize("variable", ["LOCUST_MASTER_PORT", "LOCUST_WORKER", "LOCUST_TAG", "LOCUST_MOCK_PORT"])
 def test_variables_that_kubernetes_names_after_services_are_none_of_ours(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -577,6 +581,21 @@ def test_a_file_that_is_moved_is_read_where_it_is(tmp_path: Path, monkeypatch: p
     )
     assert summary["total_requests"] == 20
     assert environment.process_exit_code == 70
+
+
+def test_a_run_that_began_where_a_moved_one_was_keeps_its_own_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The moved one's was written over it, so that files of one run had the figures of another."""
+
+    def move(prefix: Path) -> None:
+        prefix.parent.rename(tmp_path / "elsewhere")
+        Results("another-run", str(prefix)).write_json("run.json", {"run_id": "another-run"})
+        Path(f"{prefix}_summary.json").write_text("its own")
+
+    summary, environment = in_the_middle(tmp_path, move, monkeypatch)
+    assert (summary["total_requests"], environment.process_exit_code) == (20, 70)
+    assert (tmp_path / "out" / "run_summary.json").read_text() == "its own"
 
 
 @pytest.mark.parametrize("name", ["run.json", "stats.csv", "stats_history.csv", "failures.csv", "exceptions.csv"])

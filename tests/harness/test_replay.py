@@ -53,6 +53,14 @@ def test_a_replay_can_be_cut_short_but_not_extended(timed: str) -> None:
         assert a_plan("-d", timed, "--replay", "-i", asked).calls == calls
 
 
+def test_a_replay_that_begins_late_says_so(timed: str, tmp_path: Path) -> None:
+    """It seemed to hang: nothing was said until the first call was due."""
+    (tmp_path / "late.jsonl").write_text(TIMED.replace('"at": 0', '"at": 5400'))
+    (told,) = a_plan("-d", str(tmp_path / "late.jsonl"), "--replay").warnings()
+    assert told.startswith("--replay: the first call is due after 5,400 s")
+    assert list(a_plan("-d", timed, "--replay").warnings()) == []
+
+
 def test_a_timetables_peak_is_its_busiest_second() -> None:
     table = Timetable((0.0, 0.5, 0.999, 1.5, 3.0, 3.0, 3.0, 3.9))
     assert (table.peak_rps, table.calls) == (4, 8)
