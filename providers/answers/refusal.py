@@ -1,5 +1,6 @@
 """What the body of an answer says over which the SDK raised, so that no reader ever got to it."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +13,9 @@ from wire.httpx2_plug import decompressed
 MOST_READ_BYTES = 1 << 20
 """How much of a decompressed body is looked at."""
 
+REDIRECTS = (301, 302, 303, 307, 308)
+_CREDENTIALS = re.compile(r"//[^/]*@")
+
 
 def words_of_body(wired: Exchange) -> str:
     """Return the body's error message; if it has none, the beginning of the body; "" without a body."""
@@ -20,12 +24,23 @@ def words_of_body(wired: Exchange) -> str:
 
 
 def missing_words(wired: Exchange, text: str) -> str:
-    """Return the error message in the body of an error status; "" if the SDK's `text` includes it already."""
+    """Return the error message in the body of an error status, unless the SDK's `text` includes it already, and where
+    a redirect leads; "" for neither."""
     if wired.status is None or wired.status < 300:
         return ""
     words = words_of_body(wired)
     message = words.partition(": ")[2] or words.strip("“”…")
-    return "" if message in text else words
+    return "; ".join(filter(None, ("" if message in text else words, _redirection(wired))))
+
+
+def _redirection(wired: Exchange) -> str:
+    """Return where a redirect leads, without a query, which can hold a secret or make each error another; "" for what
+    is none."""
+    place = next((value for name, value in wired.headers if name.lower() == "location"), "")
+    if wired.status not in REDIRECTS or not place:
+        return ""
+    shown = _CREDENTIALS.sub("//", re.split("[?#]", place, maxsplit=1)[0])
+    return f"redirected to {quoted(shown)}; calls follow no redirects"
 
 
 def refused_in(wired: Exchange) -> str | None:

@@ -25,7 +25,7 @@ from tests.certificates import make_certificate, trusting
 from tests.docs.pages import PAGES
 from tests.mock_server import MockServer
 from tests.mock_server import serving as serving_mock
-from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, serving, silent
+from tests.raw_server import WAIT_S, Peer, RawServer, Script, answer, answering, mocking, sending, serving, silent
 from wire import network
 from wire.exchange import Reply, Request, Wire
 from wire.extra_headers import WithHeaders
@@ -276,6 +276,16 @@ def test_a_redirect_is_not_followed(mock_server: MockServer, provider: str, stat
     call = ask_one(asker)
     assert (call.outcome, call.status) == ("failed", status)
     assert mock_server.stats()["by_status"] == {str(status): 1}
+
+
+@EVERY_PROVIDER
+@pytest.mark.parametrize("body", [b"", b"<h1>Permanent Redirect</h1>"], ids=["empty", "page"])
+def test_the_error_of_a_redirect_says_where_it_leads(provider: str, body: bytes) -> None:
+    moved = answer(body, "location: https://me:secret@moved.example/v1/x?key=secret", status="308 Permanent Redirect")
+    with serving(sending(moved)) as server:
+        call = ask_one(Asker(provider, server.url))
+    assert str(call.error).endswith("redirected to “https://moved.example/v1/x”; calls follow no redirects")
+    assert "secret" not in str(call.error)
 
 
 # Trouble on the wire
