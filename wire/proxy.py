@@ -3,6 +3,7 @@
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
@@ -27,12 +28,25 @@ def proxy_of(origin: Origin) -> Proxy | None:
     """Return the proxy for an origin, `None` to connect directly. Raises `ConnectFailed` for an unusable proxy."""
     proxies = getproxies_environment()
     url = proxies.get(origin.scheme)
-    if not url or proxy_bypass(f"{origin.host}:{origin.port}"):
+    listed = proxies.get("no", "").split(",")
+    if not url or proxy_bypass(f"{origin.host}:{origin.port}") or any(_covers(each, origin.host) for each in listed):
         return None
     proxy = _read(url if "://" in url else f"http://{url}")
     if proxy is None:
         raise ConnectFailed(f"the proxy in {origin.scheme.upper()}_PROXY must be http://host:port", "proxy")
     return proxy
+
+
+def _covers(listed: str, host: str) -> bool:
+    """Return whether an item of NO_PROXY that says nothing to `proxy_bypass`, and so to boto3, names a host to httpx2:
+    `*.example.com`, `[::1]` or `10.0.0.0/8`."""
+    listed = listed.strip().lower()
+    if listed.startswith("*."):
+        return host.lower().endswith(listed[1:])
+    try:
+        return ip_address(host) in ip_network(listed.strip("[]"), strict=False)
+    except ValueError:
+        return False
 
 
 def _read(url: str) -> Proxy | None:

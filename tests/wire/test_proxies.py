@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import gevent
+import httpx2
 import pytest
 from gevent import socket
 from gevent.server import StreamServer
@@ -99,10 +100,36 @@ def test_https_goes_through_a_tunnel(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert proxy.heads[0].startswith("CONNECT 127.0.0.1:")
 
 
-def test_no_proxy_bypasses_it(mock_server: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("listed", ["example.org,127.0.0.1", "*.example.org, 127.0.0.0/8", "*"])
+def test_no_proxy_bypasses_it(mock_server: MockServer, monkeypatch: pytest.MonkeyPatch, listed: str) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "example.org,127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", listed)
     assert Asker("openai", mock_server.url).ask().outcome == "ok"
+
+
+@pytest.mark.parametrize(
+    ("listed", "host", "is_direct"),
+    [
+        ("*.example.org", "API.example.org", True),
+        ("*.example.org", "example.org", False),
+        ("*.example.org", "badexample.org", False),
+        ("[::1]", "::1", True),
+        ("fd00::/8", "fd00::7", True),
+        ("10.0.0.0/8", "10.200.0.1", True),
+        ("10.0.0.0/8", "11.0.0.1", False),
+        ("10.0.0.0/8", "api.example.org", False),
+        ("10.0.0.0/99,,no network/8", "10.0.0.1", False),
+    ],
+)
+def test_no_proxy_names_what_it_names_to_the_sdks(
+    monkeypatch: pytest.MonkeyPatch, listed: str, host: str, is_direct: bool
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", listed)
+    assert (proxy_of(Origin("http", host, 80)) is None) == is_direct
+    with httpx2.Client() as client:
+        route = client._transport_for_url(httpx2.URL(scheme="http", host=host))
+    assert (route is client._transport) == is_direct
 
 
 def test_a_proxy_that_refuses_is_named_as_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
