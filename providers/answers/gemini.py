@@ -5,6 +5,7 @@ thoughts, answers contain only a summary.
 A stream is finished by the candidates' `finishReason`; a blocked prompt has no candidates.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,12 +24,17 @@ BODY = {
 CANDIDATE = {"content": dict, "finishReason": str, "groundingMetadata": dict}
 CONTENT = {"parts": list, "role": str}
 PART = {
-    "thought": int, "functionCall": dict, "functionResponse": dict, "inlineData": dict, "fileData": dict,
+    "functionCall": dict, "functionResponse": dict, "inlineData": dict, "fileData": dict,
     "executableCode": dict, "codeExecutionResult": dict,
 }  # fmt: skip
 CALL = {"args": dict, "name": str}
 """The types of fields that google-genai checks, of those that gateways get wrong: PHP writes {} as [], and OpenAI's API
 has a call's arguments as a text."""
+
+TRUTHS = {"true": 1, "t": 1, "yes": 1, "y": 1, "on": 1, "1": 1, "false": 0, "f": 0, "no": 0, "n": 0, "off": 0, "0": 0}
+BEYOND_FLOATS = 2.0**63
+"""As large a number can't be an integer written as a fraction, to google-genai."""
+_NO_FRACTION = re.compile(r"(?<=\d)\.0+(?=\s*$)")
 
 
 def content(body: Json) -> Answer:
@@ -101,8 +107,8 @@ def _parts(candidate: Json) -> Iterator[Delta]:
     require(content, CONTENT)
     for part in few(content.get("parts") or ()):
         require(part, PART)
+        is_thought = "thought" in part and _truth(part["thought"])
         if "text" in part:
-            is_thought = bool(part.get("thought"))
             yield Delta(text_of(part["text"]), is_thought, is_thought)
         else:
             yield Delta(_beside_text(part))
@@ -121,13 +127,23 @@ def _counts(body: Json) -> Json:
 
 
 def _integer(value: Any) -> int | None:
-    """Return an integer as google-genai reads it: also from a text and from 2.0. Raises for what it refuses, such as a
-    fraction."""
+    """Return an integer as google-genai reads it: also from 2.0 and from a text, even "2.0". Raises for what it
+    refuses, such as a fraction."""
     if value is None or isinstance(value, int):
         return value
-    if isinstance(value, str) or (isinstance(value, float) and value.is_integer()):
+    if isinstance(value, str):
+        return int(_NO_FRACTION.sub("", value))
+    if isinstance(value, float) and value.is_integer() and abs(value) < BEYOND_FLOATS:
         return int(value)
     raise TypeError("not an integer")
+
+
+def _truth(value: Any) -> bool:
+    """Return a truth value as google-genai reads it: also from a number and from a text. Raises for what it refuses."""
+    read = TRUTHS.get(value.lower(), value) if isinstance(value, str) else value
+    if read not in (None, 0, 1):
+        raise TypeError("not a truth value")
+    return bool(read)
 
 
 def _usage(usage: Json) -> Usage:

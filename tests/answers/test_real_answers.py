@@ -31,6 +31,7 @@ from providers.bedrock import SERVICE, aws_session
 from providers.call import (
     Answer,
     Call,
+    Delta,
     ErrorInStream,
     Finish,
     IncompleteStream,
@@ -1071,7 +1072,9 @@ OF_ANOTHER_TYPE: list[tuple[tuple[str | int, ...], Any]] = [
     (("candidates", 0, "content", "parts", 1, "functionCall", "args"), "{}"),
     (("candidates", 0, "content", "parts", 1, "functionCall", "args"), []),
     (("candidates", 0, "content", "parts", 1, "functionCall", "name"), 1),
+    (("usageMetadata", "promptTokenCount"), 1e300), (("usageMetadata", "promptTokenCount"), "2.5"),
     (("candidates", 0, "content", "parts", 0, "thought"), "x"),
+    (("candidates", 0, "content", "parts", 0, "thought"), 2), (("candidates", 0, "content", "parts", 0, "thought"), []),
     *((("candidates", 0, "content", "parts", 1, kind), "x") for kind in ("functionResponse", "inlineData", "fileData")),
     *((("candidates", 0, "content", "parts", 1, kind), []) for kind in ("executableCode", "codeExecutionResult")),
 ]  # fmt: skip
@@ -1096,13 +1099,26 @@ def test_a_field_of_a_type_that_google_genai_cannot_read_fails_the_call(
 
 
 @WHOLE_OR_STREAMED
-@pytest.mark.parametrize("count", ["12", 12.0, 12])
+@pytest.mark.parametrize("count", ["12", "12.0", 12.0, 12])
 def test_a_count_of_geminis_is_read_as_google_genai_reads_it(stream: bool, count: Any) -> None:
     body = answer_of_gemini() | {"usageMetadata": {"promptTokenCount": count, "candidatesTokenCount": count}}
     counts = GenerateContentResponse.model_validate(body).usage_metadata
     call = answered("vertex-ai", "chat", Canned([json.dumps(body).encode()]), stream=stream)
     assert counts
     assert counts.prompt_token_count == call.input_tokens == call.output_tokens == 12
+
+
+@WHOLE_OR_STREAMED
+@pytest.mark.parametrize("thought", [True, 1, 1.0, "true", "Yes", False, 0, "off", None])
+def test_a_thought_of_geminis_is_one_where_google_genai_says_so(stream: bool, thought: Any) -> None:
+    body = answer_of_gemini()
+    body["candidates"][0]["content"]["parts"] = [{"text": "Hm", "thought": thought}]
+    [candidate] = GenerateContentResponse.model_validate(body).candidates or []
+    parts = (gemini.content_stream if stream else gemini.content)(*([[body]] if stream else [body]))
+    said = next(part for part in parts if isinstance(part, Delta))
+    assert candidate.content
+    assert candidate.content.parts
+    assert said.reasoning == bool(candidate.content.parts[0].thought)
 
 
 CONVERSE_EVENTS: list[tuple[str, dict[str, Any]]] = [
