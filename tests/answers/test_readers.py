@@ -1044,9 +1044,7 @@ FAMILIES_COUNTS: dict[str, tuple[list[Body], Body]] = {
         TITAN_CHUNKS,
         {
             "inputTextTokenCount": 25,
-            "results": [
-                {"tokenCount": count, "outputText": "He", "completionReason": "FINISH"} for count in (1, None, 2)
-            ],
+            "results": [{"tokenCount": count, "outputText": "He", "completionReason": "FINISH"} for count in (1, 2)],
         },
     ),
 }
@@ -1061,6 +1059,14 @@ def test_a_familys_own_counts_are_read_where_bedrocks_are_missing(model: str) ->
         assert last == Usage(25, 3)
     *_, last = bedrock_families.of(model).answer(orjson.dumps(whole), {})
     assert last == Usage(25, 3)
+
+
+def test_a_sum_that_lacks_an_answers_count_is_none() -> None:
+    listed = [{"tokenCount": count, "outputText": "He", "completionReason": "FINISH"} for count in (1, None)]
+    body = orjson.dumps({"inputTextTokenCount": 25, "results": listed})
+    for headers, output in (({}, None), ({"x-amzn-bedrock-output-token-count": "3"}, 3)):
+        *_, last = bedrock_families.of("amazon.titan-text-express-v1").answer(body, headers)
+        assert last == Usage(25, output)
 
 
 def test_a_stream_without_bedrocks_counts_has_only_its_own_usage() -> None:
