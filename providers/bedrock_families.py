@@ -196,7 +196,7 @@ def _read_whole(body: Json, listed: str, at: Paths) -> Answer:
         yield Delta(text_of(found))
         choices.take(number, answer, reason)
     yield from called({"name": _at(body, _TOOL_CALL)})
-    yield Usage(_at(body, at.input), None if None in outputs else total(*outputs or (None,)))
+    yield Usage(_at(body, at.input), total(*outputs) if outputs and None not in outputs else None)
     yield from choices.finished()
 
 
