@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from providers.answers import anthropic, converse, openai, reading
-from providers.answers.content import Choices, called, counts_of, few, finished, reason_of, text_of
+from providers.answers.content import Choices, called, counts_of, few, reason_of, text_of
 from providers.answers.document import SURPRISES, Event, parsed_event, quoted
 from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Said, Usage, counted, total
 from providers.prompt import Prompt, dialogue, flattened, messages, turns
@@ -185,13 +185,17 @@ def _read_whole(body: Json, listed: str, text: Path, finish: Path) -> Answer:
     yield from choices.finished()
 
 
-def _read_chunks(chunks: Iterable[Json], text: Path, finish: Path) -> Answer:
+def _read_chunks(chunks: Iterable[Json], asked: int | None, text: Path, finish: Path) -> Answer:
+    """Read a stream by paths. Of several answers, each chunk has an index."""
+    choices = Choices("invoke", asked)
     for chunk in chunks:
         yield Delta(text_of(_at(chunk, text)))
         if "tool_calls" in chunk:
             yield from called({"name": _at(chunk, _TOOL_CALL)})
-        if reason := reason_of(_at(chunk, finish)):
-            yield from finished("invoke", reason, chunk)
+        reason = reason_of(_at(chunk, finish))
+        if reason or "index" in chunk:
+            choices.take(0, chunk, reason)
+    yield from choices.finished()
 
 
 def _chat_chunks(chunks: Iterable[Json], asked: int | None) -> Answer:
@@ -294,6 +298,7 @@ def _read_by_paths(mark: str, shape: Json, whole: Paths, chunk: Paths, listed: s
         shape,
         partial(_read_whole, listed=listed, text=whole[0], finish=whole[1]),
         partial(_read_chunks, text=chunk[0], finish=chunk[1]),
+        has_choices=True,
     )
 
 
