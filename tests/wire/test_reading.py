@@ -127,13 +127,17 @@ def test_what_a_read_or_a_pause_left_waited_itself_and_makes_no_other_read_late(
     """A large answer is read in parts, and the kernel can hold megabytes of it meanwhile."""
     with connected() as (connection, peer):
         judged: list[float] = []
-        monkeypatch.setattr(polls.polls(), "since", lambda at: judged.append(at) or at)
+
+        def since(at: float) -> float:
+            judged.append(at)
+            return at
 
         def send(data: bytes) -> None:
             peer.sendall(data)
             while len(connection._socket.recv(2 * RECEIVE_BYTES, socket.MSG_PEEK)) < len(data):
                 block(0.001)
 
+        monkeypatch.setattr(polls.polls(), "since", since)
         connection._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * RECEIVE_BYTES)
         send(bytes(RECEIVE_BYTES + 1))
         block(LONG_S)
