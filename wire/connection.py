@@ -72,7 +72,7 @@ class Connection:
         self._fail: Fail = _ignore
         self.idle_since = 0.0
         self._left_at = math.inf
-        self._latest_at = -math.inf
+        self._latest_at = self._earlier_at = self._unread_since = -math.inf
         self.send_error: ConnectionBroken | None = None
 
     @property
@@ -205,14 +205,15 @@ class Connection:
             if kind == SO_TIMESTAMPNS:
                 seconds, nanoseconds = unpack("qq", stamp)
                 at = min(read_at, max(self._latest_at, read_at - (wall_s - seconds - nanoseconds * 1e-9)))
-                unread_since = self._latest_at if self._was_left(at) else self._polls.since(at)
-                self._latest_at = at
-                return at, max(0.0, at - unread_since)
+                left = self._was_left(at)
+                self._unread_since = max(self._unread_since, self._earlier_at) if left else self._polls.since(at)
+                self._earlier_at, self._latest_at = self._latest_at, at
+                return at, max(0.0, at - self._unread_since)
         return read_at, None
 
     def _was_left(self, at: float) -> bool:
-        """Return whether what arrived at `at` may have been left by the previous read, or by a pause. No other data can
-        have waited for as long as that, and none of this for longer than since the data before it."""
+        """Return whether what arrived at `at` may have been left by the previous read, or by a pause: no other data is
+        as late. It came after the last read but one: the kernel can give the rest of a packet the stamp of the next."""
         return self._left_at < math.inf and not self._left_at < self._polls.slept_since <= at
 
 

@@ -154,7 +154,7 @@ def test_what_a_read_or_a_pause_left_waited_itself_and_makes_no_other_read_late(
         reads.wait(4)
     assert [len(data) for data in reads.data[:2]] == [RECEIVE_BYTES, 1]
     assert judged == [reads.at[0], reads.at[3]]
-    assert reads.spreads_s[1:3] == [reads.at[1] - reads.at[0], reads.at[2] - reads.at[1]]
+    assert reads.spreads_s[1:3] == [reads.at[1] - reads.at[0], reads.at[2] - reads.at[0]]
 
 
 def test_between_two_turns_every_socket_is_read() -> None:
