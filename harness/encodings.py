@@ -110,6 +110,11 @@ def decoded_basic(value: str) -> set[str]:
     return pairs | {pair.partition(":")[2] for pair in pairs}
 
 
+def as_in_a_header(text: str) -> str:
+    """Return a text as it is read in an answer's header: its bytes in UTF-8, taken for Latin-1."""
+    return text.encode("utf-8", "replace").decode("latin-1")
+
+
 def _base64_core(data: bytes, offset: int) -> str:
     """Return the base64 characters that depend only on these bytes when `offset` other bytes precede them."""
     encoded = b64encode(bytes(offset) + data).decode()

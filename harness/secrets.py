@@ -7,7 +7,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from harness.decodings import Span, decoded_spans, unescaped
-from harness.encodings import cut, decoded_basic, encodings, escaped, escaped_all, is_plain
+from harness.encodings import as_in_a_header, cut, decoded_basic, encodings, escaped, escaped_all, is_plain
 from summary.cells import printable_lines
 
 MASK = "***"
@@ -120,9 +120,10 @@ def _patterns(secrets: Iterable[str], longest: int) -> _Patterns:
 
 
 def _as_decoded(secret: str) -> tuple[str, ...]:
-    """Return a secret, and what decoding a text once or twice makes of one that looks escaped itself, as `…%00…`."""
+    """Return a secret, how it reads in a header, and what decoding a text once or twice makes of one that looks escaped
+    itself, as `…%00…`."""
     once = unescaped(secret)
-    return secret, once, unescaped(once)
+    return secret, as_in_a_header(secret), once, unescaped(once)
 
 
 def _wholes(forms: Iterable[str], longest: int) -> set[re.Pattern[str]]:

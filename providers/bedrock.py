@@ -83,7 +83,8 @@ class Bedrock(Provider):
         asked = {"temperature": settings.temperature, "maxTokens": settings.max_tokens}
         self.limits = {name: value for name, value in asked.items() if value is not None}
         self.family = families.of(settings.model)
-        self.read_stream = partial(self.family.answer_stream, asked=number_asked(settings.extra_body.get("n")))
+        number = settings.extra_body.get("n", settings.extra_body.get("num_generations"))  # the latter is Cohere's
+        self.read_stream = partial(self.family.answer_stream, asked=number_asked(number))
 
     def chat(self, prompt: Prompt) -> Answer:
         self.client.converse(**self._conversation(prompt))

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from providers.answers import anthropic, converse, openai, reading
-from providers.answers.content import Choices, called, counts_of, few, finished, reason_of, text_of
+from providers.answers.content import Choices, called, counts_of, few, reason_of, text_of
 from providers.answers.document import SURPRISES, Event, parsed_event, quoted
 from providers.call import Answer, Delta, Finish, Json, MalformedAnswer, Said, Usage, counted, total
 from providers.prompt import Prompt, dialogue, flattened, messages, turns
@@ -200,15 +200,19 @@ def _read_whole(body: Json, listed: str, at: Paths) -> Answer:
     yield from choices.finished()
 
 
-def _read_chunks(chunks: Iterable[Json], at: Paths) -> Answer:
+def _read_chunks(chunks: Iterable[Json], asked: int | None, at: Paths) -> Answer:
+    """Read a stream by paths. Of several answers, each chunk has an index."""
+    choices = Choices("invoke", asked)
     for chunk in chunks:
         yield Delta(text_of(_at(chunk, at.text)))
         if "tool_calls" in chunk:
             yield from called({"name": _at(chunk, _TOOL_CALL)})
         if any(used := (_at(chunk, at.input), _at(chunk, at.output))):
             yield Usage(*used)
-        if reason := reason_of(_at(chunk, at.finish)):
-            yield from finished("invoke", reason, chunk)
+        reason = reason_of(_at(chunk, at.finish))
+        if reason or "index" in chunk:
+            choices.take(0, chunk, reason)
+    yield from choices.finished()
 
 
 def _chat_chunks(chunks: Iterable[Json], asked: int | None) -> Answer:
@@ -312,6 +316,7 @@ def _read_by_paths(mark: str, shape: Json, whole: Paths, chunk: Paths, listed: s
         shape,
         partial(_read_whole, listed=listed, at=whole),
         partial(_read_chunks, at=chunk),
+        has_choices=True,
     )
 
 

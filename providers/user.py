@@ -272,8 +272,9 @@ class LLMUser(User):
         claimed = claims.found(wired.headers, {**before, **delay_asked(wired), **call.said})
         texts = {key: value for key, value in claimed.items() if isinstance(value, str)}
         if texts:
-            together = "\n".join(_in_one_line(text, 4 * CLAIM_CHARACTERS) for text in texts.values())
-            shown = _in_one_line if self.session.redact(together) == together else self._shown
+            together = "\n".join(texts.values())
+            is_plain = all(text == _in_one_line(text, 4 * CLAIM_CHARACTERS) for text in texts.values())
+            shown = _in_one_line if is_plain and self.session.redact(together) == together else self._shown
             claimed |= {key: shown(value, CLAIM_CHARACTERS) for key, value in texts.items()}
         call.server_request_id, call.server_says = claims.as_cells(claimed)
 

@@ -71,8 +71,8 @@ class Connection:
         self._take: Take = _ignore
         self._fail: Fail = _ignore
         self.idle_since = 0.0
-        self._paused_at = math.inf
-        self._latest_at = -math.inf
+        self._left_at = math.inf
+        self._latest_at = self._earlier_at = self._unread_since = -math.inf
         self.send_error: ConnectionBroken | None = None
 
     @property
@@ -83,6 +83,7 @@ class Connection:
     def listen(self, take: Take, fail: Fail) -> None:
         """Call `take` for each read from now on, and `fail` if the connection breaks; both run in the event loop."""
         self._take, self._fail = take, fail
+        self._left_at = math.inf
         self._readable.start(self._read)
 
     def mute(self) -> None:
@@ -93,10 +94,10 @@ class Connection:
     def pause(self) -> None:
         """Leave what arrives to the kernel until `resume`."""
         self._readable.stop()
-        self._paused_at = now()
 
     def resume(self) -> None:
-        """Read on. What is read first can have arrived at any time since the pause."""
+        """Read on, at first what the kernel has."""
+        self._left_at = now()
         self._readable.start(self._read)
 
     def send(self, data: bytes) -> None:
@@ -166,6 +167,7 @@ class Connection:
             data, ancillary, _, _ = self._socket.recvmsg(RECEIVE_BYTES, TIMESPEC_SPACE_BYTES)
             wall_s, read_at = time.time(), now()
             at, spread_s = self._arrival(ancillary, wall_s, read_at)
+            self._left_at = read_at if len(data) == RECEIVE_BYTES else math.inf
             if self._tls is None:
                 self._take(data, read_at, at, spread_s)
             else:
@@ -203,10 +205,16 @@ class Connection:
             if kind == SO_TIMESTAMPNS:
                 seconds, nanoseconds = unpack("qq", stamp)
                 at = min(read_at, max(self._latest_at, read_at - (wall_s - seconds - nanoseconds * 1e-9)))
-                unread_since = min(self._polls.since(at), self._paused_at)
-                self._paused_at, self._latest_at = math.inf, at
-                return at, max(0.0, at - unread_since)
+                left = self._was_left(at)
+                self._unread_since = max(self._unread_since, self._earlier_at) if left else self._polls.since(at)
+                self._earlier_at, self._latest_at = self._latest_at, at
+                return at, max(0.0, at - self._unread_since)
         return read_at, None
+
+    def _was_left(self, at: float) -> bool:
+        """Return whether what arrived at `at` may have been left by the previous read, or by a pause: no other data is
+        as late. It came after the last read but one: the kernel can give the rest of a packet the stamp of the next."""
+        return self._left_at < math.inf and not self._left_at < self._polls.slept_since <= at
 
 
 def connect(origin: Origin) -> Connection:

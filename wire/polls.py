@@ -1,6 +1,6 @@
 """When the event loop polled its sockets: how long the data it reads can have been waiting."""
 
-import math
+from collections import deque
 from functools import cache
 
 import gevent
@@ -35,12 +35,13 @@ class Polls:
                   arrived at any time since the previous poll, which would have returned any earlier ones.
                   One that overslept can return bytes that arrived since it began, or leave them to the next: the poll
                   of a stopped process ends with nothing.
+    slept_since   when the latest poll that slept began: nothing was unread then, except where a read left something
     """
 
     def __init__(self) -> None:
         loop = gevent.get_hub().loop
-        self.unread_since = self._slept_since = self._polled_at = self._returned_at = now()
-        self._held_back_s, self._held_back_until = 0.0, -math.inf
+        self.unread_since = self.slept_since = self._polled_at = self._returned_at = now()
+        self._held_back: deque[tuple[float, float]] = deque()  # how late, and until when; each by less than the last
         # Run last before the poll, after gevent's own callbacks, and first after it, before any socket is read.
         self._before = loop.prepare(ref=False, priority=LOWEST_PRIORITY)
         self._after = loop.check(ref=False, priority=HIGHEST_PRIORITY)
@@ -55,16 +56,18 @@ class Polls:
         """
         if at < self.unread_since - LATE_WAKE_S:
             self._hold_back(self.unread_since - at)
-            return min(self._slept_since, self._trusted_since())
+            return min(self.slept_since, self._trusted_since())
         return self._trusted_since()
 
     def _trusted_since(self) -> float:
-        return self.unread_since - (self._held_back_s if self._returned_at < self._held_back_until else 0.0)
+        while self._held_back and self._held_back[0][1] <= self._returned_at:
+            self._held_back.popleft()
+        return self.unread_since - (self._held_back[0][0] if self._held_back else 0.0)
 
     def _hold_back(self, late_s: float) -> None:
-        is_recent = self._returned_at < self._held_back_until
-        self._held_back_s = max(late_s, self._held_back_s) if is_recent else late_s
-        self._held_back_until = self._returned_at + HELD_BACK_FOR_S
+        while self._held_back and self._held_back[-1][0] <= late_s:
+            self._held_back.pop()
+        self._held_back.append((late_s, self._returned_at + HELD_BACK_FOR_S))
 
     def _poll(self) -> None:
         self._polled_at = now()
@@ -73,7 +76,7 @@ class Polls:
         at = now()
         took_s = at - self._polled_at
         if took_s > SLEPT_S:
-            self._slept_since = self._polled_at
+            self.slept_since = self._polled_at
         if took_s > OVERSLEPT_S:
             self.unread_since = self._returned_at = self._polled_at
             return

@@ -251,6 +251,33 @@ def test_each_answer_that_a_family_of_bedrock_lists_must_be_finished(reason: str
     assert (call.content_events, str(call.error).partition(":")[0]) == (2, error)
 
 
+@pytest.mark.parametrize(
+    ("asked", "reason", "error"),
+    [
+        (2, "COMPLETE", "None"),
+        (2, "ERROR", "ErrorInStream"),
+        (2, None, "IncompleteStream"),
+        (None, None, "None"),
+        (None, "ERROR", "ErrorInStream"),
+    ],
+)
+def test_a_stream_of_coheres_needs_one_end_per_answer_asked_for(asked: Any, reason: str | None, error: str) -> None:
+    """Of several answers, each chunk has an index. https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-cohere-command.html"""
+    texts = [{"text": text, "index": index, "is_finished": False} for index, text in enumerate(("Hi", "Ho"))]
+    ends = [{"index": index, "finish_reason": each} for index, each in enumerate(("COMPLETE", reason))]
+    frames = [
+        encoder.event("chunk", {"bytes": b64encode(json.dumps(body).encode()).decode()}) for body in (*texts, *ends)
+    ]
+    call = answered(
+        "aws-bedrock",
+        "completions",
+        Canned(frames),
+        model="cohere.command-text-v14",
+        extra_body={"num_generations": asked},
+    )
+    assert (call.content_events, str(call.error).partition(":")[0]) == (2, error)
+
+
 @pytest.mark.parametrize("provider", ["openai", "azure-openai", "deepseek"])
 @pytest.mark.parametrize(
     ("extra_body", "outcome"),

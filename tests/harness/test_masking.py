@@ -241,6 +241,13 @@ def test_the_password_of_a_basic_header_is_masked_in_either_charset(charset: str
     assert secrets.redact("no pässwörd-1") == "no ***"
 
 
+@pytest.mark.parametrize("password", ['p@ss"é-5af1c03b', "É-5af1", "zwölf Wörter-5af1c03b"])
+def test_what_a_header_has_in_utf8_is_masked_as_it_is_read(password: str) -> None:
+    secrets = Secrets()
+    secrets.add(password)
+    assert secrets.redact(f"id {password.encode().decode('latin-1')}") == "id ***"
+
+
 def test_a_named_value_in_quotes_is_masked_with_its_spaces() -> None:
     secrets = Secrets()
     secrets.add('session="5af1; c03b, 77de"; theme=dark')

@@ -275,6 +275,15 @@ def test_texts_are_redacted_short_and_on_one_line() -> None:
     assert said_by(call)["reset_tokens_s"] == 360
 
 
+@pytest.mark.parametrize("secret", ["correct  horse", "correct horse\u00a0battery", "horse\u00e0-5af1"])
+def test_a_secret_is_redacted_though_its_spaces_are_not_shown(secret: str) -> None:
+    secrets = Secrets()
+    secrets.add(secret)
+    asker = Asker("openai", "http://mock.invalid", _Saying((("x-request-id", secret.encode().decode("latin-1")),)))
+    asker.session.redact = secrets.redact  # type: ignore[method-assign]
+    assert asker.ask().server_request_id == "***"
+
+
 class _Saying(InProcessWire):
     """The mock, with more headers."""
 

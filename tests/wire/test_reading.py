@@ -121,6 +121,42 @@ def test_what_came_while_the_loop_was_busy_is_stamped_as_it_came() -> None:
     assert reads.at[0] < sent_at + LONG_S
 
 
+def test_what_a_read_or_a_pause_left_waited_itself_and_makes_no_other_read_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A large answer is read in parts, and the kernel can hold megabytes of it meanwhile."""
+    with connected() as (connection, peer):
+        judged: list[float] = []
+
+        def since(at: float) -> float:
+            judged.append(at)
+            return at
+
+        def send(data: bytes) -> None:
+            peer.sendall(data)
+            while len(connection._socket.recv(2 * RECEIVE_BYTES, socket.MSG_PEEK)) < len(data):
+                block(0.001)
+
+        monkeypatch.setattr(polls.polls(), "since", since)
+        connection._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * RECEIVE_BYTES)
+        send(bytes(RECEIVE_BYTES + 1))
+        block(LONG_S)
+        reads = Reads(connection)
+        reads.wait(2)
+        connection.pause()
+        send(b"during the pause")
+        connection.resume()
+        reads.wait(3)
+        connection.pause()
+        connection.resume()
+        gevent.sleep(0.01)
+        send(b"after a pause in which nothing came")
+        reads.wait(4)
+    assert [len(data) for data in reads.data[:2]] == [RECEIVE_BYTES, 1]
+    assert judged == [reads.at[0], reads.at[3]]
+    assert reads.spreads_s[1:3] == [reads.at[1] - reads.at[0], reads.at[2] - reads.at[0]]
+
+
 def test_between_two_turns_every_socket_is_read() -> None:
     seen: list[str] = []
     turns = Turns()
@@ -394,6 +430,17 @@ def test_reads_soon_after_a_late_delivery_can_be_late_too(monkeypatch: pytest.Mo
     assert stamped.since(10.52) == pytest.approx(10.495), "as late as that one was: 25 ms"
     _poll(stamped, 11.5, 11.52, monkeypatch)
     assert stamped.since(11.52) == stamped.unread_since, "trusted again, a second later"
+
+
+def test_later_deliveries_make_none_as_late_as_an_earlier_one_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something is a little late in every second, what was very late once would hold on to the end of the run."""
+    stamped = Polls()
+    _poll(stamped, 10.0, 10.04, monkeypatch)
+    stamped.since(9.04)
+    _poll(stamped, 10.9, 10.94, monkeypatch)
+    assert stamped.since(10.935) == pytest.approx(9.94), "still as late as the first: 1 s"
+    _poll(stamped, 11.1, 11.14, monkeypatch)
+    assert stamped.since(11.14) == pytest.approx(11.135), "as late as the second: 5 ms"
 
 
 def _poll(stamped: Polls, began_at: float, ended_at: float, monkeypatch: pytest.MonkeyPatch) -> None:
