@@ -107,6 +107,7 @@ class Connection:
         what the socket doesn't take at once while we read, and an error is kept until reading has failed too.
         """
         self.send_error = None
+        self._unread_since = now()
         self._push(self._tls.encrypt(data) if self._tls else data)
 
     def _push(self, data: bytes) -> None:
@@ -199,14 +200,15 @@ class Connection:
 
         The kernel stamps by the wall clock; converted to an age, the stamp is carried over to our clock. The wall clock
         is read first, so a delay between the two readings can make the stamp late, never early. The next stamp could
-        then be earlier than this one, as after a step of the wall clock: none is earlier than the one before.
+        then be earlier than this one, as after a step of the wall clock: none is earlier than the one before. Whatever
+        the polls say, nothing of an answer arrived before the latest request was sent.
         """
         for _, kind, stamp in ancillary:
             if kind == SO_TIMESTAMPNS:
                 seconds, nanoseconds = unpack("qq", stamp)
                 at = min(read_at, max(self._latest_at, read_at - (wall_s - seconds - nanoseconds * 1e-9)))
-                left = self._was_left(at)
-                self._unread_since = max(self._unread_since, self._earlier_at) if left else self._polls.since(at)
+                since = self._earlier_at if self._was_left(at) else self._polls.since(at)
+                self._unread_since = max(self._unread_since, since)
                 self._earlier_at, self._latest_at = self._latest_at, at
                 return at, max(0.0, at - self._unread_since)
         return read_at, None

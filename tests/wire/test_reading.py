@@ -110,6 +110,19 @@ def test_no_read_is_stamped_before_the_one_before_it(monkeypatch: pytest.MonkeyP
     assert reads.at[0] <= reads.at[1]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps what arrives")
+def test_nothing_of_an_answer_waited_since_before_its_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop that never sleeps knows only that its sockets were empty long ago."""
+    with connected() as (connection, peer):
+        reads = Reads(connection)
+        monkeypatch.setattr(connection._polls, "since", lambda at: at - NEVER_S)
+        before_s = now()
+        connection.send(b"request")
+        peer.send(b"answer")
+        reads.wait(1)
+        assert 0 < reads.lags_s[0] <= now() - before_s
+
+
 def test_what_came_while_the_loop_was_busy_is_stamped_as_it_came() -> None:
     with connected() as (connection, peer):
         reads = Reads(connection)
