@@ -242,7 +242,14 @@ def receive_first(runner: WorkerRunner, kind: str, is_enough: Callable[[], bool]
     """While a message is handled, handle those of one kind that come, until it is enough. The others come after it."""
     client: Any = runner.client
     receive, put_off = client.recv, deque[Message]()
-    client.recv = lambda: put_off.popleft() if put_off else receive()
+
+    def receive_put_off() -> Message:
+        if put_off:
+            return put_off.popleft()
+        client.recv = receive
+        return receive()
+
+    client.recv = receive_put_off
     while not is_enough():
         message = receive()
         runner.handle_message(message) if message.type == kind else put_off.append(message)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import gevent
 import gevent.socket
@@ -564,3 +564,14 @@ def test_messages_that_come_before_the_one_that_is_awaited_are_put_off() -> None
     locust_inside.receive_first(runner, "c", lambda: bool(handled))
     assert handled == ["c"]
     assert [client.recv().type for _ in range(3)] == ["a", "b", "d"]
+
+
+def test_waiting_for_a_message_in_each_run_leaves_nothing_behind() -> None:
+    handled = list[Message]()
+    client = SimpleNamespace(recv=lambda: Message("c", None, None))
+    receive, runner = client.recv, cast(Any, SimpleNamespace(client=client, handle_message=handled.append))
+    for _ in range(3):
+        handled.clear()
+        locust_inside.receive_first(runner, "c", lambda: bool(handled))
+        client.recv()
+        assert client.recv is receive
