@@ -309,6 +309,27 @@ def _has_users_to_move(runner: MasterRunner) -> bool:
     return dispatcher is not None and dispatcher._rebalance and runner.spawning_completed
 
 
+def share_users_beside_messages(runner: MasterRunner) -> None:
+    """Make a master that handles a message start no users, which takes it a second or more, during which it hears
+    nothing: it would take workers for missing, and keep the others waiting. When a worker comes or goes, users are
+    shared at the next heartbeat instead. It must be the last to change how a master starts users."""
+    handle, start, handling = runner.handle_message, runner.start, set[object]()
+
+    def handle_message(client_id: str, msg: Message) -> None:
+        handling.add(gevent.getcurrent())
+        try:
+            handle(client_id, msg)
+        finally:
+            handling.clear()
+
+    def start_beside_messages(*args: Any, **options: Any) -> None:
+        if gevent.getcurrent() not in handling:
+            start(*args, **options)
+
+    runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
+    runner.start = start_beside_messages  # type: ignore[method-assign]  # the web UI calls it by this name
+
+
 def _can_be_counted(msg: Message) -> bool:
     """Return whether Locust can count what a worker reports, calls or users: as an exception in a listener or in the
     master's own greenlets, a failure would end the run with an internal error, or leave it waiting."""
