@@ -246,7 +246,8 @@ def receive_first(runner: WorkerRunner, kind: str, is_enough: Callable[[], bool]
     def receive_put_off() -> Message:
         if put_off:
             return put_off.popleft()
-        client.recv = receive
+        if client.recv is receive_put_off:  # else it is called by a later one's, which keeps others
+            client.recv = receive
         return receive()
 
     client.recv = receive_put_off

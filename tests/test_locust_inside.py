@@ -590,6 +590,16 @@ def test_messages_that_come_before_the_one_that_is_awaited_are_put_off() -> None
     assert [client.recv().type for _ in range(3)] == ["a", "b", "d"]
 
 
+def test_messages_that_are_put_off_again_and_again_come_in_their_order() -> None:
+    coming, handled = iter("acbcdce"), list[str]()
+    client = SimpleNamespace(recv=lambda: Message(next(coming), None, None))
+    runner: Any = SimpleNamespace(client=client, handle_message=lambda message: handled.append(message.type))
+    for _ in range(3):
+        handled.clear()
+        locust_inside.receive_first(runner, "c", lambda: bool(handled))
+    assert [client.recv().type for _ in range(4)] == ["a", "b", "d", "e"]
+
+
 def test_waiting_for_a_message_in_each_run_leaves_nothing_behind() -> None:
     handled = list[Message]()
     client = SimpleNamespace(recv=lambda: Message("c", None, None))
