@@ -241,7 +241,8 @@ def start_users_whatever_the_clock_says(runner: WorkerRunner) -> None:
 def receive_first(runner: WorkerRunner, kind: str, is_enough: Callable[[], bool]) -> None:
     """While a message is handled, handle those of one kind that come, until it is enough. The others come after it."""
     client: Any = runner.client
-    receive, put_off = client.recv, deque[Message]()
+    receive: Callable[[], Message] = client.recv
+    put_off = deque[Message]()
 
     def receive_put_off() -> Message:
         if put_off:

@@ -38,7 +38,7 @@ class MasterClock:
     """Asks the master for its time, frequently at first, and keeps the answer with the smallest error bound."""
 
     def __init__(self, runner: WorkerRunner) -> None:
-        self._runner = runner
+        self._runner: Any = runner
         self._offset_s: float | None = None
         self._doubt_s = self._noted_at = self._answered_at = 0.0
         runner.register_message(ANSWER, self._note)

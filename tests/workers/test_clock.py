@@ -19,8 +19,8 @@ class Network:
 
     def __init__(self) -> None:
         self.greenlet = SimpleNamespace(spawn=lambda *_: None)
-        self.client: Any = SimpleNamespace(recv=lambda: self.waiting.popleft())
         self.waiting, self.asked = deque[Message](), 0
+        self.client: Any = SimpleNamespace(recv=self.waiting.popleft)
 
     def register_message(self, _: str, listener: Any) -> None:
         self.listener = listener
