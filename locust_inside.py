@@ -241,8 +241,17 @@ def start_users_whatever_the_clock_says(runner: WorkerRunner) -> None:
 def receive_first(runner: WorkerRunner, kind: str, is_enough: Callable[[], bool]) -> None:
     """While a message is handled, handle those of one kind that come, until it is enough. The others come after it."""
     client: Any = runner.client
-    receive, put_off = client.recv, deque[Message]()
-    client.recv = lambda: put_off.popleft() if put_off else receive()
+    receive: Callable[[], Message] = client.recv
+    put_off = deque[Message]()
+
+    def receive_put_off() -> Message:
+        if put_off:
+            return put_off.popleft()
+        if client.recv is receive_put_off:  # else it is called by a later one's, which keeps others
+            client.recv = receive
+        return receive()
+
+    client.recv = receive_put_off
     while not is_enough():
         message = receive()
         runner.handle_message(message) if message.type == kind else put_off.append(message)
@@ -300,6 +309,27 @@ def _has_users_to_move(runner: MasterRunner) -> bool:
     Locust has moved some, it takes itself to be still about it, and moves no more."""
     dispatcher = runner._users_dispatcher
     return dispatcher is not None and dispatcher._rebalance and runner.spawning_completed
+
+
+def share_users_beside_messages(runner: MasterRunner) -> None:
+    """Make a master that handles a message start no users, which takes it a second or more, during which it hears
+    nothing: it would take workers for missing, and keep the others waiting. When a worker comes or goes, users are
+    shared at the next heartbeat instead. It must be the last to change how a master starts users."""
+    handle, start, handling = runner.handle_message, runner.start, set[object]()
+
+    def handle_message(client_id: str, msg: Message) -> None:
+        handling.add(gevent.getcurrent())
+        try:
+            handle(client_id, msg)
+        finally:
+            handling.clear()
+
+    def start_beside_messages(*args: Any, **options: Any) -> None:
+        if gevent.getcurrent() not in handling:
+            start(*args, **options)
+
+    runner.handle_message = handle_message  # type: ignore[method-assign]  # the listener calls it by this name
+    runner.start = start_beside_messages  # type: ignore[method-assign]  # the web UI calls it by this name
 
 
 def _can_be_counted(msg: Message) -> bool:

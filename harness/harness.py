@@ -120,6 +120,8 @@ class Harness:
         outputs.check(given)
         self.runs = Runs(environment, self.classes, self.secrets, secret_options, self.exit_code, finish)
         locust_inside.start_one_at_a_time(runner)
+        if isinstance(runner, MasterRunner):
+            locust_inside.share_users_beside_messages(runner)
         self._begin_runs(self.runs, environment, web_ui, secret_options)
 
     def _begin_runs(self, runs: Runs, environment: Environment, web_ui: WebUI | None, secret_options: Options) -> None:

@@ -1,6 +1,7 @@
 """A process's runs, one after another: each is prepared, started and ended."""
 
 import logging
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from gevent import Greenlet
 from locust.env import Environment
 from locust.runners import STATE_CLEANUP, MasterRunner
 
-from harness.cluster.master import Master
+from harness.cluster.master import IMPORT_S, Master
 from harness.earlier_runs import EarlierRuns
 from harness.errors import INTERNAL, CannotStart, UsageError
 from harness.exit_code import ExitCode
@@ -77,8 +78,8 @@ class Runs:
         environment.events.reset_stats.add_listener(self._reset)
 
     def wait_for_workers(self) -> None:
-        """Wait until the workers of `--processes` are ready, or those of `--expect-workers` if the wait is limited.
-        Raises `NoWorkers`: Locust's exit code would say that the host is unreachable."""
+        """Wait until the workers of `--processes` are ready, or those of `--expect-workers` for a run without a page.
+        Raises `NoWorkers` if the wait is limited: Locust's exit code would say that the host is unreachable."""
         given = self._given
         if self._master is None:
             return
@@ -88,6 +89,8 @@ class Runs:
             self._master.wait_for_workers(given.processes)
         elif given.expect_workers_max_wait and (given.headless or given.autostart):
             self._master.wait_for_workers(given.expect_workers, given.expect_workers_max_wait)
+        elif given.headless or given.autostart:
+            self._master.wait_for_workers(given.expect_workers, math.inf, IMPORT_S)
 
     def prepare_unattended(self) -> None:
         """Prepare the run described by the command line, which starts by itself. Raises `CannotStart`."""

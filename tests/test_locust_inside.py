@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import gevent
 import gevent.socket
@@ -325,6 +325,30 @@ def test_a_worker_that_comes_back_shares_the_users_with_those_that_were_given_it
                 gevent.sleep(0.01)
 
 
+def test_a_master_hears_its_workers_while_it_shares_users_with_one_that_joins(
+    real_master: MasterRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It started them first, and waited a second for the workers to report that, deaf to what they reported."""
+    locust_inside.let_workers_come_and_go(real_master)
+    locust_inside.share_users_beside_messages(real_master)
+    real_master.environment.user_classes = [User]
+    sent: list[str] = []
+    monkeypatch.setattr(real_master.server, "send_to_client", lambda message: sent.append(message.type))
+    real_master.clients["one"] = WorkerNode("one")
+    real_master.start(4, 100)
+    real_master.update_state(STATE_RUNNING)
+    sent.clear()
+    real_master.handle_message("two", Message("client_ready", -1, "two"))
+    assert sent == ["ack"]
+    for name in ("one", "two"):
+        beat = Message("heartbeat", {"state": STATE_RUNNING, "current_cpu_usage": 0}, name)
+        real_master.handle_message(name, beat)
+    assert "spawn" not in sent
+    with gevent.Timeout(10):
+        while "spawn" not in sent:
+            gevent.sleep(0.01)
+
+
 def test_a_worker_starts_users_after_its_masters_clock_was_set_back(real_master: MasterRunner) -> None:
     class Idle(User):
         @task
@@ -564,3 +588,24 @@ def test_messages_that_come_before_the_one_that_is_awaited_are_put_off() -> None
     locust_inside.receive_first(runner, "c", lambda: bool(handled))
     assert handled == ["c"]
     assert [client.recv().type for _ in range(3)] == ["a", "b", "d"]
+
+
+def test_messages_that_are_put_off_again_and_again_come_in_their_order() -> None:
+    coming, handled = iter("acbcdce"), list[str]()
+    client = SimpleNamespace(recv=lambda: Message(next(coming), None, None))
+    runner: Any = SimpleNamespace(client=client, handle_message=lambda message: handled.append(message.type))
+    for _ in range(3):
+        handled.clear()
+        locust_inside.receive_first(runner, "c", lambda: bool(handled))
+    assert [client.recv().type for _ in range(4)] == ["a", "b", "d", "e"]
+
+
+def test_waiting_for_a_message_in_each_run_leaves_nothing_behind() -> None:
+    handled = list[Message]()
+    client = SimpleNamespace(recv=lambda: Message("c", None, None))
+    receive, runner = client.recv, cast(Any, SimpleNamespace(client=client, handle_message=handled.append))
+    for _ in range(3):
+        handled.clear()
+        locust_inside.receive_first(runner, "c", lambda: bool(handled))
+        client.recv()
+        assert client.recv is receive

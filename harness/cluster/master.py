@@ -1,6 +1,7 @@
 """The master's side of a distributed run: it grants permits, receives rows, and waits for both at the end."""
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -27,6 +28,9 @@ _log = logging.getLogger("llm")
 
 PATIENCE_S = 60.0
 TELL_EVERY_S = 5.0
+
+IMPORT_S = 20.0
+"""A worker that is connected for this long and not prepared is not waited for: it may run another locustfile."""
 
 BEATS_AT_START = 30
 """A worker may be busy importing an SDK: until all workers have reported on the run, none is taken for dead."""
@@ -101,12 +105,13 @@ class Master:
         # Runs after Locust's own listener, which sets the state to running even if the test has ended by then.
         runner.environment.events.spawning_complete.add_listener(self._stay_stopped)
 
-    def wait_for_workers(self, count: int, patience_s: float = PATIENCE_S) -> None:
+    def wait_for_workers(self, count: int, patience_s: float = PATIENCE_S, import_s: float = math.inf) -> None:
         """Wait until `count` workers have imported their SDK: Locust considers a worker ready, and starts the clock,
-        before that. Raises `NoWorkers` after `patience_s`; Locust itself would wait forever.
+        before that. Raises `NoWorkers` after `patience_s`; Locust itself would wait forever. A worker that is
+        still not prepared after `import_s` ends the wait.
         """
         give_up_at, tell_at = now() + patience_s, now() + TELL_EVERY_S
-        while (ready := self._ready_count()) < count:
+        while (ready := self._ready_count()) < count and not self._strangers_for(import_s):
             if now() > give_up_at:
                 self._runner.quit()
                 raise NoWorkers(f"{ready} of {count} workers were ready within {patience_s:g} s")
@@ -244,10 +249,13 @@ class Master:
     def _refuse_strangers(self) -> None:
         """End a run in which a worker is a stranger for long: it runs another locustfile, or hangs."""
         self._strange_since = {worker: self._strange_since.get(worker, now()) for worker in self._strangers()}
-        late = [worker for worker, since_s in self._strange_since.items() if now() - since_s > PATIENCE_S]
+        late = self._strangers_for(PATIENCE_S)
         if late and self._recorder is not None and not self._has_refused_strangers:
             self._has_refused_strangers = True
             self._refuse(f"worker {self._name(late[0])} makes no calls: does it run this locustfile?", BAD_USAGE)
+
+    def _strangers_for(self, patience_s: float) -> list[str]:
+        return [worker for worker, since_s in self._strange_since.items() if now() - since_s > patience_s]
 
     def _name(self, worker: str) -> str:
         return locust_inside.worker_name(worker, self._runner.get_worker_index(worker))

@@ -23,7 +23,7 @@ from locust.rpc.protocol import Message
 from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPED, WorkerNode
 from locust.stats import RequestStats
 
-from harness.cluster.master import LOOK_EVERY_S, Master
+from harness.cluster.master import LOOK_EVERY_S, PATIENCE_S, Master
 from harness.cluster.worker import LATE_START_S, Worker
 from harness.harness import Harness
 from harness.load.closed_loop import Budget
@@ -345,6 +345,23 @@ def test_a_worker_with_another_locustfile_is_reported_and_nobody_believes_the_ru
     summary = summary_in(here)
     assert (summary["success_count"], summary["lost"]["workers"]) == (20, 1)
     assert summary["verdict"]["believable"] is False
+
+
+def test_a_run_begins_once_its_workers_are_prepared_or_one_never_will_be() -> None:
+    """The first calls of an open loop were as late as the workers' import of an SDK was slow."""
+    runner = Environment().create_master_runner("127.0.0.1", 0)
+    master = Master(runner, lambda *_: None, lambda: False)
+    for name in ("one", "two"):
+        runner.clients[name] = WorkerNode(name)
+    waiting = gevent.spawn(master.wait_for_workers, 2)
+    runner.handle_message("one", Message(PREPARED, None, "one"))
+    waiting.join(0.2)
+    assert not waiting.ready()
+    gevent.spawn(master.wait_for_workers, 2, PATIENCE_S, import_s=0.0).get(timeout=10)
+    runner.handle_message("two", Message(PREPARED, None, "two"))
+    waiting.get(timeout=10)
+    runner.greenlet.kill()
+    runner.server.close(linger=0)
 
 
 def test_a_stranger_among_the_workers_ends_the_run_after_a_while_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,9 +241,9 @@ def test_a_signal_ends_a_master_that_waits_for_workers_after_one_has_left(tmp_pa
         started(tmp_path, options) as running,
         started(tmp_path / "worker", ["--worker", "--mock", "--master-port", port]) as worker,
     ):
-        running.until(lambda: "1 of 2 connected" in running.stderr())
+        running.until(lambda: "1 of 2 are ready" in running.stderr())
         worker.send(signal.SIGTERM)
-        running.until(lambda: "0 of 2 connected" in running.stderr())
+        running.until(lambda: "0 of 2 are ready" in running.stderr())
         running.send(signal.SIGTERM)
         ended = running.wait()
     assert ended.code == 143, ended.stderr
