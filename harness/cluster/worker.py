@@ -79,7 +79,11 @@ class Worker:
         self._listen(environment, lost)
         self._import_ahead(vars(environment.parsed_options))
         self._ready_at = now()
-        environment.runner.send_message(PREPARED)
+        environment.runner.greenlet.spawn(self._say_prepared)
+
+    def _say_prepared(self) -> None:
+        self._clock.settle()
+        self._runner.send_message(PREPARED)
 
     def _listen(self, environment: Any, lost: Callable[[], None]) -> None:
         environment.runner.register_message(GRANT, self.grant)
