@@ -20,7 +20,7 @@ from wire.exchange import now
 FIRST_PAUSES_S, LATER_PAUSE_S = (0.05,) * 40, 1.0
 """Processes that have just started sometimes answer late: the first of many answers can be 35 ms off."""
 
-GOOD_DOUBT_S, ENOUGH_ANSWERS = 0.002, 20
+GOOD_DOUBT_S, ENOUGH_ANSWERS = 0.002, 10
 """An estimate is good with so small an error bound; over a slow link, the best of so many answers has to do."""
 
 PATIENCE_S = 5.0

@@ -64,7 +64,7 @@ class Worker:
     ) -> None:
         if environment.runner.state == STATE_STOPPED:  # told to quit while connecting: Locust would wait forever
             sys.exit(REACHED)
-        self._joined_at = now()
+        self._joined_at = locust_inside.asked_to_join_at(environment.runner)
         locust_inside.report_every(REPORT_INTERVAL_S)
         locust_inside.build_default_options_once()
         locust_inside.start_users_whatever_the_clock_says(environment.runner)
