@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache, cached_property, wraps
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -124,10 +125,16 @@ _connect = WorkerRunner.connect_to_master
 
 
 def _connect_or_end(worker: WorkerRunner) -> None:
+    vars(worker)["asked_to_join_at"] = perf_counter()
     try:
         _connect(worker)  # type: ignore[no-untyped-call]  # Locust's is untyped
     except RPCSendError as error:
         raise ConnectionError(f"{worker.master_host}:{worker.master_port} is not a master's port") from error
+
+
+def asked_to_join_at(worker: WorkerRunner) -> float:
+    """Return when a worker last asked to join: its master gives it users from then on, whatever holds it up."""
+    return float(vars(worker)["asked_to_join_at"])
 
 
 def survive_a_lost_terminal() -> None:

@@ -18,6 +18,7 @@ from summary.registry import SAMPLES_NEEDED
 
 MOST_DOTS, MOST_FAILURES, MOST_LABELLED_STAGES = 4000, 1500, 12
 CROWD, SHORT_TICKS = 800, 6
+SUCCEEDED = "succeeded"
 HOW = "Each dot is a call, at its start: a flat cloud is a steady server, a rising one a queue, a gap a standstill."
 
 
@@ -42,7 +43,8 @@ def _over_time(runs: Sequence[Run], column: str, noun: str, title: str, absent: 
     ]
     shapes, annotations = marks(drawn)
     found = figure(traces, seconds_axis(drawn), axis.layout, shapes=shapes, annotations=annotations, showlegend=True)
-    return Chart(column, title, HOW, [found], list(_notes(drawn, column, time, axis)))
+    dots = sum(len(trace["x"]) for trace in traces if trace["name"].endswith(SUCCEEDED))
+    return Chart(column, title, HOW, [found], list(_notes(drawn, column, time, axis, dots)))
 
 
 def _axis(noun: str, runs: Sequence[Run], column: str) -> TimeAxis:
@@ -132,7 +134,7 @@ def _traces(run: Run, column: str, axis: TimeAxis, time: Slices, position: int, 
     prefix = f"{label(run.name)} " if several else ""
     most = MOST_DOTS // len(runs)
     dots = faint(colour, 0.45 if len(run.successes) < CROWD else 0.25)
-    yield from _dots(f"{prefix}succeeded", run.successes, column, axis, most, dots, "circle", size=5)
+    yield from _dots(f"{prefix}{SUCCEEDED}", run.successes, column, axis, most, dots, "circle", size=5)
     if not several:
         yield from _dots("warm-up", run.warmup, column, axis, most // 4, faint(WARMUP, 0.7), "circle-open", size=5)
     ended = run.measured[run.measured["outcome"] == "failed"]
@@ -196,20 +198,20 @@ def _lines(run: Run, column: str, axis: TimeAxis, time: Slices, colour: str, pre
             }  # fmt: skip
 
 
-def _notes(runs: Sequence[Run], column: str, time: Slices, axis: TimeAxis) -> Iterator[str]:
+def _notes(runs: Sequence[Run], column: str, time: Slices, axis: TimeAxis, dots: int) -> Iterator[str]:
     if max(len(run.successes) for run in runs) > 2 * SAMPLES_NEEDED["p95"]:
         yield (
             f"Lines: the median and p95 of the calls that started within each {quantities.short_time(time.length_s)}; "
             f"p95 only where there are {SAMPLES_NEEDED['p95']}."
         )
     known = sum(int(calls.numbers(run.successes, column).notna().sum()) for run in runs)
-    if any(int(calls.numbers(run.successes, column).notna().sum()) > MOST_DOTS // len(runs) for run in runs):
+    if dots < known:
         yield (
-            f"Of {known:,} calls about {MOST_DOTS:,} dots are drawn: the fastest and the slowest of each moment, and "
-            "others between them evenly by rank. The lines count every call."
+            f"Of {known:,} successes {dots:,} are drawn: the fastest and the slowest of each moment, and others "
+            "between them evenly by rank. The lines count every one."
         )
-    failed = max(int((run.measured["outcome"] == "failed")[run.measured[column].notna()].sum()) for run in runs)
-    if failed > MOST_FAILURES // len(runs):
-        yield f"Failures are thinned out in the same way; the chart of errors counts all {failed:,}."
+    failed = [int((run.measured["outcome"] == "failed")[run.measured[column].notna()].sum()) for run in runs]
+    if max(failed) > MOST_FAILURES // len(runs):
+        yield f"Failures are thinned out in the same way; the chart of errors counts all {sum(failed):,}."
     if axis.is_log:
         yield "The axis is logarithmic: a few calls took many times the median."

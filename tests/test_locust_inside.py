@@ -46,6 +46,7 @@ from locust.web import WebUI
 import locust_inside
 from tests.certificates import make_certificate
 from tests.command_line import PROJECT
+from wire.exchange import now
 
 PRIVATE = re.compile(r"\b(environment|runner|web_ui|dispatcher|user|locust(\.\w+)+)\._(?!_)\w+")
 REPLACED = re.compile(r"^\s*locust\.\w+\.\w+\s*=[^=]", re.MULTILINE)
@@ -401,6 +402,14 @@ def test_a_worker_refuses_in_one_line_what_is_no_master(
         with gevent.Timeout(30), pytest.raises(ConnectionError, match=f"^127.0.0.1:{port} is not a master's port$"):
             Environment().create_worker_runner("127.0.0.1", port)
     assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_worker_knows_when_it_asked_to_join(real_master: MasterRunner) -> None:
+    locust_inside.end_at_a_port_without_a_master()
+    before_s = now()
+    worker = Environment().create_worker_runner("127.0.0.1", real_master.server.port)
+    assert before_s < locust_inside.asked_to_join_at(worker) < now()
+    worker.quit()
 
 
 @pytest.mark.parametrize(

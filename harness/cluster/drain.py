@@ -26,11 +26,11 @@ class Drain:
         runner.register_message(DRAINED, self._note)
 
     def wait(self) -> None:
-        """Ask every worker for its last report and wait until all living workers have sent it."""
+        """Ask every worker for its last report and wait until all living workers have sent it, or are too late."""
         self._drained.clear()
         self._runner.send_message(DRAIN)
         self._give_up_at = min(self._give_up_at, now() + self._runner.environment.stop_timeout + PATIENCE_S)
-        while not self._is_done() and now() < self._give_up_at:
+        while self.late and now() < self._give_up_at:
             gevent.sleep(0.05)
 
     def begin(self) -> None:
@@ -42,9 +42,11 @@ class Drain:
         self._runner.send_message(CUT)
         self._give_up_at = now() + PATIENCE_S
 
-    def _is_done(self) -> bool:
+    @property
+    def late(self) -> set[str]:
+        """The workers that are there, and have not sent their last report."""
         workers = self._runner.clients.all
-        return all(worker.id in self._drained or worker.state == STATE_MISSING for worker in workers)
+        return {worker.id for worker in workers if worker.state != STATE_MISSING} - self._drained
 
     def _note(self, msg: Message, **_: object) -> None:
         self._drained.add(msg.node_id)

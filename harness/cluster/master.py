@@ -222,7 +222,7 @@ class Master:
         self._bury_the_dead()
         if self._recorder is not None and self._ledger is not None:
             dead, out_of_touch = self._of_this_run & self._missing, self._of_this_run & self._was_missing
-            silent = self._ledger.give_up()
+            silent = self._ledger.give_up() | (self._of_this_run & self._drain.late)
             counted = self._recorder.is_counted_out
             calls = self._ledger.lost_count if counted else self._recorder.in_flight(dead)
             self._recorder.lose(calls, len(out_of_touch | left | silent | self._strangers()))

@@ -37,7 +37,7 @@ REPORT_INTERVAL_S = 0.25
 """How often rows are sent: a killed worker loses at most this much. Locust's default is 3 s."""
 
 LATE_START_S = 3.0
-"""A worker that was ready, and begins a run later than this, stood still: its users were missing until then."""
+"""A worker that begins a run later than this after both have begun stood still: its users were missing until then."""
 
 _log = logging.getLogger("llm")
 
@@ -64,6 +64,7 @@ class Worker:
     ) -> None:
         if environment.runner.state == STATE_STOPPED:  # told to quit while connecting: Locust would wait forever
             sys.exit(REACHED)
+        self._joined_at = locust_inside.asked_to_join_at(environment.runner)
         locust_inside.report_every(REPORT_INTERVAL_S)
         locust_inside.build_default_options_once()
         locust_inside.start_users_whatever_the_clock_says(environment.runner)
@@ -78,8 +79,11 @@ class Worker:
         environment.user_classes = list(classes.values())
         self._listen(environment, lost)
         self._import_ahead(vars(environment.parsed_options))
-        self._ready_at = now()
-        environment.runner.send_message(PREPARED)
+        environment.runner.greenlet.spawn(self._say_prepared)
+
+    def _say_prepared(self) -> None:
+        self._clock.settle()
+        self._runner.send_message(PREPARED)
 
     def _listen(self, environment: Any, lost: Callable[[], None]) -> None:
         environment.runner.register_message(GRANT, self.grant)
@@ -173,8 +177,8 @@ class Worker:
         return CallSession(plan, sides, start, self._secrets, self._permits, self._outbox.keep, stream)
 
     def _missed_s(self, started_at: float) -> float:
-        """Return how much of the run this worker has missed because it stood still."""
-        late_s = now() - max(started_at, self._ready_at)
+        """Return how much of the run this worker has missed because it stood still, or was slow to import an SDK."""
+        late_s = now() - max(started_at, self._joined_at)
         return late_s if late_s > LATE_START_S else 0.0
 
     def _queue_of(self, plan: Plan, started_at: float) -> PermitQueue | None:

@@ -246,7 +246,22 @@ def test_tens_of_thousands_of_calls_stay_small_and_keep_their_extremes(tmp_path:
     values = {value for trace in drawn for value in trace["y"]}
     assert {24.987, 0.123} <= values
     assert sum(len(trace["y"]) for trace in drawn) < 10_000
-    assert "about 4,000 dots are drawn" in markup
+    dots = len(next(trace["x"] for trace in drawn if trace["name"] == "succeeded"))
+    assert f"Of 29,400 successes {dots:,} are drawn" in markup
+
+
+def test_several_runs_share_the_dots_and_all_are_counted(tmp_path: Path) -> None:
+    """Only one run has more than its share."""
+    sizes, runs = (2_500, 30), []
+    for size in sizes:
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        runs.append(run_of(folder, [call(n, n / 100, latency_s=1 + n % 97 / 100, **STREAMED) for n in range(size)]))
+    markup = page(runs)
+    drawn = Page(markup).blocks["figures"][0]["data"]
+    dots = sum(len(trace["x"]) for trace in drawn if trace["name"].endswith("succeeded"))
+    assert dots < 2_100
+    assert f"Of 2,530 successes {dots:,} are drawn" in markup
 
 
 def test_a_server_that_makes_up_errors_fills_no_page(tmp_path: Path) -> None:

@@ -1,46 +1,78 @@
-"""A worker's estimate of its master's clock."""
+"""A worker's estimate of its master's clock, whose first answers come late."""
 
-from collections import deque
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import gevent
+import pytest
+from gevent.queue import Queue
 from locust.rpc.protocol import Message
 
-from harness.cluster.clock import MasterClock
+from harness.cluster.clock import PATIENCE_S, MasterClock
 from harness.messages import ANSWER
 from wire.exchange import now
 
-AHEAD_S = 1000.0
+LATE_S, AN_HOUR_S = 0.4, 3600.0
 
 
-class Network:
-    """A worker's runner whose master is `AHEAD_S` ahead and answers at once; answers are read when they are waited for,
-    after those that already wait."""
+class Runner:
+    """A worker's runner, as far as the clock uses it, with a master in the same process, an hour ahead.
 
-    def __init__(self) -> None:
-        self.greenlet = SimpleNamespace(spawn=lambda *_: None)
-        self.waiting, self.asked = deque[Message](), 0
-        self.client: Any = SimpleNamespace(recv=self.waiting.popleft)
+    late  which questions are answered late, although they were read at once; `None`: there are no answers
+    """
 
-    def register_message(self, _: str, listener: Any) -> None:
-        self.listener = listener
+    def __init__(self, late: range | None) -> None:
+        self._late, self._asked = late, 0
+        self._inbox = Queue[Message]()
+        self.greenlet, self.client = SimpleNamespace(spawn=gevent.spawn), SimpleNamespace(recv=self._inbox.get)
 
-    def send_message(self, _: str, asked_at: float) -> None:
-        self.asked += 1
-        self.answer(asked_at)
+    def register_message(self, kind: str, listener: Any) -> None:
+        self._listen = listener
 
-    def answer(self, asked_at: float) -> None:
-        self.waiting.append(Message(ANSWER, {"asked_at": asked_at, "at": asked_at + AHEAD_S}, "worker"))
+    def send_message(self, kind: str, asked_at: float) -> None:
+        if self._late is None:
+            return
+        answer = Message(ANSWER, {"asked_at": asked_at, "at": now() + AN_HOUR_S}, "worker")
+        gevent.spawn_later(LATE_S if self._asked in self._late else 0, self._inbox.put, answer)
+        self._asked += 1
 
     def handle_message(self, message: Message) -> None:
-        self.listener(msg=message)
+        if message.type == ANSWER:
+            self._listen(msg=message)
+
+    def handle_all(self) -> None:
+        while True:
+            self.handle_message(self.client.recv())
 
 
-def test_an_answer_that_waited_while_the_worker_was_busy_dates_no_run() -> None:
-    """A worker asks as soon as it connects, imports an SDK for minutes, then reads the answer and is told to start."""
-    network: Any = Network()
-    clock = MasterClock(network)
-    network.answer(now() - 600)
-    began_at = now()
-    assert abs(clock.here(began_at + AHEAD_S, 0.0) - began_at) < 100
-    assert network.asked > 0
+def clock_of(runner: Runner) -> MasterClock:
+    return MasterClock(cast(Any, runner))
+
+
+@pytest.mark.parametrize("late", [range(0), range(3)])
+def test_a_worker_is_not_ready_before_it_knows_its_masters_time(late: range) -> None:
+    runner = Runner(late)
+    clock = clock_of(runner)
+    listening = gevent.spawn(runner.handle_all)
+    clock.settle()
+    at_s = now()
+    assert clock.here(at_s + AN_HOUR_S, 0) == pytest.approx(at_s, abs=LATE_S / 8)
+    listening.kill()
+
+
+@pytest.mark.parametrize("late", [range(0), range(3)])
+def test_a_start_that_comes_before_the_first_answer_waits_for_good_ones(late: range) -> None:
+    runner = Runner(late)
+    clock, at_s = clock_of(runner), now()
+    assert clock.here(at_s + AN_HOUR_S, 0) == pytest.approx(at_s, abs=LATE_S / 8)
+
+
+def test_over_a_slow_link_the_best_of_many_answers_has_to_do() -> None:
+    runner = Runner(range(1_000_000))
+    clock, at_s = clock_of(runner), now()
+    assert clock.here(at_s + AN_HOUR_S, 0) == pytest.approx(at_s, abs=LATE_S)
+    assert now() - at_s < PATIENCE_S
+
+
+def test_a_master_that_does_not_answer_is_not_waited_for_forever() -> None:
+    assert clock_of(Runner(None)).here(1.0, fallback_s=42.0) == 42.0

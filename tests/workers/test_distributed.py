@@ -23,6 +23,7 @@ from locust.rpc.protocol import Message
 from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_STOPPED, WorkerNode
 from locust.stats import RequestStats
 
+from harness.cluster import drain
 from harness.cluster.master import LOOK_EVERY_S, PATIENCE_S, Master
 from harness.cluster.worker import LATE_START_S, Worker
 from harness.harness import Harness
@@ -126,6 +127,32 @@ def test_a_worker_that_joins_late_takes_part(tmp_path: Path, slow_mock: MockServ
     assert numbers == list(range(1, slow_mock.stats()["requests"] + 1))
     assert summary_in(here)["lost"] == {"calls": 0, "workers": 0, "refused_rows": 0}
     assert max(float(row["start_s"]) for row in rows_in(here)) < 3600
+
+
+def test_a_worker_that_stands_still_before_it_is_ready_is_not_believed(tmp_path: Path, slow_mock: MockServer) -> None:
+    """Locust has given it its users by then, who are missing until it goes on."""
+    port = str(free_port())
+    here, first, late = (tmp_path / name for name in ("master", "first", "late"))
+    for folder in (here, first, late):
+        folder.mkdir()
+    as_worker = ["--worker", "--master-port", port, "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
+    options = [*TARGET, "-H", slow_mock.url, "-u", "2", "-r", "2", "-i", "2000", "--expect-workers", "2"]
+    with (
+        started(here, [*options, "--master", "--master-bind-port", port]) as master,
+        started(first, as_worker),
+        started(late, as_worker, ["env"]) as frozen,
+    ):
+        master.until(lambda: "2 workers connected" in master.stderr())
+        os.kill(frozen.process.pid, signal.SIGSTOP)
+        master.until(lambda: rows_so_far(here))
+        time.sleep(LATE_START_S + 0.5)
+        os.kill(frozen.process.pid, signal.SIGCONT)
+        master.until(lambda: len(workers_so_far(here)) == 2)
+        master.send(signal.SIGINT)
+        assert master.wait().code == 130
+    summary = summary_in(here)
+    assert summary["client"]["stalls"]["longest_s"] > LATE_START_S
+    assert not summary["verdict"]["believable"]
 
 
 def test_a_worker_without_a_key_ends_the_run_and_is_named(tmp_path: Path, mock_server: MockServer) -> None:
@@ -446,6 +473,25 @@ def test_a_worker_that_dies_before_its_first_report_is_lost() -> None:
     gevent.sleep(0.1)
     runner.handle_message("here", Message(DRAINED, None, "here"))
     stopping.join(timeout=10)
+    runner.greenlet.kill()
+    runner.server.close(linger=0)
+    assert lost == [(0, 1)]
+
+
+def test_a_worker_that_sends_no_last_report_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what it did, even if the master has not yet taken it for dead, as in a run's first half minute."""
+    monkeypatch.setattr(drain, "PATIENCE_S", 0.2)
+    runner = Environment().create_master_runner("127.0.0.1", 0)
+    runner.environment.stop_timeout = 0
+    master = Master(runner, lambda *_: None, lambda: True)
+    lost: list[tuple[int, int]] = []
+    recorder: Any = SimpleNamespace(run_id="a run", is_counted_out=True, lose=lambda *counts: lost.append(counts))
+    for worker in ("silent", "left"):
+        runner.clients[worker] = WorkerNode(worker)
+        runner.handle_message(worker, Message(PREPARED, None, worker))
+    master.begin(recorder, Budget(None, lambda: None))
+    del runner.clients["left"]  # as after a signal that both got
+    runner.environment.events.test_stopping.fire(environment=runner.environment)
     runner.greenlet.kill()
     runner.server.close(linger=0)
     assert lost == [(0, 1)]
