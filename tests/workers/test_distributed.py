@@ -130,26 +130,26 @@ def test_a_worker_that_joins_late_takes_part(tmp_path: Path, slow_mock: MockServ
 
 
 def test_a_worker_that_stands_still_before_it_is_ready_is_not_believed(tmp_path: Path, slow_mock: MockServer) -> None:
-    """Locust has given it its users by then, who are missing until it goes on."""
+    """It joins during a run, and Locust has given it its users by then, who are missing until it goes on."""
     port = str(free_port())
     here, first, late = (tmp_path / name for name in ("master", "first", "late"))
     for folder in (here, first, late):
         folder.mkdir()
     as_worker = ["--worker", "--master-port", port, "-p", "openai", "-m", "gpt-4o", "-k", "test-key-123"]
-    options = [*TARGET, "-H", slow_mock.url, "-u", "2", "-r", "2", "-i", "2000", "--expect-workers", "2"]
+    options = [*TARGET, "-H", slow_mock.url, "-u", "2", "-r", "2", "-i", "2000", "--expect-workers", "1"]
     with (
         started(here, [*options, "--master", "--master-bind-port", port]) as master,
         started(first, as_worker),
-        started(late, as_worker, ["env"]) as frozen,
     ):
-        master.until(lambda: "2 workers connected" in master.stderr())
-        os.kill(frozen.process.pid, signal.SIGSTOP)
         master.until(lambda: rows_so_far(here))
-        time.sleep(LATE_START_S + 0.5)
-        os.kill(frozen.process.pid, signal.SIGCONT)
-        master.until(lambda: len(workers_so_far(here)) == 2)
-        master.send(signal.SIGINT)
-        assert master.wait().code == 130
+        with started(late, as_worker, ["env"]) as frozen:
+            master.until(lambda: "2 workers connected" in master.stderr())
+            os.kill(frozen.process.pid, signal.SIGSTOP)
+            time.sleep(LATE_START_S + 0.5)
+            os.kill(frozen.process.pid, signal.SIGCONT)
+            master.until(lambda: len(workers_so_far(here)) == 2)
+            master.send(signal.SIGINT)
+            assert master.wait().code == 130
     summary = summary_in(here)
     assert summary["client"]["stalls"]["longest_s"] > LATE_START_S
     assert not summary["verdict"]["believable"]
