@@ -326,27 +326,39 @@ def test_a_worker_that_comes_back_shares_the_users_with_those_that_were_given_it
                 gevent.sleep(0.01)
 
 
-def test_a_master_hears_its_workers_while_it_shares_users_with_one_that_joins(
-    real_master: MasterRunner, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("message", "shared"),
+    [
+        (Message("quit", None, "two"), {"one": 4}),
+        (Message("client_ready", -1, "three"), {"one": 2, "two": 1, "three": 1}),
+    ],
+    ids=["one leaves", "one joins"],
+)
+def test_a_master_hears_its_workers_while_it_shares_users_again(
+    message: Message, shared: dict[str, int], real_master: MasterRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It started them first, and waited a second for the workers to report that, deaf to what they reported."""
     locust_inside.let_workers_come_and_go(real_master)
     locust_inside.share_users_beside_messages(real_master)
     real_master.environment.user_classes = [User]
-    sent: list[str] = []
-    monkeypatch.setattr(real_master.server, "send_to_client", lambda message: sent.append(message.type))
-    real_master.clients["one"] = WorkerNode("one")
+    asked: dict[str, int] = {}
+
+    def note(sent: Message) -> None:
+        if sent.type == "spawn":
+            asked[sent.node_id] = sent.data["user_classes_count"]["User"]
+
+    monkeypatch.setattr(real_master.server, "send_to_client", note)
+    for name in ("one", "two"):
+        real_master.clients[name] = WorkerNode(name)
     real_master.start(4, 100)
     real_master.update_state(STATE_RUNNING)
-    sent.clear()
-    real_master.handle_message("two", Message("client_ready", -1, "two"))
-    assert sent == ["ack"]
-    for name in ("one", "two"):
-        beat = Message("heartbeat", {"state": STATE_RUNNING, "current_cpu_usage": 0}, name)
-        real_master.handle_message(name, beat)
-    assert "spawn" not in sent
+    asked.clear()
+    real_master.handle_message(message.node_id, message)
+    beat = Message("heartbeat", {"state": STATE_RUNNING, "current_cpu_usage": 0}, "one")
+    real_master.handle_message("one", beat)
+    assert asked == {}
     with gevent.Timeout(10):
-        while "spawn" not in sent:
+        while asked != shared:
             gevent.sleep(0.01)
 
 
