@@ -1,6 +1,6 @@
 """What every test has: Locust imported before anything with sockets, a scrubbed environment, a mock to call."""
 
-import locust  # noqa: F401, I001  # patches gevent in; an SDK imported before it recurses in ssl
+import locust.log  # noqa: I001  # patches gevent in; an SDK imported before it recurses in ssl
 
 import os
 import signal
@@ -44,6 +44,14 @@ def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(make_certificate(tmp_path_factory.mktemp("authority")).path))
         yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_unhandled() -> Iterator[None]:
+    """Fail a test in which a listener or a greenlet fails: Locust remembers that, and a later run would end with 70."""
+    locust.log.unhandled_greenlet_exception = False
+    yield
+    assert not locust.log.unhandled_greenlet_exception
 
 
 @pytest.fixture(autouse=True)

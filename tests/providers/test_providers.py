@@ -285,7 +285,6 @@ def test_the_error_of_a_redirect_says_where_it_leads(provider: str, body: bytes)
     with serving(sending(moved)) as server:
         call = ask_one(Asker(provider, server.url))
     assert str(call.error).endswith("redirected to “https://moved.example/v1/x”; calls follow no redirects")
-    assert "secret" not in str(call.error)
 
 
 # Trouble on the wire

@@ -539,6 +539,7 @@ def test_a_worker_that_was_silent_before_it_took_part_is_not_lost() -> None:
     runner.handle_message("late", Message(PREPARED, None, "late"))
     runner.handle_message("late", Message("heartbeat", {"state": STATE_RUNNING, "current_cpu_usage": 0}, "late"))
     report = {RUN: "a run", CALLS: [], "user_classes_count": {}}
+    runner.environment.events.report_to_master.fire(client_id="late", data=report)
     runner.environment.events.worker_report.fire(client_id="late", data=report)
     stopping = gevent.spawn(runner.environment.events.test_stopping.fire, environment=runner.environment)
     gevent.sleep(0.1)
