@@ -92,7 +92,10 @@ class LiveCharts:
 
     def page(self, run: ShownRun) -> bytes:
         """Return the HTML report of a run that is over. Raises `OSError` if it can't be drawn."""
-        return self._ask(run, {"want": "page"})
+        content = self._ask(run, {"want": "page"})
+        if content.startswith(b"{"):  # why there is none, as JSON
+            raise OSError(json.loads(content)["error"])
+        return content
 
     def end(self) -> None:
         """Draw no more."""

@@ -106,7 +106,7 @@ def _left_out(page: Page) -> int:
 def test_a_second_run_takes_the_place_of_the_first(page: Page) -> None:
     before, first = len(page.runs()), look(page)["status"]["run"]["run_id"]
     assert page.start(**MOCKED, **{**LOAD, "iterations": "5"}, stream="false", slo="")["success"]
-    page.next_run(before)
+    folder = page.next_run(before)
     second = look(page)["status"]["run"]
     assert second["run_id"] != first
     assert (second["stream"], second["since_s"]) == (False, 0)
@@ -114,6 +114,10 @@ def test_a_second_run_takes_the_place_of_the_first(page: Page) -> None:
     with pytest.raises(HTTPError):
         page.get(f"llm/files/{first}/run.json")
     assert [row["name"] for row in tab_of(page)] == [UNSTREAMED]
+    (folder / "metrics_summary.json").write_text("{")
+    with pytest.raises(HTTPError) as refused:
+        page.get(f"llm/files/{second['run_id']}/report.html")
+    assert refused.value.code == 500
 
 
 def test_an_open_loop_and_a_comparison_show_their_standing_and_both_sides(tmp_path: Path) -> None:
